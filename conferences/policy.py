@@ -1,0 +1,237 @@
+"""Who may do what in a conference: pure rules over a frozen snapshot.
+
+The focus and every page, job and API call ask the same functions here, so a
+moderator's button, ``DELETE /participants/…`` and a REFER cannot disagree.
+Nothing here reads a clock, a database or a setting: the snapshot is handed
+in, and so is the time.
+
+A refusal is a value (`Refusal`), never an exception; the SIP edge and the
+HTTP edge each own one table that turns it into a status.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+#: Primary key of a conference row.
+ConferenceId = NewType("ConferenceId", int)
+#: The public id of a roster entry, opaque and unguessable.
+ParticipantKey = NewType("ParticipantKey", str)
+
+
+class Role(enum.StrEnum):
+    """What somebody is in a conference (RFC 4575 5.6.3 ``roles``)."""
+
+    ORGANIZER = "organizer"
+    MODERATOR = "moderator"
+    PARTICIPANT = "participant"
+    LISTENER = "listener"
+
+
+#: Roles that command: add, remove, mute, lock and end.
+COMMANDING = frozenset({Role.ORGANIZER, Role.MODERATOR})
+
+
+class Admission(enum.StrEnum):
+    """Who may come in besides the organizer and the invited."""
+
+    INVITED = "invited"
+    SIGNED_IN = "signed-in"
+    OPEN = "open"
+
+
+class CreatorDeparts(enum.StrEnum):
+    """What the creator's leaving does (RFC 4579 5.12)."""
+
+    KEEP = "keep"
+    END = "end"
+
+
+class Refusal(enum.StrEnum):
+    """Why somebody may not. Each edge has one table from this to a status."""
+
+    UNKNOWN = "unknown"
+    TOO_EARLY = "too-early"
+    OVER = "over"
+    FULL = "full"
+    LOCKED = "locked"
+    NOT_INVITED = "not-invited"
+    BANNED = "banned"
+    WRONG_PIN_TOO_OFTEN = "wrong-pin-too-often"
+    NOT_ALLOWED = "not-allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who has proved who he is.
+
+    `uri` is the address of record, ``sip:bob@example.com``, in canonical form
+    (lower-case host; user part as stored, which is lower case). `guest_of` is
+    set for a guest: the one conference his credentials are good for.
+    """
+
+    uri: str
+    display_name: str = ""
+    guest_of: ConferenceId | None = None
+    #: The person's account allows booking (and user-chosen URIs).
+    organizer: bool = False
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether these are short-lived credentials from a guest link."""
+        return self.guest_of is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalOrder:
+    """Somebody who is to be removed; the job has claimed the row."""
+
+    id: int
+    participant: ParticipantKey
+    #: Address of record or name of who asked, as shown to the removed person.
+    by: str
+    reason: str = ""
+    #: May he come back?
+    ban: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """Somebody whom the focus is to call (dial-out); the job has claimed the row."""
+
+    id: int
+    #: The job's public id (``/api/v1/jobs/{job}``).
+    job: str
+    uri: str
+    by: str
+    display_name: str = ""
+    role: Role = Role.PARTICIPANT
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A conference as it is meant to be, at one moment; replaced whole.
+
+    Times are POSIX seconds. `opens_at` is None for a standing room, which is
+    joinable at any time; `closes_at` is when the window is over, grace
+    included. `over` says it is over for good whatever the clock says.
+    """
+
+    id: ConferenceId
+    name: str
+    title: str
+    opens_at: float | None = None
+    closes_at: float | None = None
+    over: bool = False
+    admission: Admission = Admission.INVITED
+    #: Address of record → role, organizer included.
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    pin: str = ""
+    max_participants: int | None = None
+    locked: bool = False
+    hidden_focus: bool = False
+    participants_may_add: bool = False
+    creator_departs: CreatorDeparts = CreatorDeparts.KEEP
+    creator: str = ""
+    banned: frozenset[str] = frozenset()
+    #: Addresses that need no PIN: asked on a web page, or pulled in.
+    admitted: frozenset[str] = frozenset()
+    #: Addresses that gave wrong PINs too often and have to wait.
+    held_off: frozenset[str] = frozenset()
+    #: Roster entries that a moderator has muted.
+    muted: frozenset[ParticipantKey] = frozenset()
+    removals: tuple[RemovalOrder, ...] = ()
+    calls: tuple[CallOrder, ...] = ()
+    #: End for all has been asked for; by whom.
+    end_by: str = ""
+    #: RFC 4579 3.1: u=, e= and p= of session descriptions.
+    info_uri: str = ""
+    info_email: str = ""
+    info_phone: str = ""
+
+    def role_of(self, who: Identity) -> Role:
+        """The role that `who` has, or would have, here."""
+        return self.roles.get(who.uri, Role.PARTICIPANT)
+
+
+def when(snapshot: Snapshot, *, now: float) -> Refusal | None:
+    """Whether the booking's clock lets anybody in at `now` (POSIX seconds)."""
+    if snapshot.over or (snapshot.closes_at is not None and now >= snapshot.closes_at):
+        return Refusal.OVER
+    if snapshot.opens_at is not None and now < snapshot.opens_at:
+        return Refusal.TOO_EARLY
+    return None
+
+
+def _on_the_list(snapshot: Snapshot, who: Identity) -> bool:
+    if who.is_guest:
+        return who.guest_of == snapshot.id and snapshot.admission is Admission.OPEN
+    if who.uri in snapshot.roles or who.uri in snapshot.admitted:
+        return True
+    return snapshot.admission is not Admission.INVITED
+
+
+def may_join(
+    snapshot: Snapshot, who: Identity, *, present: int, now: float
+) -> Refusal | None:
+    """Whether `who` may join now, with `present` participants in the room.
+
+    The list comes before the clock, so that a stranger learns nothing of a
+    booking; a commander may enter a locked conference, and a full one not.
+    """
+    if not _on_the_list(snapshot, who):
+        return Refusal.NOT_INVITED
+    if who.uri in snapshot.banned:
+        return Refusal.BANNED
+    if who.uri in snapshot.held_off:
+        return Refusal.WRONG_PIN_TOO_OFTEN
+    if (refusal := when(snapshot, now=now)) is not None:
+        return refusal
+    if snapshot.locked and snapshot.role_of(who) not in COMMANDING:
+        return Refusal.LOCKED
+    if snapshot.max_participants is not None and present >= snapshot.max_participants:
+        return Refusal.FULL
+    return None
+
+
+def needs_pin(snapshot: Snapshot, who: Identity) -> bool:
+    """Whether `who` has to key the PIN in the call."""
+    if not snapshot.pin or who.uri in snapshot.admitted or who.is_guest:
+        return False
+    return snapshot.roles.get(who.uri) is not Role.ORGANIZER
+
+
+def may_command(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may remove, mute others, lock and end."""
+    return None if snapshot.role_of(who) in COMMANDING else Refusal.NOT_ALLOWED
+
+
+def may_remove(snapshot: Snapshot, who: Identity, *, target: str) -> Refusal | None:
+    """Whether `who` may remove the participant whose address is `target`.
+
+    Leaving is always allowed; the organizer is removed by nobody else.
+    """
+    if who.uri == target:
+        return None
+    if snapshot.roles.get(target) is Role.ORGANIZER:
+        return Refusal.NOT_ALLOWED
+    return may_command(snapshot, who)
+
+
+def may_add(snapshot: Snapshot, who: Identity, *, joined: bool) -> Refusal | None:
+    """Whether `who` may have the focus call somebody."""
+    if may_command(snapshot, who) is None:
+        return None
+    if joined and not who.is_guest and snapshot.participants_may_add:
+        return None
+    return Refusal.NOT_ALLOWED
+
+
+def may_subscribe(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may watch the roster: whoever may come in by the list."""
+    if not _on_the_list(snapshot, who):
+        return Refusal.NOT_INVITED
+    return Refusal.BANNED if who.uri in snapshot.banned else None

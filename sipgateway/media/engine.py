@@ -1,0 +1,175 @@
+"""The port between the focus and whatever mixes the audio.
+
+The focus knows legs by id and session descriptions as text; it never sees a
+peer connection, a socket or a codec. An engine is driven by the gateway
+(which awaits these coroutines in tasks, never in the pump) and tells what
+happens to a leg by calling the listener it was handed.
+
+A leg belongs to one room at a time, or to none: a leg without a room hears
+only what is played to it and is heard by nobody (PIN entry, voice menu,
+waiting room).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+LegId = NewType("LegId", str)
+RoomId = NewType("RoomId", str)
+
+
+class Direction(enum.StrEnum):
+    """RFC 3264 direction of the audio stream, as the phone's offer or answer says."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+
+class LegKind(enum.StrEnum):
+    """What an offer made by Parley has to look like."""
+
+    WEBRTC = "webrtc"  # UDP/TLS/RTP/SAVPF, ICE-lite, DTLS-SRTP, Opus
+    RTP = "rtp"  # RTP/AVP: Opus, G.722, PCMU, PCMA
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What session-level lines of a description say (RFC 8866; RFC 4579 3.1)."""
+
+    name: str = "-"
+    info: str = ""
+    uri: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an engine says to a description.
+
+    `sdp` is the text to send, empty where there is nothing to send; `direction`
+    is that of the *phone's* stream; `source` is the 32-bit identifier by which
+    the leg appears as CSRC in what others hear (RFC 3550 5.1) and as `src-id`
+    in the roster (RFC 4575 5.8.3), constant for the life of the leg.
+    """
+
+    sdp: str
+    direction: Direction
+    source: int
+
+
+class MediaError(Exception):
+    """The description cannot be taken. `status` is the SIP status to answer.
+
+    488 nothing in the description that we can do; 400 it cannot be read;
+    503 the engine has no room or is gone; 500 its own fault.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class LegConnected:
+    """Media flows: ICE and DTLS are done (WebRTC) or the first packet came (RTP)."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegSilent:
+    """Nothing (no RTP, no STUN consent) has come from the leg for `seconds`."""
+
+    leg: LegId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegLost:
+    """The engine no longer has the leg (its worker died, DTLS closed)."""
+
+    leg: LegId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitKeyed:
+    """A whole RFC 4733 digit: one of ``0-9 * # A-D``, told once a press."""
+
+    leg: LegId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """Who speaks in a room: told when the set changes, at most 5 times a second."""
+
+    room: RoomId
+    legs: frozenset[LegId]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnded:
+    """What `play` started is over, or was cut short by a digit or by `stop_playing`."""
+
+    leg: LegId
+    prompt: str
+
+
+MediaEvent = LegConnected | LegSilent | LegLost | DigitKeyed | Speaking | PlayEnded
+Listener = Callable[[MediaEvent], None]
+
+
+class MediaEngine(Protocol):
+    """What the gateway can ask of an engine. All raise `MediaError`, and only that.
+
+    `answer` and `offer` create the leg if it is not known. Every other call
+    for a leg that is not (or no longer) known does nothing.
+    """
+
+    async def start(self, listener: Listener) -> None:
+        """Bring the engine up. `listener` is called on the event loop's thread."""
+
+    async def stop(self) -> None:
+        """Drop every leg and end every worker; safe to call twice."""
+
+    def failing(self) -> str:
+        """Empty when ready, else what is wrong, for ``/healthz``."""
+
+    async def answer(self, leg: LegId, offer: str, session: Session) -> Description:
+        """Answer an initial offer or a re-offer of a phone.
+
+        A re-offer keeps ports, keys and o= session id; o= version goes up by one.
+        """
+
+    async def offer(self, leg: LegId, kind: LegKind, session: Session) -> Description:
+        """Make an offer: a first one for a new leg; for a known leg one that
+        repeats what was negotiated (a session refresh), o= version + 1."""
+
+    async def accept(self, leg: LegId, answer: str) -> Description:
+        """Take the answer to our offer. `sdp` is empty."""
+
+    async def describe(self, session: Session) -> str:
+        """The description for a 200 to OPTIONS: all m= ports 0 (RFC 3261 11.2)."""
+
+    def place(self, leg: LegId, room: RoomId | None) -> None:
+        """Put the leg into a room (it hears and is heard), or take it out of any."""
+
+    def mute(self, leg: LegId, muted: bool) -> None:
+        """Whether the room hears the leg."""
+
+    def play(self, leg: LegId, prompt: str) -> None:
+        """Play a named prompt into this leg alone; a new one replaces the old."""
+
+    def play_room(self, room: RoomId, prompt: str) -> None:
+        """Play a named prompt to everyone in a room."""
+
+    def drop(self, leg: LegId) -> None:
+        """Forget the leg and free all it held."""
