@@ -1,0 +1,49 @@
+# What one types. `scripts/setup.py` brings up to date what each needs, and does
+# nothing where nothing has changed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+CODE := conferences portal sipgateway tests bench scripts manage.py
+
+.PHONY: help run test check format bench clean
+
+help:
+	@echo "make run     set up and run Parley in the foreground (Ctrl-C stops it)"
+	@echo "make test    set up and pass all tests, browsers and SIP peers included"
+	@echo "make check   formatting, lint, types, layers, migrations, deployment, unit tests"
+	@echo "make format  let ruff format and mend what it can"
+	@echo "make bench   print how long a join takes and what it costs"
+	@echo "make clean   remove all that set-up made; the database in var/ stays"
+
+run:
+	@$(PYTHON) scripts/setup.py run
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@exec $(BIN)/python manage.py serve
+
+test:
+	@$(PYTHON) scripts/setup.py test
+	$(BIN)/python -m pytest -m "not live"
+	$(BIN)/python -m pytest -m live
+
+check:
+	@$(PYTHON) scripts/setup.py develop
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(PYTHON) scripts/check_deployment.py
+	$(BIN)/python -m pytest -m "not live"
+
+format:
+	@$(PYTHON) scripts/setup.py develop
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench:
+	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python -m bench.joins
+
+clean:
+	rm -rf .venv node_modules static/dist static/vendor staticfiles
