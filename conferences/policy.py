@@ -174,9 +174,7 @@ def _on_the_list(snapshot: Snapshot, who: Identity) -> bool:
     return snapshot.admission is not Admission.INVITED
 
 
-def may_join(
-    snapshot: Snapshot, who: Identity, *, present: int, now: float
-) -> Refusal | None:
+def may_join(snapshot: Snapshot, who: Identity, *, present: int, now: float) -> Refusal | None:
     """Whether `who` may join now, with `present` participants in the room.
 
     The list comes before the clock, so that a stranger learns nothing of a

@@ -1,0 +1,12 @@
+"""Bookings, policy, history: what a conference is meant to be."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ConferencesConfig(AppConfig):
+    """The app at the bottom: nothing in it knows the gateway or the portal."""
+
+    name = "conferences"
+    verbose_name = "Conferences"

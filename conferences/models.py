@@ -1,0 +1,537 @@
+"""What is stored, with the constraints that must hold.
+
+Two kinds of rows lie side by side. What *should be* (bookings, invitations,
+bans, removals, calls) is written by people, scripts and jobs; what *happened*
+(participants, endpoints, events, leases) is written by the gateway's one
+database thread, in order. Nobody writes both kinds of fact into one row,
+except where a row changes hands by its `state`.
+
+Names that SIP compares (user names, conference names) are stored in lower
+case. All times are UTC; a booking keeps the name of its zone beside them,
+because a rule recurs in local time.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone as clock
+
+from conferences import policy
+
+
+class Kind(models.TextChoices):
+    """How a conference came to be."""
+
+    BOOKED = "booked", "Booked"
+    ROOM = "room", "Standing room"
+    ADHOC = "adhoc", "Ad hoc"
+
+
+class AdmissionChoice(models.TextChoices):
+    """`policy.Admission` as a form shows it."""
+
+    INVITED = policy.Admission.INVITED.value, "The invited only"
+    SIGNED_IN = policy.Admission.SIGNED_IN.value, "Everybody who signs in"
+    OPEN = policy.Admission.OPEN.value, "Everybody, guests included"
+
+
+class RoleChoice(models.TextChoices):
+    """`policy.Role` as a form shows it."""
+
+    ORGANIZER = policy.Role.ORGANIZER.value, "Organizer"
+    MODERATOR = policy.Role.MODERATOR.value, "Moderator"
+    PARTICIPANT = policy.Role.PARTICIPANT.value, "Participant"
+    LISTENER = policy.Role.LISTENER.value, "Listener"
+
+
+class CreatorDepartsChoice(models.TextChoices):
+    """`policy.CreatorDeparts` as a form shows it."""
+
+    KEEP = policy.CreatorDeparts.KEEP.value, "The conference goes on"
+    END = policy.CreatorDeparts.END.value, "The conference ends"
+
+
+class MutedBy(models.TextChoices):
+    """Who silenced a participant."""
+
+    NOBODY = "", "Nobody"
+    SELF = "self", "Himself"
+    MODERATOR = "moderator", "A moderator"
+
+
+class Way(models.TextChoices):
+    """The way by which a wish came in."""
+
+    WEB = "web", "Web page"
+    REST = "rest", "REST API"
+    REFER = "refer", "REFER"
+    KEYPAD = "keypad", "Keypad"
+    CLOCK = "clock", "Clock"
+    COMMAND = "command", "Command line"
+
+
+class EndpointStatus(models.TextChoices):
+    """RFC 4575 5.7.2 ``status``."""
+
+    PENDING = "pending"
+    DIALING_OUT = "dialing-out"
+    DIALING_IN = "dialing-in"
+    ALERTING = "alerting"
+    ON_HOLD = "on-hold"
+    CONNECTED = "connected"
+    MUTED_VIA_FOCUS = "muted-via-focus"
+    DISCONNECTING = "disconnecting"
+    DISCONNECTED = "disconnected"
+
+
+class JoiningMethod(models.TextChoices):
+    """RFC 4575 5.7.3 ``joining-method``."""
+
+    DIALED_IN = "dialed-in"
+    DIALED_OUT = "dialed-out"
+    FOCUS_OWNER = "focus-owner"
+
+
+class DisconnectionMethod(models.TextChoices):
+    """RFC 4575 5.7.5 ``disconnection-method``; empty while connected."""
+
+    NONE = "", "-"
+    DEPARTED = "departed"
+    BOOTED = "booted"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
+class RemovalState(models.TextChoices):
+    """A removal's way: asked for, claimed by the job, over."""
+
+    DUE = "due"
+    CARRYING = "carrying"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class CallState(models.TextChoices):
+    """A dial-out's way, as the REST API names it."""
+
+    PLANNED = "planned"
+    DUE = "due"
+    CALLING = "calling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class PeopleManager(UserManager["User"]):
+    """Finds people whatever the case in which a name was typed."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """The user; raises `User.DoesNotExist`."""
+        return super().get_by_natural_key((username or "").lower())
+
+
+class User(AbstractUser):
+    """A person. `username` is lower case and is the user part of his SIP URI."""
+
+    display_name = models.CharField(max_length=100, blank=True)
+    is_organizer = models.BooleanField(
+        "may book", default=False, help_text="May book conferences and choose their names."
+    )
+    timezone = models.CharField(max_length=64, default="UTC")
+
+    objects: ClassVar[UserManager[User]] = PeopleManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="user_name_unique_in_any_case"),
+        ]
+
+    def get_full_name(self) -> str:
+        """What others read in the roster."""
+        return self.display_name or super().get_full_name() or self.username
+
+
+class Conference(models.Model):
+    """A booking, a standing room or an ad-hoc conference; `name` is its public id."""
+
+    name = models.CharField(max_length=64)
+    title = models.CharField(max_length=200)
+    organizer = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="conferences", null=True, blank=True
+    )
+    #: Who created an ad-hoc conference without an account of his own (a foreign URI).
+    creator = models.CharField(max_length=255, blank=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ROOM)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    duration_minutes = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    #: When the last occurrence is over, grace included; null where there is no last one.
+    closes_at = models.DateTimeField(null=True, blank=True, editable=False)
+    timezone = models.CharField(max_length=64, default="UTC")
+    rrule = models.CharField(max_length=255, blank=True)
+    early_minutes = models.PositiveIntegerField(default=0)
+    grace_minutes = models.PositiveIntegerField(default=0)
+    pin = models.CharField(max_length=16, blank=True)
+    max_participants = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    admission = models.CharField(
+        max_length=10, choices=AdmissionChoice.choices, default=AdmissionChoice.INVITED
+    )
+    locked = models.BooleanField(default=False)
+    hidden_focus = models.BooleanField(default=False)
+    participants_may_add = models.BooleanField(default=False)
+    creator_departs = models.CharField(
+        max_length=4, choices=CreatorDepartsChoice.choices, default=CreatorDepartsChoice.KEEP
+    )
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    #: When it was last ended for all. An occurrence that had opened by then is over.
+    ended_at = models.DateTimeField(null=True, blank=True)
+    #: Who asked that it be ended for all; empty once the focus has done so.
+    end_by = models.CharField(max_length=255, blank=True)
+    #: Version of the roster as last published by the focus (RFC 4575 4.1).
+    roster_version = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ("starts_at", "title", "pk")
+        constraints = [
+            models.UniqueConstraint(Lower("name"), name="conference_name_unique_in_any_case"),
+            models.CheckConstraint(condition=~Q(name=""), name="conference_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(kind=Kind.BOOKED, starts_at__isnull=False, duration_minutes__gte=1)
+                | (~Q(kind=Kind.BOOKED) & Q(starts_at__isnull=True, rrule="")),
+                name="booking_has_a_time_and_nothing_else_has",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_participants__isnull=True) | Q(max_participants__gte=1),
+                name="conference_has_room_for_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(organizer__isnull=False) | ~Q(creator=""),
+                name="conference_has_somebody_behind_it",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.name})"
+
+    @property
+    def key(self) -> policy.ConferenceId:
+        """The primary key as the focus knows it."""
+        return policy.ConferenceId(self.pk)
+
+
+class Guest(models.Model):
+    """Somebody without an account, let in by a link to one conference."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="guests")
+    uri_user = models.CharField(max_length=64, unique=True)
+    display_name = models.CharField(max_length=100)
+    expires_at = models.DateTimeField(db_index=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
+class SipAccount(models.Model):
+    """Credentials of one phone: hashes alone, never the password (RFC 8760).
+
+    A person's own account is named like him and lasts; those handed to a
+    browser have a random name and expire.
+    """
+
+    auth_name = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="sip_accounts"
+    )
+    guest = models.ForeignKey(
+        Guest, on_delete=models.CASCADE, null=True, blank=True, related_name="sip_accounts"
+    )
+    ha1_md5 = models.CharField(max_length=32)
+    ha1_sha256 = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, guest__isnull=True)
+                | Q(user__isnull=True, guest__isnull=False, expires_at__isnull=False),
+                name="account_is_a_persons_or_a_guests_for_a_while",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.auth_name
+
+
+class ApiToken(models.Model):
+    """A bearer token of the REST API: only its SHA-256 is kept.
+
+    256 random bits need no slow hash: there is nothing to guess.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"token of {self.user}"
+
+
+class Invitation(models.Model):
+    """Somebody on the list of a conference, by URI or, until he is known, by mail."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="invitations")
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations"
+    )
+    uri = models.CharField(max_length=255, blank=True)
+    email = models.EmailField(blank=True)
+    role = models.CharField(
+        max_length=11, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
+    )
+    dial_out = models.BooleanField(default=False)
+    token = models.CharField(max_length=43, unique=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(uri="") | ~Q(email=""), name="invitation_says_whom"
+            ),
+            models.CheckConstraint(
+                condition=~Q(role=RoleChoice.ORGANIZER), name="invitation_makes_no_organizer"
+            ),
+            models.CheckConstraint(
+                condition=Q(dial_out=False) | ~Q(uri=""), name="dial_out_needs_a_uri"
+            ),
+            models.UniqueConstraint(
+                "conference", "uri", condition=~Q(uri=""), name="invited_once_by_uri"
+            ),
+            models.UniqueConstraint(
+                "conference", "email", condition=~Q(email=""), name="invited_once_by_mail"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.uri or self.email
+
+
+class Participant(models.Model):
+    """A roster entry (RFC 4575 ``user``); `key` is its public id, given by the focus."""
+
+    conference = models.ForeignKey(
+        Conference, on_delete=models.CASCADE, related_name="participants"
+    )
+    key = models.CharField(max_length=64, unique=True)
+    entity = models.CharField(max_length=255)
+    display_text = models.CharField(max_length=100, blank=True)
+    role = models.CharField(max_length=11, choices=RoleChoice.choices)
+    joined_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True)
+    left_method = models.CharField(
+        max_length=8, choices=DisconnectionMethod.choices, blank=True, default=""
+    )
+    left_by = models.CharField(max_length=255, blank=True)
+    left_reason = models.CharField(max_length=255, blank=True)
+    muted_by = models.CharField(max_length=9, choices=MutedBy.choices, blank=True, default="")
+
+    class Meta:
+        ordering = ("joined_at", "pk")
+        indexes = [
+            models.Index(
+                fields=["conference"], condition=Q(left_at__isnull=True), name="roster_now"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_text or self.entity
+
+
+class Endpoint(models.Model):
+    """One phone of a participant (RFC 4575 ``endpoint``)."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="endpoints")
+    uri = models.CharField(max_length=512)
+    status = models.CharField(max_length=16, choices=EndpointStatus.choices)
+    joining_method = models.CharField(max_length=11, choices=JoiningMethod.choices)
+    muted = models.BooleanField(default=False)
+    joined_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True)
+    disconnection_method = models.CharField(
+        max_length=8, choices=DisconnectionMethod.choices, blank=True, default=""
+    )
+
+    class Meta:
+        ordering = ("joined_at", "pk")
+        constraints = [
+            models.UniqueConstraint("participant", "uri", name="endpoint_once_a_participant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+class Ban(models.Model):
+    """Somebody who may not come back."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="bans")
+    entity = models.CharField(max_length=255)
+    by = models.CharField(max_length=255)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("conference", "entity", name="banned_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.entity
+
+
+class Removal(models.Model):
+    """A wish that a participant be gone. The job claims it, the focus carries it out."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="removals")
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="removals")
+    actor = models.CharField(max_length=255)
+    actor_name = models.CharField(max_length=100, blank=True)
+    way = models.CharField(max_length=7, choices=Way.choices)
+    reason = models.CharField(max_length=255, blank=True)
+    ban = models.BooleanField(default=False)
+    state = models.CharField(max_length=8, choices=RemovalState.choices, default=RemovalState.DUE)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "participant",
+                condition=Q(state__in=["due", "carrying"]),
+                name="removed_by_one_wish_at_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state", "claimed_at"],
+                condition=Q(state__in=["due", "carrying"]),
+                name="removals_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"removal of {self.participant} ({self.state})"
+
+
+class Call(models.Model):
+    """A dial-out; `job` is its public id (``/api/v1/jobs/{job}``)."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="calls")
+    invitation = models.ForeignKey(
+        Invitation, on_delete=models.SET_NULL, null=True, blank=True, related_name="calls"
+    )
+    job = models.CharField(max_length=32, unique=True)
+    uri = models.CharField(max_length=255)
+    display_name = models.CharField(max_length=100, blank=True)
+    role = models.CharField(
+        max_length=11, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
+    )
+    by = models.CharField(max_length=255)
+    way = models.CharField(max_length=7, choices=Way.choices)
+    state = models.CharField(max_length=9, choices=CallState.choices, default=CallState.DUE)
+    due_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    #: SIP status of the last answer, once there was one.
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    reason = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("invitation", "due_at", name="called_once_an_occurrence"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state", "due_at"],
+                condition=Q(state__in=["planned", "due", "calling"]),
+                name="calls_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"call to {self.uri} ({self.state})"
+
+
+class Admittance(models.Model):
+    """Somebody who need not key the PIN: he typed it on a page, or was pulled in."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="admittances")
+    entity = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("conference", "entity", name="admitted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.entity
+
+
+class WrongPin(models.Model):
+    """A wrong PIN, kept until a right one or until it is old."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="wrong_pins")
+    entity = models.CharField(max_length=255)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.entity
+
+
+class Event(models.Model):
+    """One line of a conference's history. Never changed, pruned when old."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_index=True)
+    kind = models.CharField(max_length=20)
+    actor = models.CharField(max_length=255, blank=True)
+    target = models.CharField(max_length=255, blank=True)
+    way = models.CharField(max_length=7, choices=Way.choices, blank=True)
+    detail: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        default=dict, blank=True
+    )
+
+    class Meta:
+        ordering = ("at", "pk")
+        indexes = [models.Index(F("conference"), F("at"), name="history")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}"
+
+
+class Lease(models.Model):
+    """Which process serves a conference, until when."""
+
+    conference = models.OneToOneField(Conference, on_delete=models.CASCADE, related_name="lease")
+    owner = models.CharField(max_length=100)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.owner
+
+    def live(self, now: datetime.datetime) -> bool:
+        """Whether it still holds."""
+        return self.expires_at > now

@@ -1,0 +1,351 @@
+"""Reads the environment once, and fails loudly with the variable's name.
+
+Every variable is optional and described in README.md. Nothing else in Parley
+reads `os.environ`; in the gateway only `sipgateway.assembly` reads this module
+(through `django.conf.settings`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ  # type: ignore[import-untyped]
+from django.core.exceptions import ImproperlyConfigured
+
+_env = environ.Env()
+
+
+def _text(name: str, default: str = "") -> str:
+    """The variable without surrounding blanks; empty means not set."""
+    return os.environ.get(name, "").strip() or default
+
+
+def _number(name: str, default: int, *, highest: int = 65535) -> int:
+    """A whole number from 0 to `highest`."""
+    text = _text(name, str(default))
+    if not text.isascii() or not text.isdigit() or int(text) > highest:
+        raise ImproperlyConfigured(f"{name}={text!r}: want a whole number from 0 to {highest}")
+    return int(text)
+
+
+def _one_of(name: str, *choices: str) -> str:
+    """One of `choices`, the first of which is the default."""
+    text = _text(name, choices[0])
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name}={text!r}: want one of {', '.join(choices)}")
+    return text
+
+
+def _file(name: str) -> Path | None:
+    """A file that is there and can be read, or None where the variable is not set."""
+    text = _text(name)
+    if not text:
+        return None
+    path = Path(text).resolve()
+    if not os.access(path, os.R_OK) or not path.is_file():
+        raise ImproperlyConfigured(f"{name}={text!r}: there is no such file that can be read")
+    return path
+
+
+def _url(name: str, *schemes: str) -> str:
+    """A URL with one of `schemes` and a host, or empty where the variable is not set."""
+    text = _text(name)
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or not parts.netloc:
+        raise ImproperlyConfigured(
+            f"{name}: want a URL that starts with {'://, '.join(schemes)}://"
+        )
+    return text
+
+
+def _port_range(name: str, default: str) -> tuple[int, int]:
+    """Two ports joined by a hyphen, the lower one first."""
+    text = _text(name, default)
+    low, _, high = text.partition("-")
+    if not (low.isdigit() and high.isdigit() and 0 < int(low) <= int(high) <= 65535):
+        raise ImproperlyConfigured(f"{name}={text!r}: want two ports, as in {default}")
+    return int(low), int(high)
+
+
+def _bracketed(host: str) -> str:
+    """`host` as it stands in a URI: an IPv6 address gets its brackets (RFC 3986 3.2.2)."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _sip_domain(host: str, port: int) -> str:
+    """The domain of every URI that Parley owns, with its port where that is not the default."""
+    domain = _text("SIP_DOMAIN", _bracketed(host)).lower()
+    if any(sign in domain for sign in ' @/;?<>"'):
+        raise ImproperlyConfigured(f"SIP_DOMAIN={domain!r}: want a host name or an address")
+    if port in (0, 5060) or domain.rpartition(":")[2].isdigit():
+        return domain
+    return f"{domain}:{port}"
+
+
+def _directory(name: str, default: Path) -> Path:
+    """A directory, made where it is missing, that can be written to."""
+    path = Path(_text(name, str(default))).resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}={str(path)!r}: {error}") from error
+    if not os.access(path, os.W_OK):
+        raise ImproperlyConfigured(f"{name}={str(path)!r}: cannot be written to")
+    return path
+
+
+def _secret_key(path: Path) -> str:
+    """The key kept in `path`, made once.
+
+    Written aside and linked into place, so that of several processes that
+    start at the same moment one makes the key and all read the same one.
+    """
+    if not path.exists():
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        aside.touch(mode=0o600, exist_ok=False)
+        aside.write_text(secrets.token_urlsafe(64))
+        try:
+            path.hardlink_to(aside)
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+    return path.read_text().strip()
+
+
+def _database(data_dir: Path) -> dict[str, Any]:
+    """SQLite in `data_dir`, or PostgreSQL where DATABASE_URL says so.
+
+    SQLite: WAL lets readers go on beside the one writer; IMMEDIATE takes the
+    write lock at BEGIN, where it can be waited for, while upgrading a read
+    transaction fails at once with "database is locked"; NORMAL is safe in WAL
+    mode and spares one fsync a transaction.
+    """
+    url = _url("DATABASE_URL", "postgres", "postgresql")
+    if url:
+        return {**_env.db_url_config(url)}
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(data_dir / "parley.sqlite3"),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+# --- What the contract names -------------------------------------------------
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOST = _text("HOST", "127.0.0.1")
+PORT = _number("PORT", 8000)
+SIP_PORT = _number("SIP_PORT", 5060)
+SIPS_PORT = _number("SIPS_PORT", 0)
+TLS_CERT = _file("TLS_CERT")
+TLS_KEY = _file("TLS_KEY")
+if (TLS_CERT is None) != (TLS_KEY is None):
+    raise ImproperlyConfigured("TLS_CERT and TLS_KEY: want both or neither")
+if SIPS_PORT and TLS_CERT is None:
+    raise ImproperlyConfigured("SIPS_PORT: SIP over TLS wants TLS_CERT and TLS_KEY")
+SIP_DOMAIN = _sip_domain(HOST, SIP_PORT)
+DATA_DIR = _directory("DATA_DIR", BASE_DIR / "var")
+DATABASE_URL = _text("DATABASE_URL")
+REDIS_URL = _url("REDIS_URL", "redis", "rediss")
+MEDIA_ENGINE = _one_of("MEDIA_ENGINE", "embedded", "janus")
+JANUS_URL = _text("JANUS_URL")
+if MEDIA_ENGINE == "janus" and not JANUS_URL:
+    raise ImproperlyConfigured("JANUS_URL: MEDIA_ENGINE=janus wants the address of a Janus")
+RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
+SIP_TRUNK = _text("SIP_TRUNK")
+USER_CHOSEN_URIS = _one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")
+
+#: Listening on every address says nothing about the name by which people come.
+_EVERYWHERE = HOST in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+_SECURE = TLS_CERT is not None
+_domain_host = urlsplit(f"//{SIP_DOMAIN}").hostname or HOST
+_web_host = _domain_host if _EVERYWHERE else HOST
+#: Where people find the pages, without a slash at the end.
+BASE_URL = f"{'https' if _SECURE else 'http'}://{_bracketed(_web_host)}:{PORT}"
+#: Where browser phones connect (RFC 7118).
+WEBSOCKET_URL = f"{'wss' if _SECURE else 'ws'}://{_bracketed(_web_host)}:{PORT}/sip"
+
+# --- Django ------------------------------------------------------------------
+
+SECRET_KEY = _secret_key(DATA_DIR / "secret_key")
+DEBUG = False
+# A wildcard listener without a domain is reached by addresses nobody told us.
+# Links that leave the house are made of BASE_URL, never of the Host header.
+ALLOWED_HOSTS = (
+    ["*"]
+    if _EVERYWHERE and not _text("SIP_DOMAIN")
+    else sorted(
+        {_bracketed(HOST), _bracketed(_domain_host), "localhost", "127.0.0.1", "[::1]"}
+        | {socket.gethostname()}
+    )
+)
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "portal",
+    "conferences",
+    "sipgateway",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DATABASES = {"default": _database(DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "conferences.User"
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+# Memory-hard first; the second reads passwords that came from elsewhere.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT.mkdir(exist_ok=True)
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+# Before `collectstatic` has run (tests) the files are served where they lie.
+WHITENOISE_USE_FINDERS = not any(STATIC_ROOT.iterdir())
+MEDIA_ROOT = DATA_DIR / "media"
+
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+
+# --- Transport security ------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if _SECURE else []
+# W005, W021: a conference server does not own the other hosts under its name,
+# so it must not promise HTTPS for them or ask browsers to preload that.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# --- Mail (none goes out until a server is named) ----------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+DEFAULT_FROM_EMAIL = f"Parley <parley@{_domain_host}>"
+
+# --- Channel layer and jobs --------------------------------------------------
+
+CHANNEL_LAYERS = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        }
+        if REDIS_URL
+        else {
+            "BACKEND": "portal.layers.ThreadSafeInMemoryChannelLayer",
+            # Room for a burst of notices; more than that is healed by the look.
+            "CONFIG": {"capacity": 10_000},
+        }
+    )
+}
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+# The in-memory transport polls; its default of one second is felt by people.
+CELERY_BROKER_TRANSPORT_OPTIONS = {} if REDIS_URL else {"polling_interval": 0.02}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "parley"
+# The row is the truth: nobody waits for a result.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+# Sweeps: they find what a lost wake-up left behind. `expires` drops those that
+# piled up while no worker ran.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": f"conferences.tasks.{name}", "schedule": every, "options": {"expires": every}}
+    for name, every in (
+        ("carry_out_removals", 5.0),
+        ("place_calls", 5.0),
+        ("open_and_close", 5.0),
+        ("prune", 3600.0),
+    )
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        # One line a sweep would be all that one reads.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
+}
