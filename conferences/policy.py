@@ -12,7 +12,7 @@ HTTP edge each own one table that turns it into a status.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
@@ -200,6 +200,21 @@ def needs_pin(snapshot: Snapshot, who: Identity) -> bool:
     if not snapshot.pin or who.uri in snapshot.admitted or who.is_guest:
         return False
     return snapshot.roles.get(who.uri) is not Role.ORGANIZER
+
+
+#: Wrong PINs that are answered with another try; the next one has to wait.
+WRONG_PINS = 5
+#: Seconds of the first wait; each further wrong PIN doubles it, up to the second.
+HOLD_OFF = (30.0, 3600.0)
+
+
+def held_off_until(wrong: Collection[float]) -> float:
+    """Until when (POSIX seconds) somebody who gave wrong PINs at these times has to wait."""
+    if len(wrong) < WRONG_PINS:
+        return 0.0
+    first, longest = HOLD_OFF
+    doublings = min(len(wrong) - WRONG_PINS, 16)
+    return max(wrong) + min(first * 2.0**doublings, longest)
 
 
 def may_command(snapshot: Snapshot, who: Identity) -> Refusal | None:

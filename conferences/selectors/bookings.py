@@ -1,0 +1,289 @@
+"""What is meant to be: the snapshot for the focus, bookings, and when they take place."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from conferences import policy, recurrence
+from conferences.models import (
+    Call,
+    CallState,
+    Conference,
+    Kind,
+    Participant,
+    Removal,
+    RemovalState,
+    User,
+    WrongPin,
+)
+from conferences.selectors.identities import aor, conference_uri, conference_url
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When one may come in; `over` for good. A standing room has neither time."""
+
+    opens_at: datetime.datetime | None
+    closes_at: datetime.datetime | None
+    over: bool
+
+
+def conference_by_name(name: str) -> Conference | None:
+    """The conference of that public id, in any case; also one that is cancelled or over."""
+    return Conference.objects.select_related("organizer", "lease").filter(name=name.lower()).first()
+
+
+def pattern(conference: Conference) -> recurrence.Pattern:
+    """When a booked conference takes place. Raises `ValueError` for a standing room."""
+    if conference.starts_at is None or conference.duration_minutes is None:
+        raise ValueError(f"{conference} has no time")
+    return recurrence.Pattern(
+        starts_at=conference.starts_at,
+        duration=datetime.timedelta(minutes=conference.duration_minutes),
+        zone=conference.timezone,
+        rule=conference.rrule,
+    )
+
+
+def occurrence(conference: Conference, *, now: datetime.datetime) -> recurrence.Occurrence | None:
+    """The occurrence that runs or comes next; None for a room and where none is left.
+
+    Grace belongs to the occurrence before it. One that was ended for all is
+    not taken up again.
+    """
+    if conference.kind != Kind.BOOKED:
+        return None
+    early = datetime.timedelta(minutes=conference.early_minutes)
+    grace = datetime.timedelta(minutes=conference.grace_minutes)
+    for found in recurrence.occurrences(pattern(conference), after=now - grace):
+        if conference.ended_at is None or found.starts_at - early > conference.ended_at:
+            return found
+    return None
+
+
+def occurrences(
+    conference: Conference, *, since: datetime.datetime, until: datetime.datetime
+) -> Iterator[recurrence.Occurrence]:
+    """Those that lie, even in part, from `since` to `until`."""
+    if conference.kind != Kind.BOOKED:
+        return
+    for found in recurrence.occurrences(pattern(conference), after=since):
+        if found.starts_at >= until:
+            return
+        yield found
+
+
+def window(conference: Conference, *, now: datetime.datetime) -> Window:
+    """When one may come in: the occurrence that runs or comes next, early and grace included."""
+    if conference.cancelled_at is not None:
+        return Window(None, None, over=True)
+    if conference.kind == Kind.ADHOC:
+        return Window(None, None, over=conference.ended_at is not None)
+    if conference.kind == Kind.ROOM:
+        return Window(None, None, over=False)
+    found = occurrence(conference, now=now)
+    if found is None:
+        return Window(None, None, over=True)
+    return Window(
+        found.starts_at - datetime.timedelta(minutes=conference.early_minutes),
+        found.ends_at + datetime.timedelta(minutes=conference.grace_minutes),
+        over=False,
+    )
+
+
+def snapshot(
+    conference: policy.ConferenceId, *, now: datetime.datetime | None = None
+) -> policy.Snapshot | None:
+    """The conference as it is meant to be at `now`, for the focus and for every edge."""
+    row = Conference.objects.select_related("organizer").filter(pk=conference).first()
+    if row is None:
+        return None
+    now = now or timezone.now()
+    when = window(row, now=now)
+    return policy.Snapshot(
+        id=conference,
+        name=row.name,
+        title=row.title,
+        opens_at=_stamp(when.opens_at),
+        closes_at=_stamp(when.closes_at),
+        over=when.over,
+        admission=policy.Admission(row.admission),
+        roles=_roles(row),
+        pin=row.pin,
+        max_participants=row.max_participants,
+        locked=row.locked,
+        hidden_focus=row.hidden_focus,
+        participants_may_add=row.participants_may_add,
+        creator_departs=policy.CreatorDeparts(row.creator_departs),
+        creator=_creator(row),
+        banned=frozenset(row.bans.values_list("entity", flat=True)),
+        admitted=frozenset(row.admittances.values_list("entity", flat=True)),
+        held_off=_held_off(row, now),
+        muted=_muted(row),
+        removals=tuple(_removals(row)),
+        calls=tuple(_calls(row)),
+        end_by=row.end_by,
+        info_uri=conference_url(row),
+        info_email=row.organizer.email if row.organizer else "",
+    )
+
+
+def _stamp(at: datetime.datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _creator(row: Conference) -> str:
+    return row.creator or (aor(row.organizer.username) if row.organizer else "")
+
+
+def _roles(row: Conference) -> dict[str, policy.Role]:
+    roles = {
+        aor(username) if username else uri: policy.Role(role)
+        for uri, username, role in row.invitations.values_list("uri", "user__username", "role")
+        if uri or username
+    }
+    return {**roles, _creator(row): policy.Role.ORGANIZER}
+
+
+def _held_off(row: Conference, now: datetime.datetime) -> frozenset[str]:
+    if not row.pin:
+        return frozenset()
+    wrong: dict[str, list[float]] = defaultdict(list)
+    for entity, at in WrongPin.objects.filter(conference=row).values_list("entity", "at"):
+        wrong[entity].append(at.timestamp())
+    stamp = now.timestamp()
+    return frozenset(
+        entity for entity, times in wrong.items() if policy.held_off_until(times) > stamp
+    )
+
+
+def _muted(row: Conference) -> frozenset[policy.ParticipantKey]:
+    rows = Participant.objects.filter(conference=row, left_at__isnull=True).exclude(muted_by="")
+    return frozenset(policy.ParticipantKey(key) for key in rows.values_list("key", flat=True))
+
+
+def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
+    orders = Removal.objects.select_related("participant").filter(
+        conference=row, state=RemovalState.CARRYING
+    )
+    for order in orders.order_by("pk"):
+        yield policy.RemovalOrder(
+            id=order.pk,
+            participant=policy.ParticipantKey(order.participant.key),
+            by=order.actor,
+            reason=order.reason,
+            ban=order.ban,
+        )
+
+
+def _calls(row: Conference) -> Iterator[policy.CallOrder]:
+    for call in Call.objects.filter(conference=row, state=CallState.CALLING).order_by("pk"):
+        yield policy.CallOrder(
+            id=call.pk,
+            job=call.job,
+            uri=call.uri,
+            by=call.by,
+            display_name=call.display_name,
+            role=policy.Role(call.role),
+        )
+
+
+def visible_to(user: User) -> QuerySet[Conference]:
+    """What somebody organizes or is invited to, and is not cancelled."""
+    return (
+        Conference.objects.select_related("organizer")
+        .filter(Q(organizer=user) | Q(invitations__user=user))
+        .filter(cancelled_at__isnull=True)
+        .distinct()
+    )
+
+
+def upcoming(
+    user: User,
+    *,
+    now: datetime.datetime,
+    until: datetime.datetime | None = None,
+) -> list[tuple[Conference, recurrence.Occurrence | None]]:
+    """What runs or comes next for `user`, soonest first, standing rooms at the end.
+
+    Each conference stands once, with its current or next occurrence; those
+    that begin at `until` or later, and those that are over, are left out.
+    """
+    rows = visible_to(user).filter(Q(closes_at__isnull=True) | Q(closes_at__gt=now))
+    return sorted(_next_ones(rows, now, until), key=_order)
+
+
+def _next_ones(
+    rows: Iterable[Conference], now: datetime.datetime, until: datetime.datetime | None
+) -> Iterator[tuple[Conference, recurrence.Occurrence | None]]:
+    for row in rows:
+        if row.kind != Kind.BOOKED:
+            if not window(row, now=now).over:
+                yield row, None
+            continue
+        found = occurrence(row, now=now)
+        if found is not None and (until is None or found.starts_at < until):
+            yield row, found
+
+
+def _order(
+    item: tuple[Conference, recurrence.Occurrence | None],
+) -> tuple[bool, float, str]:
+    row, found = item
+    return (found is None, found.starts_at.timestamp() if found else 0.0, row.title.lower())
+
+
+def booking(
+    conference: Conference, *, with_secrets: bool, now: datetime.datetime
+) -> dict[str, Any]:
+    """The booking as scripts read it; PIN and list only `with_secrets`."""
+    when = window(conference, now=now)
+    shown: dict[str, Any] = {
+        "id": conference.name,
+        "uri": conference_uri(conference),
+        "url": conference_url(conference),
+        "title": conference.title,
+        "kind": conference.kind,
+        "organizer": _creator(conference),
+        "starts_at": _iso(conference.starts_at),
+        "duration_minutes": conference.duration_minutes,
+        "timezone": conference.timezone,
+        "rrule": conference.rrule,
+        "max_participants": conference.max_participants,
+        "opens_at": _iso(when.opens_at),
+        "closes_at": _iso(when.closes_at),
+        "over": when.over,
+        "cancelled": conference.cancelled_at is not None,
+        "pin_required": bool(conference.pin),
+        "policy": {
+            "admission": conference.admission,
+            "participants_may_add": conference.participants_may_add,
+            "hidden_focus": conference.hidden_focus,
+            "creator_departs": conference.creator_departs,
+            "early_minutes": conference.early_minutes,
+            "grace_minutes": conference.grace_minutes,
+        },
+    }
+    if with_secrets:
+        shown["pin"] = conference.pin
+        shown["invitees"] = [
+            {
+                "uri": aor(invited.user.username) if invited.user else invited.uri,
+                "email": invited.email,
+                "role": invited.role,
+                "dial_out": invited.dial_out,
+            }
+            for invited in conference.invitations.select_related("user")
+        ]
+    return shown
+
+
+def _iso(at: datetime.datetime | None) -> str | None:
+    return None if at is None else at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,100 @@
+"""What is and what happened: rosters, histories, dial-outs."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from conferences import policy
+from conferences.models import Call, Conference, EndpointStatus, Event, Lease, Participant
+from conferences.selectors.bookings import booking
+from conferences.selectors.identities import conference_uri
+
+
+def roster(conference: Conference, *, now: datetime.datetime | None = None) -> dict[str, Any]:
+    """Who is there. Names of states and methods are those of RFC 4575. Three queries."""
+    present = list(
+        Participant.objects.filter(conference=conference, left_at__isnull=True)
+        .order_by("joined_at", "pk")
+        .prefetch_related("endpoints")
+    )
+    lease = Lease.objects.filter(conference=conference, expires_at__gt=now or timezone.now())
+    return {
+        "id": conference.name,
+        "uri": conference_uri(conference),
+        "active": bool(present) or lease.exists(),
+        "locked": conference.locked,
+        "version": conference.roster_version,
+        "participants": [_entry(one) for one in present],
+    }
+
+
+def _entry(participant: Participant) -> dict[str, Any]:
+    return {
+        "id": participant.key,
+        "entity": participant.entity,
+        "display_text": participant.display_text,
+        "role": participant.role,
+        "endpoints": [
+            {
+                "entity": endpoint.uri,
+                "status": endpoint.status,
+                "joining_method": endpoint.joining_method,
+                "muted": endpoint.muted,
+            }
+            for endpoint in participant.endpoints.all()
+            if endpoint.status != EndpointStatus.DISCONNECTED
+        ],
+    }
+
+
+def show(conference: Conference, *, now: datetime.datetime) -> dict[str, Any]:
+    """The booking, its policy and the live roster: what ``conference show`` prints."""
+    return {**booking(conference, with_secrets=True, now=now), **roster(conference, now=now)}
+
+
+def participant_by_key(
+    conference: policy.ConferenceId, key: policy.ParticipantKey
+) -> Participant | None:
+    """The roster entry of that id, while it is on the roster."""
+    return Participant.objects.filter(
+        conference_id=conference, key=key, left_at__isnull=True
+    ).first()
+
+
+def events(conference: Conference) -> QuerySet[Event]:
+    """What happened, oldest first."""
+    return conference.events.order_by("at", "pk")
+
+
+def event_line(event: Event) -> dict[str, Any]:
+    """One line of the history as scripts read it."""
+    return {
+        "at": event.at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
+        "kind": event.kind,
+        "actor": event.actor,
+        "target": event.target,
+        "way": event.way,
+        **({"detail": event.detail} if event.detail else {}),
+    }
+
+
+def call_by_job(job: str) -> Call | None:
+    """The dial-out of that public id."""
+    return Call.objects.select_related("conference").filter(job=job).first()
+
+
+def job(call: Call) -> dict[str, Any]:
+    """A dial-out as scripts read it; why it failed only where it did."""
+    shown: dict[str, Any] = {
+        "job": call.job,
+        "conference": call.conference.name,
+        "uri": call.uri,
+        "state": call.state,
+    }
+    if call.state == "failed":
+        shown |= {"reason": call.reason, "status": call.status}
+    return shown
