@@ -1,0 +1,88 @@
+"""Chromium: pages that hum a tone and tell which tones they hear."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+from playwright.async_api import Browser, BrowserContext, Page, Playwright
+
+EXECUTABLE = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+    "--disable-background-networking",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-pings",
+    "--mute-audio",
+]
+VISITOR = (Path(__file__).parent / "visitor.js").read_text()
+
+#: Hertz: what each hums. No one's harmonics meet another's tone.
+TONES = {"alice": 440, "bob": 1000, "carol": 1700}
+#: Decibels above which a tone is heard.
+HEARD = -60.0
+#: Decibels by which a page's own tone has to lie below what it hears of another.
+APART = 40.0
+
+#: Milliseconds for something to appear in a page.
+PATIENCE = 10_000
+
+
+async def launch(playwright: Playwright) -> Browser:
+    """Start a headless Chromium whose fake microphone needs no permission."""
+    return await playwright.chromium.launch(
+        executable_path=EXECUTABLE, headless=True, args=FLAGS, handle_sigint=False
+    )
+
+
+async def open_page(browser: Browser, *, tone: int) -> Page:
+    """A page in a context of its own (own cookies) that hums `tone`."""
+    context: BrowserContext = await browser.new_context(permissions=["microphone"])
+    context.set_default_timeout(PATIENCE)
+    await context.add_init_script(VISITOR.replace("__TONE__", str(tone)))
+    return await context.new_page()
+
+
+async def hears(page: Page, tone: int) -> None:
+    """Wait until the page hears `tone`."""
+    await page.wait_for_function("([tone, floor]) => ears.hears(tone, floor)", arg=[tone, HEARD])
+
+
+async def is_silent(page: Page, tone: int) -> None:
+    """Wait until the page no longer hears `tone`."""
+    await page.wait_for_function("([tone, floor]) => !ears.hears(tone, floor)", arg=[tone, HEARD])
+
+
+async def levels(page: Page, *tones: int) -> list[float]:
+    """Decibels at each tone: the median of looks spread over half a second."""
+    found: list[list[float]] = await page.evaluate(
+        """async (tones) => {
+            const looks = [];
+            for (let look = 0; look < 10; look += 1) {
+                looks.push(ears.levels(tones));
+                await new Promise((done) => setTimeout(done, 50));
+            }
+            return looks;
+        }""",
+        list(tones),
+    )
+    return [statistics.median(look[index] for look in found) for index in range(len(tones))]
+
+
+async def hears_the_other_alone(page: Page, *, own: int, other: int) -> None:
+    """The page hears the other's tone, and not its own."""
+    await hears(page, other)
+    loud, echo = await levels(page, other, own)
+    assert loud > HEARD, f"{other} Hz at {loud:.0f} dB"
+    assert echo < loud - APART, f"own {own} Hz at {echo:.0f} dB beside {other} Hz at {loud:.0f} dB"

@@ -1,0 +1,79 @@
+"""What live tests stand on: a server, and browsers and phones that know nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.live import browser as browsers
+from tests.live import harness
+from tests.live.phone import Account
+from tests.live.server import Api, Server, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything below this directory needs a running server."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.live)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Print the end of the server's log below a failed test."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.failed and isinstance(server, Server):
+        report.sections.append(("server log", server.log()[-4000:]))
+    return report
+
+
+@dataclass(frozen=True)
+class People:
+    """The accounts of the four, and Alice's token."""
+
+    alice: Account
+    bob: Account
+    carol: Account
+    mallory: Account
+    api: Api
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that leave it standing."""
+    with running(tmp_path_factory.mktemp("parley")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def people(server: Server) -> People:
+    """Alice organizes and moderates, Bob takes part, Carol is called, Mallory is not invited."""
+    return People(
+        alice=server.phone("alice", "--organizer"),
+        bob=server.phone("bob"),
+        carol=server.phone("carol"),
+        mallory=server.phone("mallory"),
+        api=server.api("alice"),
+    )
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Pages]:
+    """The pages of plain JsSIP and SIP.js phones, bundled and served."""
+    with harness.served(tmp_path_factory.mktemp("phones")) as pages:
+        yield pages
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium with a microphone that anybody may use."""
+    async with async_playwright() as playwright:
+        chromium = await browsers.launch(playwright)
+        yield chromium
+        await chromium.close()
