@@ -1,0 +1,250 @@
+"""What the focus can ask of its shell, in the imperative.
+
+Questions carry a number that their one answer brings back. Facts are what
+`Record` writes down, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
+from sipgateway.media.engine import LegId, LegKind, RoomId, Session
+
+
+# One answer: AccountLoaded.
+@dataclass(frozen=True, slots=True)
+class LoadAccount:
+    """Read the credentials of a digest username."""
+
+    question: int
+    auth_name: str
+
+
+# One answer: ConferenceLoaded.
+@dataclass(frozen=True, slots=True)
+class LoadConference:
+    """Read a conference by the user part of its URI."""
+
+    question: int
+    name: str
+
+
+# One answer: ConferenceLoaded.
+@dataclass(frozen=True, slots=True)
+class CreateConference:
+    """Create an ad-hoc conference; `name` is "" for a random one."""
+
+    question: int
+    creator: Identity
+    name: str = ""
+
+
+# One answer: RemovalAsked.
+@dataclass(frozen=True, slots=True)
+class AskRemoval:
+    """Ask that a participant be removed (RFC 4579 5.11)."""
+
+    question: int
+    conference: ConferenceId
+    participant: ParticipantKey
+    actor: Identity
+    reason: str = ""
+
+
+# One answer each: Negotiated or NegotiationFailed.
+@dataclass(frozen=True, slots=True)
+class AnswerOffer:
+    """Answer the phone's offer."""
+
+    question: int
+    leg: LegId
+    offer: str
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOffer:
+    """Make an offer to the phone."""
+
+    question: int
+    leg: LegId
+    kind: LegKind
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptAnswer:
+    """Take the phone's answer to our offer."""
+
+    question: int
+    leg: LegId
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """What a 200 to OPTIONS says we could do."""
+
+    question: int
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Put a leg into a room or out of any."""
+
+    leg: LegId
+    room: RoomId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Whether the room hears the leg."""
+
+    leg: LegId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play a prompt into a leg."""
+
+    leg: LegId
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRoom:
+    """Play a prompt to a room."""
+
+    room: RoomId
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropMedia:
+    """Free what a leg holds in the engine."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A participant, or another endpoint of one, is in."""
+
+    participant: ParticipantKey
+    entity: str
+    display_text: str
+    role: Role
+    endpoint: str
+    joining_method: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChanged:
+    """An endpoint's status (RFC 4575 5.7.2) or mute has changed."""
+
+    participant: ParticipantKey
+    endpoint: str
+    status: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLeft:
+    """One of a participant's endpoints has left; others are still there."""
+
+    participant: ParticipantKey
+    endpoint: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A participant has left with the last of his endpoints."""
+
+    participant: ParticipantKey
+    method: str
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChanged:
+    """The roster has a new version."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRefused:
+    """Somebody who proved who he is was not let in."""
+
+    entity: str
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPin:
+    """Somebody keyed a wrong PIN."""
+
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalEnded:
+    """What came of a removal: "removed", or "absent" if he was not there."""
+
+    removal: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The conference is over for good."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """Nobody is left; the focus lets go of the conference."""
+
+
+Fact = (
+    Joined
+    | EndpointChanged
+    | EndpointLeft
+    | Left
+    | RosterChanged
+    | JoinRefused
+    | WrongPin
+    | RemovalEnded
+    | Ended
+    | Emptied
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a fact down."""
+
+    conference: ConferenceId
+    fact: Fact
+    #: POSIX seconds.
+    at: float
+
+
+Question = (
+    LoadAccount
+    | LoadConference
+    | CreateConference
+    | AskRemoval
+    | AnswerOffer
+    | MakeOffer
+    | AcceptAnswer
+    | Describe
+)
+Action = Question | Place | Mute | Play | PlayRoom | DropMedia | Record

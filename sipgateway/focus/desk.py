@@ -1,0 +1,118 @@
+"""What the rooms of the focus share: the user agent, the queue of actions, the questions.
+
+A question is an action with a number; `Desk.ask` remembers who wants the
+answer. Dialogs and transactions have owners likewise, so that the
+switchboard can hand each event to the one whom it concerns, by one lookup.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sipgateway.focus.actions import Action, Question
+from sipgateway.focus.events import Answer
+from sipgateway.sip.endpoint import Endpoint
+from sipgateway.sip.events import (
+    AckMissing,
+    AckReceived,
+    DialogId,
+    FlowClosed,
+    RequestReceived,
+    ResponseReceived,
+    TransactionId,
+)
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.tokens import Tokens
+from sipgateway.sip.uri import SipUri, escape_user, parse_sip_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The domain of every URI that we own, as `SIP_DOMAIN` gives it."""
+
+    host: str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Domain:
+        """From ``host`` or ``host:port``."""
+        uri = parse_sip_uri(f"sip:{text}")
+        return cls(uri.host.lower(), uri.port)
+
+    def owns(self, uri: SipUri) -> bool:
+        """Whether a URI is one of ours; a port that is left out or 5060 is forgiven."""
+        if uri.host.lower() != self.host:
+            return False
+        return uri.port in {self.port, None, 5060, 5061}
+
+    def uri(self, name: str) -> SipUri:
+        """The URI of a person, a conference or a service here."""
+        return SipUri("sip", escape_user(name), self.host, self.port)
+
+
+class DialogOwner(Protocol):
+    """Whoever answers for a dialog."""
+
+    def request_came(self, event: RequestReceived, now: float) -> None:
+        """A request in the dialog."""
+
+    def ack_came(self, event: AckReceived, now: float) -> None:
+        """The ACK to a 2xx of ours."""
+
+    def ack_missing(self, event: AckMissing, now: float) -> None:
+        """It never came."""
+
+    def flow_closed(self, event: FlowClosed, now: float) -> None:
+        """A connection is gone; the dialog may have been on it."""
+
+
+Reply = Callable[[ResponseReceived, float], None]
+Told = Callable[[Answer, float], None]
+
+
+class Desk:
+    """See the module."""
+
+    def __init__(self, *, endpoint: Endpoint, tokens: Tokens, domain: Domain) -> None:
+        self.endpoint = endpoint
+        self.tokens = tokens
+        self.domain = domain
+        self.actions: deque[Action] = deque()
+        self.dialogs: dict[DialogId, DialogOwner] = {}
+        self.replies: dict[TransactionId, Reply] = {}
+        self.cancels: dict[TransactionId, Callable[[float], None]] = {}
+        self._answers: dict[int, Told] = {}
+        self._numbers = itertools.count(1)
+
+    def act(self, action: Action) -> None:
+        """Queue an action."""
+        self.actions.append(action)
+
+    def ask(self, make: Callable[[int], Question], told: Told) -> None:
+        """Queue a question; `told` gets its one answer."""
+        number = next(self._numbers)
+        self._answers[number] = told
+        self.actions.append(make(number))
+
+    def answered(self, answer: Answer, now: float) -> None:
+        """Hand an answer to whoever asked."""
+        told = self._answers.pop(answer.question, None)
+        if told is not None:
+            told(answer, now)
+
+    def own(self, dialog: DialogId, owner: DialogOwner) -> None:
+        """From now on `owner` answers for that dialog."""
+        self.dialogs[dialog] = owner
+
+    def disown(self, dialog: DialogId) -> None:
+        """No usage is left in it: forget it."""
+        self.dialogs.pop(dialog, None)
+        self.endpoint.forget(dialog)
+
+    def address(self, name: str, display_name: str = "") -> NameAddr:
+        """The address of something here."""
+        return NameAddr(self.domain.uri(name), display_name)

@@ -1,0 +1,77 @@
+"""What can happen to the focus besides SIP, in the past tense.
+
+Most are answers: `question` is that of the action which asked, and every
+question has exactly one answer, also when it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from conferences.policy import Identity, Refusal, Snapshot
+from sipgateway.media.engine import Description, MediaEvent
+from sipgateway.sip.events import SipEvent
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLoaded:
+    """Answers `LoadAccount`. Without such an account `identity` is None."""
+
+    question: int
+    identity: Identity | None
+    ha1: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceLoaded:
+    """Answers `LoadConference` and `CreateConference`."""
+
+    question: int
+    snapshot: Snapshot | None
+    #: The name is that of a person rather than of a conference.
+    person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceChanged:
+    """Somebody changed what a conference is meant to be; nobody asked."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalAsked:
+    """Answers `AskRemoval`: the order's id, or why not."""
+
+    question: int
+    removal: int | None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """Answers `Answer`, `Offer`, `Accept` and `Describe`."""
+
+    question: int
+    description: Description
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationFailed:
+    """Answers them when the description could not be taken."""
+
+    question: int
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHappened:
+    """The engine tells something of a leg or a room."""
+
+    event: MediaEvent
+
+
+Answer = AccountLoaded | ConferenceLoaded | RemovalAsked | Negotiated | NegotiationFailed
+FocusEvent = SipEvent | Answer | ConferenceChanged | MediaHappened

@@ -1,0 +1,143 @@
+"""Who is in a conference: a frozen value, replaced whole at every change.
+
+The names are those of RFC 4575. `Roster.users` keeps the order of arrival.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from conferences.policy import ParticipantKey, Role
+from sipgateway.media.engine import Direction, LegId
+
+
+class Status(enum.StrEnum):
+    """Endpoint status (RFC 4575 5.7.2)."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    ON_HOLD = "on-hold"
+    MUTED_VIA_FOCUS = "muted-via-focus"
+    PENDING = "pending"
+    ALERTING = "alerting"
+    DIALING_IN = "dialing-in"
+    DIALING_OUT = "dialing-out"
+    DISCONNECTING = "disconnecting"
+
+
+class Joining(enum.StrEnum):
+    """How an endpoint came in (5.7.3)."""
+
+    DIALED_IN = "dialed-in"
+    DIALED_OUT = "dialed-out"
+    FOCUS_OWNER = "focus-owner"
+
+
+class Departure(enum.StrEnum):
+    """How an endpoint went (5.7.5)."""
+
+    DEPARTED = "departed"
+    BOOTED = "booted"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEntry:
+    """One device of a user (RFC 4575 5.7)."""
+
+    leg: LegId
+    entity: str
+    status: Status
+    joining_method: Joining
+    joined_at: float
+    source: int = 0
+    direction: Direction = Direction.SENDRECV
+    muted: bool = False
+    referred_by: str = ""
+    disconnection: Departure | None = None
+    disconnected_at: float | None = None
+    disconnected_by: str = ""
+    disconnection_reason: str = ""
+
+    @property
+    def media_status(self) -> Direction:
+        """The media status (5.8.4) as the focus sees the phone's stream."""
+        if not self.muted:
+            return self.direction
+        return _SILENCED[self.direction]
+
+
+_SILENCED: Mapping[Direction, Direction] = {
+    Direction.SENDRECV: Direction.RECVONLY,
+    Direction.SENDONLY: Direction.INACTIVE,
+    Direction.RECVONLY: Direction.RECVONLY,
+    Direction.INACTIVE: Direction.INACTIVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One participant (RFC 4575 5.6). `entity` is his address of record."""
+
+    key: ParticipantKey
+    entity: str
+    display_text: str
+    role: Role
+    endpoints: tuple[EndpointEntry, ...] = ()
+
+    def endpoint(self, leg: LegId) -> EndpointEntry | None:
+        """The endpoint that a leg is, if it is one of his."""
+        return next((entry for entry in self.endpoints if entry.leg == leg), None)
+
+    def with_endpoint(self, entry: EndpointEntry) -> User:
+        """The same user with that endpoint added, or put in place of its older self."""
+        others = tuple(e for e in self.endpoints if e.leg != entry.leg)
+        if len(others) == len(self.endpoints):
+            return replace(self, endpoints=(*others, entry))
+        return replace(
+            self, endpoints=tuple(entry if e.leg == entry.leg else e for e in self.endpoints)
+        )
+
+    def without_endpoint(self, leg: LegId) -> User:
+        """The same user without that endpoint."""
+        return replace(self, endpoints=tuple(e for e in self.endpoints if e.leg != leg))
+
+
+_NOBODY: Mapping[str, User] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everybody in a conference, and what holds for all of them (RFC 4575 5.5)."""
+
+    version: int = 0
+    users: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+    locked: bool = False
+    active: bool = False
+
+    def user_of(self, leg: LegId) -> User | None:
+        """Whose endpoint a leg is."""
+        return next((u for u in self.users.values() if u.endpoint(leg) is not None), None)
+
+    def by_key(self, key: ParticipantKey) -> User | None:
+        """The participant of that public id."""
+        return next((u for u in self.users.values() if u.key == key), None)
+
+    def with_user(self, user: User) -> Roster:
+        """The next version, with that user as he is now."""
+        users = dict(self.users)
+        users[user.entity] = user
+        return replace(self, version=self.version + 1, users=users, active=True)
+
+    def without_user(self, entity: str) -> Roster:
+        """The next version, without that user."""
+        users = {key: user for key, user in self.users.items() if key != entity}
+        return replace(self, version=self.version + 1, users=users, active=bool(users))
+
+    def with_lock(self, locked: bool) -> Roster:
+        """The next version, locked or not."""
+        return replace(self, version=self.version + 1, locked=locked)

@@ -1,0 +1,137 @@
+"""Dialogs (RFC 3261 section 12): who talks to whom, and how the next request gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sipgateway.sip import headers
+from sipgateway.sip.errors import RemoteError
+from sipgateway.sip.events import DialogId
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import CSeq, NameAddr
+from sipgateway.sip.message import Request, Response
+from sipgateway.sip.uri import SipUri
+
+#: Call-ID, local tag, remote tag (RFC 3261 12).
+DialogKey = tuple[str, str, str]
+#: Methods whose request may change the remote target (12.2, RFC 3311, RFC 6665).
+TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+FORMING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+
+
+@dataclass(slots=True)
+class Dialog:
+    """One dialog. `local` and `remote` carry their tags; `contact` is what we send as Contact."""
+
+    id: DialogId
+    call_id: str
+    local: NameAddr
+    remote: NameAddr
+    contact: NameAddr
+    remote_target: str
+    route_set: tuple[NameAddr, ...]
+    local_seq: int
+    remote_seq: int | None
+    flow: Flow
+    early: bool = True
+    #: The ACK to the last 2xx, for when that 2xx comes again.
+    ack: bytes = b""
+
+    @property
+    def key(self) -> DialogKey:
+        """See `DialogKey`."""
+        return (self.call_id, self.local.tag, self.remote.tag)
+
+    def next_request(self, method: str, *, branch: str) -> Request:
+        """The next request in this dialog (12.2.1.1), without body."""
+        if method not in {"ACK", "CANCEL"}:
+            self.local_seq += 1
+        target, routes = self.remote_target, list(self.route_set)
+        if routes and not _loose(routes[0]):
+            routes.append(NameAddr(headers.parse_name_addr(f"<{target}>").uri))
+            target = str(routes.pop(0).uri)
+        request = Request(method, target, [])
+        request.add(headers.VIA, via_of(self.flow, branch))
+        for route in routes:
+            request.add(headers.ROUTE, route)
+        request.add(headers.MAX_FORWARDS, 70)
+        request.add(headers.FROM, self.local)
+        request.add(headers.TO, self.remote)
+        request.add(headers.CALL_ID, self.call_id)
+        request.add(headers.CSEQ, CSeq(self.local_seq, method))
+        return request
+
+    def heard(self, request: Request, flow: Flow) -> None:
+        """Take a request of the peer's: check its order, learn where he is now.
+
+        `RemoteError` 500 for a CSeq that is behind (12.2.2).
+        """
+        number = request.must(headers.CSEQ).number
+        if self.remote_seq is not None and number < self.remote_seq:
+            raise RemoteError(500, "CSeq is behind")
+        self.remote_seq = number
+        self.flow = flow
+        if request.method in TARGET_REFRESH:
+            self.retarget(request)
+
+    def retarget(self, message: Request | Response) -> None:
+        """Follow the Contact of a target refresh."""
+        contact = message.one(headers.CONTACT)
+        if contact is not None:
+            self.remote_target = str(contact.uri)
+
+
+def _loose(route: NameAddr) -> bool:
+    return isinstance(route.uri, SipUri) and route.uri.param("lr") is not None
+
+
+def via_of(flow: Flow, branch: str) -> headers.Via:
+    """Our Via on a flow; `rport` so that the answer comes back the same way."""
+    host = f"[{flow.local_host}]" if ":" in flow.local_host else flow.local_host
+    params: headers.Params = (("rport", None), ("branch", branch))
+    if flow.web:
+        params = (("branch", branch),)
+    return headers.Via(flow.transport, host, flow.local_port, params)
+
+
+def tagged(address: NameAddr, tag: str) -> NameAddr:
+    """The address with that tag in place of any other."""
+    others = tuple((name, value) for name, value in address.params if name.lower() != "tag")
+    return replace(address, params=(*others, ("tag", tag)))
+
+
+def as_server(
+    dialog: DialogId, request: Request, *, tag: str, contact: NameAddr, flow: Flow
+) -> Dialog:
+    """The dialog that our response with `tag` and `contact` makes (12.1.1)."""
+    return Dialog(
+        id=dialog,
+        call_id=request.must(headers.CALL_ID),
+        local=tagged(request.must(headers.TO), tag),
+        remote=request.must(headers.FROM),
+        contact=contact,
+        remote_target=str(request.must(headers.CONTACT).uri),
+        route_set=tuple(request.every(headers.RECORD_ROUTE)),
+        local_seq=0,
+        remote_seq=request.must(headers.CSEQ).number,
+        flow=flow,
+    )
+
+
+def as_client(dialog: DialogId, request: Request, response: Response, flow: Flow) -> Dialog:
+    """The dialog that a response to our request makes (12.1.2)."""
+    routes: Sequence[NameAddr] = response.every(headers.RECORD_ROUTE)
+    contact = response.one(headers.CONTACT)
+    return Dialog(
+        id=dialog,
+        call_id=request.must(headers.CALL_ID),
+        local=request.must(headers.FROM),
+        remote=response.must(headers.TO),
+        contact=request.must(headers.CONTACT),
+        remote_target=str(contact.uri) if contact else request.uri,
+        route_set=tuple(reversed(routes)),
+        local_seq=request.must(headers.CSEQ).number,
+        remote_seq=None,
+        flow=flow,
+    )

@@ -1,0 +1,75 @@
+"""What can happen in the SIP core, in the past tense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+from sipgateway.sip.flow import Flow, FlowId
+from sipgateway.sip.message import Request, Response
+
+#: Names a transaction of ours, client or server, for as long as the process lives.
+TransactionId = NewType("TransactionId", int)
+#: Names a dialog likewise.
+DialogId = NewType("DialogId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A new request other than ACK and CANCEL has passed the checks; answer it."""
+
+    transaction: TransactionId
+    request: Request
+    flow: Flow
+    #: The dialog it belongs to; None outside dialogs.
+    dialog: DialogId | None
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The ACK to a 2xx of ours; its body may hold the answer to our offer."""
+
+    dialog: DialogId
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class AckMissing:
+    """A 2xx of ours was never acknowledged (RFC 3261 13.3.1.4): send a BYE."""
+
+    dialog: DialogId
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """An INVITE has been cancelled; the CANCEL is answered, the INVITE is not yet."""
+
+    transaction: TransactionId
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response to a request of ours. Time-outs come as 408, dead flows as 503.
+
+    `dialog` is the dialog that the response belongs to or has just made.
+    """
+
+    transaction: TransactionId
+    request: Request
+    response: Response
+    dialog: DialogId | None
+    #: Made here rather than received (RFC 3261 8.1.3.1).
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlowClosed:
+    """A connection is gone. Dialogs on it may come back on another."""
+
+    flow: FlowId
+
+
+SipEvent = (
+    RequestReceived | AckReceived | AckMissing | CancelReceived | ResponseReceived | FlowClosed
+)

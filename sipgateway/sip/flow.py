@@ -1,0 +1,53 @@
+"""A flow: the connection, or the pair of addresses, that octets come and go by (RFC 5626)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NewType
+
+FlowId = NewType("FlowId", int)
+
+
+class Transport(enum.StrEnum):
+    """The transport as a Via writes it."""
+
+    UDP = "UDP"
+    TCP = "TCP"
+    TLS = "TLS"
+    WS = "WS"
+    WSS = "WSS"
+
+
+#: Transports that deliver, so that nothing needs to be sent twice.
+RELIABLE = frozenset({Transport.TCP, Transport.TLS, Transport.WS, Transport.WSS})
+#: Transports of browsers, whose media is WebRTC.
+WEB = frozenset({Transport.WS, Transport.WSS})
+SECURE = frozenset({Transport.TLS, Transport.WSS})
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow. `remote` is what the network saw, `local` what we listen on."""
+
+    id: FlowId
+    transport: Transport
+    remote_host: str
+    remote_port: int
+    local_host: str
+    local_port: int
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport delivers by itself."""
+        return self.transport in RELIABLE
+
+    @property
+    def web(self) -> bool:
+        """Whether a browser is at the other end (RFC 7118)."""
+        return self.transport in WEB
+
+    @property
+    def secure(self) -> bool:
+        """Whether the transport is encrypted."""
+        return self.transport in SECURE
