@@ -115,6 +115,11 @@ def pip_install(requirements: str) -> None:
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "-r", requirements)
 
 
+def manage(*arguments: str) -> None:
+    """Run one of Django's commands."""
+    run(str(PYTHON), "manage.py", *arguments)
+
+
 def node_version() -> str:
     """Version of Node, or an error that says what is missing."""
     if shutil.which("node") is None or shutil.which("npm") is None:
@@ -155,6 +160,12 @@ def product() -> None:
         lambda: run("npm", "run", "--silent", "build"),
         stamp=ROOT / "static" / "dist" / ".made-of-sources",
         products=("static/dist", "static/vendor"),
+    ).bring_up_to_date()
+    Step(
+        "collecting static files",
+        ("requirements.txt", "static/**/*"),
+        lambda: manage("collectstatic", "--no-input", "--clear", "--verbosity", "0"),
+        stamp=ROOT / "staticfiles" / ".made-of-static",
     ).bring_up_to_date()
 
 

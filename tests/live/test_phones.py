@@ -11,7 +11,6 @@ from tests.live import browser as browsers
 from tests.live import harness
 from tests.live.conftest import People
 from tests.live.harness import BrowserPhone, Pages
-from tests.live.phone import Phone
 from tests.live.server import Server, until
 
 
@@ -138,8 +137,6 @@ async def test_a_call_survives_the_loss_of_its_websocket(
     await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
     await bob.page.wait_for_function("openSockets() === 1")
     assert people.bob.aor in present(people, room)
-    async with await Phone.connect(people.alice) as desk:
-        assert (await desk.register()).status == 200
     participant = present(people, room)[people.bob.aor]
     path = f"/conferences/{name_of(room)}/participants/{participant}"
     assert people.api.call("DELETE", path)[0] in (200, 202, 204)
