@@ -23,8 +23,7 @@ run:
 
 test:
 	@$(PYTHON) scripts/setup.py test
-	$(BIN)/python -m pytest -m "not live"
-	$(BIN)/python -m pytest -m live
+	$(BIN)/python -m pytest --durations=10
 
 check:
 	@$(PYTHON) scripts/setup.py develop
