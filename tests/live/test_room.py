@@ -1,0 +1,131 @@
+"""Two browsers in a booked conference, by the pages that people use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.live import browser as browsers
+from tests.live import room as rooms
+from tests.live.conftest import People
+from tests.live.room import Room
+from tests.live.server import Server
+
+ALICE, BOB = browsers.TONES["alice"], browsers.TONES["bob"]
+
+
+@pytest.fixture
+async def organizer(browser: Browser, server: Server, people: People) -> AsyncIterator[Page]:
+    """Alice's browser, signed in."""
+    page = await browsers.open_page(browser, tone=ALICE)
+    await rooms.sign_in(page, server, people.alice)
+    yield page
+    await page.context.close()
+
+
+def name_of(link: str) -> str:
+    return urlsplit(link).path.strip("/").split("/")[-1]
+
+
+async def test_two_browsers_talk_and_the_moderator_removes_one(
+    organizer: Page, browser: Browser, people: People
+) -> None:
+    """Booked by the form, joined by the link, heard, removed, and out for good."""
+    link = await rooms.book(organizer, "Weekly with Bob")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await alice.sees("Alice", "Bob")
+    await bob.sees("Alice", "Bob")
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
+    await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
+    await expect(bob.hook("remove-button")).to_have_count(0)
+
+    await alice.removes("Bob", for_good=True)
+    await expect(alice.entry("Bob")).to_have_count(0, timeout=1000)
+    await bob.is_in("removed")
+    await bob.says("Alice")
+    await browsers.is_silent(alice.page, BOB)
+    await browsers.is_silent(bob.page, ALICE)
+
+    await bob.page.goto(link)
+    await bob.press_join("Bob")
+    await bob.is_in("failed")
+    await alice.sees("Alice")
+    removals = [one for one in people.api.events(name_of(link)) if one["way"] == "web"]
+    assert removals, people.api.events(name_of(link))
+
+
+async def test_who_was_removed_but_not_for_good_comes_back(
+    organizer: Page, browser: Browser
+) -> None:
+    link = await rooms.book(organizer, "Come back")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await alice.removes("Bob", for_good=False)
+    await bob.is_in("removed")
+    await bob.page.goto(link)
+    await bob.joins("Bob")
+    await alice.sees("Alice", "Bob")
+
+
+async def test_the_room_survives_the_loss_of_its_websocket(
+    organizer: Page, browser: Browser
+) -> None:
+    """The call goes on, the roster follows again, and removal still works."""
+    link = await rooms.book(organizer, "Bad network")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await browsers.hears(alice.page, BOB)
+    assert await bob.page.evaluate("loseSockets()") >= 1
+    assert await alice.page.evaluate("loseSockets()") >= 1
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
+    await alice.page.wait_for_function("openSockets() >= 1")
+    await bob.page.wait_for_function("openSockets() >= 1")
+    await bob.is_in("joined")
+    await alice.removes("Bob", for_good=False)
+    await bob.is_in("removed")
+    await alice.sees("Alice")
+
+
+async def test_leaving_and_muting(organizer: Page, browser: Browser) -> None:
+    link = await rooms.book(organizer, "Mute and leave")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await browsers.hears(alice.page, BOB)
+    await bob.hook("mute-button").click()
+    await browsers.is_silent(alice.page, BOB)
+    await bob.hook("mute-button").click()
+    await browsers.hears(alice.page, BOB)
+    await bob.hook("leave-button").click()
+    await bob.is_in("left")
+    await alice.sees("Alice")
+
+
+async def test_the_moderator_locks_and_ends(organizer: Page, browser: Browser) -> None:
+    """A locked room takes nobody in; ending it for all ends every call."""
+    link = await rooms.book(organizer, "Lock and end")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await expect(bob.hook("lock-button")).to_have_count(0)
+    await expect(bob.hook("end-button")).to_have_count(0)
+    await alice.hook("lock-button").click()
+    await expect(alice.hook("lock-button")).to_have_attribute("aria-pressed", "true")
+    late = Room(await browsers.open_page(browser, tone=browsers.TONES["carol"]))
+    await late.page.goto(link)
+    await late.press_join("Carol")
+    await late.is_in("failed")
+    await late.says("locked")
+    await alice.sees("Alice", "Bob")
