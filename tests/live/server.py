@@ -93,7 +93,7 @@ class Server:
         self._manage("migrate", "--verbosity", "0")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *self._command],
+                [sys.executable, *(part.format(port=self.port) for part in self._command)],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

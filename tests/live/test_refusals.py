@@ -188,7 +188,7 @@ async def test_unknown_event_package(bob: Phone, room: str) -> None:
 
 async def test_unsupported_extension(bob: Phone, room: str) -> None:
     """RFC 3261 8.2.2.3: the answer names just what is not understood."""
-    response = await bob.ask("OPTIONS", room, [("Require", "replaces, teleport")])
+    response = await bob.ask("OPTIONS", room, [("Require", "timer, teleport")])
     assert response.status == 420
     assert response.tokens("unsupported") == {"teleport"}
 
