@@ -32,10 +32,15 @@ class Phone {
         iceGatheringTimeout: 500,
         peerConnectionConfiguration: { iceServers: [] },
       },
-      delegate: { onDisconnect: (error) => error && this.agent.reconnect() },
+      delegate: {
+        // SIP.js leaves both to its user: connect again, and register there.
+        onDisconnect: (error) => error && this.agent.reconnect(),
+        onConnect: () => this.registerer && this.registerer.register(),
+      },
     });
     await this.agent.start();
     const registerer = new Registerer(this.agent);
+    this.registerer = registerer;
     return new Promise((resolve, reject) => {
       registerer.stateChange.addListener((state) => {
         if (state === RegistererState.Registered) resolve("registered");
