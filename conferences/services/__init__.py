@@ -1,0 +1,93 @@
+"""Every write, named as a person says it.
+
+`people` are accounts, credentials, guests and PINs; `bookings` are made,
+changed and cancelled; `moderation` is what may be asked of a conference;
+`records` is what the gateway's database thread writes down; `calls` and
+`removals` are carried out by jobs. `names` has the rules of what may be
+called how, and `refused` the one exception that carries a `policy.Refusal`.
+"""
+
+from conferences.services.bookings import Changes, book, cancel, change, create_adhoc
+from conferences.services.jobs import (
+    carry_out_removals,
+    open_and_close,
+    place_calls,
+    prune,
+)
+from conferences.services.moderation import (
+    ask_to_call,
+    ask_to_mute,
+    ask_to_remove,
+    end,
+    lock,
+    unlock,
+)
+from conferences.services.names import Invitee, canonical_uri
+from conferences.services.people import (
+    PhoneCredentials,
+    admit_guest,
+    check_pin,
+    create_user,
+    issue_api_token,
+    issue_phone_credentials,
+    set_sip_password,
+)
+from conferences.services.records import (
+    call_progressed,
+    close_stale_rosters,
+    conference_ended,
+    endpoint_changed,
+    endpoint_left,
+    join_refused,
+    participant_joined,
+    participant_left,
+    release_lease,
+    removal_ended,
+    renew_leases,
+    roster_changed,
+    take_lease,
+    wrong_pin,
+)
+from conferences.services.refused import Refused
+
+__all__ = [
+    "Changes",
+    "Invitee",
+    "PhoneCredentials",
+    "Refused",
+    "admit_guest",
+    "ask_to_call",
+    "ask_to_mute",
+    "ask_to_remove",
+    "book",
+    "call_progressed",
+    "cancel",
+    "canonical_uri",
+    "carry_out_removals",
+    "change",
+    "check_pin",
+    "close_stale_rosters",
+    "conference_ended",
+    "create_adhoc",
+    "create_user",
+    "end",
+    "endpoint_changed",
+    "endpoint_left",
+    "issue_api_token",
+    "issue_phone_credentials",
+    "join_refused",
+    "lock",
+    "open_and_close",
+    "participant_joined",
+    "participant_left",
+    "place_calls",
+    "prune",
+    "release_lease",
+    "removal_ended",
+    "renew_leases",
+    "roster_changed",
+    "set_sip_password",
+    "take_lease",
+    "unlock",
+    "wrong_pin",
+]

@@ -1,0 +1,365 @@
+"""Conferences are booked, changed and cancelled here.
+
+What a form or a script says is checked by words (`_checked`), so that every
+mistake is told at once and by the name of its field; what must hold whatever
+the code does is in the constraints of the tables.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import secrets
+import zoneinfo
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypedDict, Unpack
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone as clock
+
+from conferences import notices, policy, recurrence, selectors
+from conferences.models import (
+    Call,
+    CallState,
+    Conference,
+    Event,
+    Invitation,
+    Kind,
+    Lease,
+    User,
+    Way,
+)
+from conferences.services import names
+from conferences.services.calls import plan_calls
+from conferences.services.names import Invitee
+
+DEFAULT_MINUTES = 60
+#: A week: longer than any meeting, and short enough to be a typing mistake beyond.
+LONGEST_MINUTES = 7 * 24 * 60
+#: Minutes before the start and after the end: at most a day.
+LONGEST_MARGIN = 24 * 60
+MOST_INVITEES = 1000
+#: A form is filled in minutes, so "now" may be a little ago when it arrives.
+JUST_NOW = datetime.timedelta(minutes=1)
+
+_PIN = re.compile(r"[0-9]{4,16}")
+
+
+class Changes(TypedDict, total=False):
+    """What can be said about a booking, at first and later; what is left out stays."""
+
+    title: str
+    starts_at: datetime.datetime | None
+    duration_minutes: int | None
+    timezone: str
+    rrule: str
+    pin: str
+    max_participants: int | None
+    admission: policy.Admission
+    invitees: Iterable[Invitee]
+    participants_may_add: bool | None
+    hidden_focus: bool
+    creator_departs: policy.CreatorDeparts
+    early_minutes: int
+    grace_minutes: int
+
+
+class _Complaints:
+    """Collects what is to be mended, by field."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[ValidationError]] = {}
+
+    def say(self, field: str, text: str) -> None:
+        self.found.setdefault(field, []).append(ValidationError(text))
+
+    @contextmanager
+    def about(self, field: str) -> Iterator[None]:
+        """Turn a `ValidationError` or `BadRule` from inside into one about `field`."""
+        try:
+            yield
+        except ValidationError as error:
+            self.found.setdefault(field, []).extend(error.error_list)
+        except recurrence.BadRule as error:
+            self.say(field, str(error))
+
+    def raise_if_any(self) -> None:
+        if self.found:
+            raise ValidationError(
+                {field: ValidationError(errors) for field, errors in self.found.items()}
+            )
+
+
+def book(
+    *,
+    organizer: User,
+    name: str = "",
+    way: Way = Way.WEB,
+    running: bool = False,
+    **said: Unpack[Changes],
+) -> Conference:
+    """Book a conference: with `starts_at` a booking, without it a standing room.
+
+    `running` allows a start in the past as long as the end is not. Raises
+    `ValidationError` by field; about ``name`` with code ``taken`` where it is.
+    """
+    now = clock.now()
+    complaints = _Complaints()
+    with complaints.about("name"):
+        name = names.checked_conference_name(name) if name else names.generated_name()
+    row = Conference(name=name, organizer=organizer, timezone=organizer.timezone, created_at=now)
+    listed = _say(row, said, complaints)
+    if row.starts_at is not None:
+        _check_start(row, complaints, now=now, running=running)
+    complaints.raise_if_any()
+    try:
+        with transaction.atomic():
+            row.save()
+            _write_list(row, listed)
+            plan_calls(row, by=selectors.aor(organizer.username), way=way, now=now)
+            _note(row, "booked", actor=selectors.aor(organizer.username), way=way, at=now)
+    except IntegrityError as error:
+        if not Conference.objects.filter(name=name).exists():
+            raise
+        taken = ValidationError("This name is taken; choose another one.", code="taken")
+        raise ValidationError({"name": taken}) from error
+    return row
+
+
+def change(
+    *, conference: Conference, actor: str, way: Way = Way.WEB, **said: Unpack[Changes]
+) -> Conference:
+    """Change what is said about a booking. Raises `ValidationError` by field."""
+    now = clock.now()
+    complaints = _Complaints()
+    if conference.cancelled_at is not None:
+        raise ValidationError("This conference is cancelled.")
+    before = conference.starts_at
+    listed = _say(conference, said, complaints)
+    if conference.starts_at is not None and conference.starts_at != before:
+        _check_start(conference, complaints, now=now, running=False)
+    if complaints.found:
+        conference.refresh_from_db()
+    complaints.raise_if_any()
+    with transaction.atomic():
+        conference.save()
+        if listed is not None:
+            _write_list(conference, listed)
+        _cancel_calls(conference, CallState.PLANNED)
+        plan_calls(conference, by=actor, way=way, now=now)
+        _note(conference, "changed", actor=actor, way=way, at=now, fields=sorted(said))
+        notices.conference_changed(conference.pk)
+    return conference
+
+
+@transaction.atomic
+def cancel(*, conference: Conference, actor: str, way: Way = Way.WEB) -> None:
+    """Call the conference off for good. Those who are in it are sent away."""
+    now = clock.now()
+    todo = Conference.objects.filter(pk=conference.pk, cancelled_at__isnull=True)
+    if todo.update(cancelled_at=now) != 1:
+        return
+    if Lease.objects.filter(conference=conference, expires_at__gt=now).exists():
+        Conference.objects.filter(pk=conference.pk).update(end_by=actor)
+    _cancel_calls(conference, CallState.PLANNED, CallState.DUE)
+    _note(conference, "cancelled", actor=actor, way=way, at=now)
+    notices.conference_changed(conference.pk)
+    conference.refresh_from_db()
+
+
+def create_adhoc(
+    *, creator: policy.Identity, title: str = "", name: str = ""
+) -> policy.ConferenceId:
+    """A conference for now, by a call to the factory or to a name of the caller's choice.
+
+    It ends when its creator departs (RFC 4579 5.12). Everybody who signs in
+    may join: the URI is the secret, passed on by him. Raises `ValidationError`.
+    """
+    now = clock.now()
+    if name:
+        over = Conference.objects.filter(name=name.lower(), kind=Kind.ADHOC)
+        over.filter(ended_at__isnull=False).update(name=names.generated_name())
+        name = names.checked_conference_name(name)
+    organizer = User.objects.filter(username=names.username_of(creator.uri)).first()
+    row = Conference(
+        name=name or names.generated_name(),
+        title=(title or f"Conference of {creator.display_name or creator.uri}")[:200],
+        organizer=organizer,
+        creator="" if organizer else creator.uri,
+        kind=Kind.ADHOC,
+        admission=policy.Admission.SIGNED_IN,
+        creator_departs=policy.CreatorDeparts.END,
+        created_at=now,
+    )
+    with transaction.atomic():
+        row.save()
+        _note(row, "booked", actor=creator.uri, way="", at=now)
+    return row.key
+
+
+def _say(row: Conference, said: Changes, complaints: _Complaints) -> list[Invitee] | None:
+    """Write what is said into `row`, complain about what cannot be; the list of the invited."""
+    _say_title(row, said, complaints)
+    _say_time(row, said, complaints)
+    _say_limits(row, said, complaints)
+    if "admission" in said:
+        row.admission = said["admission"].value
+    may_add = said.get("participants_may_add")
+    if may_add is not None:
+        row.participants_may_add = may_add
+    elif "admission" in said:
+        row.participants_may_add = row.admission == policy.Admission.OPEN
+    if "creator_departs" in said:
+        row.creator_departs = said["creator_departs"].value
+    row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
+    if "invitees" not in said:
+        return None if row.pk else []
+    return _checked_list(said["invitees"], complaints)
+
+
+def _say_title(row: Conference, said: Changes, complaints: _Complaints) -> None:
+    row.title = " ".join(said.get("title", row.title).split())
+    if not 1 <= len(row.title) <= 200 or not row.title.isprintable():
+        complaints.say("title", "Give it a title of 1 to 200 letters.")
+
+
+def _say_time(row: Conference, said: Changes, complaints: _Complaints) -> None:
+    row.timezone = said.get("timezone") or row.timezone
+    if row.timezone not in zoneinfo.available_timezones():
+        complaints.say("timezone", f"{row.timezone!r} is no time zone, as Europe/Berlin is.")
+        row.timezone = "UTC"
+    row.starts_at = _aware(said.get("starts_at", row.starts_at), row.timezone)
+    row.duration_minutes = said.get("duration_minutes", row.duration_minutes)
+    if row.starts_at is None:
+        row.kind = Kind.ADHOC if row.kind == Kind.ADHOC else Kind.ROOM
+        row.duration_minutes, row.rrule, row.closes_at = None, "", None
+        if said.get("rrule"):
+            complaints.say("rrule", "Only a conference with a start can recur.")
+        return
+    row.kind = Kind.BOOKED
+    row.duration_minutes = row.duration_minutes or DEFAULT_MINUTES
+    if not 1 <= row.duration_minutes <= LONGEST_MINUTES:
+        complaints.say("duration_minutes", f"Want 1 to {LONGEST_MINUTES} minutes.")
+        return
+    row.early_minutes = said.get("early_minutes", row.early_minutes)
+    row.grace_minutes = said.get("grace_minutes", row.grace_minutes)
+    for field, minutes in (
+        ("early_minutes", row.early_minutes),
+        ("grace_minutes", row.grace_minutes),
+    ):
+        if not 0 <= minutes <= LONGEST_MARGIN:
+            complaints.say(field, f"Want 0 to {LONGEST_MARGIN} minutes.")
+    _say_rule(row, said, complaints)
+
+
+def _say_rule(row: Conference, said: Changes, complaints: _Complaints) -> None:
+    text = said.get("rrule", row.rrule)
+    row.rrule = ""
+    with complaints.about("rrule"):
+        if text:
+            row.rrule = recurrence.parse_rule(text)
+            if len(row.rrule) > 255:
+                raise recurrence.BadRule("a rule has 255 letters at most")
+            row.starts_at = recurrence.first_start(selectors.pattern(row))
+        last = recurrence.last_end(selectors.pattern(row))
+        row.closes_at = last and last + datetime.timedelta(minutes=row.grace_minutes)
+
+
+def _aware(at: datetime.datetime | None, zone: str) -> datetime.datetime | None:
+    """`at` in UTC; one without an offset is local time of `zone`."""
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+    return at.astimezone(datetime.UTC)
+
+
+def _say_limits(row: Conference, said: Changes, complaints: _Complaints) -> None:
+    row.pin = said.get("pin", row.pin).strip()
+    if row.pin and _PIN.fullmatch(row.pin) is None:
+        complaints.say("pin", "A PIN has 4 to 16 digits.")
+    row.max_participants = said.get("max_participants", row.max_participants)
+    if row.max_participants is not None and not 1 <= row.max_participants <= 100_000:
+        complaints.say("max_participants", "Want a number from 1, or none.")
+
+
+def _check_start(
+    row: Conference, complaints: _Complaints, *, now: datetime.datetime, running: bool
+) -> None:
+    assert row.starts_at is not None, "only bookings are asked"
+    if running:
+        if row.closes_at is not None and row.closes_at <= now:
+            complaints.say("starts_at", "This time is over.")
+    elif row.starts_at < now - JUST_NOW:
+        complaints.say("starts_at", "The start lies in the past.")
+
+
+def _checked_list(invitees: Iterable[Invitee], complaints: _Complaints) -> list[Invitee]:
+    """The invited once each, the last word about each counting, URIs in canonical form."""
+    listed: dict[str, Invitee] = {}
+    for invitee in invitees:
+        with complaints.about("invitees"):
+            one = _checked_invitee(invitee)
+            listed[one.uri or one.email] = one
+    if len(listed) > MOST_INVITEES:
+        complaints.say("invitees", f"At most {MOST_INVITEES} can be invited.")
+    return list(listed.values())
+
+
+def _checked_invitee(invitee: Invitee) -> Invitee:
+    """With the URI of a person of ours whose mail address was given."""
+    if invitee.role is policy.Role.ORGANIZER:
+        raise ValidationError("A conference has one organizer, who booked it.")
+    email = invitee.email.strip().lower()
+    uri = names.canonical_uri(invitee.uri) if invitee.uri else ""
+    if email and not uri:
+        known = User.objects.filter(email__iexact=email, is_active=True).first()
+        uri = selectors.aor(known.username) if known else ""
+    if not uri and re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", email) is None:
+        raise ValidationError("Somebody is invited by a URI or by a mail address.")
+    if invitee.dial_out and not uri:
+        raise ValidationError(f"{email} cannot be called: no URI is known.")
+    return Invitee(uri, email, invitee.role, invitee.dial_out)
+
+
+def _write_list(row: Conference, listed: list[Invitee] | None) -> None:
+    """Make the invitations those of `listed`; who was on the list keeps his token."""
+    before = {one.uri or one.email: one for one in row.invitations.all()}
+    people = User.objects.in_bulk(
+        {names.username_of(one.uri) for one in listed or ()} - {""}, field_name="username"
+    )
+    for one in listed or ():
+        kept = before.pop(one.uri or one.email, None)
+        invitation = kept or Invitation(conference=row, token=secrets.token_urlsafe(32))
+        invitation.uri, invitation.email = one.uri, one.email
+        invitation.role, invitation.dial_out = one.role.value, one.dial_out
+        invitation.user = people.get(names.username_of(one.uri))
+        invitation.save()
+    for gone in before.values():
+        Call.objects.filter(invitation=gone, state=CallState.PLANNED).update(
+            state=CallState.CANCELLED
+        )
+        gone.delete()
+
+
+def _cancel_calls(conference: Conference, *states: CallState) -> None:
+    Call.objects.filter(conference=conference, state__in=states).update(
+        state=CallState.CANCELLED, invitation=None
+    )
+
+
+def _note(
+    conference: Conference,
+    kind: str,
+    *,
+    actor: str,
+    way: Way | str,
+    at: datetime.datetime,
+    fields: list[str] | None = None,
+) -> None:
+    detail = {"fields": fields} if fields else {}
+    Event.objects.create(
+        conference=conference, at=at, kind=kind, actor=actor, way=way, detail=detail
+    )

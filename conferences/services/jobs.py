@@ -1,0 +1,181 @@
+"""What the jobs do: claim rows, look at the clock, tell the focus, tidy up.
+
+A row changes hands by a conditional update whose count is looked at, so any
+number of workers may run any of these at the same time, twice, or late.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Q
+
+from conferences import notices, policy, selectors
+from conferences.models import (
+    Call,
+    CallState,
+    Conference,
+    DisconnectionMethod,
+    Event,
+    Guest,
+    Kind,
+    Lease,
+    Participant,
+    Removal,
+    RemovalState,
+    SipAccount,
+    Way,
+    WrongPin,
+)
+from conferences.policy import ConferenceId, ParticipantKey
+from conferences.services import records
+from conferences.services.calls import plan_calls
+
+#: After this long a claimed row is told again: the notice may have been lost.
+TELL_AGAIN = datetime.timedelta(seconds=5)
+#: A BYE is given up after 32 s (RFC 3261 17.1.2.2, timer F); by then it is done, or never.
+REMOVAL_TAKES = datetime.timedelta(seconds=60)
+#: A call rings at most 3 minutes (RFC 3261 16.6, timer C).
+CALL_TAKES = datetime.timedelta(minutes=4)
+#: A lease this long expired was not renewed because its owner is gone.
+OWNER_GONE = datetime.timedelta(seconds=60)
+#: How long things are kept that nobody needs to act on.
+KEEP_WRONG_PINS = datetime.timedelta(hours=2)
+KEEP_GUESTS = datetime.timedelta(days=1)
+KEEP_ADHOC = datetime.timedelta(days=90)
+KEEP_EVENTS = datetime.timedelta(days=400)
+
+
+def carry_out_removals(*, now: datetime.datetime) -> None:
+    """Claim what is due and tell the focus; give up what nobody can carry out."""
+    for removal in Removal.objects.filter(state=RemovalState.DUE).select_related("participant"):
+        _carry_out(removal, now)
+    carrying = Removal.objects.filter(state=RemovalState.CARRYING)
+    for removal in carrying.filter(claimed_at__lte=now - REMOVAL_TAKES):
+        records.removal_ended(
+            removal=removal.pk, outcome="the focus did not answer", at=now.timestamp()
+        )
+    _tell(carrying.filter(claimed_at__lte=now - TELL_AGAIN).values_list("conference_id", flat=True))
+
+
+@transaction.atomic
+def _carry_out(removal: Removal, now: datetime.datetime) -> None:
+    mine = Removal.objects.filter(pk=removal.pk, state=RemovalState.DUE)
+    if mine.update(state=RemovalState.CARRYING, claimed_at=now) != 1:
+        return
+    why_not = ""
+    if removal.participant.left_at is not None:
+        why_not = "has left already"
+    elif not _served(removal.conference_id, now):
+        why_not = "no focus serves the conference"
+    if why_not:
+        records.removal_ended(removal=removal.pk, outcome=why_not, at=now.timestamp())
+    notices.conference_changed(removal.conference_id)
+
+
+def _served(conference: int, now: datetime.datetime) -> bool:
+    return Lease.objects.filter(conference_id=conference, expires_at__gt=now).exists()
+
+
+def _tell(conferences: Iterable[int]) -> None:
+    for pk in set(conferences):
+        notices.conference_changed(pk)
+
+
+def place_calls(*, now: datetime.datetime) -> None:
+    """Claim the calls that are due and tell the focus; give up those without an answer."""
+    for call in Call.objects.filter(state=CallState.DUE, due_at__lte=now):
+        _place(call, now)
+    calling = Call.objects.filter(state=CallState.CALLING)
+    for call in calling.filter(claimed_at__lte=now - CALL_TAKES):
+        records.call_progressed(
+            call=call.pk,
+            state=CallState.FAILED,
+            status=408,
+            reason="no answer",
+            at=now.timestamp(),
+        )
+    leased = Lease.objects.filter(expires_at__gt=now).values("conference_id")
+    forgotten = calling.filter(claimed_at__lte=now - TELL_AGAIN).exclude(conference_id__in=leased)
+    _tell(forgotten.values_list("conference_id", flat=True))
+
+
+@transaction.atomic
+def _place(call: Call, now: datetime.datetime) -> None:
+    mine = Call.objects.filter(pk=call.pk, state=CallState.DUE)
+    if mine.update(state=CallState.CALLING, claimed_at=now) != 1:
+        return
+    snapshot = selectors.snapshot(ConferenceId(call.conference_id), now=now)
+    refusal = (
+        policy.Refusal.UNKNOWN if snapshot is None else policy.when(snapshot, now=now.timestamp())
+    )
+    if refusal is not None:
+        records.call_progressed(
+            call=call.pk, state=CallState.FAILED, reason=refusal.value, at=now.timestamp()
+        )
+    notices.conference_changed(call.conference_id)
+
+
+def open_and_close(*, now: datetime.datetime) -> None:
+    """What the clock does: calls become due, endings are completed, ghosts leave."""
+    _plan_next_occurrences(now)
+    planned = Call.objects.filter(state=CallState.PLANNED, due_at__lte=now)
+    if planned.update(state=CallState.DUE):
+        notices.wake("place_calls")
+    leased = Lease.objects.filter(expires_at__gt=now).values("conference_id")
+    for row in Conference.objects.exclude(end_by="").exclude(pk__in=leased):
+        records.conference_ended(conference=row.key, at=now.timestamp(), by=row.end_by)
+    _tell_that_time_is_over(now)
+    _close_ghosts(now)
+
+
+def _plan_next_occurrences(now: datetime.datetime) -> None:
+    recurring = (
+        Conference.objects.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=now))
+        .filter(kind=Kind.BOOKED, cancelled_at__isnull=True, invitations__dial_out=True)
+        .exclude(rrule="")
+        .exclude(calls__state=CallState.PLANNED)
+        .select_related("organizer")
+        .distinct()
+    )
+    for row in recurring:
+        by = selectors.aor(row.organizer.username) if row.organizer else row.creator
+        plan_calls(row, by=by, way=Way.CLOCK, now=now)
+
+
+def _tell_that_time_is_over(now: datetime.datetime) -> None:
+    """The focus of a booking whose window is over looks at its snapshot again."""
+    for row in Conference.objects.filter(kind=Kind.BOOKED, lease__expires_at__gt=now):
+        when = selectors.window(row, now=now)
+        if when.over or (when.opens_at is not None and when.opens_at > now):
+            notices.conference_changed(row.pk)
+
+
+def _close_ghosts(now: datetime.datetime) -> None:
+    """Whoever a vanished process served is not there any more."""
+    leased = Lease.objects.filter(expires_at__gt=now - OWNER_GONE).values("conference_id")
+    ghosts = Participant.objects.filter(
+        left_at__isnull=True, joined_at__lte=now - OWNER_GONE
+    ).exclude(conference_id__in=leased)
+    for row in ghosts:
+        records.participant_left(
+            conference=ConferenceId(row.conference_id),
+            key=ParticipantKey(row.key),
+            method=DisconnectionMethod.FAILED,
+            by="",
+            reason="the server that served the call is gone",
+            at=now.timestamp(),
+        )
+
+
+def prune(*, now: datetime.datetime) -> None:
+    """Delete what nobody needs any more."""
+    SipAccount.objects.filter(expires_at__lte=now).delete()
+    Guest.objects.filter(expires_at__lte=now - KEEP_GUESTS).delete()
+    WrongPin.objects.filter(at__lte=now - KEEP_WRONG_PINS).delete()
+    Event.objects.filter(at__lte=now - KEEP_EVENTS).delete()
+    Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
+    Session.objects.filter(expire_date__lte=now).delete()

@@ -1,0 +1,243 @@
+"""What may be asked of a conference: remove, mute, lock, end, call.
+
+The page's button, the REST API, a keypad and a REFER all come through here,
+so they cannot disagree. Nothing is done to a call here: the wish is written
+down and the focus is told that something changed.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import transaction
+from django.utils import timezone
+
+from conferences import notices, policy, selectors
+from conferences.models import (
+    Admittance,
+    Call,
+    Conference,
+    Event,
+    Invitation,
+    Lease,
+    MutedBy,
+    Participant,
+    Removal,
+    RemovalState,
+    Way,
+)
+from conferences.policy import ConferenceId, Identity, ParticipantKey
+from conferences.services import records
+from conferences.services.names import canonical_uri
+from conferences.services.refused import Refused, unless_none
+
+
+def _snapshot(conference: ConferenceId) -> policy.Snapshot:
+    found = selectors.snapshot(conference)
+    if found is None:
+        raise Refused(policy.Refusal.UNKNOWN)
+    return found
+
+
+def _present(conference: ConferenceId, participant: ParticipantKey) -> Participant:
+    """The roster entry; raises `Refused` (UNKNOWN) for somebody who is not there."""
+    found = selectors.participant_by_key(conference, participant)
+    if found is None:
+        raise Refused(policy.Refusal.UNKNOWN)
+    return found
+
+
+@transaction.atomic
+def ask_to_remove(
+    *,
+    conference: ConferenceId,
+    participant: ParticipantKey,
+    actor: Identity,
+    way: Way,
+    reason: str = "",
+    ban: bool = False,
+) -> Removal:
+    """Ask that a participant be gone; `ban` says he may not come back. Raises `Refused`.
+
+    Asked twice, it is one wish; a ban asked for later is added to it.
+    """
+    snapshot = _snapshot(conference)
+    target = _present(conference, participant)
+    unless_none(policy.may_remove(snapshot, actor, target=target.entity))
+    if ban:
+        unless_none(policy.may_command(snapshot, actor))
+        records.ban(target, by=actor.uri, at=timezone.now())
+    removal, _ = Removal.objects.get_or_create(
+        participant=target,
+        state__in=[RemovalState.DUE, RemovalState.CARRYING],
+        defaults={
+            "conference_id": conference,
+            "actor": actor.uri,
+            "actor_name": actor.display_name,
+            "way": way,
+            "reason": reason[:255],
+            "ban": ban,
+            "state": RemovalState.DUE,
+        },
+    )
+    if ban and not removal.ban:
+        removal.ban = True
+        removal.save(update_fields=["ban"])
+    notices.wake("carry_out_removals")
+    return removal
+
+
+@transaction.atomic
+def ask_to_mute(
+    *,
+    conference: ConferenceId,
+    participant: ParticipantKey | None,
+    muted: bool,
+    actor: Identity,
+    way: Way,
+) -> None:
+    """Mute or unmute one participant, or (None) everybody who does not command.
+
+    One may mute oneself and undo that. What a moderator has muted only a
+    moderator opens; and nobody opens the microphone of somebody who closed it
+    himself. Raises `Refused`.
+    """
+    snapshot = _snapshot(conference)
+    if participant is None:
+        unless_none(policy.may_command(snapshot, actor))
+        _mute_all(conference, muted=muted)
+        target = ""
+    else:
+        target = _mute_one(snapshot, _present(conference, participant), muted, actor)
+    Event.objects.create(
+        conference_id=conference,
+        at=timezone.now(),
+        kind="muted" if muted else "unmuted",
+        actor=actor.uri,
+        target=target,
+        way=way,
+    )
+    notices.conference_changed(conference)
+
+
+def _mute_all(conference: ConferenceId, *, muted: bool) -> None:
+    there = Participant.objects.filter(conference_id=conference, left_at__isnull=True)
+    if muted:
+        spared = [role.value for role in policy.COMMANDING]
+        there.exclude(role__in=spared).update(muted_by=MutedBy.MODERATOR)
+    else:
+        there.filter(muted_by=MutedBy.MODERATOR).update(muted_by=MutedBy.NOBODY)
+
+
+def _mute_one(snapshot: policy.Snapshot, target: Participant, muted: bool, actor: Identity) -> str:
+    himself = target.entity == actor.uri
+    commands = policy.may_command(snapshot, actor) is None
+    if not himself and not commands:
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    if not muted and not _may_open(target, himself=himself, commands=commands):
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    if not muted:
+        target.muted_by = MutedBy.NOBODY
+    elif target.muted_by != MutedBy.MODERATOR:
+        target.muted_by = MutedBy.SELF if himself else MutedBy.MODERATOR
+    target.save(update_fields=["muted_by"])
+    return target.entity
+
+
+def _may_open(target: Participant, *, himself: bool, commands: bool) -> bool:
+    if target.muted_by == MutedBy.SELF:
+        return himself
+    return commands or target.muted_by == MutedBy.NOBODY
+
+
+def lock(*, conference: ConferenceId, actor: Identity, way: Way) -> None:
+    """Let nobody else in but those who command. Raises `Refused`."""
+    _set_lock(conference, actor, way, locked=True)
+
+
+def unlock(*, conference: ConferenceId, actor: Identity, way: Way) -> None:
+    """Undo `lock`. Raises `Refused`."""
+    _set_lock(conference, actor, way, locked=False)
+
+
+@transaction.atomic
+def _set_lock(conference: ConferenceId, actor: Identity, way: Way, *, locked: bool) -> None:
+    unless_none(policy.may_command(_snapshot(conference), actor))
+    changed = Conference.objects.filter(pk=conference, locked=not locked).update(locked=locked)
+    if changed:
+        Event.objects.create(
+            conference_id=conference,
+            at=timezone.now(),
+            kind="locked" if locked else "unlocked",
+            actor=actor.uri,
+            way=way,
+        )
+    notices.conference_changed(conference)
+
+
+@transaction.atomic
+def end(*, conference: ConferenceId, actor: Identity, way: Way) -> None:
+    """Ask that the conference be ended for all. Raises `Refused`.
+
+    Where no focus serves it nobody has to be sent away, and it is over at
+    once; else the focus carries it out and reports `conference_ended`.
+    """
+    unless_none(policy.may_command(_snapshot(conference), actor))
+    now = timezone.now()
+    Conference.objects.filter(pk=conference).update(end_by=actor.uri)
+    Event.objects.create(
+        conference_id=conference, at=now, kind="end-asked", actor=actor.uri, way=way
+    )
+    if not Lease.objects.filter(conference_id=conference, expires_at__gt=now).exists():
+        records.conference_ended(conference=conference, at=now.timestamp(), by=actor.uri)
+    notices.conference_changed(conference)
+
+
+@transaction.atomic
+def ask_to_call(
+    *,
+    conference: ConferenceId,
+    uri: str,
+    actor: Identity,
+    way: Way,
+    display_name: str = "",
+    role: policy.Role = policy.Role.PARTICIPANT,
+) -> Call:
+    """Have the focus call somebody in. Raises `Refused`, or `ValidationError` about the URI.
+
+    Whom a moderator pulls in is asked for no PIN and may come back by himself.
+    """
+    snapshot = _snapshot(conference)
+    joined = Participant.objects.filter(
+        conference_id=conference, entity=actor.uri, left_at__isnull=True
+    ).exists()
+    unless_none(policy.may_add(snapshot, actor, joined=joined))
+    now = timezone.now()
+    unless_none(policy.when(snapshot, now=now.timestamp()))
+    commands = policy.may_command(snapshot, actor) is None
+    if role is policy.Role.ORGANIZER or (role is not policy.Role.PARTICIPANT and not commands):
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    uri = canonical_uri(uri)
+    if uri in snapshot.banned and not commands:
+        raise Refused(policy.Refusal.BANNED)
+    if role is not policy.Role.PARTICIPANT:
+        Invitation.objects.update_or_create(
+            conference_id=conference,
+            uri=uri,
+            defaults={"role": role},
+            create_defaults={"role": role, "token": secrets.token_urlsafe(32)},
+        )
+    if commands:
+        Admittance.objects.get_or_create(conference_id=conference, entity=uri)
+    call = Call.objects.create(
+        conference_id=conference,
+        job=secrets.token_hex(16),
+        uri=uri,
+        display_name=display_name[:100],
+        role=role,
+        by=actor.uri,
+        way=way,
+        due_at=now,
+    )
+    notices.wake("place_calls")
+    return call

@@ -1,0 +1,135 @@
+"""What people and conferences may be called, and how a URI is written down.
+
+People and conferences share one name space, the user parts of
+``sip:…@DOMAIN``, so a name taken by one kind is not free for the other.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from conferences import policy, selectors
+from conferences.models import Conference, User
+
+#: Letters that stand for themselves in the user part of a SIP URI (RFC 3261
+#: 25.1 unreserved), in a URL's path and in a digest username alike.
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+#: User parts with a meaning of their own.
+RESERVED = frozenset(
+    {
+        "admin",
+        "anonymous",
+        "api",
+        "conference",
+        "conference-app",
+        "conference-factory",
+        "guest",
+        "parley",
+        "postmaster",
+        "root",
+        "static",
+        "system",
+    }
+)
+GUEST_PREFIX = "guest-"
+
+#: Digits of a generated name: log2(10^20) is 66 bits, more than the 64 that
+#: make a URI unguessable, and every phone can dial it.
+_DIGITS = 20
+
+#: sip-URI without a password (RFC 3261 25.1), loosely: what is sent is built
+#: and checked again by the gateway.
+_SIP = re.compile(
+    r"(?P<scheme>sips?):(?P<user>[^@\s<>\"?;]+(?:;[^@\s<>\"?]*)?)@"
+    r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?P<port>:[0-9]{1,5})?(?P<rest>;[^\s<>\"?]*)?",
+    re.IGNORECASE,
+)
+#: RFC 3966: a global number, with visual separators to be taken out.
+_TEL = re.compile(r"tel:(?P<number>\+?[0-9().-]{2,40})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitee:
+    """Somebody to be put on the list: a URI (or a user name) or a mail address."""
+
+    uri: str = ""
+    email: str = ""
+    role: policy.Role = policy.Role.PARTICIPANT
+    dial_out: bool = False
+
+
+def generated_name() -> str:
+    """A new name for a conference: random, dialable."""
+    return "".join(secrets.choice("0123456789") for _ in range(_DIGITS))
+
+
+def checked_conference_name(name: str) -> str:
+    """`name` in lower case. Raises `ValidationError`, code ``taken`` where it is."""
+    name = name.strip().lower()
+    _check_letters(name)
+    if User.objects.filter(username=name).exists() or Conference.objects.filter(name=name).exists():
+        raise ValidationError("This name is taken; choose another one.", code="taken")
+    return name
+
+
+def checked_username(username: str) -> str:
+    """`username` in lower case. Raises `ValidationError`, code ``taken`` where it is."""
+    username = username.strip().lower()
+    _check_letters(username)
+    if (
+        User.objects.filter(username=username).exists()
+        or Conference.objects.filter(name=username).exists()
+    ):
+        raise ValidationError("This name is taken; choose another one.", code="taken")
+    return username
+
+
+def _check_letters(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise ValidationError(
+            "Use 1 to 63 letters a-z, digits, dots, hyphens and underscores,"
+            " and begin with a letter or digit."
+        )
+    if name in RESERVED or name.startswith(GUEST_PREFIX):
+        raise ValidationError("This name has a meaning of its own; choose another one.")
+
+
+def canonical_uri(text: str) -> str:
+    """A SIP or telephone URI as it is stored and compared. Raises `ValidationError`.
+
+    Ours: ``sip:``, user part in lower case, no parameters. Foreign ones keep
+    user part and parameters. A bare name of a person of ours becomes his URI.
+    """
+    text = text.strip()
+    if _NAME.fullmatch(text.lower()) and selectors.person_exists(text):
+        return selectors.aor(text)
+    if (tel := _TEL.fullmatch(text)) is not None:
+        return "tel:" + re.sub(r"[().-]", "", tel["number"])
+    sip = _SIP.fullmatch(text)
+    if sip is None:
+        raise ValidationError(
+            "%(uri)s is not an address that can be called: want sip:name@host or tel:+number.",
+            params={"uri": text[:100]},
+        )
+    host = sip["host"].lower() + (sip["port"] or "")
+    if host in _our_hosts():
+        return selectors.aor(unquote(sip["user"]))
+    return f"{sip['scheme'].lower()}:{sip['user']}@{host}{sip['rest'] or ''}"
+
+
+def _our_hosts() -> frozenset[str]:
+    """Our domain, with the port and without."""
+    domain = settings.SIP_DOMAIN
+    return frozenset({domain, re.sub(r":[0-9]+$", "", domain)})
+
+
+def username_of(uri: str) -> str:
+    """The user part of a URI of ours, else empty."""
+    user, _, host = uri.removeprefix("sip:").rpartition("@")
+    return user if host == settings.SIP_DOMAIN else ""

@@ -1,0 +1,341 @@
+"""What the gateway writes down, from one database thread, in order.
+
+Times are POSIX seconds. Everything may be said twice (a report is repeated
+after a crash, or by the next owner of a conference) and counts once. A join
+costs CPU here, so each is a few plain queries.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from conferences import notices, policy
+from conferences.models import (
+    Ban,
+    Call,
+    CallState,
+    Conference,
+    DisconnectionMethod,
+    Endpoint,
+    EndpointStatus,
+    Event,
+    JoiningMethod,
+    Kind,
+    Lease,
+    MutedBy,
+    Participant,
+    Removal,
+    RemovalState,
+    WrongPin,
+)
+from conferences.policy import ConferenceId, ParticipantKey
+
+#: Outcomes of a removal by which the participant is gone: told so, or the
+#: answer to our BYE (408 and 481 end a dialog too, RFC 3261 15 and 12.2.1.2).
+GONE = frozenset({"", "gone", "done", "200", "408", "481"})
+
+#: The same refusal of the same caller within this time is one line of history.
+_REPEATED = datetime.timedelta(seconds=10)
+
+
+def _time(at: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
+
+
+def _note(conference: int, kind: str, at: datetime.datetime, **columns: Any) -> None:
+    Event.objects.create(conference_id=conference, kind=kind, at=at, **columns)
+
+
+# --- Leases -------------------------------------------------------------------
+
+
+def take_lease(*, conference: ConferenceId, owner: str, until: float, now: float) -> bool:
+    """Become, or stay, the one process that serves the conference. False where another is."""
+    free = Lease.objects.filter(conference_id=conference).filter(
+        Q(owner=owner) | Q(expires_at__lte=_time(now))
+    )
+    if free.update(owner=owner, expires_at=_time(until)) == 1:
+        return True
+    try:
+        with transaction.atomic():
+            Lease.objects.create(conference_id=conference, owner=owner, expires_at=_time(until))
+    except IntegrityError:
+        return False
+    return True
+
+
+def renew_leases(
+    *, owner: str, conferences: Collection[ConferenceId], until: float
+) -> frozenset[ConferenceId]:
+    """Keep serving these; returns those that are still `owner`'s."""
+    held = Lease.objects.filter(owner=owner, conference_id__in=conferences)
+    held.update(expires_at=_time(until))
+    return frozenset(ConferenceId(pk) for pk in held.values_list("conference_id", flat=True))
+
+
+@transaction.atomic
+def release_lease(*, conference: ConferenceId, owner: str) -> None:
+    """Serve it no longer. An empty room is unlocked, or nobody could come in again."""
+    Lease.objects.filter(conference_id=conference, owner=owner).delete()
+    if not Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
+        Conference.objects.filter(pk=conference, locked=True).update(locked=False)
+
+
+def close_stale_rosters(*, owner: str, at: float) -> None:
+    """After a restart of `owner`: whoever he, or nobody any more, serves has left."""
+    served = Lease.objects.filter(expires_at__gt=_time(at)).exclude(owner=owner)
+    stale = (
+        Participant.objects.filter(left_at__isnull=True)
+        .exclude(conference_id__in=served.values("conference_id"))
+        .values_list("conference_id", "key")
+    )
+    for conference, key in list(stale):
+        participant_left(
+            conference=ConferenceId(conference),
+            key=ParticipantKey(key),
+            method=DisconnectionMethod.FAILED.value,
+            by="",
+            reason="the server was restarted",
+            at=at,
+        )
+    Lease.objects.filter(owner=owner).delete()
+
+
+# --- The roster -----------------------------------------------------------------
+
+
+@transaction.atomic
+def participant_joined(
+    *,
+    conference: ConferenceId,
+    key: ParticipantKey,
+    entity: str,
+    display_text: str,
+    role: policy.Role,
+    endpoint: str,
+    joining_method: str,
+    at: float,
+    by: str = "",
+) -> None:
+    """A participant is in, with a phone; or one who is in has come with another phone."""
+    when = _time(at)
+    participant, new = Participant.objects.get_or_create(
+        key=key,
+        defaults={
+            "conference_id": conference,
+            "entity": entity,
+            "display_text": display_text[:100],
+            "role": role,
+            "joined_at": when,
+            "muted_by": _still_muted(conference, entity),
+        },
+    )
+    if not new and participant.left_at is not None:
+        return
+    _, another = Endpoint.objects.update_or_create(
+        participant=participant,
+        uri=endpoint[:512],
+        defaults={
+            "status": EndpointStatus.CONNECTED,
+            "left_at": None,
+            "disconnection_method": DisconnectionMethod.NONE,
+        },
+        create_defaults={
+            "status": EndpointStatus.CONNECTED,
+            "joining_method": JoiningMethod(joining_method),
+            "joined_at": when,
+        },
+    )
+    if another:
+        detail = {"participant": key, "endpoint": endpoint, "joining_method": joining_method}
+        _note(conference, "joined", when, actor=by or entity, target=entity, detail=detail)
+    if new and participant.muted_by:
+        notices.conference_changed(conference)
+
+
+def _still_muted(conference: ConferenceId, entity: str) -> str:
+    """Who was muted by a moderator does not get his voice back by calling again."""
+    last = (
+        Participant.objects.filter(conference_id=conference, entity=entity)
+        .order_by("-joined_at", "-pk")
+        .values_list("muted_by", flat=True)
+        .first()
+    )
+    return last if last == MutedBy.MODERATOR else MutedBy.NOBODY.value
+
+
+def endpoint_changed(
+    *,
+    conference: ConferenceId,  # noqa: ARG001 - the reports of the gateway have one shape
+    key: ParticipantKey,
+    endpoint: str,
+    status: str,
+    muted: bool,
+    at: float,  # noqa: ARG001
+) -> None:
+    """A phone is held, taken back, heard or not heard (RFC 4575 5.7.2)."""
+    Endpoint.objects.filter(participant__key=key, uri=endpoint[:512], left_at__isnull=True).update(
+        status=EndpointStatus(status), muted=muted
+    )
+
+
+def endpoint_left(
+    *,
+    conference: ConferenceId,  # noqa: ARG001
+    key: ParticipantKey,
+    endpoint: str,
+    method: str,
+    at: float,
+) -> None:
+    """One phone of a participant is gone; he may have others."""
+    Endpoint.objects.filter(participant__key=key, uri=endpoint[:512], left_at__isnull=True).update(
+        status=EndpointStatus.DISCONNECTED,
+        disconnection_method=DisconnectionMethod(method),
+        left_at=_time(at),
+    )
+
+
+@transaction.atomic
+def participant_left(
+    *, conference: ConferenceId, key: ParticipantKey, method: str, by: str, reason: str, at: float
+) -> None:
+    """A participant is out, by RFC 4575 5.7.5 `method`; `by` is who saw to it, if anybody."""
+    when = _time(at)
+    row = Participant.objects.filter(key=key, left_at__isnull=True).first()
+    if row is None:
+        return
+    row.left_at, row.left_method = when, DisconnectionMethod(method)
+    row.left_by, row.left_reason = by, reason[:255]
+    row.save(update_fields=["left_at", "left_method", "left_by", "left_reason"])
+    row.endpoints.filter(left_at__isnull=True).update(
+        status=EndpointStatus.DISCONNECTED, disconnection_method=method, left_at=when
+    )
+    detail = {"participant": key, "method": method, "reason": reason}
+    _note(conference, "left", when, actor=by or row.entity, target=row.entity, detail=detail)
+    if method == DisconnectionMethod.BOOTED:
+        for removal in Removal.objects.filter(participant=row, state=RemovalState.CARRYING):
+            removal_ended(removal=removal.pk, outcome="gone", at=at)
+
+
+def roster_changed(*, conference: ConferenceId, version: int) -> None:
+    """The version of the roster that was last published."""
+    Conference.objects.filter(pk=conference).update(roster_version=version)
+
+
+def join_refused(*, conference: ConferenceId, entity: str, refusal: str, at: float) -> None:
+    """Somebody was not let in, and why. Said again at once it is not written again."""
+    when = _time(at)
+    repeated = Event.objects.filter(
+        conference_id=conference, kind="refused", actor=entity, at__gt=when - _REPEATED
+    )
+    if not repeated.filter(detail__refusal=refusal).exists():
+        _note(conference, "refused", when, actor=entity, detail={"refusal": refusal})
+
+
+def wrong_pin(*, conference: ConferenceId, entity: str, at: float) -> None:
+    """A wrong PIN was keyed in the call."""
+    WrongPin.objects.create(conference_id=conference, entity=entity, at=_time(at))
+    _note(conference, "wrong-pin", _time(at), actor=entity)
+
+
+@transaction.atomic
+def conference_ended(*, conference: ConferenceId, at: float, by: str) -> None:
+    """Everybody has been sent away, or the last of an ad-hoc conference has gone.
+
+    An ad-hoc conference is over then. Of a booking the occurrence is over if
+    somebody ended it, but not if the room is merely empty. A standing room
+    may be joined again.
+    """
+    when = _time(at)
+    row = Conference.objects.filter(pk=conference).first()
+    if row is None:
+        return
+    by = by or row.end_by
+    fresh = Conference.objects.filter(pk=conference)
+    if row.kind == Kind.ADHOC or by:
+        fresh.update(ended_at=when, end_by="", locked=False)
+    else:
+        fresh.update(end_by="", locked=False)
+    Call.objects.filter(
+        conference_id=conference, state__in=[CallState.DUE, CallState.CALLING]
+    ).update(state=CallState.CANCELLED, done_at=when)
+    if row.kind == Kind.ADHOC and row.ended_at is not None:
+        return
+    _note(conference, "ended", when, actor=by)
+
+
+# --- Orders ---------------------------------------------------------------------
+
+
+def ban(target: Participant, *, by: str, at: datetime.datetime) -> None:
+    """Whoever this is may not come back."""
+    Ban.objects.get_or_create(
+        conference_id=target.conference_id, entity=target.entity, defaults={"by": by, "at": at}
+    )
+
+
+@transaction.atomic
+def removal_ended(*, removal: int, outcome: str, at: float) -> None:
+    """A removal is carried out (an `outcome` in `GONE`) or has failed, and why."""
+    done = outcome in GONE
+    open_states = [RemovalState.DUE, RemovalState.CARRYING]
+    changed = Removal.objects.filter(pk=removal, state__in=open_states).update(
+        state=RemovalState.DONE if done else RemovalState.FAILED,
+        outcome=outcome[:255],
+        done_at=_time(at),
+    )
+    if changed != 1:
+        return
+    row = Removal.objects.select_related("participant").get(pk=removal)
+    detail = {
+        "participant": row.participant.key,
+        "reason": row.reason,
+        "ban": row.ban,
+        **({} if done else {"outcome": outcome}),
+    }
+    _note(
+        row.conference_id,
+        "removed" if done else "removal-failed",
+        _time(at),
+        actor=row.actor,
+        target=row.participant.entity,
+        way=row.way,
+        detail=detail,
+    )
+
+
+@transaction.atomic
+def call_progressed(
+    *, call: int, state: str, at: float, status: int | None = None, reason: str = ""
+) -> None:
+    """A dial-out got an answer: still ``calling``, ``done``, ``failed`` or ``cancelled``."""
+    to = CallState(state)
+    over = to in (CallState.DONE, CallState.FAILED, CallState.CANCELLED)
+    changed = Call.objects.filter(
+        pk=call, state__in=[CallState.PLANNED, CallState.DUE, CallState.CALLING]
+    ).update(
+        state=to,
+        status=status,
+        reason=reason[:255],
+        claimed_at=_time(at),
+        done_at=_time(at) if over else None,
+    )
+    if changed != 1 or not over:
+        return
+    row = Call.objects.get(pk=call)
+    kind = {CallState.DONE: "called", CallState.FAILED: "call-failed"}.get(to, "call-cancelled")
+    detail = {"job": row.job, "status": status, "reason": reason}
+    _note(
+        row.conference_id,
+        kind,
+        _time(at),
+        actor=row.by,
+        target=row.uri,
+        way=row.way,
+        detail=detail,
+    )

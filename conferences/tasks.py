@@ -1,0 +1,36 @@
+"""Celery: the jobs of `conferences.services.jobs`, woken by name or by their sweep.
+
+They carry nothing: the rows say what is to be done, and a lost, doubled or
+late wake-up does no harm.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from conferences import services
+
+
+@shared_task(name="conferences.tasks.carry_out_removals")
+def carry_out_removals() -> None:
+    """Send away those who are to be removed."""
+    services.carry_out_removals(now=timezone.now())
+
+
+@shared_task(name="conferences.tasks.place_calls")
+def place_calls() -> None:
+    """Have those called who are to be called."""
+    services.place_calls(now=timezone.now())
+
+
+@shared_task(name="conferences.tasks.open_and_close")
+def open_and_close() -> None:
+    """Do what the clock says."""
+    services.open_and_close(now=timezone.now())
+
+
+@shared_task(name="conferences.tasks.prune")
+def prune() -> None:
+    """Delete what nobody needs any more."""
+    services.prune(now=timezone.now())
