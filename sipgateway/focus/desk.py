@@ -7,6 +7,7 @@ switchboard can hand each event to the one whom it concerns, by one lookup.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Protocol
 
 from sipgateway.focus.actions import Action, Question
 from sipgateway.focus.events import Answer
+from sipgateway.media.engine import LegId, MediaEvent
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.events import (
     AckMissing,
@@ -69,6 +71,16 @@ class DialogOwner(Protocol):
     def flow_closed(self, event: FlowClosed, now: float) -> None:
         """A connection is gone; the dialog may have been on it."""
 
+    def usage_ended(self, dialog: DialogId) -> None:
+        """A subscription in the dialog has ended; without another usage it is over."""
+
+
+class LegOwner(Protocol):
+    """Whoever answers for a leg's media."""
+
+    def media_happened(self, event: MediaEvent, now: float) -> None:
+        """The engine tells something of the leg."""
+
 
 Reply = Callable[[ResponseReceived, float], None]
 Told = Callable[[Answer, float], None]
@@ -85,7 +97,9 @@ class Desk:
         self.dialogs: dict[DialogId, DialogOwner] = {}
         self.replies: dict[TransactionId, Reply] = {}
         self.cancels: dict[TransactionId, Callable[[float], None]] = {}
+        self.legs: dict[LegId, LegOwner] = {}
         self._answers: dict[int, Told] = {}
+        self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)
 
     def act(self, action: Action) -> None:
@@ -103,6 +117,19 @@ class Desk:
         told = self._answers.pop(answer.question, None)
         if told is not None:
             told(answer, now)
+
+    def later(self, when: float, do: Callable[[float], None]) -> None:
+        """Call `do` at `when`; what is no longer wanted by then finds that out itself."""
+        heapq.heappush(self._due, (when, next(self._numbers), do))
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` wants to be called, or None."""
+        return self._due[0][0] if self._due else None
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due by `now`."""
+        while self._due and self._due[0][0] <= now:
+            heapq.heappop(self._due)[2](now)
 
     def own(self, dialog: DialogId, owner: DialogOwner) -> None:
         """From now on `owner` answers for that dialog."""

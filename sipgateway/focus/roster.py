@@ -107,6 +107,9 @@ class User:
         return replace(self, endpoints=tuple(e for e in self.endpoints if e.leg != leg))
 
 
+MAX_DEPARTED = 100
+"""More than leave between two NOTIFYs to one watcher; who is not among them is just gone."""
+
 _NOBODY: Mapping[str, User] = MappingProxyType({})
 
 
@@ -118,6 +121,8 @@ class Roster:
     users: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     locked: bool = False
     active: bool = False
+    #: The last who left, as they were when they did; a watcher is told how and why.
+    departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
 
     def user_of(self, leg: LegId) -> User | None:
         """Whose endpoint a leg is."""
@@ -133,10 +138,14 @@ class Roster:
         users[user.entity] = user
         return replace(self, version=self.version + 1, users=users, active=True)
 
-    def without_user(self, entity: str) -> Roster:
-        """The next version, without that user."""
-        users = {key: user for key, user in self.users.items() if key != entity}
-        return replace(self, version=self.version + 1, users=users, active=bool(users))
+    def without_user(self, user: User) -> Roster:
+        """The next version, without that user; `user` is as he was when he left."""
+        users = {key: other for key, other in self.users.items() if key != user.entity}
+        recent = [(key, gone) for key, gone in self.departed.items() if key != user.entity]
+        departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
+        return replace(
+            self, version=self.version + 1, users=users, active=bool(users), departed=departed
+        )
 
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""

@@ -440,6 +440,11 @@ class Endpoint:
         known = self._by_id.get(transaction)
         return known.flow if known else None
 
+    def pending(self, transaction: TransactionId) -> bool:
+        """Whether a request still waits for its final response."""
+        known = self._by_id.get(transaction)
+        return known is not None and known.state in {State.TRYING, State.PROCEEDING}
+
     def _dialog(self, dialog: DialogId) -> Dialog:
         known = self._dialogs.get(dialog)
         if known is None:

@@ -1,0 +1,211 @@
+"""Those who watch a conference: one subscription each to the conference package.
+
+Every watcher has his own version and his own memory of what he was told, so
+a NOTIFY holds just what he misses. Changes are coalesced: the first goes out
+at once, the next not before `PACE` has passed and the last NOTIFY has been
+answered, and the last state is never lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conferences.policy import Identity
+from sipgateway.focus import conference_info
+from sipgateway.focus.conference_info import About
+from sipgateway.focus.desk import Desk, DialogOwner
+from sipgateway.focus.roster import Roster
+from sipgateway.sip import headers, subscription
+from sipgateway.sip.endpoint import Body
+from sipgateway.sip.events import DialogId, RequestReceived, ResponseReceived
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import NameAddr, Tokened
+from sipgateway.sip.subscription import Subscription
+from sipgateway.sip.uri import SipUri, parse_uri
+
+PACE = 0.1
+"""Seconds between two NOTIFYs to one watcher: what a person sees as at once.
+
+RFC 4575 4.5 recommends 5 s, which would show a removed person for that long."""
+DEFAULT_EXPIRES = 3600
+"""RFC 4575 3.4."""
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One watcher and what he has been told."""
+
+    identity: Identity
+    subscription: Subscription
+    version: int = 0
+    had: Roster | None = None
+    about: About | None = None
+    not_before: float = 0.0
+    woken: bool = False
+
+
+class Watchers:
+    """All watchers of one conference."""
+
+    def __init__(self, desk: Desk, owner: DialogOwner, about: About, roster: Roster) -> None:
+        self._desk = desk
+        self._owner = owner
+        self._about = about
+        self._roster = roster
+        self._watchers: dict[DialogId, Watcher] = {}
+        self._cache: dict[tuple[int, int], str] = {}
+
+    def __len__(self) -> int:
+        return len(self._watchers)
+
+    def __contains__(self, dialog: DialogId) -> bool:
+        return dialog in self._watchers
+
+    def subscribe(
+        self, event: RequestReceived, identity: Identity, contact: NameAddr, now: float
+    ) -> None:
+        """Answer a SUBSCRIBE, first or refresh, that policy allows; then tell the full state."""
+        if not _accepts(event):
+            self._desk.endpoint.respond(event.transaction, 406, now)
+            return
+        expires = subscription.granted(event.request, default=DEFAULT_EXPIRES)
+        if expires is None:
+            fields = (("Min-Expires", str(subscription.SHORTEST)),)
+            self._desk.endpoint.respond(event.transaction, 423, now, fields=fields)
+            return
+        dialog = self._desk.endpoint.respond(
+            event.transaction, 200, now, fields=(("Expires", str(expires)),), contact=contact
+        )
+        if dialog is None:
+            return
+        watcher = self._watcher(dialog, event, identity)
+        watcher.subscription.expires_at = now + expires
+        watcher.had = None
+        if expires == 0:
+            self._end(watcher, now, reason="timeout")
+            return
+        self._desk.later(now + expires, lambda later: self._expire(watcher, later))
+        self._tell(watcher, now)
+
+    def _watcher(self, dialog: DialogId, event: RequestReceived, identity: Identity) -> Watcher:
+        known = self._watchers.get(dialog)
+        if known is None:
+            asked = event.request.must(headers.EVENT)
+            kept = tuple(pair for pair in asked.params if pair[0].lower() == "id")
+            known = Watcher(identity, Subscription(dialog, Tokened("conference", kept), 0.0))
+            self._watchers[dialog] = known
+            self._desk.own(dialog, self._owner)
+        return known
+
+    def _expire(self, watcher: Watcher, now: float) -> None:
+        if not watcher.subscription.over and watcher.subscription.expires_at <= now:
+            self._end(watcher, now, reason="timeout")
+
+    def changed(self, about: About, roster: Roster, now: float) -> None:
+        """Tell everybody who misses something."""
+        if roster.version != self._roster.version or about != self._about:
+            self._cache.clear()
+        self._about, self._roster = about, roster
+        for watcher in list(self._watchers.values()):
+            self._tell(watcher, now)
+
+    def _tell(self, watcher: Watcher, now: float) -> None:
+        if not watcher.subscription.idle or self._knows(watcher):
+            return
+        if now < watcher.not_before:
+            self._wake(watcher)
+            return
+        body = self._document(watcher)
+        sent = watcher.subscription.notify(self._desk.endpoint, now, body)
+        self._desk.replies[sent] = lambda reply, then: self._notified(watcher, reply, then)
+        watcher.not_before = now + PACE
+
+    def _knows(self, watcher: Watcher) -> bool:
+        return watcher.had is not None and (watcher.had.version, watcher.about) == (
+            self._roster.version,
+            self._about,
+        )
+
+    def _wake(self, watcher: Watcher) -> None:
+        if not watcher.woken:
+            watcher.woken = True
+            self._desk.later(watcher.not_before, lambda now: self._woken(watcher, now))
+
+    def _woken(self, watcher: Watcher, now: float) -> None:
+        watcher.woken = False
+        self._tell(watcher, now)
+
+    def _document(self, watcher: Watcher) -> Body:
+        watcher.version += 1
+        had = watcher.had if watcher.about == self._about else None
+        watcher.had, watcher.about = self._roster, self._about
+        key = (-1 if had is None else had.version, self._roster.version)
+        template = self._cache.get(key)
+        if template is None:
+            if had is None:
+                template = conference_info.full(self._about, self._roster, 0)
+            else:
+                template = conference_info.partial(self._about, had, self._roster, 0)
+            self._cache[key] = template
+        text = template.replace(' version="0"', f' version="{watcher.version}"', 1)
+        return Body(text, conference_info.MEDIA_TYPE)
+
+    def _notified(self, watcher: Watcher, reply: ResponseReceived, now: float) -> None:
+        watcher.subscription.in_flight = None
+        if reply.response.status >= 300 and not (reply.local and reply.response.status == 503):
+            self._forget(watcher)
+            return
+        if reply.local:
+            watcher.had = None  # the flow broke: tell everything on the next one
+            watcher.not_before = now + 5.0
+            self._wake(watcher)
+            return
+        self._tell(watcher, now)
+
+    def _end(self, watcher: Watcher, now: float, *, reason: str) -> None:
+        body = None if reason == "timeout" and watcher.had is None else self._document(watcher)
+        watcher.subscription.terminate(self._desk.endpoint, now, reason=reason, body=body)
+        self._forget(watcher)
+
+    def end_of(self, entity: str, now: float, *, reason: str) -> None:
+        """End the subscriptions of one person (RFC 4579 5.11)."""
+        for watcher in list(self._watchers.values()):
+            if watcher.identity.uri == entity:
+                self._end(watcher, now, reason=reason)
+
+    def end(self, now: float) -> None:
+        """The conference is over: tell the last state and end all (noresource)."""
+        for watcher in list(self._watchers.values()):
+            self._end(watcher, now, reason="noresource")
+
+    def _forget(self, watcher: Watcher) -> None:
+        watcher.subscription.over = True
+        self._watchers.pop(watcher.subscription.dialog, None)
+        self._owner.usage_ended(watcher.subscription.dialog)
+
+    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+        """A phone has registered anew: its subscriptions go on by the new flow."""
+        for dialog, watcher in self._watchers.items():
+            known = self._desk.endpoint.dialog(dialog)
+            if known is None or watcher.identity.uri != entity:
+                continue
+            here = parse_uri(known.remote_target)
+            if isinstance(here, SipUri) and (here.name, here.hostport) == (
+                contact.name,
+                contact.hostport,
+            ):
+                self._desk.endpoint.move(dialog, flow)
+
+    def identity_of(self, dialog: DialogId) -> Identity | None:
+        """Who watches by that dialog."""
+        watcher = self._watchers.get(dialog)
+        return watcher.identity if watcher else None
+
+
+def _accepts(event: RequestReceived) -> bool:
+    accepted = event.request.every(headers.ACCEPT)
+    if not accepted:
+        return True
+    return any(
+        value.value in {conference_info.MEDIA_TYPE, "application/*", "*/*"} for value in accepted
+    )
