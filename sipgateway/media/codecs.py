@@ -1,0 +1,12 @@
+"""Every codec the mixer has, by its name in descriptions (lower case)."""
+
+from __future__ import annotations
+
+from sipgateway.media import g711, g722, opus
+from sipgateway.media.codec import Codec
+
+
+def load() -> dict[str, Codec]:
+    """The codecs; opens libopus. Raises `OSError` where there is none."""
+    every = (opus.Library().codec(), g722.codec(), g711.ulaw(), g711.alaw())
+    return {one.name: one for one in every}

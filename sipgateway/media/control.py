@@ -1,0 +1,88 @@
+"""What the engine and a worker say to each other: JSON objects, one a line.
+
+`Order` goes to the worker and names its `op`; `Report` comes back and names
+its `event`. Both sides are of one version, started from one checkout, so
+nothing here is checked twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class Sdes(TypedDict):
+    """Keys of a leg from its descriptions (RFC 4568), base64."""
+
+    suite: str
+    ours: str
+    theirs: str
+
+
+class Terms(TypedDict):
+    """What was negotiated with a leg.
+
+    `codecs` maps each payload type the phone may send to a codec's name;
+    `payload_type` is the one sent to it. `hears` and `speaks` say which ways
+    the stream goes.
+    """
+
+    kind: str
+    source: int
+    payload_type: int
+    codecs: dict[str, str]
+    events: list[int]
+    level_id: int | None
+    hears: bool
+    speaks: bool
+    # WebRTC
+    ufrag: str
+    password: str
+    fingerprint: str
+    client: bool
+    # Plain RTP
+    host: str
+    port: int
+    rtcp_port: int
+    mux: bool
+    sdes: Sdes | None
+
+
+class Order(TypedDict):
+    """What the engine wants of a worker."""
+
+    op: Literal["leg", "open", "place", "mute", "play", "play_room", "drop", "ping"]
+    leg: NotRequired[str]
+    room: NotRequired[str | None]
+    terms: NotRequired[Terms]
+    muted: NotRequired[bool]
+    prompt: NotRequired[str]
+    question: NotRequired[int]
+
+
+class Report(TypedDict):
+    """What a worker tells."""
+
+    event: Literal[
+        "ready", "answer", "connected", "silent", "lost", "digit", "speaking", "ended", "alive"
+    ]
+    leg: NotRequired[str]
+    legs: NotRequired[list[str]]
+    room: NotRequired[str]
+    seconds: NotRequired[float]
+    reason: NotRequired[str]
+    digit: NotRequired[str]
+    prompt: NotRequired[str]
+    question: NotRequired[int]
+    port: NotRequired[int]
+    fingerprint: NotRequired[str]
+
+
+def encode(message: Order | Report) -> bytes:
+    """A message as a line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Any:
+    """The message in a line."""
+    return json.loads(line)

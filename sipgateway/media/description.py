@@ -1,0 +1,493 @@
+"""Offers and answers (RFC 3264) of one leg: what was agreed, and what to write.
+
+A `Negotiation` is the memory of a leg's descriptions: our origin, our ICE
+credentials, the blocks we wrote last. It reads what the phone sent, decides,
+and gives the text for the phone and the terms for the mixer.
+
+One audio stream is taken, every other stream is refused with port 0. A
+WebRTC stream must have ICE, a DTLS fingerprint and rtcp-mux (RFC 8834,
+RFC 8827); ours is ICE-lite, so it has one full set of candidates and
+nothing is trickled. `.local` candidates need no looking at, because a lite
+agent learns the phone's address from its checks.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sipgateway.media import dtls, ice, srtp
+from sipgateway.media.control import Sdes, Terms
+from sipgateway.media.engine import Direction, LegKind, MediaError, Session
+from sipgateway.sip import sdp
+from sipgateway.sip.sdp import Attribute, Media, RtpMap
+
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+OPUS = RtpMap(111, "opus", 48_000, 2)
+G722 = RtpMap(9, "G722", 8000)
+PCMU = RtpMap(0, "PCMU", 8000)
+PCMA = RtpMap(8, "PCMA", 8000)
+EVENTS = (RtpMap(110, "telephone-event", 48_000), RtpMap(126, "telephone-event", 8000))
+STATIC = {one.payload_type: one for one in (PCMU, PCMA, G722)}
+"""Payload types that need no rtpmap (RFC 3551 6)."""
+
+KNOWN = {(one.encoding.lower(), one.clock) for one in (OPUS, G722, PCMU, PCMA)}
+EVENT = "telephone-event"
+FORMATS = {"opus": "minptime=10;useinbandfec=1", EVENT: "0-15"}
+
+WEBRTC_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
+PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP"})
+NOWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104
+PRIORITY = 2130706431
+"""Of a host candidate, the only one of its kind (RFC 8445 5.1.2.1)."""
+
+ANSWERS = {
+    Direction.SENDRECV: Direction.SENDRECV,
+    Direction.SENDONLY: Direction.RECVONLY,
+    Direction.RECVONLY: Direction.SENDONLY,
+    Direction.INACTIVE: Direction.INACTIVE,
+}
+"""Their direction to ours (RFC 3264 6.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Where a leg's media is taken: our addresses, port and DTLS fingerprint."""
+
+    addresses: tuple[str, ...]
+    port: int
+    fingerprint: str
+
+    @property
+    def address_type(self) -> str:
+        """IP4 or IP6, of the first address."""
+        return "IP6" if ":" in self.addresses[0] else "IP4"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The stream of the phone's description that is taken."""
+
+    description: sdp.Description
+    index: int
+    media: Media
+    kind: LegKind
+    codec: RtpMap
+    codecs: tuple[RtpMap, ...]
+    events: tuple[RtpMap, ...]
+    level: sdp.ExtMap | None
+    direction: Direction
+
+    def get(self, name: str) -> str | None:
+        """An attribute of the stream, else of the stream it is bundled with, else of all."""
+        own = self.media.get(name)
+        if own is None and self.media.has("bundle-only"):
+            tagged = next(iter(self.description.media))
+            own = tagged.get(name)
+        return own if own is not None else self.description.get(name)
+
+
+def read(text: str) -> sdp.Description:
+    """Parse what a phone sent. Raises `MediaError` (400)."""
+    try:
+        return sdp.parse(text)
+    except sdp.SdpError as error:
+        raise MediaError(400, f"Bad session description: {error.reason}") from error
+
+
+def choose(description: sdp.Description) -> Stream:
+    """The stream to take. Raises `MediaError`: 488, or 400 where it cannot be read."""
+    refusal = MediaError(488, "No audio stream")
+    for index, media in enumerate(description.media):
+        if media.kind != "audio" or not (media.port or media.has("bundle-only")):
+            continue
+        try:
+            stream = _stream(description, index, media)
+            if stream.kind is LegKind.WEBRTC:
+                _check_webrtc(stream)
+        except MediaError as error:
+            refusal = error
+        except sdp.SdpError as error:
+            raise MediaError(400, f"Bad session description: {error.reason}") from error
+        else:
+            return stream
+    raise refusal
+
+
+def _stream(description: sdp.Description, index: int, media: Media) -> Stream:
+    maps = tuple(_rtpmaps(media))
+    codecs = tuple(one for one in maps if (one.encoding.lower(), one.clock) in KNOWN)
+    if not codecs:
+        raise MediaError(488, "No codec in common")
+    return Stream(
+        description=description,
+        index=index,
+        media=media,
+        kind=_kind(description, media),
+        codec=codecs[0],
+        codecs=codecs,
+        events=tuple(one for one in maps if one.encoding.lower() == EVENT),
+        level=next((one for one in media.extmaps() if one.uri == LEVEL_URI), None),
+        direction=_direction(description, media),
+    )
+
+
+def _rtpmaps(media: Media) -> Iterator[RtpMap]:
+    """What the formats of the stream are, in the phone's order of preference."""
+    said = media.rtpmaps()
+    for text in media.formats:
+        if not text.isdigit():
+            raise sdp.SdpError(f"m={media.kind}: {text} is not a payload type")
+        one = said.get(int(text)) or STATIC.get(int(text))
+        if one is not None:
+            yield one
+
+
+def _direction(description: sdp.Description, media: Media) -> Direction:
+    direction = Direction(description.direction(media))
+    connection = media.connection or description.connection
+    if connection is None or connection.address not in NOWHERE or media.has("ice-ufrag"):
+        return direction
+    # c=0.0.0.0 is how RFC 2543 said hold: nothing is to be sent there.
+    sends = direction in (Direction.SENDRECV, Direction.SENDONLY)
+    return Direction.SENDONLY if sends else Direction.INACTIVE
+
+
+def _kind(description: sdp.Description, media: Media) -> LegKind:
+    if media.protocol in WEBRTC_PROTOCOLS:
+        return LegKind.WEBRTC
+    if media.protocol in PLAIN_PROTOCOLS:
+        described = description.inherited(media, "fingerprint") is not None
+        return LegKind.WEBRTC if described and media.has("ice-ufrag") else LegKind.RTP
+    raise MediaError(488, f"Transport {media.protocol} is not supported")
+
+
+def _check_webrtc(stream: Stream) -> None:
+    for name, words in (
+        ("ice-ufrag", "ICE"),
+        ("ice-pwd", "ICE"),
+        ("fingerprint", "a DTLS fingerprint"),
+        ("rtcp-mux", "rtcp-mux"),
+    ):
+        if stream.get(name) is None:
+            raise MediaError(488, f"WebRTC audio needs {words}")
+    try:
+        dtls.parse_fingerprint(stream.get("fingerprint") or "")
+    except dtls.DtlsError as error:
+        raise MediaError(488, f"Cannot use {error}") from error
+
+
+class Negotiation:
+    """The descriptions of one leg."""
+
+    def __init__(self) -> None:
+        self.source = secrets.randbits(32)
+        self.kind: LegKind | None = None
+        self._session = secrets.randbits(53)
+        self._version = 0
+        self._credentials = ice.new_credentials()
+        self._remote_fragment = ""
+        self._client = False
+        self._tracks = secrets.token_hex(8)
+        self._blocks: tuple[Media, ...] = ()
+        self._index = 0
+        self._keys: Sdes | None = None
+
+    def answer(self, stream: Stream, local: Local, session: Session) -> tuple[str, Terms]:
+        """Answer an offer or a re-offer. Raises `MediaError`."""
+        self._note_kind(stream.kind)
+        if stream.kind is LegKind.WEBRTC:
+            self._note_fragment(stream)
+            if not self._remote_fragment:
+                self._client = stream.get("setup") == "passive"
+            protocol = self._webrtc_lines(local, "active" if self._client else "passive")
+        else:
+            protocol = self._plain_lines(stream)
+        self._remote_fragment = stream.get("ice-ufrag") or ""
+        taken = self._block(stream, local, protocol)
+        self._index = stream.index
+        self._blocks = tuple(
+            taken if index == stream.index else _refused(media, local)
+            for index, media in enumerate(stream.description.media)
+        )
+        grouped = self._grouped(stream)
+        return self._write(local, session, grouped), self._terms(stream)
+
+    def offer(self, kind: LegKind, local: Local, session: Session) -> str:
+        """Offer for the first time, or again what was agreed. Raises `MediaError`."""
+        self._note_kind(kind)
+        if self._blocks:
+            self._blocks = tuple(_again(media) for media in self._blocks)
+        else:
+            self._blocks = (self._first(kind, local),)
+        grouped = kind is LegKind.WEBRTC and self._blocks[self._index].has("mid")
+        return self._write(local, session, grouped)
+
+    def accept(self, text: str) -> tuple[Stream, Terms]:
+        """Take the answer to our offer. Raises `MediaError`."""
+        description = read(text)
+        if len(description.media) != len(self._blocks):
+            raise MediaError(488, "The answer has other streams than the offer")
+        stream = choose(description)
+        if stream.index != self._index or stream.kind is not self.kind:
+            raise MediaError(488, "The answer takes another stream than was offered")
+        if stream.kind is LegKind.WEBRTC and not self._remote_fragment:
+            self._client = stream.get("setup") == "passive"
+        self._remote_fragment = stream.get("ice-ufrag") or ""
+        if stream.kind is LegKind.RTP:
+            self._take_keys(stream)
+        self._blocks = tuple(
+            self._agreed(stream) if index == self._index else media
+            for index, media in enumerate(self._blocks)
+        )
+        return stream, self._terms(stream)
+
+    # What was agreed
+
+    def _note_kind(self, kind: LegKind) -> None:
+        if self.kind is not None and self.kind is not kind:
+            raise MediaError(488, "The transport of a stream cannot change")
+        self.kind = kind
+
+    def _note_fragment(self, stream: Stream) -> None:
+        """A new remote fragment in a re-offer is an ICE restart (RFC 8839 4.4.1.1.1)."""
+        if self._remote_fragment not in ("", stream.get("ice-ufrag")):
+            self._credentials = ice.new_credentials()
+
+    def _terms(self, stream: Stream) -> Terms:
+        webrtc = stream.kind is LegKind.WEBRTC
+        direction = stream.direction
+        port = stream.media.port
+        return {
+            "kind": str(stream.kind),
+            "source": self.source,
+            "payload_type": stream.codec.payload_type,
+            "codecs": {str(stream.codec.payload_type): stream.codec.encoding.lower()},
+            "events": [one.payload_type for one in stream.events],
+            "level_id": None if stream.level is None else stream.level.identifier,
+            "hears": direction in (Direction.SENDRECV, Direction.RECVONLY),
+            "speaks": direction in (Direction.SENDRECV, Direction.SENDONLY),
+            "ufrag": self._credentials.ufrag if webrtc else "",
+            "password": self._credentials.password if webrtc else "",
+            "fingerprint": stream.get("fingerprint") or "",
+            "client": self._client,
+            "host": "" if webrtc else stream.description.address(stream.media),
+            "port": port,
+            "rtcp_port": _rtcp_port(stream),
+            "mux": stream.media.has("rtcp-mux"),
+            "sdes": None if webrtc else self._keys,
+        }
+
+    # What is written
+
+    def _write(self, local: Local, session: Session, grouped: bool) -> str:
+        self._version += 1
+        attributes = []
+        if self.kind is LegKind.WEBRTC:
+            attributes.append(Attribute("ice-lite"))
+            if grouped:
+                mid = self._blocks[self._index].get("mid")
+                attributes.append(Attribute("group", f"BUNDLE {mid}"))
+            attributes.append(Attribute("msid-semantic", f" WMS {self._tracks}"))
+        return write(
+            sdp.Description(
+                origin=sdp.Origin(
+                    "-", self._session, self._version, local.addresses[0], local.address_type
+                ),
+                connection=sdp.Connection(local.addresses[0], local.address_type),
+                attributes=tuple(attributes),
+                media=self._blocks,
+            ),
+            session,
+        )
+
+    def _grouped(self, stream: Stream) -> bool:
+        mid = stream.media.get("mid")
+        groups = (value.split() for value in stream.description.all("group"))
+        return any(group[:1] == ["BUNDLE"] and mid in group[1:] for group in groups)
+
+    def _first(self, kind: LegKind, local: Local) -> Media:
+        """The block of a first offer."""
+        webrtc = kind is LegKind.WEBRTC
+        codecs = (OPUS, *EVENTS) if webrtc else (OPUS, G722, PCMU, PCMA, *EVENTS)
+        attributes = [Attribute("mid", "0")] if webrtc else []
+        attributes += _codec_lines(codecs)
+        if webrtc:
+            attributes.append(Attribute("extmap", f"1 {LEVEL_URI}"))
+            attributes += self._webrtc_lines(local, "actpass")
+        attributes.append(Attribute("sendrecv"))
+        return Media(
+            kind="audio",
+            port=local.port,
+            protocol="UDP/TLS/RTP/SAVPF" if webrtc else "RTP/AVP",
+            formats=tuple(str(one.payload_type) for one in codecs),
+            attributes=tuple(attributes),
+        )
+
+    def _block(self, stream: Stream, local: Local, protocol: list[Attribute]) -> Media:
+        """The block of an answer."""
+        codecs = (stream.codec, *stream.events)
+        mid = stream.media.get("mid")
+        attributes = [] if mid is None else [Attribute("mid", mid)]
+        attributes += _codec_lines(codecs)
+        if stream.level is not None:
+            level = replace(stream.level, direction="")
+            attributes.append(Attribute("extmap", sdp.build_extmap(level)))
+        attributes += protocol
+        attributes.append(Attribute(str(ANSWERS[stream.direction])))
+        return Media(
+            kind="audio",
+            port=local.port,
+            protocol=stream.media.protocol,
+            formats=tuple(str(one.payload_type) for one in codecs),
+            attributes=tuple(attributes),
+        )
+
+    def _agreed(self, stream: Stream) -> Media:
+        """Our block once the phone has chosen: what a session refresh repeats."""
+        block = self._blocks[self._index]
+        codecs = (stream.codec, *stream.events)
+        kept = [one for one in block.attributes if one.name not in ("rtpmap", "fmtp", "ptime")]
+        if stream.level is None:
+            kept = [one for one in kept if one.name != "extmap"]
+        return replace(
+            block,
+            formats=tuple(str(one.payload_type) for one in codecs),
+            attributes=(*_codec_lines(codecs), *kept),
+        )
+
+    def _webrtc_lines(self, local: Local, setup: str) -> list[Attribute]:
+        candidates = [
+            Attribute(
+                "candidate",
+                f"{number} 1 udp {PRIORITY + 1 - number} {address} {local.port} typ host",
+            )
+            for number, address in enumerate(local.addresses, 1)
+        ]
+        return [
+            Attribute("ice-ufrag", self._credentials.ufrag),
+            Attribute("ice-pwd", self._credentials.password),
+            Attribute("fingerprint", local.fingerprint),
+            Attribute("setup", setup),
+            Attribute("rtcp-mux"),
+            *candidates,
+            Attribute("end-of-candidates"),
+            Attribute("msid", f"{self._tracks} mix"),
+        ]
+
+    # SDES (RFC 4568)
+
+    def _plain_lines(self, stream: Stream) -> list[Attribute]:
+        lines = [Attribute("rtcp-mux")] if stream.media.has("rtcp-mux") else []
+        chosen = self._take_keys(stream)
+        if chosen is not None and self._keys is not None:
+            ours = replace(chosen, key=self._keys["ours"], parameters="")
+            lines.append(Attribute("crypto", sdp.build_crypto(ours)))
+        return lines
+
+    def _take_keys(self, stream: Stream) -> sdp.Crypto | None:
+        """Take the phone's key; ours stays the same. Raises `MediaError`."""
+        if stream.media.protocol != "RTP/SAVP":
+            return None
+        profiles = {one.sdes: one for one in srtp.SDES_PROFILES}
+        for line in stream.media.cryptos():
+            profile = profiles.get(line.suite)
+            if profile is None or line.has_mki or line.parameters:
+                continue
+            try:
+                srtp.read_key(line.key, profile)
+            except srtp.SrtpError as error:
+                raise MediaError(488, f"Cannot use {error}") from error
+            known = self._keys is not None and self._keys["suite"] == line.suite
+            ours = self._keys["ours"] if known and self._keys else srtp.new_key(profile)
+            self._keys = {"suite": line.suite, "ours": ours, "theirs": line.key}
+            return line
+        raise MediaError(488, "No SRTP key in common")
+
+
+def write(description: sdp.Description, session: Session) -> str:
+    """The text of a description with what the session says of itself."""
+    return sdp.build(
+        replace(
+            description,
+            name=_line(session.name) or "-",
+            info=_line(session.info),
+            uri=_line(session.uri),
+            emails=tuple(filter(None, (_line(session.email),))),
+            phones=tuple(filter(None, (_line(session.phone),))),
+        )
+    )
+
+
+def capabilities(local: Local, session: Session) -> str:
+    """What can be done, for a 200 to OPTIONS: every stream with port 0 (RFC 3261 11.2)."""
+    webrtc = (OPUS, *EVENTS)
+    plain = (OPUS, G722, PCMU, PCMA, *EVENTS)
+    return write(
+        sdp.Description(
+            origin=sdp.Origin("-", 0, 0, local.addresses[0], local.address_type),
+            connection=sdp.Connection(local.addresses[0], local.address_type),
+            media=tuple(
+                Media(
+                    kind="audio",
+                    port=0,
+                    protocol=protocol,
+                    formats=tuple(str(one.payload_type) for one in codecs),
+                    attributes=tuple(_codec_lines(codecs)),
+                )
+                for protocol, codecs in (("UDP/TLS/RTP/SAVPF", webrtc), ("RTP/AVP", plain))
+            ),
+        ),
+        session,
+    )
+
+
+def _line(value: str) -> str:
+    """A value that fits into one line, whatever a person typed as a title."""
+    return " ".join(value.split())
+
+
+def _codec_lines(codecs: tuple[RtpMap, ...]) -> list[Attribute]:
+    lines = []
+    for one in codecs:
+        lines.append(Attribute("rtpmap", sdp.build_rtpmap(one)))
+        parameters = FORMATS.get(one.encoding.lower())
+        if parameters is not None:
+            lines.append(Attribute("fmtp", f"{one.payload_type} {parameters}"))
+    lines.append(Attribute("ptime", "20"))
+    return lines
+
+
+def _refused(media: Media, local: Local) -> Media:
+    """A stream that is not taken (RFC 3264 6, RFC 9429 5.3.1)."""
+    mid = media.get("mid")
+    return Media(
+        kind=media.kind,
+        port=0,
+        protocol=media.protocol,
+        formats=media.formats,
+        connection=sdp.Connection(local.addresses[0], local.address_type),
+        attributes=(*(() if mid is None else (Attribute("mid", mid),)), Attribute("inactive")),
+    )
+
+
+def _again(media: Media) -> Media:
+    """A block for a session refresh: the role is open again, both may send."""
+    if not media.port:
+        return media
+    return replace(media, attributes=tuple(_open(one) for one in media.attributes))
+
+
+def _open(one: Attribute) -> Attribute:
+    if one.name == "setup":
+        return Attribute("setup", "actpass")
+    return Attribute("sendrecv") if one.name in sdp.DIRECTIONS else one
+
+
+def _rtcp_port(stream: Stream) -> int:
+    """Where RTCP is to be sent: the same port, ``a=rtcp``, else the one above (RFC 3605)."""
+    if stream.media.has("rtcp-mux"):
+        return stream.media.port
+    said = (stream.media.get("rtcp") or "").partition(" ")[0]
+    return int(said) if said.isdigit() and int(said) < 65_536 else stream.media.port + 1

@@ -1,0 +1,208 @@
+"""A leg in a worker: its path, what it says, what it is sent. Without I/O.
+
+Datagrams go in by `receive`, frames of the mix by `send`; datagrams wait in
+`data_to_send` and what happened in `reports`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from sipgateway.media import dtmf, rtcp, rtp
+from sipgateway.media.codec import Codec
+from sipgateway.media.control import Report, Terms
+from sipgateway.media.engine import LegId
+from sipgateway.media.ice import Address
+from sipgateway.media.mixer import Member, Output
+from sipgateway.media.path import Datagram, Path
+from sipgateway.media.voice import Voice
+
+SILENT_AFTER = 10.0
+"""Seconds without a packet before the leg is called silent."""
+
+SILENT_AGAIN = 5.0
+"""Seconds between two tellings."""
+
+
+class Leg:
+    """One phone."""
+
+    def __init__(
+        self,
+        leg: LegId,
+        path: Path,
+        terms: Terms,
+        *,
+        codecs: Mapping[str, Codec],
+        now: float,
+    ) -> None:
+        self.leg = leg
+        self.path = path
+        self.connected = False
+        self.reports: list[Report] = []
+        self.heard_at = now
+        self._out: list[Datagram] = []
+        self._codecs = codecs
+        self._silent_at = now + SILENT_AFTER
+        self._report_at = now + rtcp.INTERVAL * secrets.randbelow(1000) / 1000
+        self._digits = dtmf.DigitReader()
+        self._reception: rtcp.Reception | None = None
+        self._incoming = terms["payload_type"]
+        self._terms = terms
+        self._sender = rtp.Sender(
+            ssrc=secrets.randbits(32),
+            sequence=secrets.randbits(15),
+            timestamp=secrets.randbits(32),
+        )
+        self._name = secrets.token_hex(8)
+        codec = codecs[terms["codecs"][str(terms["payload_type"])]]
+        self.voice = Voice(codec)
+        self.member = Member(leg, terms["source"], self.voice, codec, hears=terms["hears"])
+
+    def change(self, terms: Terms) -> None:
+        """Take what a later description says."""
+        self._terms = terms
+        codec = self._codecs[terms["codecs"][str(terms["payload_type"])]]
+        if codec is not self.member.codec:
+            self.member.codec, self.member.encoder = codec, None
+        self._hear_in(terms["payload_type"])
+        self.member.hears = terms["hears"]
+
+    # What comes in
+
+    def receive(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram. Raises `PathClosed`."""
+        packet = self.path.receive(data, source)
+        if packet is None:
+            return
+        if rtp.is_rtcp(packet):
+            self._receive_rtcp(packet, now)
+        else:
+            self._receive_rtp(packet, now)
+
+    def heard(self, now: float) -> None:
+        """Note a sign of life."""
+        self.heard_at = now
+        self._silent_at = now + SILENT_AFTER
+
+    def _receive_rtp(self, data: bytes, now: float) -> None:
+        try:
+            packet = rtp.parse(data, self._terms["level_id"])
+        except rtp.RtpError:
+            self.path.dropped += 1
+            return
+        self.heard(now)
+        if not self.connected and self.path.ready:
+            self._connect()
+        if packet.payload_type in self._terms["events"]:
+            self._receive_event(packet, now)
+        elif str(packet.payload_type) in self._terms["codecs"]:
+            self._receive_audio(packet, now)
+        else:
+            self.path.dropped += 1
+
+    def _receive_event(self, packet: rtp.Packet, now: float) -> None:
+        for digit in self._digits.receive(packet.payload, packet.timestamp, now):
+            self._tell_digit(digit)
+
+    def _receive_audio(self, packet: rtp.Packet, now: float) -> None:
+        if not self._terms["speaks"]:
+            return
+        if packet.payload_type != self._incoming:
+            self._hear_in(packet.payload_type)
+        if self._reception is None or self._reception.ssrc != packet.ssrc:
+            self._reception = rtcp.Reception(packet.ssrc, self.voice.codec.clock)
+            self.voice.buffer.clear()
+        self._reception.receive(packet.sequence, packet.timestamp, now)
+        self.voice.buffer.put(packet.sequence, packet.payload, packet.level)
+
+    def _hear_in(self, payload_type: int) -> None:
+        """Decode another payload type from now on."""
+        codec = self._codecs[self._terms["codecs"][str(payload_type)]]
+        self._incoming = payload_type
+        if codec is not self.voice.codec:
+            self.voice = self.member.voice = Voice(codec)
+            self._reception = None
+
+    def _receive_rtcp(self, data: bytes, now: float) -> None:
+        try:
+            for heard in rtcp.parse(data, self._sender.ssrc):
+                if heard.fraction_lost is not None:
+                    self.member.loss = heard.fraction_lost
+                if heard.ntp is not None and self._reception is not None:
+                    self._reception.receive_report(heard.ntp, now)
+        except rtcp.RtcpError:
+            self.path.dropped += 1
+            return
+        self.heard(now)
+
+    # What goes out
+
+    def send(self, output: Output) -> None:
+        """Send a frame of the mix."""
+        codec = self.member.codec
+        if not self.path.ready:
+            self._sender.skip(codec.duration)
+            return
+        if not self.connected and self._terms["kind"] == "webrtc":
+            self._connect()
+        level_id = self._terms["level_id"]
+        packet = self._sender.build(
+            output.payload,
+            codec.duration,
+            payload_type=self._terms["payload_type"],
+            sources=output.sources[: rtp.MAX_SOURCES],
+            extension=b"" if level_id is None else rtp.build_level(level_id, output.level),
+        )
+        self._append(self.path.protect(packet))
+
+    def pause(self) -> None:
+        """Let a frame pass unsent."""
+        self._sender.skip(self.member.codec.duration)
+        if not self.connected and self.path.ready and self._terms["kind"] == "webrtc":
+            self._connect()
+
+    def data_to_send(self) -> list[Datagram]:
+        """What waits to be sent."""
+        out = self._out + self.path.data_to_send()
+        self._out = []
+        return out
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due: reports, digits without an end, silence."""
+        for digit in self._digits.handle_timeout(now):
+            self._tell_digit(digit)
+        if now >= self._report_at:
+            self._report_at = now + rtcp.INTERVAL
+            self._append(self.path.protect_rtcp(self._report(now)))
+        if now >= self._silent_at:
+            self._silent_at = now + SILENT_AGAIN
+            self.reports.append(
+                {"event": "silent", "leg": self.leg, "seconds": now - self.heard_at}
+            )
+
+    def close(self) -> None:
+        """Say goodbye (RTCP BYE, close_notify)."""
+        if self.path.ready:
+            self._append(self.path.protect_rtcp(rtcp.build_goodbye(self._sender, name=self._name)))
+        self.path.close()
+
+    def _report(self, now: float) -> bytes:
+        return rtcp.build(self._sender, self._reception, name=self._name, now=now)
+
+    def _append(self, datagram: Datagram | None) -> None:
+        if datagram is not None:
+            self._out.append(datagram)
+
+    def _connect(self) -> None:
+        self.connected = True
+        self.reports.append({"event": "connected", "leg": self.leg})
+
+    def _tell_digit(self, digit: str) -> None:
+        self.reports.append({"event": "digit", "leg": self.leg, "digit": digit})
+        if self.member.player is not None:
+            self.reports.append(
+                {"event": "ended", "leg": self.leg, "prompt": self.member.player.name}
+            )
+            self.member.player = None

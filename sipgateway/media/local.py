@@ -1,0 +1,414 @@
+"""The embedded engine: mixer workers beside the gateway.
+
+Starts the workers, watches them, tells them what to do and passes on what
+they tell. Descriptions are negotiated here (`description`), so an answer for
+a browser needs no round trip to a worker: what was agreed is written to the
+worker before the answer is handed out, and so is there before the first
+packet. Only a plain RTP leg waits for its ports.
+
+A room lives in one worker, that of the first leg in it; who knows the room
+of a leg when it is answered says so (`room`), so that it is made there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sipgateway.media import control, description, engine
+from sipgateway.media.control import Order, Report
+from sipgateway.media.description import Local, Negotiation
+from sipgateway.media.engine import (
+    Description,
+    LegId,
+    LegKind,
+    Listener,
+    MediaError,
+    RoomId,
+    Session,
+)
+
+LOG = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parents[2]
+"""Where the package `sipgateway` is found."""
+
+ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104
+START = 15.0
+"""Seconds a worker may take to be ready; it takes 0.5 on an idle machine."""
+
+MUTE = 15.0
+"""Seconds without a word after which a worker is taken for hung and ended."""
+
+REPLY = 3.0
+"""Seconds to wait for a worker's answer."""
+
+END = 3.0
+"""Seconds a worker may take to end by itself."""
+
+PAUSE = (0.1, 0.5, 2.0, 5.0)
+"""Seconds between a worker's death and its next start, the last one for ever."""
+
+
+@dataclass(slots=True)
+class _Leg:
+    """A leg and the worker it lives in."""
+
+    negotiation: Negotiation
+    worker: _Worker
+    port: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """One worker process, over all its lives."""
+
+    number: int
+    process: asyncio.subprocess.Process | None = None
+    writer: asyncio.StreamWriter | None = None
+    port: int = 0
+    fingerprint: str = ""
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    deaths: int = 0
+    questions: dict[int, asyncio.Future[int]] = field(default_factory=dict)
+
+    def order(self, order: Order) -> None:
+        """Tell the worker to do something."""
+        if self.writer is not None and not self.writer.is_closing():
+            self.writer.write(control.encode(order))
+
+
+class LocalEngine:
+    """A `MediaEngine` made of worker processes.
+
+    `host` is the address to bind to and to announce; ``0.0.0.0`` binds to all
+    and announces that of the default route. `ports` is the first and the last
+    UDP port that may be used, `prompts` the directory of spoken prompts.
+    """
+
+    def __init__(
+        self, *, host: str, ports: tuple[int, int], prompts: Path, workers: int = 1
+    ) -> None:
+        self._host = host
+        self._ports = ports
+        self._prompts = prompts
+        self._bind = ""
+        self._addresses: tuple[str, ...] = ()
+        self._workers = [_Worker(number) for number in range(1, workers + 1)]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._legs: dict[LegId, _Leg] = {}
+        self._rooms: dict[RoomId, _Worker] = {}
+        self._places: dict[LegId, RoomId] = {}
+        self._questions = itertools.count(1)
+        self._listener: Listener = _ignore
+
+    # Up and down
+
+    async def start(self, listener: Listener) -> None:
+        """Start the workers and wait for them. Raises `MediaError` (503)."""
+        self._listener = listener
+        self._bind = await _resolve(self._host)
+        self._addresses = (_route(self._bind) if self._bind in ANY else self._bind,)
+        self._tasks = [
+            asyncio.create_task(self._keep(worker), name=f"media worker {worker.number}")
+            for worker in self._workers
+        ]
+        try:
+            async with asyncio.timeout(START):
+                for worker in self._workers:
+                    await worker.ready.wait()
+        except TimeoutError:
+            await self.stop()
+            raise MediaError(503, "A mixer worker does not start") from None
+
+    async def stop(self) -> None:
+        """End every worker."""
+        self._legs.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        self._rooms.clear()
+        self._places.clear()
+
+    def failing(self) -> str:
+        """Which workers are not there."""
+        down = [str(worker.number) for worker in self._workers if not worker.ready.is_set()]
+        return f"mixer worker {', '.join(down)} is not running" if down else ""
+
+    # Descriptions
+
+    async def answer(
+        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+    ) -> Description:
+        """Answer an offer or a re-offer. Raises `MediaError`."""
+        stream = description.choose(description.read(offer))
+        known = self._legs.get(leg)
+        one = known or _Leg(Negotiation(), self._worker_for(room))
+        local = await self._local(leg, one, stream.kind)
+        try:
+            text, terms = one.negotiation.answer(stream, local, session)
+        except MediaError:
+            if known is None:
+                one.worker.order({"op": "drop", "leg": leg})
+            raise
+        self._legs[leg] = one
+        one.worker.order({"op": "leg", "leg": leg, "terms": terms})
+        return Description(text, stream.direction, one.negotiation.source)
+
+    async def offer(
+        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+    ) -> Description:
+        """Make an offer, or repeat what was agreed. Raises `MediaError`."""
+        one = self._legs.get(leg) or _Leg(Negotiation(), self._worker_for(room))
+        kind = one.negotiation.kind or kind
+        local = await self._local(leg, one, kind)
+        text = one.negotiation.offer(kind, local, session)
+        self._legs[leg] = one
+        return Description(text, engine.Direction.SENDRECV, one.negotiation.source)
+
+    async def accept(self, leg: LegId, answer: str) -> Description:
+        """Take the answer to our offer. Raises `MediaError`."""
+        one = self._legs.get(leg)
+        if one is None:
+            raise MediaError(500, "An answer for a leg that is not there")
+        stream, terms = one.negotiation.accept(answer)
+        one.worker.order({"op": "leg", "leg": leg, "terms": terms})
+        self._tell_place(leg)
+        return Description("", stream.direction, one.negotiation.source)
+
+    async def describe(self, session: Session) -> str:
+        """What the engine can do, every port 0."""
+        return description.capabilities(Local(self._addresses, 0, ""), session)
+
+    # Orders
+
+    def place(self, leg: LegId, room: RoomId | None) -> None:
+        """Put a leg into a room or take it out of any."""
+        one = self._legs.get(leg)
+        if one is None:
+            return
+        self._unplace(leg)
+        if room is not None:
+            worker = self._rooms.setdefault(room, one.worker)
+            if worker is not one.worker:
+                self.drop(leg)
+                self._listener(engine.LegLost(leg, "its room lives in another mixer worker"))
+                return
+            self._places[leg] = room
+        self._tell_place(leg)
+
+    def mute(self, leg: LegId, muted: bool) -> None:
+        """Let the room hear a leg or not."""
+        self._order(leg, {"op": "mute", "leg": leg, "muted": muted})
+
+    def play(self, leg: LegId, prompt: str) -> None:
+        """Play a prompt to a leg; an empty name ends what is played."""
+        self._order(leg, {"op": "play", "leg": leg, "prompt": prompt})
+
+    def play_room(self, room: RoomId, prompt: str) -> None:
+        """Play a prompt to everybody in a room."""
+        worker = self._rooms.get(room)
+        if worker is not None:
+            worker.order({"op": "play_room", "room": room, "prompt": prompt})
+
+    def drop(self, leg: LegId) -> None:
+        """Forget a leg."""
+        self._order(leg, {"op": "drop", "leg": leg})
+        self._unplace(leg)
+        self._legs.pop(leg, None)
+
+    def _order(self, leg: LegId, order: Order) -> None:
+        one = self._legs.get(leg)
+        if one is not None:
+            one.worker.order(order)
+
+    def _tell_place(self, leg: LegId) -> None:
+        self._order(leg, {"op": "place", "leg": leg, "room": self._places.get(leg)})
+
+    def _unplace(self, leg: LegId) -> None:
+        room = self._places.pop(leg, None)
+        if room is not None and room not in self._places.values():
+            del self._rooms[room]
+
+    # Workers
+
+    def _worker_for(self, room: RoomId | None) -> _Worker:
+        """Where a new leg is made. Raises `MediaError` (503)."""
+        if room is None:
+            worker = self._workers[0]
+        else:
+            used = [one.worker for one in self._legs.values()]
+            worker = self._rooms.get(room) or min(self._workers, key=used.count)
+        if not worker.ready.is_set():
+            raise MediaError(503, "The mixer is not running")
+        return worker
+
+    async def _local(self, leg: LegId, one: _Leg, kind: LegKind) -> Local:
+        """Where the leg's media is taken."""
+        if kind is LegKind.RTP and not one.port:
+            one.port = await self._ask(one.worker, leg)
+            if not one.port:
+                raise MediaError(503, "No RTP port is free")
+        return Local(self._addresses, one.port or one.worker.port, one.worker.fingerprint)
+
+    async def _ask(self, worker: _Worker, leg: LegId) -> int:
+        """Have a port pair opened; its number, 0 where none is free."""
+        number = next(self._questions)
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        worker.questions[number] = answer
+        worker.order({"op": "open", "leg": leg, "question": number})
+        try:
+            async with asyncio.timeout(REPLY):
+                return await answer
+        except TimeoutError:
+            raise MediaError(503, "The mixer does not answer") from None
+        finally:
+            worker.questions.pop(number, None)
+
+    async def _keep(self, worker: _Worker) -> None:
+        """Run a worker again and again."""
+        while True:
+            try:
+                reader = await self._spawn(worker)
+                await self._listen(worker, reader)
+            except OSError as error:
+                LOG.error("mixer worker %d does not start: %s", worker.number, error)
+            finally:
+                await self._bury(worker)
+            await asyncio.sleep(PAUSE[min(worker.deaths, len(PAUSE) - 1)])
+            worker.deaths += 1
+
+    async def _spawn(self, worker: _Worker) -> asyncio.StreamReader:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            worker.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "sipgateway.media.worker",
+                f"--control={theirs.fileno()}",
+                f"--host={self._bind}",
+                f"--ports={self._ports[0]}-{self._ports[1]}",
+                f"--prompts={self._prompts.absolute()}",
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                cwd=ROOT,
+            )
+        reader, worker.writer = await asyncio.open_connection(sock=ours)
+        return reader
+
+    async def _listen(self, worker: _Worker, reader: asyncio.StreamReader) -> None:
+        """Pass on what a worker tells until it ends or says nothing any more."""
+        while True:
+            try:
+                async with asyncio.timeout(MUTE):
+                    line = await reader.readline()
+            except (TimeoutError, ConnectionError):
+                return
+            if not line:
+                return
+            report: Report = control.decode(line)
+            REPORTS[report["event"]](self, worker, report)
+
+    async def _bury(self, worker: _Worker) -> None:
+        """Make sure a worker is gone and tell of its legs."""
+        worker.ready.clear()
+        if worker.writer is not None:
+            worker.writer.close()
+            worker.writer = None
+        for question in worker.questions.values():
+            if not question.done():
+                question.set_result(0)
+        if worker.process is not None:
+            await _end(worker.process)
+            worker.process = None
+        for leg in [leg for leg, one in self._legs.items() if one.worker is worker]:
+            self._lose(leg, "the mixer worker ended")
+
+    def _lose(self, leg: LegId, reason: str) -> None:
+        self._unplace(leg)
+        if self._legs.pop(leg, None) is not None:
+            self._listener(engine.LegLost(leg, reason))
+
+    # Reports
+
+    def _ready(self, worker: _Worker, report: Report) -> None:
+        worker.port, worker.fingerprint = report["port"], report["fingerprint"]
+        worker.ready.set()
+
+    def _answer(self, worker: _Worker, report: Report) -> None:
+        question = worker.questions.get(report["question"])
+        if question is not None and not question.done():
+            question.set_result(report["port"])
+
+    def _lost(self, _: _Worker, report: Report) -> None:
+        self._lose(LegId(report["leg"]), report["reason"])
+
+    def _alive(self, worker: _Worker, _: Report) -> None:
+        worker.deaths = 0
+
+    def _happened(self, _: _Worker, report: Report) -> None:
+        self._listener(EVENTS[report["event"]](report))
+
+
+EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
+    "connected": lambda one: engine.LegConnected(LegId(one["leg"])),
+    "silent": lambda one: engine.LegSilent(LegId(one["leg"]), one["seconds"]),
+    "digit": lambda one: engine.DigitKeyed(LegId(one["leg"]), one["digit"]),
+    "ended": lambda one: engine.PlayEnded(LegId(one["leg"]), one["prompt"]),
+    "speaking": lambda one: engine.Speaking(
+        RoomId(one["room"]), frozenset(LegId(leg) for leg in one["legs"])
+    ),
+}
+
+REPORTS: dict[str, Callable[[LocalEngine, _Worker, Report], None]] = {
+    "ready": LocalEngine._ready,
+    "answer": LocalEngine._answer,
+    "lost": LocalEngine._lost,
+    "alive": LocalEngine._alive,
+    **dict.fromkeys(EVENTS, LocalEngine._happened),
+}
+
+
+def _ignore(_: engine.MediaEvent) -> None:
+    """Listen to nothing."""
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Wait for a process whose control has been closed; kill it if it stays."""
+    try:
+        async with asyncio.timeout(END):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _resolve(host: str) -> str:
+    """The address of a host name. Raises `MediaError` (503)."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise MediaError(503, f"{host} is not an address: {error}") from error
+    return str(found[0][4][0])
+
+
+def _route(host: str) -> str:
+    """Our address on the default route, the loopback address where there is none."""
+    # RFC 5737 and RFC 3849: addresses for documentation; nothing is sent.
+    v6 = ":" in host
+    with socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("2001:db8::1" if v6 else "192.0.2.1", 9))
+        except OSError:
+            return "::1" if v6 else "127.0.0.1"
+        return str(probe.getsockname()[0])

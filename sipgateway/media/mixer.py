@@ -1,0 +1,314 @@
+"""A room: who talks, and what each ear gets. Pure computation, no I/O, no clock.
+
+Every 20 ms `Room.tick` asks each member for the level of what came from it,
+gives the floor to at most three of them, decodes those alone and adds them
+up. Everybody who is silent hears the same sum, so it is encoded once per
+codec; each talker hears the sum without himself, encoded for him. Where an
+ear would hear nothing it gets the codec's constant payload for silence.
+
+An encoder remembers what it encoded, and so does the decoder in the phone.
+When an ear turns from the common mix to its own encoder, that encoder is
+first run over the last frames the ear has heard; without it the first frame
+is wrong by as much as the signal itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from sipgateway.media import codec
+from sipgateway.media.codec import FRAME, Codec, Encoder, Samples
+from sipgateway.media.engine import LegId
+from sipgateway.media.rtp import SILENCE
+
+MAX_TALKERS = 3
+"""More voices at once are noise to the listener, and each costs an encoding."""
+
+AUDIBLE = -65.0
+"""dBov of smoothed level from which a member is worth decoding."""
+
+SPEAKS = -50.0
+"""dBov of smoothed level from which a member is said to speak."""
+
+QUIET = -90.0
+ATTACK, RELEASE = 0.5, 0.08
+"""Share of the way to a new level in one frame: up at once, down in 250 ms."""
+
+HOLD = 25
+"""Frames that a talker keeps the floor after he was last audible: 500 ms."""
+
+TENURE = 20
+"""Frames before a talker can be displaced: 400 ms, else voices are chopped."""
+
+MARGIN = 6.0
+"""dB by which a challenger must be louder than the one he displaces."""
+
+PRIMING = 3
+"""Frames an encoder is run over before its output is sent."""
+
+CEILING = 0.97
+"""Peak of what is sent; 1.0 is full scale."""
+
+ATTACK_SAMPLES = 240
+"""Samples over which the limiter turns down: 5 ms."""
+
+
+class Voice(Protocol):
+    """What comes from a member."""
+
+    def advance(self) -> int:
+        """Let a frame pass; its level, 0 to 127 in -dBov."""
+
+    def samples(self) -> Samples | None:
+        """The frame that passed, decoded; None where nothing came."""
+
+
+@dataclass(slots=True)
+class Player:
+    """A recording on its way into an ear or a room."""
+
+    name: str
+    recording: Samples
+    loop: bool = False
+    position: int = 0
+
+    def next(self) -> Samples | None:
+        """The next frame; None when it is over."""
+        if self.position >= len(self.recording):
+            if not self.loop or not len(self.recording):
+                return None
+            self.position = 0
+        frame = self.recording[self.position : self.position + FRAME]
+        self.position += FRAME
+        if len(frame) < FRAME:
+            frame = np.concatenate((frame, codec.silence()[len(frame) :]))
+        return frame
+
+
+@dataclass(slots=True)
+class Limiter:
+    """Keeps peaks below `CEILING`, turning down within a frame and up slowly."""
+
+    gain: float = 1.0
+
+    def apply(self, frame: Samples) -> Samples:
+        """The frame, turned down where it must be."""
+        peak = float(np.abs(frame).max())
+        wanted = min(1.0, self.gain * 1.02, CEILING / peak if peak > CEILING else 1.0)
+        if wanted == self.gain == 1.0:
+            return frame
+        gains = np.full(FRAME, wanted, np.float32)
+        gains[:ATTACK_SAMPLES] = np.linspace(self.gain, wanted, ATTACK_SAMPLES)
+        self.gain = wanted
+        limited: Samples = np.clip(frame * gains, -CEILING, CEILING)
+        return limited
+
+
+@dataclass(slots=True)
+class Floor:
+    """Who has the floor: smoothed levels, hold and a margin for displacing."""
+
+    levels: dict[LegId, float] = field(default_factory=dict)
+    holds: dict[LegId, int] = field(default_factory=dict)
+    tenures: dict[LegId, int] = field(default_factory=dict)
+
+    def choose(self, levels: Mapping[LegId, int]) -> tuple[LegId, ...]:
+        """Who is mixed in this frame, given every candidate's level in -dBov."""
+        self._smooth(levels)
+        self._release()
+        ranked = sorted(self.levels, key=self.levels.__getitem__, reverse=True)
+        for leg in ranked:
+            if self.levels[leg] < AUDIBLE:
+                break
+            if leg not in self.holds:
+                self._admit(leg)
+        return tuple(self.holds)
+
+    def speaking(self) -> frozenset[LegId]:
+        """Those with the floor who are loud enough to be called speaking."""
+        return frozenset(leg for leg in self.holds if self.levels[leg] >= SPEAKS)
+
+    def _smooth(self, levels: Mapping[LegId, int]) -> None:
+        smoothed = {}
+        for leg, value in levels.items():
+            before = self.levels.get(leg, QUIET)
+            now = max(QUIET, -float(value))
+            smoothed[leg] = before + (ATTACK if now > before else RELEASE) * (now - before)
+        self.levels = smoothed
+
+    def _release(self) -> None:
+        for leg in list(self.holds):
+            loud = self.levels.get(leg)
+            self.holds[leg] = HOLD if loud is not None and loud >= AUDIBLE else self.holds[leg] - 1
+            self.tenures[leg] += 1
+            if loud is None or self.holds[leg] <= 0:
+                self._remove(leg)
+
+    def _admit(self, leg: LegId) -> None:
+        if len(self.holds) >= MAX_TALKERS:
+            weakest = min(self.holds, key=self.levels.__getitem__)
+            if self.tenures[weakest] < TENURE:
+                return
+            if self.levels[leg] < self.levels[weakest] + MARGIN:
+                return
+            self._remove(weakest)
+        self.holds[leg], self.tenures[leg] = HOLD, 0
+
+    def _remove(self, leg: LegId) -> None:
+        del self.holds[leg], self.tenures[leg]
+
+
+@dataclass(slots=True)
+class Member:
+    """One leg in a room. `hears` is whether anything is sent to it at all."""
+
+    leg: LegId
+    source: int
+    voice: Voice
+    codec: Codec
+    muted: bool = False
+    hears: bool = True
+    loss: float = 0.0
+    player: Player | None = None
+    encoder: Encoder | None = None
+    limiter: Limiter = field(default_factory=Limiter)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A frame for an ear: payload, whose voices are in it, level in -dBov."""
+
+    payload: bytes
+    sources: tuple[int, ...] = ()
+    level: int = SILENCE
+
+
+class Room:
+    """The members of a room and the state of its mix."""
+
+    def __init__(self) -> None:
+        self.members: dict[LegId, Member] = {}
+        self.floor = Floor()
+        self.player: Player | None = None
+        self._limiter = Limiter()
+        self._encoders: dict[str, Encoder] = {}
+        self._history: deque[Samples] = deque(maxlen=PRIMING)
+
+    def tick(self) -> dict[LegId, Output]:
+        """Mix one frame: what goes to each member that hears."""
+        voices = self._voices()
+        announcement = _play(self, self.player)
+        common = self._common(voices, announcement)
+        outputs = {}
+        for member in self.members.values():
+            private = _play(member, member.player)
+            if not member.hears:
+                member.encoder = None
+            elif private is None and member.leg not in voices:
+                member.encoder = None
+                outputs[member.leg] = self._shared(member.codec, common)
+            else:
+                others = {leg: one for leg, one in voices.items() if leg != member.leg}
+                played = [one for one in (announcement, private) if one is not None]
+                outputs[member.leg] = self._own(member, others, played)
+        self._remember(common)
+        return outputs
+
+    def leave(self, leg: LegId) -> None:
+        """Take a member out."""
+        self.members.pop(leg, None)
+        used = {member.codec.name for member in self.members.values()}
+        self._encoders = {name: one for name, one in self._encoders.items() if name in used}
+
+    def _voices(self) -> dict[LegId, Samples]:
+        """The decoded frames of those who have the floor."""
+        levels = {leg: member.voice.advance() for leg, member in self.members.items()}
+        talkers = self.floor.choose(
+            {leg: level for leg, level in levels.items() if not self.members[leg].muted}
+        )
+        frames = ((leg, self.members[leg].voice.samples()) for leg in talkers)
+        return {leg: frame for leg, frame in frames if frame is not None}
+
+    def _common(self, voices: Mapping[LegId, Samples], played: Samples | None) -> _Mix | None:
+        frames = [*voices.values(), *(() if played is None else (played,))]
+        if not frames:
+            return None
+        frame = self._limiter.apply(_sum(frames))
+        return _Mix(frame, self._sources(voices), codec.level(frame))
+
+    def _shared(self, kind: Codec, mix: _Mix | None) -> Output:
+        """What everybody with this codec hears who does not talk: encoded once."""
+        if mix is None:
+            return Output(kind.silence)
+        output = mix.outputs.get(kind.name)
+        if output is None:
+            encoder = self._encoders.get(kind.name)
+            if encoder is None:
+                encoder = self._encoders[kind.name] = self._primed(kind)
+            losses = (one.loss for one in self.members.values() if one.codec is kind)
+            encoder.expect_loss(max(losses, default=0.0))
+            output = Output(encoder.encode(mix.frame), mix.sources, mix.level)
+            mix.outputs[kind.name] = output
+        return output
+
+    def _own(
+        self, member: Member, others: Mapping[LegId, Samples], played: list[Samples]
+    ) -> Output:
+        """What one ear hears that does not hear the common mix."""
+        if not others and not played:
+            return Output(member.codec.silence)
+        if member.encoder is None:
+            member.encoder = self._primed(member.codec)
+        member.encoder.expect_loss(member.loss)
+        frame = member.limiter.apply(_sum([*others.values(), *played]))
+        return Output(member.encoder.encode(frame), self._sources(others), codec.level(frame))
+
+    def _primed(self, kind: Codec) -> Encoder:
+        encoder = kind.encoder()
+        for frame in self._history:
+            encoder.encode(frame)
+        return encoder
+
+    def _remember(self, mix: _Mix | None) -> None:
+        if mix is None:
+            self._history.clear()
+        else:
+            self._history.append(mix.frame)
+
+    def _sources(self, legs: Iterable[LegId]) -> tuple[int, ...]:
+        return tuple(self.members[leg].source for leg in legs)
+
+
+@dataclass(slots=True)
+class _Mix:
+    """The common mix of a frame and what has been encoded of it, by codec."""
+
+    frame: Samples
+    sources: tuple[int, ...]
+    level: int
+    outputs: dict[str, Output] = field(default_factory=dict)
+
+
+class _Plays(Protocol):
+    player: Player | None
+
+
+def _play(owner: _Plays, player: Player | None) -> Samples | None:
+    """The next frame of what is played; forgets it when it is over."""
+    frame = None if player is None else player.next()
+    if frame is None:
+        owner.player = None
+    return frame
+
+
+def _sum(frames: list[Samples]) -> Samples:
+    # Contiguous and a copy: the encoder reads the memory, the limiter may write.
+    total = frames[0].astype(np.float32, copy=True)
+    for frame in frames[1:]:
+        total += frame
+    return total

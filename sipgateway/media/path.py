@@ -1,0 +1,246 @@
+"""How packets get to and from a leg: ICE, DTLS and SRTP, or plain RTP.
+
+A path takes datagrams with their source and gives plain RTP and RTCP; it
+takes plain packets and gives datagrams with their destination. What it has
+to say by itself (STUN answers, DTLS flights) waits in `data_to_send`.
+
+Nothing reaches the decoder that was not authenticated (WebRTC, SDES) or did
+not come from the address a plain leg latched on to. What is dropped is
+counted in `dropped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sipgateway.media import dtls, ice, rtp, srtp
+from sipgateway.media.ice import Address, Credentials
+
+Datagram = tuple[bytes, Address]
+
+
+class PathClosed(Exception):
+    """The leg cannot go on: its DTLS session failed or was closed by the peer."""
+
+
+class Path(Protocol):
+    """What a leg needs of its path."""
+
+    dropped: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether media can be sent."""
+
+    def receive(self, data: bytes, source: Address) -> bytes | None:
+        """Take a datagram; a plain RTP or RTCP packet if it held one.
+
+        Raises `PathClosed`.
+        """
+
+    def protect(self, packet: bytes) -> Datagram | None:
+        """An RTP packet as it is sent; None while it cannot be."""
+
+    def protect_rtcp(self, packet: bytes) -> Datagram | None:
+        """An RTCP packet as it is sent; None while it cannot be."""
+
+    def data_to_send(self) -> list[Datagram]:
+        """What the path has to say itself."""
+
+    def next_timeout(self) -> float | None:
+        """Seconds from now until `handle_timeout` is due, if it is."""
+
+    def handle_timeout(self) -> None:
+        """Repeat what was not answered. Raises `PathClosed`."""
+
+    def close(self) -> None:
+        """Say goodbye; `data_to_send` has it."""
+
+
+class WebRtcPath:
+    """ICE-lite, DTLS-SRTP and SRTP over one address (RFC 8827, RFC 5764)."""
+
+    def __init__(
+        self,
+        identity: dtls.Identity,
+        credentials: Credentials,
+        fingerprint: dtls.Fingerprint,
+        *,
+        client: bool,
+    ) -> None:
+        self.ice = ice.IceLite(credentials)
+        self.dropped = 0
+        self._dtls = dtls.DtlsSession(identity, fingerprint, client=client)
+        self._srtp: srtp.SrtpSession | None = None
+        self._out: list[Datagram] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether DTLS is done and an address is known."""
+        return self._srtp is not None and self.ice.remote is not None
+
+    def check(self, data: bytes, source: Address) -> None:
+        """Take a connectivity check. Raises `ice.IceError` where it is not authentic."""
+        first = self.ice.remote is None
+        self._out.append((self.ice.receive(ice.parse(data), source), source))
+        if first and self.ice.remote is not None:
+            self._run_dtls(self._dtls.start)
+
+    def receive(self, data: bytes, source: Address) -> bytes | None:
+        """Take DTLS, SRTP or SRTCP from a checked address."""
+        if source not in self.ice.checked:
+            self.dropped += 1
+            return None
+        if dtls.is_dtls(data):
+            self._run_dtls(lambda: self._dtls.receive(data))
+            return None
+        if self._srtp is None:
+            # Media may overtake the last flight of the handshake.
+            self.dropped += 1
+            return None
+        try:
+            unprotect = self._srtp.unprotect_rtcp if rtp.is_rtcp(data) else self._srtp.unprotect
+            return unprotect(data)
+        except srtp.SrtpError:
+            self.dropped += 1
+            return None
+
+    def protect(self, packet: bytes) -> Datagram | None:
+        """An SRTP packet to the nominated address."""
+        if self._srtp is None or self.ice.remote is None:
+            return None
+        return self._srtp.protect(packet), self.ice.remote
+
+    def protect_rtcp(self, packet: bytes) -> Datagram | None:
+        """An SRTCP packet to the nominated address."""
+        if self._srtp is None or self.ice.remote is None:
+            return None
+        return self._srtp.protect_rtcp(packet), self.ice.remote
+
+    def data_to_send(self) -> list[Datagram]:
+        """STUN answers and DTLS flights."""
+        out, self._out = self._out, []
+        return out
+
+    def next_timeout(self) -> float | None:
+        """When the DTLS flight is due again."""
+        return self._dtls.next_timeout()
+
+    def handle_timeout(self) -> None:
+        """Send the DTLS flight again. Raises `PathClosed`."""
+        self._run_dtls(self._dtls.handle_timeout)
+
+    def close(self) -> None:
+        """Send close_notify."""
+        self._dtls.close()
+        self._flush()
+
+    def _run_dtls(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except dtls.DtlsError as error:
+            raise PathClosed(str(error)) from error
+        finally:
+            self._flush()
+        if self._dtls.closed:
+            raise PathClosed("closed by the peer")
+        if self._srtp is None and self._dtls.keys is not None:
+            self._srtp = srtp.SrtpSession(self._dtls.keys)
+
+    def _flush(self) -> None:
+        if self.ice.remote is not None:
+            remote = self.ice.remote
+            self._out.extend((data, remote) for data in self._dtls.data_to_send())
+
+
+class PlainPath:
+    """RTP and RTCP on a port pair of the leg's own, with SDES-SRTP or without.
+
+    Sends where the description says until the first packet comes, then to
+    where that came from (symmetric RTP, RFC 4961), and takes from there only.
+    A re-INVITE opens the latch again.
+    """
+
+    def __init__(self, remote: Address, remote_rtcp: Address, keys: srtp.Keys | None) -> None:
+        self.dropped = 0
+        self._srtp = None if keys is None else srtp.SrtpSession(keys)
+        self._keys = keys
+        self.move(remote, remote_rtcp, keys)
+
+    def move(self, remote: Address, remote_rtcp: Address, keys: srtp.Keys | None) -> None:
+        """Take the addresses and keys of a new description."""
+        self._remote, self._remote_rtcp = remote, remote_rtcp
+        self._latched: Address | None = None
+        self._latched_rtcp: Address | None = None
+        if keys != self._keys:
+            self._keys = keys
+            self._srtp = None if keys is None else srtp.SrtpSession(keys)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is somewhere to send to (port 0 and 0.0.0.0 are nowhere)."""
+        return self._remote[1] != 0 and self._remote[0] not in ("0.0.0.0", "::")  # noqa: S104
+
+    def receive(self, data: bytes, source: Address) -> bytes | None:
+        """Take RTP or RTCP."""
+        if len(data) < 8 or data[0] >> 6 != 2:
+            self.dropped += 1
+            return None
+        is_rtcp = rtp.is_rtcp(data)
+        if source != (self._latched_rtcp if is_rtcp else self._latched) and not self._may_latch(
+            source, is_rtcp=is_rtcp
+        ):
+            self.dropped += 1
+            return None
+        packet = self._unprotect(data, is_rtcp=is_rtcp)
+        if packet is None:
+            return None
+        if is_rtcp:
+            self._latched_rtcp = self._remote_rtcp = source
+        else:
+            self._latched = self._remote = source
+        return packet
+
+    def protect(self, packet: bytes) -> Datagram | None:
+        """An RTP packet to the leg's address."""
+        if not self.ready:
+            return None
+        return (packet if self._srtp is None else self._srtp.protect(packet)), self._remote
+
+    def protect_rtcp(self, packet: bytes) -> Datagram | None:
+        """An RTCP packet to the leg's address."""
+        if not self.ready:
+            return None
+        data = packet if self._srtp is None else self._srtp.protect_rtcp(packet)
+        return data, self._remote_rtcp
+
+    def data_to_send(self) -> list[Datagram]:
+        """Nothing: RTP says nothing by itself."""
+        return []
+
+    def next_timeout(self) -> float | None:
+        """Never."""
+        return None
+
+    def handle_timeout(self) -> None:
+        """Nothing to repeat."""
+
+    def close(self) -> None:
+        """Nothing to say."""
+
+    def _may_latch(self, source: Address, *, is_rtcp: bool) -> bool:
+        if is_rtcp:
+            # Its port is another one, its host is the stream's.
+            known = self._latched or self._remote
+            return self._latched_rtcp is None and source[0] == known[0]
+        return self._latched is None
+
+    def _unprotect(self, data: bytes, *, is_rtcp: bool) -> bytes | None:
+        if self._srtp is None:
+            return data
+        try:
+            return self._srtp.unprotect_rtcp(data) if is_rtcp else self._srtp.unprotect(data)
+        except srtp.SrtpError:
+            self.dropped += 1
+            return None

@@ -1,0 +1,110 @@
+"""What comes from a leg, frame by frame: jitter buffer, decoder and level.
+
+The mixer lets one frame (20 ms) pass at a time and only then says whether it
+wants it decoded. Payloads may be shorter or longer than a frame; what is
+left over waits for the next one. Where packets say their level (RFC 6464)
+nothing is decoded for those who do not have the floor; where they do not,
+everything is, because the level has to be measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sipgateway.media import codec
+from sipgateway.media.codec import FRAME, Codec, CodecError, Decoder, Samples
+from sipgateway.media.jitter import Entry, Gap, JitterBuffer
+from sipgateway.media.rtp import SILENCE
+
+FADE = 240
+"""Samples over which a voice comes in when its decoder was not running: 5 ms."""
+
+LONGEST_WAIT = 4
+"""Payloads taken for one frame: 4 of 5 ms."""
+
+
+class Voice:
+    """One received stream."""
+
+    def __init__(self, kind: Codec) -> None:
+        self.codec = kind
+        self.buffer = JitterBuffer()
+        self.undecodable = 0
+        self._decoder: Decoder = kind.decoder()
+        self._taken: list[Entry | Gap] = []
+        self._ahead = 0
+        self._rest = np.zeros(0, np.float32)
+        self._frame: Samples | None = None
+        self._decoding = False
+
+    def advance(self) -> int:
+        """Let a frame pass; its level, 0 to 127 in -dBov."""
+        if self._taken:
+            # The frame before was not wanted.
+            self._taken.clear()
+            self._rest, self._decoding = self._rest[:0], False
+        self._frame = None
+        known = self._take()
+        if known is None:
+            self._frame = self._decode()
+            return SILENCE if self._frame is None else codec.level(self._frame)
+        return known
+
+    def samples(self) -> Samples | None:
+        """The frame that passed, decoded; None where nothing came."""
+        if self._frame is None:
+            self._frame = self._decode()
+        return self._frame
+
+    def _take(self) -> int | None:
+        """Take what makes up a frame; the loudest level said, None if none was."""
+        levels: list[int] = []
+        said = True
+        for _ in range(LONGEST_WAIT):
+            if self._ahead >= FRAME:
+                break
+            entry = self.buffer.get()
+            if entry is None:
+                break
+            self._taken.append(entry)
+            self._ahead += self._duration(entry)
+            if isinstance(entry, Entry):
+                said = said and entry.level is not None
+                levels.append(SILENCE if entry.level is None else entry.level)
+        self._ahead = max(0, self._ahead - FRAME)
+        if not said:
+            return None
+        return min(levels, default=SILENCE)
+
+    def _duration(self, entry: Entry | Gap) -> int:
+        if isinstance(entry, Gap):
+            return FRAME
+        try:
+            return self._decoder.duration(entry.payload)
+        except CodecError:
+            return FRAME
+
+    def _decode(self) -> Samples | None:
+        if not self._taken and len(self._rest) < FRAME:
+            self._decoding = False
+            return None
+        parts = [self._rest, *(self._decoded(entry) for entry in self._taken)]
+        self._taken.clear()
+        pcm = np.concatenate(parts)
+        frame, self._rest = pcm[:FRAME], pcm[FRAME:]
+        if len(frame) < FRAME:
+            frame = np.concatenate((frame, codec.silence()[len(frame) :]))
+        if not self._decoding:
+            frame = frame.copy()
+            frame[:FADE] *= np.linspace(0.0, 1.0, FADE, dtype=np.float32)
+        self._decoding = True
+        return frame
+
+    def _decoded(self, entry: Entry | Gap) -> Samples:
+        try:
+            if isinstance(entry, Gap):
+                return self._decoder.conceal(entry.following)
+            return self._decoder.decode(entry.payload)
+        except CodecError:
+            self.undecodable += 1
+            return codec.silence()

@@ -1,0 +1,460 @@
+"""A mixer worker: one process, one thread, one UDP port for its WebRTC legs.
+
+    python -m sipgateway.media.worker --control FD --host ADDRESS --ports FIRST-LAST
+                                      [--prompts DIRECTORY]
+
+Started by `sipgateway.media.local`, which talks to it over a socket pair
+(`control`). It ticks every 20 ms by an absolute schedule: drain the sockets,
+mix every room, send. Between ticks it waits for orders and, while a leg is
+still shaking hands, for packets too, so that ICE and DTLS go on at once and
+not at the pace of the tick; once all legs are connected the kernel keeps
+their packets for the next tick, which costs fewer wake-ups.
+
+It ends when its parent does. SIGINT is ignored: on Ctrl-C the gateway says
+BYE first and ends the worker itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+import select
+import signal
+import socket
+import time
+from pathlib import Path
+
+from sipgateway.media import codecs, control, dtls, ice, prompts, srtp
+from sipgateway.media.codec import PERIOD
+from sipgateway.media.control import Order, Report, Terms
+from sipgateway.media.engine import LegId, LegKind, RoomId
+from sipgateway.media.ice import Address, Credentials
+from sipgateway.media.leg import Leg
+from sipgateway.media.mixer import Player, Room
+from sipgateway.media.path import PathClosed, PlainPath, WebRtcPath
+from sipgateway.media.ports import Ports
+
+RECEIVE_BUFFER = 4 << 20
+"""Octets: a burst of a packet from each of a thousand legs (the kernel may cap it)."""
+
+DATAGRAM = 2048
+LATE = 0.1
+"""Seconds behind schedule after which ticks are left out instead of made up for."""
+
+SPEAKING_EVERY = 0.2
+ALIVE_EVERY = 1.0
+
+
+class Worker:
+    """The sockets, the clock and the legs."""
+
+    def __init__(self, connection: socket.socket, host: str, ports: Ports, library: Path) -> None:
+        self.control = connection
+        self.control.setblocking(False)
+        self.ports = ports
+        self.host = host
+        self.identity = dtls.Identity(datetime.datetime.now(datetime.UTC))
+        self.codecs = codecs.load()
+        self.prompts = prompts.Library(library)
+        self.legs: dict[LegId, Leg] = {}
+        self.rooms: dict[RoomId | LegId, Room] = {}
+        self.places: dict[LegId, RoomId | LegId] = {}
+        self.by_fragment: dict[str, Leg] = {}
+        self.by_address: dict[Address, Leg] = {}
+        self.by_socket: dict[int, tuple[socket.socket, Leg | None]] = {}
+        self.speaking: dict[RoomId | LegId, frozenset[LegId]] = {}
+        self.said_speaking_at = self.said_alive_at = 0.0
+        self.dropped = self.unsent = self.late = 0
+        self.parent = os.getppid()
+        self.running = True
+        self._unread = b""
+        self._unwritten = b""
+        self.epoll = select.epoll()
+        self.epoll.register(self.control, select.EPOLLIN)
+        self.udp = ports.open(host)
+        self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self.by_socket[self.udp.fileno()] = (self.udp, None)
+        self.eager = True
+        self.epoll.register(self.udp, select.EPOLLIN)
+
+    # The loop
+
+    def run(self) -> None:
+        """Serve until the engine goes away."""
+        self.report(
+            {
+                "event": "ready",
+                "port": self.udp.getsockname()[1],
+                "fingerprint": dtls.build_fingerprint(self.identity.fingerprint),
+            }
+        )
+        due = time.monotonic() + PERIOD
+        try:
+            self.serve(due)
+        finally:
+            for leg in list(self.legs.values()):
+                leg.close()
+                self.flush(leg)
+
+    def serve(self, due: float) -> None:
+        """Tick from the time `due` on."""
+        while self.running:
+            self.wait(due)
+            now = time.monotonic()
+            if now < due:
+                continue
+            self.drain()
+            self.tick(now)
+            due += PERIOD
+            if now - due > LATE:
+                self.late += int((now - due) / PERIOD)
+                due = now + PERIOD
+
+    def wait(self, due: float) -> None:
+        """Wait for an order, a packet that is waited for, or the tick."""
+        eager = any(not leg.connected for leg in self.legs.values())
+        if eager != self.eager:
+            self.eager = eager
+            self.epoll.modify(self.udp, select.EPOLLIN if eager else 0)
+        timeout = max(0.0, due - time.monotonic())
+        for descriptor, _ in self.epoll.poll(timeout):
+            if descriptor == self.control.fileno():
+                self.listen()
+            elif descriptor in self.by_socket:
+                self.read(descriptor)
+        if eager:
+            self.run_timers()
+
+    def drain(self) -> None:
+        """Read all that the sockets hold."""
+        for descriptor in list(self.by_socket):
+            self.read(descriptor)
+
+    def tick(self, now: float) -> None:
+        """Mix and send a frame of every room."""
+        for key, room in self.rooms.items():
+            players = {leg: member.player for leg, member in room.members.items()}
+            outputs = room.tick()
+            for leg in room.members:
+                if leg in outputs:
+                    self.legs[leg].send(outputs[leg])
+                else:
+                    self.legs[leg].pause()
+                player = players[leg]
+                if player is not None and room.members[leg].player is None:
+                    self.report({"event": "ended", "leg": leg, "prompt": player.name})
+            if key not in self.legs:
+                self.speaking.setdefault(key, frozenset())
+        for one in list(self.legs.values()):
+            one.handle_timeout(now)
+            self.flush(one)
+        self.say_who_speaks(now)
+        if now - self.said_alive_at >= ALIVE_EVERY:
+            self.said_alive_at = now
+            self.report({"event": "alive"})
+            self.running = self.running and os.getppid() == self.parent
+
+    def say_who_speaks(self, now: float) -> None:
+        """Tell of every room whose speakers changed."""
+        if now - self.said_speaking_at < SPEAKING_EVERY:
+            return
+        self.said_speaking_at = now
+        for key, before in self.speaking.items():
+            legs = self.rooms[key].floor.speaking()
+            if legs != before:
+                self.speaking[key] = legs
+                self.report({"event": "speaking", "room": key, "legs": sorted(legs)})
+
+    def run_timers(self) -> None:
+        """Repeat DTLS flights that were not answered."""
+        for leg in list(self.legs.values()):
+            timeout = leg.path.next_timeout()
+            if timeout is not None and timeout <= 0:
+                try:
+                    leg.path.handle_timeout()
+                except PathClosed as reason:
+                    self.lose(leg, str(reason))
+                    continue
+                self.flush(leg)
+
+    # Packets
+
+    def read(self, descriptor: int) -> None:
+        """Take every datagram a socket holds."""
+        entry = self.by_socket.get(descriptor)
+        if entry is None:
+            return
+        sock, owner = entry
+        now = time.monotonic()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                try:
+                    data, source = sock.recvfrom(DATAGRAM)
+                except ConnectionError:
+                    # An ICMP error about something sent before (Linux tells it here).
+                    continue
+                self.take(data, source[:2], owner, now)
+
+    def take(self, data: bytes, source: Address, owner: Leg | None, now: float) -> None:
+        """Give a datagram to its leg (RFC 7983: by the first octet)."""
+        if owner is None and ice.is_stun(data):
+            self.check(data, source, now)
+            return
+        leg = owner or self.by_address.get(source)
+        if leg is None or leg.leg not in self.legs:
+            self.dropped += 1
+            return
+        try:
+            leg.receive(data, source, now)
+        except PathClosed as reason:
+            self.lose(leg, str(reason))
+            return
+        for report in leg.reports:
+            self.report(report)
+        leg.reports.clear()
+        self.flush(leg)
+
+    def check(self, data: bytes, source: Address, now: float) -> None:
+        """Take a connectivity check; an authentic one binds its source to the leg."""
+        try:
+            leg = self.by_fragment.get(ice.fragment(ice.parse(data)))
+        except ice.IceError:
+            leg = None
+        if leg is None or not isinstance(leg.path, WebRtcPath):
+            self.dropped += 1
+            return
+        try:
+            leg.path.check(data, source)
+        except ice.IceError:
+            self.dropped += 1
+            return
+        except PathClosed as reason:
+            self.lose(leg, str(reason))
+            return
+        self.by_address[source] = leg
+        leg.heard(now)
+        self.flush(leg)
+
+    def flush(self, leg: Leg) -> None:
+        """Send what a leg has to send and tell what it has to tell."""
+        sock = self.udp if isinstance(leg.path, WebRtcPath) else self.ports.rtp(leg.leg)
+        for data, destination in leg.data_to_send():
+            try:
+                sock.sendto(data, destination)
+            except OSError:
+                # A full buffer or no route: the packet is lost, as any may be.
+                self.unsent += 1
+        for report in leg.reports:
+            self.report(report)
+        leg.reports.clear()
+
+    # Orders
+
+    def listen(self) -> None:
+        """Take what the engine orders."""
+        try:
+            data = self.control.recv(1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self.running = False
+            return
+        lines = (self._unread + data).split(b"\n")
+        self._unread = lines.pop()
+        for line in lines:
+            order: Order = control.decode(line)
+            ORDERS[order["op"]](self, order)
+
+    def report(self, report: Report) -> None:
+        """Tell the engine something; what does not fit waits for the next time."""
+        self._unwritten += control.encode(report)
+        try:
+            sent = self.control.send(self._unwritten)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.running = False
+            return
+        self._unwritten = self._unwritten[sent:]
+
+    def set_leg(self, order: Order) -> None:
+        """Make a leg, or change what was negotiated with it."""
+        name, terms = LegId(order["leg"]), order["terms"]
+        leg = self.legs.get(name)
+        if leg is None:
+            leg = self.legs[name] = Leg(
+                name,
+                self.new_path(terms),
+                terms,
+                codecs=self.codecs,
+                now=time.monotonic(),
+            )
+            self.move(leg, name)
+            for sock in self.ports.sockets(name):
+                self.by_socket[sock.fileno()] = (sock, leg)
+                self.epoll.register(sock, select.EPOLLIN)
+        else:
+            leg.change(terms)
+            self.change_path(leg, terms)
+        if terms["ufrag"]:
+            self.by_fragment[terms["ufrag"]] = leg
+
+    def new_path(self, terms: Terms) -> WebRtcPath | PlainPath:
+        """The path a leg's terms ask for."""
+        if terms["kind"] == LegKind.WEBRTC:
+            return WebRtcPath(
+                self.identity,
+                Credentials(terms["ufrag"], terms["password"]),
+                dtls.parse_fingerprint(terms["fingerprint"]),
+                client=terms["client"],
+            )
+        return PlainPath(*_addresses(terms), _keys(terms))
+
+    def change_path(self, leg: Leg, terms: Terms) -> None:
+        """Take new credentials, addresses or keys."""
+        if isinstance(leg.path, WebRtcPath):
+            leg.path.ice.restart(Credentials(terms["ufrag"], terms["password"]))
+        elif isinstance(leg.path, PlainPath):
+            leg.path.move(*_addresses(terms), _keys(terms))
+
+    def open_ports(self, order: Order) -> None:
+        """Open a port pair for a plain leg and say its number (0: none is free)."""
+        try:
+            port = self.ports.open_pair(LegId(order["leg"]), self.host)
+        except OSError:
+            port = 0
+        self.report({"event": "answer", "question": order["question"], "port": port})
+
+    def place(self, order: Order) -> None:
+        """Put a leg into a room, or into one of its own."""
+        leg = self.legs.get(LegId(order["leg"]))
+        if leg is None:
+            return
+        room = order["room"]
+        if leg.member.player is not None and leg.member.player.loop:
+            leg.member.player = None
+        self.move(leg, leg.leg if room is None else RoomId(room))
+
+    def move(self, leg: Leg, to: RoomId | LegId) -> None:
+        """Take a leg out of the room it is in and put it into another."""
+        before = self.places.get(leg.leg)
+        if before == to:
+            return
+        self.leave(leg)
+        self.rooms.setdefault(to, Room()).members[leg.leg] = leg.member
+        self.places[leg.leg] = to
+
+    def leave(self, leg: Leg) -> None:
+        """Take a leg out of the room it is in; an empty room is forgotten."""
+        before = self.places.pop(leg.leg, None)
+        if before is None:
+            return
+        room = self.rooms[before]
+        room.leave(leg.leg)
+        leg.member.encoder = None
+        if not room.members:
+            del self.rooms[before]
+            if self.speaking.pop(before, None):
+                self.report({"event": "speaking", "room": before, "legs": []})
+
+    def mute(self, order: Order) -> None:
+        """Let the room hear a leg or not."""
+        leg = self.legs.get(LegId(order["leg"]))
+        if leg is not None:
+            leg.member.muted = order["muted"]
+
+    def play(self, order: Order) -> None:
+        """Play a prompt to a leg; an empty name ends what is played."""
+        leg = self.legs.get(LegId(order["leg"]))
+        if leg is None:
+            return
+        if leg.member.player is not None:
+            self.report({"event": "ended", "leg": leg.leg, "prompt": leg.member.player.name})
+        leg.member.player = self.player(order["prompt"])
+
+    def play_room(self, order: Order) -> None:
+        """Play a prompt to everybody in a room."""
+        room = self.rooms.get(RoomId(order["room"] or ""))
+        if room is not None:
+            room.player = self.player(order["prompt"])
+
+    def player(self, name: str) -> Player | None:
+        """A player at the start of a prompt."""
+        if not name:
+            return None
+        return Player(name, self.prompts.get(name), loop=name in prompts.LOOPED)
+
+    def drop(self, order: Order) -> None:
+        """Forget a leg."""
+        leg = self.legs.get(LegId(order["leg"]))
+        if leg is None:
+            self.ports.close(LegId(order["leg"]))
+            return
+        leg.close()
+        self.flush(leg)
+        self.forget(leg)
+
+    def lose(self, leg: Leg, reason: str) -> None:
+        """Forget a leg that cannot go on, and say so."""
+        self.flush(leg)
+        self.forget(leg)
+        self.report({"event": "lost", "leg": leg.leg, "reason": reason})
+
+    def forget(self, leg: Leg) -> None:
+        """Free all that a leg held."""
+        self.leave(leg)
+        self.legs.pop(leg.leg, None)
+        self.by_fragment = {name: one for name, one in self.by_fragment.items() if one is not leg}
+        self.by_address = {name: one for name, one in self.by_address.items() if one is not leg}
+        for sock in self.ports.sockets(leg.leg):
+            self.epoll.unregister(sock)
+            del self.by_socket[sock.fileno()]
+        self.ports.close(leg.leg)
+
+
+ORDERS = {
+    "leg": Worker.set_leg,
+    "open": Worker.open_ports,
+    "place": Worker.place,
+    "mute": Worker.mute,
+    "play": Worker.play,
+    "play_room": Worker.play_room,
+    "drop": Worker.drop,
+}
+
+
+def _addresses(terms: Terms) -> tuple[Address, Address]:
+    return (terms["host"], terms["port"]), (terms["host"], terms["rtcp_port"])
+
+
+def _keys(terms: Terms) -> srtp.Keys | None:
+    sdes = terms["sdes"]
+    if sdes is None:
+        return None
+    profile = next(one for one in srtp.SDES_PROFILES if one.sdes == sdes["suite"])
+    return srtp.Keys(
+        profile,
+        ours=srtp.read_key(sdes["ours"], profile),
+        theirs=srtp.read_key(sdes["theirs"], profile),
+    )
+
+
+def main() -> None:
+    """Run a worker as the command line says."""
+    parser = argparse.ArgumentParser(description="A mixer worker; started by the gateway.")
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--ports", required=True)
+    parser.add_argument("--prompts", type=Path, required=True)
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    first, _, last = arguments.ports.partition("-")
+    with socket.socket(fileno=arguments.control) as connection:
+        worker = Worker(connection, arguments.host, Ports(int(first), int(last)), arguments.prompts)
+        worker.run()
+
+
+if __name__ == "__main__":
+    main()
