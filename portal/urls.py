@@ -5,4 +5,27 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
+from conferences.api import api
+from portal.views import account, booking, conference, health, home, room
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("sign-in/", account.sign_in, name="sign_in"),
+    path("sign-out/", account.sign_out, name="sign_out"),
+    path("book/", booking.book, name="book"),
+    path("history/", conference.history, name="history"),
+    path("conferences/<str:name>/", conference.conference, name="conference"),
+    path("conferences/<str:name>/roster/", conference.roster, name="conference_roster"),
+    path("conferences/<str:name>/change/", booking.change, name="conference_change"),
+    path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
+    path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
+    path("account/", account.account, name="account"),
+    path("account/sip-password/", account.sip_password, name="account_sip_password"),
+    path("account/token/", account.token, name="account_token"),
+    path("account/password/", account.password, name="account_password"),
+    path("c/<str:name>/", room.room, name="room"),
+    path("c/<str:name>/standing/", room.standing, name="room_standing"),
+    path("api/v1/", api.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,57 @@
+"""What the templates say often: an icon, a face, a day."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+#: Number of colours for faces in static/css/parley.css.
+_FACES = 6
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of the sprite that `npm run build` makes out of static/icons.json."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def initials(name: str) -> str:
+    """One or two letters that stand for a person."""
+    words = [word for word in re.split(r"[\s._@:-]+", name) if word and word != "sip"]
+    if not words:
+        return "?"
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+@register.filter
+def face(key: str) -> str:
+    """The colour class of a person, the same on every page."""
+    total = 0
+    for letter in key:
+        total = (total * 31 + ord(letter)) & 0xFFFFFFFF
+    return f"face-{total % _FACES}"
+
+
+@register.filter
+def day(moment: datetime.datetime) -> str:
+    """Today, Tomorrow, or the date, in the zone that is active."""
+    local = timezone.localtime(moment)
+    today = timezone.localdate()
+    near = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}.get((local.date() - today).days)
+    if near:
+        return near
+    year = "" if local.year == today.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year}"

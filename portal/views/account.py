@@ -1,0 +1,137 @@
+"""Signing in and out, and what belongs to a person: name, zone, phones, tokens, password."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import forms as auth_forms
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import views as auth_views
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from conferences import forms, selectors, services
+from conferences.models import SipAccount, User
+from portal import access
+
+#: Octets of a made-up SIP password, 128 bits: it is typed into a phone once.
+SIP_PASSWORD_OCTETS = 16
+
+
+class SignInForm(auth_forms.AuthenticationForm):
+    """Django's form in our clothes and words."""
+
+    error_messages = {
+        "invalid_login": "User name and password do not fit together. Mind the case of letters.",
+        "inactive": "This account is switched off.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+        forms.dress(self)
+
+
+class SignIn(auth_views.LoginView):
+    """The door for people with an account."""
+
+    template_name = "account/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+
+sign_in = SignIn.as_view()
+sign_out = auth_views.LogoutView.as_view()
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def account(request: HttpRequest, user: User) -> HttpResponse:
+    """Name and zone; everything else on the page has its own address."""
+    form = forms.AccountForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("account")
+    user.refresh_from_db()
+    return _page(request, user, form=form)
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_POST
+@access.signed_in
+def sip_password(request: HttpRequest, user: User) -> HttpResponse:
+    """Set the password of the person's phones; a made-up one is shown once."""
+    form = forms.SipPasswordForm(request.POST)
+    if not form.is_valid():
+        return _page(request, user, sip_form=form)
+    chosen = form.cleaned_data["password"]
+    password = chosen or secrets.token_urlsafe(SIP_PASSWORD_OCTETS)
+    services.set_sip_password(user, password)
+    messages.success(request, "The SIP password is set. Phones with the old one have to be told.")
+    return _page(request, user, sip_password="" if chosen else password)
+
+
+@never_cache
+@require_POST
+@access.signed_in
+def token(request: HttpRequest, user: User) -> HttpResponse:
+    """Make a token, shown once; or revoke them all."""
+    if request.POST.get("do") == "revoke":
+        user.api_tokens.all().delete()
+        messages.success(request, "All tokens are revoked.")
+        return redirect("account")
+    return _page(request, user, token=services.issue_api_token(user))
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_POST
+@access.signed_in
+def password(request: HttpRequest, user: User) -> HttpResponse:
+    """Change the password of the site; this session stays signed in."""
+    form = auth_forms.PasswordChangeForm(user, request.POST)
+    if not form.is_valid():
+        return _page(request, user, password_form=form)
+    form.save()
+    update_session_auth_hash(request, user)
+    messages.success(request, "Your password is changed.")
+    return redirect("account")
+
+
+def _page(
+    request: HttpRequest,
+    user: User,
+    *,
+    form: forms.AccountForm | None = None,
+    sip_form: forms.SipPasswordForm | None = None,
+    password_form: auth_forms.PasswordChangeForm | None = None,
+    sip_password: str = "",
+    token: str = "",
+) -> HttpResponse:
+    password_form = password_form or auth_forms.PasswordChangeForm(user)
+    forms.dress(password_form)
+    password_form.fields["old_password"].widget.attrs.pop("autofocus", None)
+    context = {
+        "form": form or forms.AccountForm(instance=user),
+        "sip_form": sip_form or forms.SipPasswordForm(),
+        "password_form": password_form,
+        "sip_password": sip_password,
+        "token": token,
+        "token_count": user.api_tokens.count(),
+        "sip": {
+            "aor": selectors.aor(user.username),
+            "websocket": settings.WEBSOCKET_URL,
+            "server": settings.SIP_DOMAIN if settings.SIP_PORT else "",
+            "has_password": SipAccount.objects.filter(auth_name=user.username).exists(),
+        },
+    }
+    return render(request, "account/account.html", context)

@@ -1,0 +1,81 @@
+"""Booking a conference, changing it, calling it off."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from conferences import forms, services
+from conferences.models import Conference, User
+from conferences.services import Invitee
+from portal import access
+from portal.views import presence
+
+
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def book(request: HttpRequest, user: User) -> HttpResponse:
+    """The form, and the booking."""
+    if not user.is_organizer:
+        raise PermissionDenied
+    form = forms.BookingForm(request.POST or None, owner=user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            conference = services.book(
+                organizer=user, invitees=_invitees(form, None), **form.values()
+            )
+        except ValidationError as error:
+            form.complain(error)
+        else:
+            messages.success(request, "Booked. Here is all that others need to join.")
+            return redirect("conference", conference.name)
+    return render(request, "conferences/book.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """The same form with what is booked, and the change."""
+    visit = access.owned(user, name)
+    conference = visit.conference
+    form = forms.BookingForm(request.POST or None, owner=user, conference=conference)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.change(
+                conference=conference,
+                actor=visit.identity.uri,
+                invitees=_invitees(form, conference),
+                **form.values(),
+            )
+        except ValidationError as error:
+            form.complain(error)
+        else:
+            messages.success(request, "The changes are saved.")
+            return redirect("conference", conference.name)
+    return render(request, "conferences/change.html", {"form": form, "conference": conference})
+
+
+def _invitees(form: forms.BookingForm, conference: Conference | None) -> list[Invitee]:
+    """The list as typed; who was to be called by the conference still is."""
+    called = set()
+    if conference is not None:
+        called = set(conference.invitations.filter(dial_out=True).values_list("uri", flat=True))
+    return [Invitee(one.uri, one.email, one.role, one.uri in called) for one in form.listed()]
+
+
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def cancel(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """Ask once more, then call it off."""
+    visit = access.owned(user, name)
+    if request.method == "POST":
+        services.cancel(conference=visit.conference, actor=visit.identity.uri)
+        messages.success(request, f"“{visit.conference.title}” is cancelled.")
+        return redirect("home")
+    there = presence.count(visit.conference)
+    return render(
+        request, "conferences/cancel.html", {"conference": visit.conference, "present": there}
+    )

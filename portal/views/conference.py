@@ -1,0 +1,207 @@
+"""The page of a conference for those who organize it or are invited, and its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Count, Max, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from conferences import forms, policy, selectors, services
+from conferences.models import (
+    Conference,
+    Invitation,
+    Participant,
+    RemovalState,
+    User,
+    Way,
+)
+from conferences.policy import ParticipantKey
+from portal import access
+from portal.access import Visit
+from portal.views import presence, story
+
+#: Conferences on one page of the history.
+PAGE = 25
+
+_ADMISSION = {
+    policy.Admission.INVITED: "The invited only",
+    policy.Admission.SIGNED_IN: "Everybody with an account",
+    policy.Admission.OPEN: "Anyone with the link",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """One invitee as the page shows him."""
+
+    name: str
+    address: str
+    role: str
+    role_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that the page of a conference says."""
+
+    url: str
+    uri: str
+    digits: str
+    link_label: str
+    admission: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    over: bool
+    may_change: bool
+    commands: bool
+    people: list[presence.Present]
+    invited: list[Invited]
+    story: list[story.Line]
+    story_more: bool
+    invitation_text: str
+
+
+@require_safe
+@access.signed_in
+def conference(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """Everything needed to join, who is there, who is invited, what happened."""
+    visit = access.seen(user, name)
+    context = {"conference": visit.conference, "page": _page(visit, now=timezone.now())}
+    return render(request, "conferences/detail.html", context)
+
+
+@require_safe
+@access.signed_in
+def roster(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """Who is there, as a piece of the page that is fetched again and again."""
+    visit = access.seen(user, name)
+    page = {"people": presence.people(visit)}
+    context = {"conference": visit.conference, "page": page}
+    return render(request, "conferences/roster.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def remove(request: HttpRequest, user: User, name: str, key: str) -> HttpResponse:
+    """Ask why and for how long, then have somebody removed."""
+    visit = access.commanded(user, name)
+    participant = selectors.participant_by_key(visit.conference.key, ParticipantKey(key))
+    if participant is None:
+        raise Http404
+    form = forms.RemovalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        _ask_to_remove(visit, participant, form)
+        messages.success(request, f"{participant} is being removed.")
+        return redirect("conference", visit.conference.name)
+    context = {"conference": visit.conference, "participant": participant, "form": form}
+    return render(request, "conferences/remove.html", context)
+
+
+def _ask_to_remove(visit: Visit, participant: Participant, form: forms.RemovalForm) -> None:
+    try:
+        services.ask_to_remove(
+            conference=visit.conference.key,
+            participant=ParticipantKey(participant.key),
+            actor=visit.identity,
+            way=Way.WEB,
+            reason=form.cleaned_data["reason"],
+            ban=form.cleaned_data["ban"],
+        )
+    except services.Refused as refused:
+        raise PermissionDenied from refused
+
+
+@require_safe
+@access.signed_in
+def history(request: HttpRequest, user: User) -> HttpResponse:
+    """What has taken place, or was called off."""
+    pages = Paginator(past(user, now=timezone.now()), PAGE)
+    context = {"page": pages.get_page(request.GET.get("page"))}
+    return render(request, "conferences/history.html", context)
+
+
+def past(user: User, *, now: datetime) -> QuerySet[Conference]:
+    """Conferences of `user` that somebody was in, or that are over; the latest first."""
+    mine = Conference.objects.filter(
+        pk__in=Conference.objects.filter(Q(organizer=user) | Q(invitations__user=user)).values("pk")
+    )
+    return (
+        mine.annotate(
+            people=Count("participants__entity", distinct=True),
+            removed=Count("removals", distinct=True, filter=Q(removals__state=RemovalState.DONE)),
+            last=Coalesce(Max("participants__joined_at"), "cancelled_at", "closes_at", "ended_at"),
+        )
+        .filter(Q(people__gt=0) | Q(cancelled_at__isnull=False) | Q(closes_at__lte=now))
+        .order_by("-last", "-pk")
+    )
+
+
+def _page(visit: Visit, *, now: datetime) -> Page:
+    row = visit.conference
+    occurrence = selectors.occurrence(row, now=now)
+    told, more = story.lines(row) if visit.commands else ([], False)
+    url = selectors.conference_url(row)
+    starts_at, ends_at = (
+        (occurrence.starts_at, occurrence.ends_at) if occurrence else (row.starts_at, None)
+    )
+    if occurrence is None and row.starts_at is not None:
+        ends_at = selectors.pattern(row).starts_at + selectors.pattern(row).duration
+    return Page(
+        url=url,
+        uri=selectors.conference_uri(row),
+        digits=row.name if row.name.isdigit() else "",
+        link_label="Link for everybody, guests included"
+        if visit.snapshot.admission is policy.Admission.OPEN
+        else "Link, for people with an account",
+        admission=_ADMISSION[visit.snapshot.admission],
+        starts_at=starts_at,
+        ends_at=ends_at,
+        over=visit.snapshot.over,
+        may_change=visit.owns,
+        commands=visit.commands,
+        people=presence.people(visit),
+        invited=[_invited(one) for one in row.invitations.select_related("user")]
+        if visit.commands
+        else [],
+        story=told,
+        story_more=more,
+        invitation_text=_invitation_text(row, url=url, starts_at=starts_at),
+    )
+
+
+def _invited(one: Invitation) -> Invited:
+    address = one.email or one.uri
+    return Invited(
+        name=one.user.get_full_name() if one.user else address,
+        address=one.user.username if one.user else address,
+        role=one.role,
+        role_words=one.get_role_display(),
+    )
+
+
+def _invitation_text(row: Conference, *, url: str, starts_at: datetime | None) -> str:
+    """What one pastes into a mail."""
+    when = "at any time"
+    if starts_at is not None:
+        local = timezone.localtime(starts_at)
+        when = (
+            f"{local:%A} {local.day} {local:%B %Y, %H:%M} ({timezone.get_current_timezone_name()})"
+        )
+    lines = [
+        row.title,
+        f"When: {when}",
+        f"In the browser: {url}",
+        f"By SIP phone: {selectors.conference_uri(row)}",
+    ]
+    if row.pin:
+        lines.append(f"PIN: {row.pin}")
+    return "\n".join(lines)

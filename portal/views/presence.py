@@ -1,0 +1,62 @@
+"""Who is in the calls right now, as pages show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count
+
+from conferences import policy
+from conferences.models import Conference, MutedBy, Participant
+from portal.access import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """One who is in the call."""
+
+    key: str
+    entity: str
+    name: str
+    role: str
+    role_words: str
+    joined_at: datetime
+    muted: bool
+    removable: bool
+
+
+def counts(conferences: Iterable[Conference]) -> dict[int, int]:
+    """How many are in each of these, by primary key; one query."""
+    rows = (
+        Participant.objects.filter(conference__in=list(conferences), left_at__isnull=True)
+        .order_by()
+        .values_list("conference_id")
+        .annotate(Count("pk"))
+    )
+    return dict(rows)
+
+
+def count(conference: Conference) -> int:
+    """How many are in this one."""
+    return Participant.objects.filter(conference=conference, left_at__isnull=True).count()
+
+
+def people(visit: Visit) -> list[Present]:
+    """Those who are in the call, in the order in which they came."""
+    rows = Participant.objects.filter(conference=visit.conference, left_at__isnull=True)
+    return [
+        Present(
+            key=row.key,
+            entity=row.entity,
+            name=row.display_text or row.entity,
+            role=row.role,
+            role_words=row.get_role_display(),
+            joined_at=row.joined_at,
+            muted=row.muted_by != MutedBy.NOBODY,
+            removable=visit.commands
+            and policy.may_remove(visit.snapshot, visit.identity, target=row.entity) is None,
+        )
+        for row in rows
+    ]

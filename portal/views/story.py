@@ -1,0 +1,161 @@
+"""The history of a conference in sentences: who did what to whom, how and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from conferences import selectors
+from conferences.models import Conference, Event, Participant, User, Way
+
+#: How many lines a page shows; the REST API has them all.
+LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`who` `what` `whom``rest`: `reason`, as the page strings them together."""
+
+    at: datetime
+    icon: str
+    who: str
+    what: str
+    whom: str = ""
+    rest: str = ""
+    reason: str = ""
+    tone: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    icon: str
+    what: str
+    tone: str = "plain"
+    #: The target is somebody else and is named.
+    whom: bool = False
+
+
+_KINDS: Mapping[str, _Told] = {
+    "booked": _Told("calendar-plus", "booked the conference"),
+    "changed": _Told("pencil", "changed the booking"),
+    "cancelled": _Told("calendar-x", "cancelled the conference", "bad"),
+    "joined": _Told("box-arrow-in-right", "joined"),
+    "left": _Told("box-arrow-right", "left"),
+    "refused": _Told("slash-circle", "was not let in", "bad"),
+    "wrong-pin": _Told("key", "keyed a wrong PIN", "bad"),
+    "removed": _Told("person-dash", "removed", "bad", whom=True),
+    "removal-failed": _Told("exclamation-triangle", "could not remove", "bad", whom=True),
+    "muted": _Told("mic-mute-fill", "muted", whom=True),
+    "unmuted": _Told("mic-fill", "unmuted", whom=True),
+    "locked": _Told("lock-fill", "locked the conference"),
+    "unlocked": _Told("unlock-fill", "unlocked the conference"),
+    "end-asked": _Told("stop-circle", "ended the conference for all", "bad"),
+    "ended": _Told("door-closed", "closed the conference"),
+    "called": _Told("telephone-fill", "called", whom=True),
+    "call-failed": _Told("telephone-x-fill", "could not reach", "bad", whom=True),
+    "call-cancelled": _Told("telephone-x-fill", "no longer called", whom=True),
+}
+_UNKNOWN = _Told("info-circle", "did something")
+
+_WAYS: Mapping[str, str] = {
+    Way.REST.value: ", by the REST API",
+    Way.REFER.value: ", by REFER from a phone",
+    Way.KEYPAD.value: ", by keypad",
+    Way.CLOCK.value: ", by the clock",
+    Way.COMMAND.value: ", from the command line",
+    Way.WEB.value: ", on the page",
+}
+
+_LEAVING: Mapping[str, str] = {
+    "departed": "left",
+    "booted": "was put out",
+    "failed": "lost the connection",
+    "busy": "was busy",
+}
+
+_REFUSALS: Mapping[str, str] = {
+    "too-early": "too early",
+    "over": "it was over",
+    "full": "it was full",
+    "locked": "it was locked",
+    "not-invited": "not on the list",
+    "banned": "may not come back",
+    "wrong-pin-too-often": "too many wrong PINs",
+    "not-allowed": "not allowed",
+    "unknown": "unknown",
+}
+
+
+def lines(conference: Conference, *, most: int = LINES) -> tuple[list[Line], bool]:
+    """The latest `most` lines, newest first, and whether there are older ones. Three queries."""
+    latest = list(selectors.events(conference).order_by("-at", "-pk")[: most + 1])
+    name = names(conference, _uris(latest))
+    return [_line(event, name) for event in latest[:most]], len(latest) > most
+
+
+def _uris(events: Iterable[Event]) -> set[str]:
+    return {uri for event in events for uri in (event.actor, event.target) if uri}
+
+
+def names(conference: Conference, uris: Iterable[str]) -> Callable[[str], str]:
+    """How those behind `uris` are called: people of ours, participants, else the address."""
+    wanted = set(uris)
+    usernames = {uri.removeprefix("sip:").partition("@")[0] for uri in wanted}
+    known = {
+        selectors.aor(user.username): user.get_full_name()
+        for user in User.objects.filter(username__in=usernames)
+    }
+    rows = Participant.objects.filter(conference=conference, entity__in=wanted)
+    guests = dict(rows.exclude(display_text="").values_list("entity", "display_text"))
+
+    def name(uri: str) -> str:
+        return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
+
+    return name
+
+
+def _bare(uri: str) -> str:
+    return uri.removeprefix("sip:").removesuffix(f"@{settings.SIP_DOMAIN}")
+
+
+def _line(event: Event, name: Callable[[str], str]) -> Line:
+    told = _KINDS.get(event.kind, _UNKNOWN)
+    detail: dict[str, Any] = event.detail
+    if event.kind in ("joined", "left"):
+        return _coming_or_going(event, told, name)
+    whom = name(event.target) if event.target else ("everybody" if told.whom else "")
+    himself = told.whom and event.target == event.actor
+    rest = ", who may not come back" if detail.get("ban") else ""
+    reason = detail.get("reason") or _REFUSALS.get(detail.get("refusal", ""), "")
+    return Line(
+        at=event.at,
+        icon=told.icon,
+        who=name(event.actor),
+        what=told.what,
+        whom="" if not told.whom else ("themselves" if himself else whom),
+        rest=rest + _WAYS.get(event.way, ""),
+        reason=str(reason),
+        tone=told.tone,
+    )
+
+
+def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> Line:
+    detail: dict[str, Any] = event.detail
+    by_other = bool(event.actor) and event.actor != event.target
+    what = told.what
+    if event.kind == "left":
+        what = _LEAVING.get(str(detail.get("method", "")), told.what)
+    elif by_other:
+        what = "was called in"
+    return Line(
+        at=event.at,
+        icon=told.icon,
+        who=name(event.target),
+        what=f"{what} by" if by_other else what,
+        whom=name(event.actor) if by_other else "",
+        reason=str(detail.get("reason", "")),
+    )

@@ -1,0 +1,178 @@
+// What the server-rendered pages do on top of plain links and forms: copying,
+// dialogs, menus, generated PINs and the list of invitees. Every page works
+// without this file; it only saves steps.
+
+const live = document.querySelector("#announce");
+
+function announce(words) {
+  if (!live) return;
+  live.textContent = "";
+  requestAnimationFrame(() => {
+    live.textContent = words;
+  });
+}
+
+/** `navigator.clipboard` needs a secure context; a selected field does not. */
+async function copy(text) {
+  if (navigator.clipboard && window.isSecureContext) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.style.position = "fixed";
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (!done) throw new Error("This browser does not let the page copy.");
+}
+
+function copying(button) {
+  const use = button.querySelector("use");
+  const before = use?.getAttribute("href");
+  button.addEventListener("click", async () => {
+    try {
+      await copy(button.dataset.copy);
+    } catch {
+      announce("Copying did not work. Select the text and copy it by hand.");
+      return;
+    }
+    announce(`${button.dataset.copyWhat ?? "Text"} copied`);
+    button.classList.add("copied");
+    use?.setAttribute("href", before.replace(/#.*/, "#check-lg"));
+    setTimeout(() => {
+      button.classList.remove("copied");
+      use?.setAttribute("href", before);
+    }, 1600);
+  });
+}
+
+function digits(count) {
+  const numbers = crypto.getRandomValues(new Uint32Array(count));
+  return Array.from(numbers, (number) => number % 10).join("");
+}
+
+function generating(button) {
+  button.addEventListener("click", () => {
+    const field = document.getElementById(button.dataset.generate);
+    field.value = digits(6);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    announce(`New PIN: ${Array.from(field.value).join(" ")}`);
+  });
+}
+
+/** The fields for a date are there only for a conference that has one. */
+function showing(form) {
+  const apply = () => {
+    for (const part of form.querySelectorAll("[data-when]")) {
+      const [name, value] = part.dataset.when.split("=");
+      const wanted = form.querySelector(`[name="${name}"]:checked`)?.value === value;
+      part.hidden = !wanted;
+      for (const field of part.querySelectorAll("input, select")) field.disabled = !wanted;
+    }
+  };
+  form.addEventListener("change", apply);
+  apply();
+}
+
+function inviteeLists(box) {
+  const list = box.querySelector("[data-invitees]");
+  const pattern = box.querySelector("template");
+  const listen = (row) => {
+    row.querySelector("[data-drop]").addEventListener("click", () => {
+      const next = row.nextElementSibling ?? row.previousElementSibling;
+      row.remove();
+      (next?.querySelector("input") ?? box.querySelector("[data-add]")).focus();
+      announce("Invitee taken off the list");
+    });
+  };
+  const add = () => {
+    list.append(pattern.content.cloneNode(true));
+    const row = list.lastElementChild;
+    listen(row);
+    row.querySelector("input").focus();
+    return row;
+  };
+  for (const row of list.children) listen(row);
+  box.querySelector("[data-add]").addEventListener("click", add);
+  list.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input")) {
+      event.preventDefault();
+      add();
+    }
+  });
+  // A pasted list becomes one row an invitee.
+  list.addEventListener("paste", (event) => {
+    const parts = event.clipboardData.getData("text").split(/[\n,;]+/).map((part) => part.trim());
+    const some = parts.filter(Boolean);
+    if (some.length < 2 || !event.target.matches("input")) return;
+    event.preventDefault();
+    event.target.value = some[0];
+    for (const part of some.slice(1)) add().querySelector("input").value = part;
+  });
+}
+
+/** A person's own zone is offered where none is chosen yet. */
+function offerZone(field) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && [...field.options].some((option) => option.value === zone)) field.value = zone;
+}
+
+function dialogs() {
+  for (const button of document.querySelectorAll("[data-opens]")) {
+    button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
+  }
+  for (const button of document.querySelectorAll("[data-closes]")) {
+    button.addEventListener("click", () => button.closest("dialog").close());
+  }
+  for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
+}
+
+/** A menu closes by Escape, by a click elsewhere and when focus leaves it. */
+function menus() {
+  const open = () => document.querySelectorAll("details.menu[open]");
+  document.addEventListener("click", (event) => {
+    for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+  document.addEventListener("focusin", (event) => {
+    for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
+  });
+}
+
+/** A door that is shut for now: looks again when it should open, and now and then. */
+function waiting(door) {
+  const opens = Number(door.dataset.opens) * 1000;
+  const left = () => (opens ? Math.max(opens - Date.now(), 0) : 15000);
+  const clock = door.querySelector("[data-countdown]");
+  const tick = () => {
+    const seconds = Math.ceil(left() / 1000);
+    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    clock.textContent = parts.map((part) => String(part).padStart(2, "0")).join(":");
+  };
+  if (clock && opens) {
+    tick();
+    setInterval(tick, 1000);
+  }
+  // Timers hold at most 2^31 ms; a day is enough, then look again.
+  setTimeout(() => location.reload(), Math.min(left() + 400, 86_400_000));
+}
+
+document.querySelectorAll("[data-copy]").forEach(copying);
+document.querySelectorAll("[data-generate]").forEach(generating);
+document.querySelectorAll("form[data-shows]").forEach(showing);
+document.querySelectorAll("[data-invitee-list]").forEach(inviteeLists);
+document.querySelectorAll("select[data-offer-zone]").forEach(offerZone);
+document.querySelectorAll("[data-waiting]").forEach(waiting);
+for (const button of document.querySelectorAll("[data-reload]")) {
+  button.addEventListener("click", () => location.reload());
+}
+dialogs();
+menus();

@@ -1,0 +1,171 @@
+// Conference-info documents (RFC 4575) into a roster.
+//
+// `Roster.receive(text)` takes the body of a NOTIFY and answers with what became
+// of it: "taken", "old" (a version that we have passed) or "gap" (we have missed
+// one: ask for the full state again, RFC 4575 4.6). Elements carry state "full"
+// (replace), "partial" (merge) or "deleted"; users and endpoints are keyed by
+// `entity`, media by `id`.
+
+const NS = "urn:ietf:params:xml:ns:conference-info";
+
+/** Endpoint states (5.7.2) of somebody who is not in yet. */
+const CALLING = new Set(["pending", "dialing-out", "dialing-in", "alerting"]);
+
+const children = (element, name) =>
+  Array.from(element.children).filter(
+    (child) => child.namespaceURI === NS && child.localName === name,
+  );
+const child = (element, name) => children(element, name)[0];
+const textOf = (element, name) => child(element, name)?.textContent.trim();
+const stateOf = (element) => element.getAttribute("state") ?? "full";
+
+/** Text elements of `element` that are there, under the names of `fields`. */
+function present(element, fields) {
+  const found = {};
+  for (const [field, name] of Object.entries(fields)) {
+    const text = textOf(element, name);
+    if (text !== undefined) found[field] = text;
+  }
+  return found;
+}
+
+/** Applies the keyed children called `name` to the map `known`; `gone` hears of deleted ones. */
+function mergeKeyed(known, element, { name, key, read, gone }) {
+  for (const item of children(element, name)) {
+    const id = item.getAttribute(key);
+    if (id === null) continue;
+    if (stateOf(item) === "deleted") {
+      gone?.(id, item);
+      known.delete(id);
+    }
+    else known.set(id, read(item, stateOf(item) === "partial" ? known.get(id) : undefined, id));
+  }
+  return known;
+}
+
+function readMedia(element, before) {
+  return {
+    ...before,
+    ...present(element, { type: "type", label: "label", source: "src-id", status: "status" }),
+  };
+}
+
+function readEndpoint(element, before, entity) {
+  const left = child(element, "disconnection-info");
+  return {
+    ...before,
+    entity,
+    ...present(element, {
+      status: "status",
+      joined: "joining-method",
+      disconnected: "disconnection-method",
+    }),
+    ...(left ? present(left, { reason: "reason", by: "by" }) : {}),
+    media: mergeKeyed(new Map(before?.media), element, { name: "media", key: "id", read: readMedia }),
+  };
+}
+
+function readUser(element, before, entity) {
+  const roles = child(element, "roles");
+  return {
+    roles: before?.roles ?? [],
+    name: before?.name ?? "",
+    entity,
+    ...present(element, { name: "display-text" }),
+    ...(roles ? { roles: children(roles, "entry").map((entry) => entry.textContent.trim()) } : {}),
+    endpoints: mergeKeyed(new Map(before?.endpoints), element, {
+      name: "endpoint",
+      key: "entity",
+      read: readEndpoint,
+    }),
+  };
+}
+
+/** How a deleted user went: the endpoint that says so, as the focus sends it along. */
+function farewellIn(user) {
+  const told = children(user, "endpoint").map((endpoint) => readEndpoint(endpoint, undefined, ""));
+  return told.find((endpoint) => endpoint.disconnected);
+}
+
+/** What a user looks like on the page, out of all his endpoints. */
+export function summary(user) {
+  const endpoints = [...user.endpoints.values()];
+  const here = endpoints.filter((endpoint) => endpoint.status !== "disconnected");
+  const connected = here.filter((endpoint) => !CALLING.has(endpoint.status));
+  const audio = connected.flatMap((endpoint) =>
+    [...endpoint.media.values()].filter((media) => media.type === "audio"),
+  );
+  return {
+    entity: user.entity,
+    name: user.name || user.entity.replace(/^sips?:/, "").replace(/@.*/, ""),
+    roles: user.roles,
+    gone: endpoints.length > 0 && here.length === 0,
+    calling: here.length > 0 && connected.length === 0,
+    held: connected.length > 0 && connected.every((endpoint) => endpoint.status === "on-hold"),
+    muted:
+      audio.length > 0 &&
+      audio.every((media) => media.status === "recvonly" || media.status === "inactive"),
+    sources: audio.map((media) => Number(media.source)).filter((source) => source > 0),
+    farewell: endpoints.find((endpoint) => endpoint.disconnected),
+  };
+}
+
+export class Roster {
+  constructor() {
+    this.forget();
+  }
+
+  /** Back to knowing nothing, before a new subscription. */
+  forget() {
+    this.version = null;
+    this.users = new Map();
+    this.departed = new Map();
+    this.locked = false;
+    this.title = "";
+  }
+
+  receive(text) {
+    const root = new DOMParser().parseFromString(text, "application/xml").documentElement;
+    if (root.namespaceURI !== NS || root.localName !== "conference-info") return "gap";
+    const version = Number(root.getAttribute("version"));
+    const state = stateOf(root);
+    if (this.version !== null && version <= this.version) return "old";
+    if (state === "partial" && (this.version === null || version !== this.version + 1)) return "gap";
+    this.version = version;
+    this._apply(root, state);
+    return "taken";
+  }
+
+  _apply(root, state) {
+    if (state === "deleted") {
+      this.users.clear();
+      return;
+    }
+    this.departed = new Map();
+    const users = child(root, "users");
+    if (state === "full" || (users && stateOf(users) === "full" && users.hasAttribute("state"))) {
+      this.users = new Map();
+    }
+    if (users && stateOf(users) === "deleted") this.users.clear();
+    else if (users) {
+      const gone = (entity, user) => this.departed.set(entity, farewellIn(user));
+      mergeKeyed(this.users, users, { name: "user", key: "entity", read: readUser, gone });
+    }
+    const now = child(root, "conference-state");
+    const locked = now && textOf(now, "locked");
+    if (locked) this.locked = locked === "true" || locked === "1";
+    const description = child(root, "conference-description");
+    if (description) this.title = textOf(description, "display-text") ?? this.title;
+  }
+
+  /** How somebody went, where the last document told it: `{disconnected, by, reason}`. */
+  farewell(entity) {
+    const user = this.users.get(entity);
+    return user ? summary(user).farewell : this.departed.get(entity);
+  }
+
+  /** Those who are here or being called, in the order in which they came. */
+  people() {
+    return [...this.users.values()].map(summary).filter((person) => !person.gone);
+  }
+}

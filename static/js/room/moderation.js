@@ -1,0 +1,70 @@
+// What moderators do, through the same REST API as everybody else's scripts.
+
+export class Moderation {
+  constructor(base, csrf) {
+    this.base = base;
+    this.csrf = csrf;
+  }
+
+  async _ask(method, path, body) {
+    let response;
+    try {
+      response = await fetch(this.base + path, {
+        method,
+        credentials: "same-origin",
+        headers: {
+          Accept: "application/json",
+          "X-CSRFToken": this.csrf,
+          ...(body ? { "Content-Type": "application/json" } : {}),
+        },
+        body: body ? JSON.stringify(body) : undefined,
+      });
+    } catch {
+      throw new Error("Parley cannot be reached right now.");
+    }
+    if (!response.ok) throw new Error(await problem(response));
+    return response.status === 204 ? null : response.json().catch(() => null);
+  }
+
+  /** The participant's id by the address in the roster. */
+  async idOf(entity) {
+    const answer = await this._ask("GET", "/participants");
+    const list = Array.isArray(answer) ? answer : answer.participants;
+    const found = list.find((participant) => participant.entity === entity);
+    if (!found) throw new Error("That person is no longer here.");
+    return found.id;
+  }
+
+  async remove(entity, { reason, ban }) {
+    const id = await this.idOf(entity);
+    await this._ask("DELETE", `/participants/${encodeURIComponent(id)}`, { reason, ban });
+  }
+
+  async setMuted(entity, muted) {
+    const participant = await this.idOf(entity);
+    await this._ask("POST", muted ? "/mute" : "/unmute", { participant });
+  }
+
+  muteAll() {
+    return this._ask("POST", "/mute", {});
+  }
+
+  setLocked(locked) {
+    return this._ask("POST", locked ? "/lock" : "/unlock", {});
+  }
+
+  end() {
+    return this._ask("POST", "/end", {});
+  }
+}
+
+/** The words of a problem document (RFC 9457), or of the status alone. */
+async function problem(response) {
+  const text = await response.text();
+  try {
+    const { detail, title } = JSON.parse(text);
+    return (typeof detail === "string" && detail) || title || `Parley answered ${response.status}.`;
+  } catch {
+    return `Parley answered ${response.status}.`;
+  }
+}

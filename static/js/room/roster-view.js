@@ -1,0 +1,99 @@
+// Shows the roster as a list of tiles, changing only what has changed: a room
+// with hundreds of people gets a NOTIFY for each one who comes.
+
+const FACES = 6;
+
+export function initials(name) {
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const first = words[0]?.[0] ?? "?";
+  const last = words.length > 1 ? words.at(-1)[0] : "";
+  return (first + last).toUpperCase();
+}
+
+export function faceOf(entity) {
+  let sum = 0;
+  for (const letter of entity) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
+  return `face-${sum % FACES}`;
+}
+
+const ROLES = { organizer: "Organizer", moderator: "Moderator", listener: "Listener" };
+
+export class RosterView {
+  /** `pattern` is the tile's <template>; `act(kind, person)` hears the buttons. */
+  constructor(list, pattern, { own, commands, act }) {
+    this.list = list;
+    this.pattern = pattern;
+    this.own = own;
+    this.commands = commands;
+    this.act = act;
+    this.tiles = new Map();
+  }
+
+  show(people) {
+    const here = new Set();
+    for (const person of people) {
+      here.add(person.entity);
+      this._fill(this.tiles.get(person.entity) ?? this._add(person), person);
+    }
+    for (const [entity, tile] of this.tiles) {
+      if (here.has(entity)) continue;
+      this._leave(tile);
+      this.tiles.delete(entity);
+    }
+  }
+
+  /** A keyboard user whose button goes with its tile is set down on the list. */
+  _leave({ item }) {
+    const held = item.contains(document.activeElement);
+    item.remove();
+    if (held) this.list.focus();
+  }
+
+  _add(person) {
+    const item = this.pattern.content.firstElementChild.cloneNode(true);
+    const part = (name) => item.querySelector(`[data-part="${name}"]`);
+    const tile = { item, part, person };
+    item.dataset.entity = person.entity;
+    part("face").classList.add(faceOf(person.entity));
+    const own = person.entity === this.own;
+    item.classList.toggle("tile-own", own);
+    if (!this.commands || own) part("do").remove();
+    else {
+      part("remove").addEventListener("click", () => this.act("remove", tile.person));
+      part("mute").addEventListener("click", () => this.act("mute", tile.person));
+    }
+    if (own) this.list.prepend(item);
+    else this.list.append(item);
+    this.tiles.set(person.entity, tile);
+    return tile;
+  }
+
+  _fill(tile, person) {
+    tile.person = person;
+    const { item, part } = tile;
+    const own = person.entity === this.own;
+    part("face").textContent = initials(person.name);
+    part("name").textContent = person.name;
+    part("you").hidden = !own;
+    part("role").textContent = person.roles.map((role) => ROLES[role]).find(Boolean) ?? "";
+    item.dataset.muted = person.muted;
+    item.dataset.calling = person.calling;
+    part("muted").hidden = !person.muted;
+    part("state").textContent = person.calling ? "being called…" : person.held ? "on hold" : "";
+    if (this.commands && !own) {
+      part("remove").setAttribute("aria-label", `Remove ${person.name}`);
+      part("mute").setAttribute("aria-label", `${person.muted ? "Unmute" : "Mute"} ${person.name}`);
+      part("mute").setAttribute("aria-pressed", String(person.muted));
+      part("remove").hidden = person.roles.includes("organizer");
+    }
+  }
+
+  /** Marks those of whose sources one is in `heard`; `ownLevel` is our microphone's. */
+  speak(heard, ownLevel) {
+    for (const [entity, { item, person }] of this.tiles) {
+      const speaking =
+        entity === this.own ? ownLevel : person.sources.some((source) => heard.has(source));
+      if (item.dataset.speaking !== String(speaking)) item.dataset.speaking = String(speaking);
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// Everything that the room says about what went wrong or how it ended.
+
+/** The `text` of a Reason header for SIP (RFC 3326), e.g. of a BYE; else "". */
+export function reasonOf(message) {
+  for (const value of message?.getHeaders?.("Reason") ?? []) {
+    const text = /^\s*SIP\b[^"]*;\s*text\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))/i.exec(value);
+    if (text) return (text[1] ?? text[2]).replace(/\\(.)/g, "$1");
+  }
+  return "";
+}
+
+const at = (seconds) =>
+  new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+/** Final responses to the INVITE: title and what to do about it. */
+const REFUSALS = {
+  401: () => ["Your way in has expired", "Load this page again and join once more."],
+  403: () => ["You may not come in", "It is locked, or you are not on its list. Ask the organizer to let you in."],
+  404: () => ["There is no such conference", "Check the link, or ask the person who sent it."],
+  408: () => ["No answer", "Parley did not answer in time. Try again."],
+  410: () => ["This conference is over", "There is nothing to join any more."],
+  415: () => ["This browser cannot join", "It and the conference have no kind of audio in common."],
+  480: ({ retryAfter }) => [
+    "It has not started yet",
+    retryAfter ? `The doors open at ${at(retryAfter)}.` : "Try again in a little while.",
+  ],
+  486: () => ["The conference is full", "Try again when somebody has left."],
+  488: () => ["This browser cannot join", "It and the conference have no kind of audio in common."],
+  503: () => ["Parley is very busy", "Wait a moment, then try again."],
+};
+
+export function refusal({ status, reason, retryAfter, cause }) {
+  if (REFUSALS[status]) {
+    const [title, text] = REFUSALS[status]({ retryAfter });
+    return { title, text, reason };
+  }
+  if (cause === "User Denied Media Access") return { title: "No microphone", text: microphone("NotAllowedError").text };
+  if (cause === "Connection Error" || cause === "Request Timeout") {
+    return { title: "No connection", text: "Parley cannot be reached. Check your network, then try again." };
+  }
+  return { title: "Joining did not work", text: "Try again. If it happens once more, tell the organizer.", reason };
+}
+
+/** What getUserMedia's errors mean to a person (Media Capture and Streams 10.2). */
+const MICROPHONE = {
+  NotAllowedError: ["The microphone is blocked", "Allow it in your browser’s address bar, then press “Try again”."],
+  NotFoundError: ["No microphone found", "Plug one in, then press “Try again”. You can also just listen."],
+  NotReadableError: ["The microphone is busy", "Another program holds it. Close that one, then press “Try again”."],
+  OverconstrainedError: ["That microphone is gone", "Choose another one."],
+  SecurityError: ["The microphone is blocked", "This browser or its owner does not allow it here. You can still listen."],
+  InsecureContext: ["No microphone without HTTPS", "Browsers give microphones to secure pages alone. Open this page by its https:// address. You can still listen."],
+};
+
+export function microphone(name) {
+  const [title, text] = MICROPHONE[name] ?? ["The microphone does not work", "Press “Try again”, or choose another one. You can also just listen."];
+  return { title, text };
+}
+
+/** How a call ended, out of what the BYE said and what Parley's records say. */
+export function farewell({ by, reason }, standing) {
+  if (by === "self") return { state: "left", title: "You have left", text: "The conference goes on without you.", again: true };
+  if (standing?.removed) {
+    const { by: who, reason: why, ban } = standing.removed;
+    return {
+      state: "removed",
+      title: `${who || "A moderator"} removed you`,
+      text: ban ? "You may not come back to this conference." : "You may come back if you want to.",
+      reason: why,
+      again: !ban,
+    };
+  }
+  if (standing?.ended) {
+    return { state: "left", title: standing.ended_by ? `${standing.ended_by} ended the conference` : "The conference has ended", text: "It is over for everybody.", again: false };
+  }
+  if (/^removed\b/i.test(reason)) {
+    const [, who, why] = /^removed(?: by ([^:]*))?(?::\s*(.*))?$/i.exec(reason) ?? [];
+    return { state: "removed", title: `${who?.trim() || "A moderator"} removed you`, text: "", reason: why, again: true };
+  }
+  return { state: "left", title: "The call has ended", text: "The other side hung up.", reason, again: true };
+}
+
+/** How somebody else's going is told. */
+export function departure(person) {
+  const { disconnected, by, reason } = person.farewell ?? {};
+  if (disconnected === "booted") {
+    const who = by ? ` by ${by.replace(/^sips?:/, "").replace(/@.*/, "")}` : "";
+    return `${person.name} was removed${who}${reason ? `: ${reason}` : ""}`;
+  }
+  if (disconnected === "failed") return `${person.name} lost the connection`;
+  if (disconnected === "busy") return `${person.name} is busy`;
+  return `${person.name} has left`;
+}
