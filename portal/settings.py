@@ -199,6 +199,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    # Its static files: the page that shows the REST API loads nothing from elsewhere.
+    "ninja",
     "portal",
     "conferences",
     "sipgateway",

@@ -5,6 +5,7 @@ meant to be, `rosters` what is and what happened.
 """
 
 from conferences.selectors.bookings import (
+    booked,
     booking,
     conference_by_name,
     occurrence,
@@ -41,6 +42,7 @@ __all__ = [
     "Account",
     "account",
     "aor",
+    "booked",
     "booking",
     "call_by_job",
     "conference_by_name",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from conferences import policy, recurrence
@@ -16,6 +16,7 @@ from conferences.models import (
     Call,
     CallState,
     Conference,
+    Invitation,
     Kind,
     Participant,
     Removal,
@@ -233,6 +234,25 @@ def _next_ones(
             yield row, found
 
 
+def booked(
+    user: User, *, since: datetime.datetime | None, until: datetime.datetime | None
+) -> list[Conference]:
+    """What `user` sees with a time from `since` to `until`, and all standing rooms."""
+    rows = visible_to(user).prefetch_related("invitations__user")
+    if since is not None:
+        rows = rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
+    if until is not None:
+        rows = rows.filter(Q(starts_at__isnull=True) | Q(starts_at__lt=until))
+    return [row for row in rows if not row.rrule or _takes_place(row, since, until)]
+
+
+def _takes_place(
+    row: Conference, since: datetime.datetime | None, until: datetime.datetime | None
+) -> bool:
+    found = next(recurrence.occurrences(pattern(row), after=since), None)
+    return found is not None and (until is None or found.starts_at < until)
+
+
 def _order(
     item: tuple[Conference, recurrence.Occurrence | None],
 ) -> tuple[bool, float, str]:
@@ -241,9 +261,9 @@ def _order(
 
 
 def booking(
-    conference: Conference, *, with_secrets: bool, now: datetime.datetime
+    conference: Conference, *, now: datetime.datetime, pin: bool, guest_list: bool
 ) -> dict[str, Any]:
-    """The booking as scripts read it; PIN and list only `with_secrets`."""
+    """The booking as scripts read it, with its PIN and with its list where the reader may."""
     when = window(conference, now=now)
     shown: dict[str, Any] = {
         "id": conference.name,
@@ -271,18 +291,21 @@ def booking(
             "grace_minutes": conference.grace_minutes,
         },
     }
-    if with_secrets:
+    if pin:
         shown["pin"] = conference.pin
-        shown["invitees"] = [
-            {
-                "uri": aor(invited.user.username) if invited.user else invited.uri,
-                "email": invited.email,
-                "role": invited.role,
-                "dial_out": invited.dial_out,
-            }
-            for invited in conference.invitations.select_related("user")
-        ]
+    if guest_list:
+        prefetch_related_objects([conference], "invitations__user")
+        shown["invitees"] = [_invited(one) for one in conference.invitations.all()]
     return shown
+
+
+def _invited(one: Invitation) -> dict[str, Any]:
+    return {
+        "uri": aor(one.user.username) if one.user else one.uri,
+        "email": one.email,
+        "role": one.role,
+        "dial_out": one.dial_out,
+    }
 
 
 def _iso(at: datetime.datetime | None) -> str | None:

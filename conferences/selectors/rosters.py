@@ -53,7 +53,8 @@ def _entry(participant: Participant) -> dict[str, Any]:
 
 def show(conference: Conference, *, now: datetime.datetime) -> dict[str, Any]:
     """The booking, its policy and the live roster: what ``conference show`` prints."""
-    return {**booking(conference, with_secrets=True, now=now), **roster(conference, now=now)}
+    told = booking(conference, now=now, pin=True, guest_list=True)
+    return {**told, **roster(conference, now=now)}
 
 
 def participant_by_key(

@@ -204,19 +204,24 @@ def _say(row: Conference, said: Changes, complaints: _Complaints) -> list[Invite
     _say_title(row, said, complaints)
     _say_time(row, said, complaints)
     _say_limits(row, said, complaints)
-    if "admission" in said:
-        row.admission = said["admission"].value
-    may_add = said.get("participants_may_add")
-    if may_add is not None:
-        row.participants_may_add = may_add
-    elif "admission" in said:
-        row.participants_may_add = row.admission == policy.Admission.OPEN
+    _say_who_may(row, said)
     if "creator_departs" in said:
         row.creator_departs = said["creator_departs"].value
     row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
     if "invitees" not in said:
         return None if row.pk else []
     return _checked_list(said["invitees"], complaints)
+
+
+def _say_who_may(row: Conference, said: Changes) -> None:
+    """Where nobody says otherwise, participants of an open conference may add others."""
+    before = row.admission if row.pk else None
+    row.admission = said.get("admission", policy.Admission(row.admission)).value
+    may_add = said.get("participants_may_add")
+    if may_add is not None:
+        row.participants_may_add = may_add
+    elif row.admission != before:
+        row.participants_may_add = row.admission == policy.Admission.OPEN
 
 
 def _say_title(row: Conference, said: Changes, complaints: _Complaints) -> None:

@@ -35,9 +35,9 @@ from conferences.models import (
 )
 from conferences.policy import ConferenceId, ParticipantKey
 
-#: Outcomes of a removal by which the participant is gone: told so, or the
+#: Outcomes of a removal by which the participant is gone: the focus says so, or the
 #: answer to our BYE (408 and 481 end a dialog too, RFC 3261 15 and 12.2.1.2).
-GONE = frozenset({"", "gone", "done", "200", "408", "481"})
+GONE = frozenset({"removed", "gone", "200", "408", "481"})
 
 #: The same refusal of the same caller within this time is one line of history.
 _REPEATED = datetime.timedelta(seconds=10)

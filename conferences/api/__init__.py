@@ -1,0 +1,48 @@
+"""The JSON edge: parse, ask access, call a service, print.
+
+Everything lies under ``/api/v1/``: the calls of `bookings` and `rooms`, who
+calls in `access`, what goes in and out in `schemas`, errors in `problems`.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
+from ninja import NinjaAPI
+
+from conferences.api import access, bookings, problems, rooms
+
+
+class _Api(NinjaAPI):
+    """`NinjaAPI` that also says "no such method" in a problem document."""
+
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        patterns, app, namespace = super().urls
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern) and pattern.callback is not None:
+                pattern.callback = problems.documented(pattern.callback)
+        return patterns, app, namespace
+
+
+api = _Api(
+    title="Parley",
+    version="1",
+    description="Book conferences, see who is there, and moderate.",
+    urls_namespace="api",
+    auth=[access.BearerToken(), access.BrowserSession()],
+)
+api.add_router("", bookings.router)
+api.add_router("", rooms.router)
+problems.install(api)
+
+
+@api.api_operation(
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False, auth=None
+)
+def nowhere(request: HttpRequest, rest: str) -> HttpResponse:  # noqa: ARG001
+    """Whatever else lies under the API's address: 404."""
+    return problems.document(404, f"There is no {rest!r} here; see /api/v1/docs.")
+
+
+__all__ = ["api"]

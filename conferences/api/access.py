@@ -1,0 +1,84 @@
+"""Who calls, and whether he may see or command the conference that he names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import Http404, HttpRequest
+from ninja.security import APIKeyCookie, HttpBearer
+
+from conferences import policy, selectors
+from conferences.models import Conference, User
+from conferences.services import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with an account, or a guest (then `user` is None)."""
+
+    identity: policy.Identity
+    user: User | None
+
+
+class BearerToken(HttpBearer):
+    """``Authorization: Bearer TOKEN``."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller | None:  # noqa: ARG002
+        """Whose token it is."""
+        user = selectors.user_of_token(token)
+        return Caller(selectors.identity_of_user(user), user) if user else None
+
+
+class BrowserSession(APIKeyCookie):
+    """The session cookie of a page of ours, with Django's CSRF token."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def __call__(self, request: HttpRequest) -> Caller | None:
+        """Who is signed in or a guest; nothing is checked where there is no cookie."""
+        if self.param_name not in request.COOKIES:
+            return None
+        caller: Caller | None = super().__call__(request)
+        return caller
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:  # noqa: ARG002
+        """The session itself is read by Django's middleware."""
+        identity = selectors.identity_of_request_session(request.user, request.session)
+        if identity is None:
+            return None
+        user = request.user if isinstance(request.user, User) else None
+        return Caller(identity, user)
+
+
+def caller(request: HttpRequest) -> Caller:
+    """Who was authenticated for this request."""
+    found = getattr(request, "auth", None)
+    assert isinstance(found, Caller), "every call of the API is authenticated"
+    return found
+
+
+Rule = Callable[[policy.Snapshot, policy.Identity], policy.Refusal | None]
+
+
+def conference(request: HttpRequest, name: str, rule: Rule) -> Conference:
+    """The conference of that id, where `rule` lets the caller; else `Refused` or `Http404`."""
+    row = selectors.conference_by_name(name)
+    snapshot = selectors.snapshot(row.key) if row else None
+    if row is None or snapshot is None:
+        raise Http404(f"There is no conference {name!r}.")
+    refusal = rule(snapshot, caller(request).identity)
+    if refusal is not None:
+        raise Refused(refusal)
+    return row
+
+
+def may_change(snapshot: policy.Snapshot, who: policy.Identity) -> policy.Refusal | None:
+    """The booking itself is its organizer's."""
+    return None if who.uri == snapshot.creator else policy.Refusal.NOT_ALLOWED
+
+
+def may_look(snapshot: policy.Snapshot, who: policy.Identity) -> policy.Refusal | None:
+    """Whoever may come in by the list may look."""
+    return policy.may_subscribe(snapshot, who)

@@ -1,0 +1,110 @@
+"""Book, list, read, change, cancel."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Query, Router
+
+from conferences import policy, selectors, services
+from conferences.api import access
+from conferences.api.schemas import (
+    BookIn,
+    ChangeIn,
+    ConferenceOut,
+    ConferencesOut,
+    InviteeIn,
+    WindowIn,
+)
+from conferences.models import Conference, Way
+from conferences.services import Invitee, Refused
+
+router = Router(tags=["Bookings"])
+
+
+def _shown(row: Conference, who: policy.Identity) -> dict[str, Any]:
+    """The booking for `who`: the list for those who command, the PIN for all who are on it."""
+    snapshot = selectors.snapshot(row.key)
+    assert snapshot is not None, "the row was read a moment ago"
+    return selectors.booking(
+        row,
+        now=timezone.now(),
+        pin=who.uri in snapshot.roles,
+        guest_list=policy.may_command(snapshot, who) is None,
+    )
+
+
+def _said(said: ChangeIn) -> services.Changes:
+    """The members that were sent, as `services.book` wants them."""
+    sent = said.model_dump(exclude_unset=True, exclude={"id", "invitees", "policy"})
+    rules = said.policy.model_dump(exclude_unset=True) if said.policy else {}
+    changes = cast(services.Changes, {**sent, **rules})
+    if "invitees" in said.model_fields_set:
+        changes["invitees"] = [_invitee(one) for one in said.invitees]
+    return changes
+
+
+def _invitee(one: InviteeIn) -> Invitee:
+    return Invitee(one.uri, one.email, one.role, one.dial_out)
+
+
+@router.post("/conferences", response={201: ConferenceOut}, exclude_none=True)
+def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> tuple[int, dict[str, Any]]:
+    """Book a conference; without `starts_at` it is a standing room, open at once."""
+    caller = access.caller(request)
+    if caller.user is None or not caller.user.is_organizer:
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    row = services.book(organizer=caller.user, name=said.id, way=Way.REST, **_said(said))
+    response["Location"] = f"{settings.BASE_URL}/api/v1/conferences/{row.name}"
+    return 201, _shown(row, caller.identity)
+
+
+@router.get("/conferences", response=ConferencesOut, exclude_none=True)
+def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
+    """What you organize or are invited to and takes place in the window; rooms always."""
+    caller = access.caller(request)
+    if caller.user is None:
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    since, until, page = _aware(window.since), _aware(window.until), window.page
+    pages = Paginator(selectors.booked(caller.user, since=since, until=until), window.page_size)
+    now = timezone.now()
+    items = [
+        selectors.booking(row, now=now, pin=True, guest_list=row.organizer == caller.user)
+        for row in pages.get_page(page)
+        if page <= pages.num_pages
+    ]
+    return {"items": items, "count": pages.count, "page": page, "pages": pages.num_pages}
+
+
+def _aware(at: datetime.datetime | None) -> datetime.datetime | None:
+    """A time without an offset is UTC."""
+    return at.replace(tzinfo=datetime.UTC) if at is not None and at.tzinfo is None else at
+
+
+@router.get("/conferences/{conference}", response=ConferenceOut, exclude_none=True)
+def read(request: HttpRequest, conference: str) -> dict[str, Any]:
+    """One booking."""
+    row = access.conference(request, conference, access.may_look)
+    return _shown(row, access.caller(request).identity)
+
+
+@router.patch("/conferences/{conference}", response=ConferenceOut, exclude_none=True)
+def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, Any]:
+    """Change what you send; the rest stays. `invitees` replaces the whole list."""
+    row = access.conference(request, conference, access.may_change)
+    who = access.caller(request).identity
+    row = services.change(conference=row, actor=who.uri, way=Way.REST, **_said(said))
+    return _shown(row, who)
+
+
+@router.delete("/conferences/{conference}", response={204: None})
+def cancel(request: HttpRequest, conference: str) -> tuple[int, None]:
+    """Call it off for good; whoever is in it is sent away."""
+    row = access.conference(request, conference, access.may_change)
+    services.cancel(conference=row, actor=access.caller(request).identity.uri, way=Way.REST)
+    return 204, None

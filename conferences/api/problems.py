@@ -1,0 +1,128 @@
+"""RFC 9457 problem documents: a status, a title and what to mend.
+
+The one table from `policy.Refusal` to an HTTP status is here; that for SIP is
+the gateway's.
+"""
+
+from __future__ import annotations
+
+import functools
+import http
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError
+from ninja.errors import ValidationError as BadInput
+
+from conferences.policy import Refusal
+from conferences.services import Refused
+
+#: Status and what to mend.
+REFUSALS: dict[Refusal, tuple[int, str]] = {
+    Refusal.UNKNOWN: (404, "There is no such conference or participant."),
+    Refusal.TOO_EARLY: (409, "The conference has not opened yet."),
+    Refusal.OVER: (410, "The conference is over."),
+    Refusal.FULL: (409, "The conference is full."),
+    Refusal.LOCKED: (403, "The conference is locked; a moderator can unlock it."),
+    Refusal.NOT_INVITED: (403, "You are not on the list; its organizer can invite you."),
+    Refusal.BANNED: (403, "You were removed and may not come back."),
+    Refusal.WRONG_PIN_TOO_OFTEN: (429, "Wrong PINs were given too often; wait a while."),
+    Refusal.NOT_ALLOWED: (403, "Your role in this conference does not allow that."),
+}
+
+
+def document(
+    status: int, detail: str = "", *, errors: list[dict[str, str]] | None = None, **more: str
+) -> HttpResponse:
+    """A problem; `errors` name a field each, `more` are further members."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        **({"detail": detail} if detail else {}),
+        **({"errors": errors} if errors else {}),
+        **more,
+    }
+    response = HttpResponse(
+        json.dumps(body), status=status, content_type="application/problem+json"
+    )
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="Parley"'
+    return response
+
+
+def documented(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """`view`, whose "method not allowed" becomes a problem document, `Allow` kept."""
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if response.status_code != 405:
+            return response
+        problem = document(405, f"{request.method} is not for this address.")
+        problem["Allow"] = response.headers.get("Allow", "")
+        return problem
+
+    return answer
+
+
+def _unauthenticated(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    return document(401, "Send Authorization: Bearer TOKEN with a token that is valid.")
+
+
+def _bad_input(_request: HttpRequest, error: BadInput) -> HttpResponse:
+    errors = [
+        {
+            "field": ".".join(str(part) for part in one["loc"][1:] or one["loc"]),
+            "detail": one["msg"],
+        }
+        for one in error.errors
+    ]
+    # Ninja names the function's parameter that holds the body; nobody outside knows it.
+    for one in errors:
+        one["field"] = one["field"].removeprefix("said.").removeprefix("said") or "body"
+    return document(422, "Mend what stands under errors.", errors=errors)
+
+
+def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """What a service complains about; a name that is taken is a conflict."""
+    by_field = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
+    errors: list[dict[str, str]] = []
+    status = 422
+    for field, found in by_field.items():
+        shown = "id" if field == "name" else field
+        for one in found:
+            status = 409 if one.code == "taken" else status
+            errors.extend({"field": shown, "detail": text} for text in one.messages)
+    return document(status, "Mend what stands under errors.", errors=errors)
+
+
+def _refused(_request: HttpRequest, error: Refused) -> HttpResponse:
+    status, detail = REFUSALS[error.refusal]
+    return document(status, detail, refusal=error.refusal.value)
+
+
+def _not_found(_request: HttpRequest, error: Http404) -> HttpResponse:
+    return document(404, str(error) or "There is nothing of that name.")
+
+
+def _said(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    return document(error.status_code, error.message)
+
+
+def install(api: NinjaAPI) -> None:
+    """Have `api` answer every error with a problem document."""
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        AuthenticationError: _unauthenticated,
+        BadInput: _bad_input,
+        ValidationError: _invalid,
+        Refused: _refused,
+        Http404: _not_found,
+        HttpError: _said,
+    }
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)

@@ -1,0 +1,149 @@
+"""What is going on: the roster, dial-outs, removal, moderation, history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest
+from ninja import Body, Query, Router
+
+from conferences import policy, selectors, services
+from conferences.api import access
+from conferences.api.schemas import (
+    CallIn,
+    EventsOut,
+    JobOut,
+    PageIn,
+    RemovalIn,
+    RemovalOut,
+    RosterOut,
+    TargetIn,
+    WhyIn,
+)
+from conferences.models import Way
+from conferences.policy import ParticipantKey
+
+router = Router(tags=["Rooms"])
+
+
+@router.get("/conferences/{conference}/participants", response=RosterOut)
+def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
+    """Who is there now."""
+    return selectors.roster(access.conference(request, conference, access.may_look))
+
+
+@router.post("/conferences/{conference}/participants", response={202: JobOut}, exclude_none=True)
+def call(request: HttpRequest, conference: str, said: CallIn) -> tuple[int, dict[str, Any]]:
+    """Have somebody called in; how that goes is at ``/jobs/{job}``."""
+    row = access.conference(request, conference, access.may_look)
+    asked = services.ask_to_call(
+        conference=row.key,
+        uri=said.uri,
+        display_name=said.display_name,
+        role=said.role,
+        actor=access.caller(request).identity,
+        way=Way.REST,
+    )
+    return 202, selectors.job(asked)
+
+
+@router.get("/jobs/{job}", response=JobOut, exclude_none=True)
+def job(request: HttpRequest, job: str) -> dict[str, Any]:
+    """How a dial-out goes; for whoever asked for it, and for those who command."""
+    found = selectors.call_by_job(job)
+    if found is None:
+        raise Http404(f"There is no job {job!r}.")
+    if found.by != access.caller(request).identity.uri:
+        access.conference(request, found.conference.name, policy.may_command)
+    return selectors.job(found)
+
+
+@router.delete("/conferences/{conference}/participants/{participant}", response={202: RemovalOut})
+def remove(
+    request: HttpRequest,
+    conference: str,
+    participant: str,
+    why: Query[WhyIn],
+    said: Body[RemovalIn | None] = None,
+) -> tuple[int, dict[str, Any]]:
+    """Send somebody away; `reason` and `ban` in the body or in the query."""
+    row = access.conference(request, conference, access.may_look)
+    removal = services.ask_to_remove(
+        conference=row.key,
+        participant=ParticipantKey(participant),
+        actor=access.caller(request).identity,
+        way=Way.REST,
+        reason=(said.reason if said else "") or why.reason,
+        ban=(said.ban if said else False) or why.ban,
+    )
+    return 202, {"participant": participant, "state": removal.state}
+
+
+@router.post("/conferences/{conference}/mute", response={204: None})
+def mute(
+    request: HttpRequest, conference: str, said: Body[TargetIn | None] = None
+) -> tuple[int, None]:
+    """Mute one participant, or everybody who does not command."""
+    return _mute(request, conference, said, muted=True)
+
+
+@router.post("/conferences/{conference}/unmute", response={204: None})
+def unmute(
+    request: HttpRequest, conference: str, said: Body[TargetIn | None] = None
+) -> tuple[int, None]:
+    """Undo it."""
+    return _mute(request, conference, said, muted=False)
+
+
+def _mute(
+    request: HttpRequest, conference: str, said: TargetIn | None, *, muted: bool
+) -> tuple[int, None]:
+    row = access.conference(request, conference, access.may_look)
+    meant = said.participant if said else None
+    services.ask_to_mute(
+        conference=row.key,
+        participant=None if meant is None else ParticipantKey(meant),
+        muted=muted,
+        actor=access.caller(request).identity,
+        way=Way.REST,
+    )
+    return 204, None
+
+
+@router.post("/conferences/{conference}/lock", response={204: None})
+def lock(request: HttpRequest, conference: str) -> tuple[int, None]:
+    """Let nobody else in but those who command."""
+    row = access.conference(request, conference, policy.may_command)
+    services.lock(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
+    return 204, None
+
+
+@router.post("/conferences/{conference}/unlock", response={204: None})
+def unlock(request: HttpRequest, conference: str) -> tuple[int, None]:
+    """Undo it."""
+    row = access.conference(request, conference, policy.may_command)
+    services.unlock(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
+    return 204, None
+
+
+@router.post("/conferences/{conference}/end", response={204: None})
+def end(request: HttpRequest, conference: str) -> tuple[int, None]:
+    """End it for all. A standing room may be joined again."""
+    row = access.conference(request, conference, policy.may_command)
+    services.end(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
+    return 204, None
+
+
+@router.get("/conferences/{conference}/events", response=EventsOut)
+def events(
+    request: HttpRequest,
+    conference: str,
+    window: Query[PageIn],
+) -> dict[str, Any]:
+    """What happened: joins, leaves, refusals, who removed whom. For those who command."""
+    row = access.conference(request, conference, policy.may_command)
+    page, pages = window.page, Paginator(selectors.events(row), window.page_size)
+    found = pages.get_page(page) if page <= pages.num_pages else []
+    items = [selectors.event_line(event) for event in found]
+    return {"items": items, "count": pages.count, "page": page, "pages": pages.num_pages}

@@ -1,0 +1,225 @@
+"""What goes in and comes out, as OpenAPI shows it. Unknown members are told, not ignored."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from conferences.policy import Admission, CreatorDeparts, Role
+
+
+class _Strict(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+
+class InviteeIn(_Strict):
+    """Somebody on the list, by `uri` (or user name) or by `email`."""
+
+    uri: str = ""
+    email: str = ""
+    role: Role = Role.PARTICIPANT
+    dial_out: bool = Field(False, description="Call him when the conference opens.")
+
+
+class PolicyIn(_Strict):
+    """Who may do what."""
+
+    admission: Admission = Admission.INVITED
+    participants_may_add: bool | None = Field(
+        None, description="May participants have others called? By default where all may join."
+    )
+    hidden_focus: bool = False
+    creator_departs: CreatorDeparts = CreatorDeparts.KEEP
+    early_minutes: int = Field(0, description="Open so long before the start.")
+    grace_minutes: int = Field(0, description="Closed so long after the end.")
+
+
+class ChangeIn(_Strict):
+    """A booking, all of which may be left out when it is changed."""
+
+    title: str = ""
+    starts_at: datetime.datetime | None = Field(
+        None, description="Without it, a standing room. Without an offset, local time."
+    )
+    duration_minutes: int | None = None
+    timezone: str = Field("", description="As in Europe/Berlin.")
+    rrule: str = Field("", description="RFC 5545, from FREQ=DAILY on.")
+    pin: str = ""
+    max_participants: int | None = None
+    invitees: list[InviteeIn] = []
+    policy: PolicyIn | None = None
+
+
+class BookIn(ChangeIn):
+    """A new booking."""
+
+    title: str
+    id: str = Field("", description="A name of your choice; else random digits.")
+
+
+class CallIn(_Strict):
+    """Whom to call."""
+
+    uri: str
+    display_name: str = ""
+    role: Role = Role.PARTICIPANT
+
+
+class RemovalIn(_Strict):
+    """Why, and whether he may not come back."""
+
+    reason: str = ""
+    ban: bool = False
+
+
+class TargetIn(_Strict):
+    """Whom a moderator means: a roster entry's `id`; everybody where it is left out."""
+
+    participant: str | None = None
+
+
+class WindowIn(Schema):
+    """A time window (without an offset, UTC) and a page of what is in it."""
+
+    since: datetime.datetime | None = Field(None, alias="from")
+    until: datetime.datetime | None = Field(None, alias="to")
+    page: int = Field(1, ge=1)
+    page_size: int = Field(50, ge=1, le=200)
+
+
+class PageIn(Schema):
+    """A page; they count from 1."""
+
+    page: int = Field(1, ge=1)
+    page_size: int = Field(200, ge=1, le=1000)
+
+
+class WhyIn(Schema):
+    """What may also stand in the body of a removal."""
+
+    reason: str = ""
+    ban: bool = False
+
+
+class PolicyOut(Schema):
+    """Who may do what."""
+
+    admission: Admission
+    participants_may_add: bool
+    hidden_focus: bool
+    creator_departs: CreatorDeparts
+    early_minutes: int
+    grace_minutes: int
+
+
+class InviteeOut(Schema):
+    """Somebody on the list."""
+
+    uri: str
+    email: str
+    role: Role
+    dial_out: bool
+
+
+class ConferenceOut(Schema):
+    """A booking; `pin` and `invitees` only for those who may read them."""
+
+    id: str
+    uri: str
+    url: str
+    title: str
+    kind: str
+    organizer: str
+    starts_at: datetime.datetime | None
+    duration_minutes: int | None
+    timezone: str
+    rrule: str
+    max_participants: int | None
+    opens_at: datetime.datetime | None
+    closes_at: datetime.datetime | None
+    over: bool
+    cancelled: bool
+    pin_required: bool
+    policy: PolicyOut
+    pin: str | None = None
+    invitees: list[InviteeOut] | None = None
+
+
+class ConferencesOut(Schema):
+    """One page of a list; pages count from 1."""
+
+    items: list[ConferenceOut]
+    count: int
+    page: int
+    pages: int
+
+
+class EndpointOut(Schema):
+    """One phone; RFC 4575 names."""
+
+    entity: str
+    status: str
+    joining_method: str
+    muted: bool
+
+
+class ParticipantOut(Schema):
+    """A roster entry."""
+
+    id: str
+    entity: str
+    display_text: str
+    role: Role
+    endpoints: list[EndpointOut]
+
+
+class RosterOut(Schema):
+    """Who is there now."""
+
+    id: str
+    uri: str
+    active: bool
+    locked: bool
+    version: int
+    participants: list[ParticipantOut]
+
+
+class JobOut(Schema):
+    """A dial-out; `reason` and SIP `status` where it failed."""
+
+    job: str
+    conference: str
+    uri: str
+    state: str
+    reason: str | None = None
+    status: int | None = None
+
+
+class RemovalOut(Schema):
+    """A removal that was asked for."""
+
+    participant: str
+    state: str
+
+
+class EventOut(Schema):
+    """What happened."""
+
+    at: datetime.datetime
+    kind: str
+    actor: str
+    target: str
+    way: str
+    detail: dict[str, Any] = {}
+
+
+class EventsOut(Schema):
+    """A page of the history, oldest first; pages count from 1."""
+
+    items: list[EventOut]
+    count: int
+    page: int
+    pages: int
