@@ -1,0 +1,204 @@
+"""The back office: look at everything, mend little.
+
+What happened is shown and not written: the history has one author, the gateway.
+(`ModelAdmin` is generic for the type checker alone, hence the ignored type-args.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from conferences.models import (
+    ApiToken,
+    Ban,
+    Call,
+    Conference,
+    Endpoint,
+    Event,
+    Guest,
+    Invitation,
+    Lease,
+    Participant,
+    Removal,
+    SipAccount,
+    User,
+)
+
+
+class _ReadOnly:
+    """Rows that are written by the program alone."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody adds them by hand."""
+        return False
+
+    def has_change_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """Nobody changes them by hand."""
+        return False
+
+
+@admin.register(User)
+class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
+    """People, with what Parley knows of them beside what Django does."""
+
+    list_display = ("username", "display_name", "email", "is_organizer", "is_staff")
+    list_filter = ("is_organizer", *UserAdmin.list_filter)
+    search_fields = ("username", "display_name", "email")
+    fieldsets = (
+        *(UserAdmin.fieldsets or ()),
+        ("Parley", {"fields": ("display_name", "is_organizer", "timezone")}),
+    )
+
+
+class _Invitations(admin.TabularInline):  # type: ignore[type-arg]
+    model = Invitation
+    fields = ("uri", "email", "user", "role", "dial_out")
+    autocomplete_fields = ("user",)
+    readonly_fields = ("uri", "email", "user", "role", "dial_out")
+    extra = 0
+    can_delete = True
+
+    def has_add_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """A list is written by its organizer, who knows whom he calls."""
+        return False
+
+
+class _Bans(admin.TabularInline):  # type: ignore[type-arg]
+    model = Ban
+    extra = 0
+    readonly_fields = ("entity", "by", "at")
+
+    def has_add_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """Bans come from removals; here they are lifted."""
+        return False
+
+
+@admin.register(Conference)
+class ConferenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Bookings. Times and rules are changed on the booking's own page, which checks them."""
+
+    list_display = ("title", "name", "kind", "organizer", "starts_at", "locked", "cancelled_at")
+    list_filter = ("kind", "admission", "locked")
+    list_select_related = ("organizer",)
+    search_fields = ("title", "name", "organizer__username")
+    date_hierarchy = "created_at"
+    readonly_fields = (
+        "name",
+        "kind",
+        "organizer",
+        "creator",
+        "starts_at",
+        "duration_minutes",
+        "rrule",
+        "timezone",
+        "closes_at",
+        "roster_version",
+        "created_at",
+        "cancelled_at",
+        "ended_at",
+        "end_by",
+    )
+    inlines = (_Invitations, _Bans)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Booking is what the pages are for."""
+        return False
+
+
+class _Endpoints(_ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = Endpoint
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Participant)
+class ParticipantAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who was there, and from when to when."""
+
+    list_display = ("display_text", "entity", "conference", "role", "joined_at", "left_at")
+    list_filter = ("role", "left_method")
+    list_select_related = ("conference",)
+    search_fields = ("entity", "display_text", "conference__name", "conference__title")
+    inlines = (_Endpoints,)
+
+
+@admin.register(Event)
+class EventAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """The history of everything."""
+
+    list_display = ("at", "conference", "kind", "actor", "target", "way")
+    list_filter = ("kind", "way")
+    list_select_related = ("conference",)
+    search_fields = ("actor", "target", "conference__name", "conference__title")
+    date_hierarchy = "at"
+
+
+@admin.register(Removal)
+class RemovalAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who was sent away, by whom, and how that went."""
+
+    list_display = ("created_at", "conference", "participant", "actor", "way", "state", "outcome")
+    list_filter = ("state", "way")
+    list_select_related = ("conference", "participant")
+
+
+@admin.register(Call)
+class CallAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who was called."""
+
+    list_display = ("created_at", "conference", "uri", "by", "way", "state", "status", "reason")
+    list_filter = ("state", "way")
+    list_select_related = ("conference",)
+    search_fields = ("uri", "job")
+
+
+@admin.register(Guest)
+class GuestAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """People without an account."""
+
+    list_display = ("display_name", "conference", "created_at", "expires_at")
+    list_select_related = ("conference",)
+
+
+@admin.register(SipAccount)
+class SipAccountAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Phones; deleting one takes its credentials away."""
+
+    list_display = ("auth_name", "user", "guest", "expires_at")
+    list_select_related = ("user", "guest")
+    search_fields = ("auth_name", "user__username")
+    exclude = ("ha1_md5", "ha1_sha256")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Tokens of the REST API; deleting one revokes it."""
+
+    list_display = ("user", "created_at")
+    list_select_related = ("user",)
+    exclude = ("digest",)
+
+
+@admin.register(Lease)
+class LeaseAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Which process serves which conference."""
+
+    list_display = ("conference", "owner", "expires_at")
+    list_select_related = ("conference",)
