@@ -213,6 +213,11 @@ class Emptied:
     """Nobody is left; the focus lets go of the conference."""
 
 
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Somebody is coming into an empty conference: this process serves it from now on."""
+
+
 Fact = (
     Joined
     | EndpointChanged
@@ -224,6 +229,7 @@ Fact = (
     | RemovalEnded
     | Ended
     | Emptied
+    | Occupied
 )
 
 

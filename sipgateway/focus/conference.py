@@ -37,6 +37,7 @@ from sipgateway.focus.actions import (
     Left,
     MakeOffer,
     Mute,
+    Occupied,
     Place,
     Play,
     PlayRoom,
@@ -181,7 +182,9 @@ class Conference:
             endpoint=str(request.must(headers.CONTACT).uri),
         )
         self._legs[leg.id] = leg
-        self._occupied = True
+        if not self._occupied:
+            self._occupied = True
+            self._record(Occupied(), now)
         self._desk.legs[leg.id] = self
         self._desk.cancels[event.transaction] = lambda then: self._feed(leg, Input.CANCELLED, then)
         self._negotiate(leg, request.body_as("application/sdp"), self._negotiated)

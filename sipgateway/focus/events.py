@@ -50,6 +50,13 @@ class RemovalAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionFailed:
+    """Answers any question to the database that could not be put to it."""
+
+    question: int
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiated:
     """Answers `Answer`, `Offer`, `Accept` and `Describe`."""
 
@@ -73,5 +80,12 @@ class MediaHappened:
     event: MediaEvent
 
 
-Answer = AccountLoaded | ConferenceLoaded | RemovalAsked | Negotiated | NegotiationFailed
+Answer = (
+    AccountLoaded
+    | ConferenceLoaded
+    | RemovalAsked
+    | QuestionFailed
+    | Negotiated
+    | NegotiationFailed
+)
 FocusEvent = SipEvent | Answer | ConferenceChanged | MediaHappened

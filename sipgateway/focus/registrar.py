@@ -71,24 +71,33 @@ class Registrar:
         if request.all("contact") == ["*"]:
             if request.one(headers.EXPIRES) != 0:
                 raise BadMessage("Contact header: * needs Expires: 0")
-            known.clear()
-            self._confirm(event, known, now)
+            self._store(event, identity.uri, {}, [], now=now)
             return
         wanted = [self._binding(event, contact, now) for contact in request.every(headers.CONTACT)]
         if any(0 < binding.expires_at - now < SHORTEST for binding in wanted):
             fields = (("Min-Expires", str(SHORTEST)),)
             endpoint.respond(event.transaction, 423, now, fields=fields)
-            return
-        if len(known.keys() | {b.key for b in wanted}) > MAX_BINDINGS:
+        elif len(known.keys() | {b.key for b in wanted}) > MAX_BINDINGS:
             endpoint.respond(event.transaction, 403, now, reason="Too Many Phones")
-            return
+        else:
+            self._store(event, identity.uri, known, wanted, now=now)
+
+    def _store(
+        self,
+        event: RequestReceived,
+        aor: str,
+        known: dict[str, Binding],
+        wanted: list[Binding],
+        *,
+        now: float,
+    ) -> None:
         for binding in wanted:
             self._bind(known, binding, now)
-        self._bindings[identity.uri] = known
+        self._bindings[aor] = known
         self._confirm(event, known, now)
         for binding in wanted:
             if binding.expires_at > now:
-                self._moved(identity.uri, binding.uri, event.flow, now)
+                self._moved(aor, binding.uri, event.flow, now)
 
     def _aor(self, uri: SipUri) -> str:
         return self._desk.domain.uri(uri.name.lower()).aor

@@ -27,6 +27,7 @@ from sipgateway.focus.events import (
     MediaHappened,
     Negotiated,
     NegotiationFailed,
+    QuestionFailed,
     RemovalAsked,
 )
 from sipgateway.focus.registrar import Registrar
@@ -159,6 +160,8 @@ class Switchboard:
         def loaded(answer: Answer, then: float) -> None:
             if isinstance(answer, ConferenceLoaded):
                 self._loaded(answer, event, name, identity, now=then)
+            else:
+                self._unavailable(event, then)
 
         self._desk.ask(lambda number: LoadConference(number, name), loaded)
 
@@ -263,6 +266,7 @@ class Switchboard:
 
         def created(answer: Answer, then: float) -> None:
             if not isinstance(answer, ConferenceLoaded):
+                self._unavailable(event, then)
                 return
             if not self._endpoint.pending(event.transaction):
                 return
@@ -272,6 +276,11 @@ class Switchboard:
             self._route(self._live(answer.snapshot, then), event, identity, then)
 
         self._desk.ask(lambda number: CreateConference(number, identity, name), created)
+
+    def _unavailable(self, event: RequestReceived, now: float) -> None:
+        """The database does not answer."""
+        fields = (("Retry-After", "5"),)
+        self._endpoint.respond(event.transaction, 503, now, fields=fields)
 
     # -- who is it -----------------------------------------------------------
 
@@ -289,6 +298,8 @@ class Switchboard:
         def loaded(answer: Answer, at: float) -> None:
             if isinstance(answer, AccountLoaded):
                 self._verify(event, credentials, answer, then, now=at)
+            else:
+                self._unavailable(event, at)
 
         name = credentials.get("username")
         self._desk.ask(lambda number: LoadAccount(number, name), loaded)
@@ -385,6 +396,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     AccountLoaded: Switchboard._answer,
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
+    QuestionFailed: Switchboard._answer,
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,
     ConferenceChanged: Switchboard._conference_changed,

@@ -150,8 +150,10 @@ class MediaEngine(Protocol):
         """
 
     async def offer(self, leg: LegId, kind: LegKind, session: Session) -> Description:
-        """Make an offer: a first one for a new leg; for a known leg one that
-        repeats what was negotiated (a session refresh), o= version + 1."""
+        """Make an offer: a first one for a new leg, or a session refresh.
+
+        For a known leg it repeats what was negotiated, o= version + 1.
+        """
 
     async def accept(self, leg: LegId, answer: str) -> Description:
         """Take the answer to our offer. `sdp` is empty."""

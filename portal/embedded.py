@@ -1,0 +1,61 @@
+"""Celery inside the web process: one worker thread and beat, on the in-memory broker.
+
+With `REDIS_URL` nothing is started here: `celery -A portal worker --beat`
+runs beside, in as many processes as one likes.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from celery.beat import EmbeddedService
+from django.conf import settings
+
+from portal.celery import app
+
+
+class EmbeddedCelery:
+    """See the module. `start` and `stop` are called once each."""
+
+    def __init__(self) -> None:
+        self._wanted = settings.CELERY_BROKER_URL == "memory://"
+        self._worker: Any = None
+        self._beat: Any = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the worker and beat in threads of their own."""
+        if not self._wanted:
+            return
+        self._worker = app.WorkController(
+            app=app,
+            hostname="embedded@localhost",
+            pool="solo",
+            concurrency=1,
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+            loglevel="WARNING",
+        )
+        self._thread = threading.Thread(target=self._worker.start, name="jobs", daemon=True)
+        self._thread.start()
+        self._beat = EmbeddedService(app, thread=True, schedule_filename=None)
+        self._beat.daemon = True
+        self._beat.start()
+
+    def failing(self) -> str:
+        """Empty while jobs are carried out, for ``/healthz``."""
+        if not self._wanted:
+            return ""
+        if self._thread is None or not self._thread.is_alive():
+            return "the job worker is not running"
+        return ""
+
+    def stop(self) -> None:
+        """End both; a job that runs is finished."""
+        if self._worker is None or self._thread is None:
+            return
+        self._beat.stop()
+        self._worker.stop()
+        self._thread.join(2.0)

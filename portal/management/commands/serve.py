@@ -1,0 +1,70 @@
+"""``manage.py serve``: the whole system in the foreground, on embedded defaults."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import Any
+
+from daphne.server import Server
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
+
+from conferences import services
+from conferences.models import User
+
+
+class Command(BaseCommand):
+    """See the module."""
+
+    help = "Serve the portal, SIP and the jobs in one process, until Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
+        """Make the first organizer if there is nobody, then serve."""
+        self._first_organizer()
+        # Importing the server has installed the reactor that the application looks for.
+        application = import_string(settings.ASGI_APPLICATION)
+        server = Server(
+            application=application,
+            endpoints=[_endpoint()],
+            signal_handlers=True,
+            # A call lasts as long as it lasts; daphne would cut the socket after a day.
+            websocket_timeout=-1,
+            # Phones that are silent are noticed by their media.
+            ping_interval=20,
+            ping_timeout=30,
+            verbosity=0,
+            ready_callable=self._ready,
+        )
+        server.run()
+
+    def _ready(self) -> None:
+        self.stdout.write(f"Parley is at {settings.BASE_URL} (Ctrl-C stops it)")
+        self.stdout.flush()
+
+    def _first_organizer(self) -> None:
+        if User.objects.exists():
+            return
+        password = secrets.token_urlsafe(12)
+        user = services.create_user(
+            username="organizer", password=password, display_name="Organizer", is_organizer=True
+        )
+        # Somebody has to look after the house.
+        user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_staff", "is_superuser"])
+        self.stdout.write("Sign in as: organizer")
+        self.stdout.write(f"Password:   {password}")
+        self.stdout.write("(shown this once; change it on your account page)")
+        sys.stdout.flush()
+
+
+def _endpoint() -> str:
+    """Where to listen, in Twisted's words."""
+    host = settings.HOST.replace(":", "\\:")
+    if settings.TLS_CERT:
+        cert, key = (
+            str(path).replace(":", "\\:") for path in (settings.TLS_CERT, settings.TLS_KEY)
+        )
+        return f"ssl:{settings.PORT}:privateKey={key}:certKey={cert}:interface={host}"
+    return f"tcp:{settings.PORT}:interface={host}"

@@ -1,0 +1,91 @@
+"""Builds gateway, engine and listeners out of settings; nothing else in the gateway reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from conferences import notices
+from conferences.policy import ConferenceId
+from sipgateway.directory import Directory
+from sipgateway.focus.desk import Domain
+from sipgateway.focus.switchboard import House, Switchboard, UserChosen
+from sipgateway.gateway import Gateway
+from sipgateway.media.engine import MediaEngine
+from sipgateway.media.local import LocalEngine
+from sipgateway.sip.digest import Digest
+from sipgateway.sip.endpoint import Endpoint
+from sipgateway.sip.tokens import SecretTokens
+from sipgateway.transport.websocket import WebSocketTransport
+
+
+def _owner() -> str:
+    """Who holds our leases: with one process always the same, so that a restart takes them up."""
+    if not settings.REDIS_URL:
+        return "embedded"
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def _media() -> MediaEngine:
+    return LocalEngine(
+        host=settings.HOST,
+        ports=settings.RTP_PORTS,
+        prompts=Path(settings.DATA_DIR) / "prompts",
+        workers=max(1, (os.cpu_count() or 2) - 1),
+    )
+
+
+def _gateway() -> Gateway:
+    tokens = SecretTokens()
+    endpoint = Endpoint(tokens)
+    key = hashlib.sha256(b"digest nonces" + settings.SECRET_KEY.encode()).digest()
+    house = House(
+        domain=Domain.parse(settings.SIP_DOMAIN),
+        user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
+    )
+    switchboard = Switchboard(
+        endpoint=endpoint,
+        tokens=tokens,
+        digest=Digest(settings.SIP_DOMAIN, key, tokens),
+        house=house,
+    )
+    return Gateway(endpoint=endpoint, switchboard=switchboard, media=_media())
+
+
+class Assembly:
+    """Everything that a gateway process runs besides the web pages."""
+
+    def __init__(self) -> None:
+        self.gateway = _gateway()
+        self.websocket = WebSocketTransport(self.gateway)
+        self._directory = Directory(owner=_owner(), told=self.gateway.told)
+
+    async def start(self) -> None:
+        """Start all parts and listen for changes."""
+        await self.gateway.start(self._directory)
+        self.gateway.spawn("notices", self._hear())
+
+    async def stop(self) -> None:
+        """Say goodbye and stop all parts."""
+        await self.gateway.stop()
+
+    def failing(self) -> str:
+        """What is not ready, or ""."""
+        return self.gateway.failing()
+
+    async def _hear(self) -> None:
+        """Hear which conferences were changed; what is lost here the gateway's look finds."""
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(notices.GROUP, channel)
+        while True:
+            message = await layer.receive(channel)
+            self.gateway.changed(ConferenceId(message["conference"]))
+            await asyncio.sleep(0)

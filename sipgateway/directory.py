@@ -1,0 +1,319 @@
+"""The gateway's only door to the database.
+
+One thread reads and writes, in the order in which it was asked: what the
+focus recorded is there before the next thing is read. Facts that wait are
+written together, in one transaction. Answers go back to the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, close_old_connections, connection, transaction
+
+from conferences import selectors, services
+from conferences.models import Way
+from conferences.policy import ConferenceId
+from sipgateway.focus.actions import (
+    AskRemoval,
+    CreateConference,
+    Emptied,
+    Ended,
+    EndpointChanged,
+    EndpointLeft,
+    Joined,
+    JoinRefused,
+    Left,
+    LoadAccount,
+    LoadConference,
+    Occupied,
+    Record,
+    RemovalEnded,
+    RosterChanged,
+    WrongPin,
+)
+from sipgateway.focus.events import (
+    AccountLoaded,
+    ConferenceChanged,
+    ConferenceLoaded,
+    FocusEvent,
+    QuestionFailed,
+    RemovalAsked,
+)
+
+LOG = logging.getLogger(__name__)
+
+LEASE = 30.0
+"""Seconds that a conference stays ours without renewal."""
+BATCH = 200
+"""Facts written in one transaction at most."""
+
+DirectoryAction = LoadAccount | LoadConference | CreateConference | AskRemoval | Record
+_Work = Callable[[], FocusEvent | None]
+
+
+class Directory:
+    """See the module. `told` is called on the event loop with every answer."""
+
+    def __init__(self, *, owner: str, told: Callable[[FocusEvent], None]) -> None:
+        self._owner = owner
+        self._told = told
+        self._queue: queue.SimpleQueue[DirectoryAction | _Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failing = ""
+
+    async def start(self) -> None:
+        """Start the thread; rosters that an earlier life of this process left are closed."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        self._queue.put(self._close_stale)
+
+    async def stop(self) -> None:
+        """Write down what waits, then end the thread."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, 3.0)
+
+    def failing(self) -> str:
+        """Empty while the database answers, for ``/healthz``."""
+        return self._failing if self._thread.is_alive() else "the directory has stopped"
+
+    def act(self, action: DirectoryAction) -> None:
+        """Queue a question or a fact."""
+        self._queue.put(action)
+
+    def look(self, conference: ConferenceId) -> None:
+        """Read a conference again, because somebody may have changed it."""
+        self._queue.put(lambda: _changed(conference))
+
+    def renew(self, conferences: Collection[ConferenceId]) -> None:
+        """Keep the leases of the conferences that are served here."""
+
+        def work() -> None:
+            services.renew_leases(
+                owner=self._owner, conferences=conferences, until=time.time() + LEASE
+            )
+
+        if conferences:
+            self._queue.put(work)
+
+    def _close_stale(self) -> None:
+        services.close_stale_rosters(owner=self._owner, at=time.time())
+
+    # -- the thread ----------------------------------------------------------
+
+    def _run(self) -> None:
+        for batch in self._batches():
+            close_old_connections()
+            try:
+                self._carry_out(batch)
+                self._failing = ""
+            except DatabaseError as error:
+                self._failing = f"the database does not answer: {error}"
+                LOG.exception("%d facts or questions failed", len(batch))
+                for item in batch:
+                    self._fail(item)
+        connection.close()
+
+    def _batches(self) -> Iterator[list[DirectoryAction | _Work]]:
+        """Facts that wait together, everything else alone."""
+        while (item := self._queue.get()) is not None:
+            batch: list[DirectoryAction | _Work] = [item]
+            while isinstance(batch[-1], Record) and len(batch) < BATCH:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    yield batch
+                    return
+                if not isinstance(following, Record):
+                    yield batch
+                    batch = [following]
+                    break
+                batch.append(following)
+            yield batch
+
+    def _carry_out(self, batch: list[DirectoryAction | _Work]) -> None:
+        records = [item for item in batch if isinstance(item, Record)]
+        if len(records) > 1:
+            with transaction.atomic():
+                for record in records:
+                    self._write(record)
+            return
+        item = batch[0]
+        if isinstance(item, Record):
+            self._write(item)
+            return
+        answer = item() if callable(item) else _QUESTIONS[type(item)](item)
+        if answer is not None:
+            self._tell(answer)
+
+    def _fail(self, item: DirectoryAction | _Work) -> None:
+        if not isinstance(item, Record) and not callable(item):
+            self._tell(QuestionFailed(item.question))
+
+    def _tell(self, event: FocusEvent) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told, event)
+
+    def _write(self, record: Record) -> None:
+        _FACTS[type(record.fact)](self._owner, record, record.fact)
+
+
+def _changed(conference: ConferenceId) -> ConferenceChanged | None:
+    snapshot = selectors.snapshot(conference)
+    return ConferenceChanged(snapshot) if snapshot else None
+
+
+# -- questions -----------------------------------------------------------------
+
+
+def _load_account(action: LoadAccount) -> AccountLoaded:
+    account = selectors.account(action.auth_name)
+    if account is None:
+        return AccountLoaded(action.question, None, {})
+    return AccountLoaded(action.question, account.identity, account.ha1)
+
+
+def _load_conference(action: LoadConference) -> ConferenceLoaded:
+    found = selectors.conference_by_name(action.name)
+    if found is None:
+        person = selectors.person_exists(action.name)
+        return ConferenceLoaded(action.question, None, person=person)
+    return ConferenceLoaded(action.question, selectors.snapshot(ConferenceId(found.pk)))
+
+
+def _create_conference(action: CreateConference) -> ConferenceLoaded:
+    try:
+        created = services.create_adhoc(creator=action.creator, name=action.name)
+    except ValidationError:
+        return ConferenceLoaded(action.question, None)
+    return ConferenceLoaded(action.question, selectors.snapshot(created))
+
+
+def _ask_removal(action: AskRemoval) -> RemovalAsked:
+    try:
+        removal = services.ask_to_remove(
+            conference=action.conference,
+            participant=action.participant,
+            actor=action.actor,
+            way=Way.REFER,
+            reason=action.reason,
+        )
+    except services.Refused as refused:
+        return RemovalAsked(action.question, None, refused.refusal)
+    return RemovalAsked(action.question, removal.pk)
+
+
+_QUESTIONS: Mapping[type, Callable[[Any], FocusEvent]] = {
+    LoadAccount: _load_account,
+    LoadConference: _load_conference,
+    CreateConference: _create_conference,
+    AskRemoval: _ask_removal,
+}
+
+
+# -- facts ---------------------------------------------------------------------
+
+
+def _occupied(owner: str, record: Record, _: Occupied) -> None:
+    now = time.time()
+    if not services.take_lease(
+        conference=record.conference, owner=owner, until=now + LEASE, now=now
+    ):
+        LOG.error("conference %s is served by another process", record.conference)
+
+
+def _emptied(owner: str, record: Record, _: Emptied) -> None:
+    services.release_lease(conference=record.conference, owner=owner)
+
+
+def _joined(_: str, record: Record, fact: Joined) -> None:
+    services.participant_joined(
+        conference=record.conference,
+        key=fact.participant,
+        entity=fact.entity,
+        display_text=fact.display_text,
+        role=fact.role,
+        endpoint=fact.endpoint,
+        joining_method=fact.joining_method,
+        at=record.at,
+        by=fact.by,
+    )
+
+
+def _endpoint_changed(_: str, record: Record, fact: EndpointChanged) -> None:
+    services.endpoint_changed(
+        conference=record.conference,
+        key=fact.participant,
+        endpoint=fact.endpoint,
+        status=fact.status,
+        muted=fact.muted,
+        at=record.at,
+    )
+
+
+def _endpoint_left(_: str, record: Record, fact: EndpointLeft) -> None:
+    services.endpoint_left(
+        conference=record.conference,
+        key=fact.participant,
+        endpoint=fact.endpoint,
+        method=fact.method,
+        at=record.at,
+    )
+
+
+def _left(_: str, record: Record, fact: Left) -> None:
+    services.participant_left(
+        conference=record.conference,
+        key=fact.participant,
+        method=fact.method,
+        by=fact.by,
+        reason=fact.reason,
+        at=record.at,
+    )
+
+
+def _roster_changed(_: str, record: Record, fact: RosterChanged) -> None:
+    services.roster_changed(conference=record.conference, version=fact.version)
+
+
+def _refused(_: str, record: Record, fact: JoinRefused) -> None:
+    services.join_refused(
+        conference=record.conference, entity=fact.entity, refusal=fact.refusal, at=record.at
+    )
+
+
+def _wrong_pin(_: str, record: Record, fact: WrongPin) -> None:
+    services.wrong_pin(conference=record.conference, entity=fact.entity, at=record.at)
+
+
+def _removal_ended(_: str, record: Record, fact: RemovalEnded) -> None:
+    services.removal_ended(removal=fact.removal, outcome=fact.outcome, at=record.at)
+
+
+def _ended(_: str, record: Record, fact: Ended) -> None:
+    services.conference_ended(conference=record.conference, at=record.at, by=fact.by)
+
+
+_FACTS: Mapping[type, Callable[[str, Record, Any], None]] = {
+    Occupied: _occupied,
+    Emptied: _emptied,
+    Joined: _joined,
+    EndpointChanged: _endpoint_changed,
+    EndpointLeft: _endpoint_left,
+    Left: _left,
+    RosterChanged: _roster_changed,
+    JoinRefused: _refused,
+    WrongPin: _wrong_pin,
+    RemovalEnded: _removal_ended,
+    Ended: _ended,
+}

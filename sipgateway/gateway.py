@@ -1,0 +1,363 @@
+"""The shell: flows, the pump, one table of tasks, the loop's clock.
+
+Everything that happens, a frame, a timer, an answer of the database or of
+the media engine, goes through `Gateway._pump`: feed, drain the events, hand
+out the actions, send, arm the timer. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from conferences.policy import ConferenceId
+from sipgateway.focus.actions import (
+    AcceptAnswer,
+    Action,
+    AnswerOffer,
+    AskRemoval,
+    CreateConference,
+    Describe,
+    DropMedia,
+    LoadAccount,
+    LoadConference,
+    MakeOffer,
+    Mute,
+    Place,
+    Play,
+    PlayRoom,
+    Record,
+)
+from sipgateway.focus.events import (
+    FocusEvent,
+    MediaHappened,
+    Negotiated,
+    NegotiationFailed,
+)
+from sipgateway.focus.switchboard import Switchboard
+from sipgateway.media.engine import (
+    Description,
+    Direction,
+    MediaEngine,
+    MediaError,
+    MediaEvent,
+)
+from sipgateway.sip.endpoint import Endpoint
+from sipgateway.sip.flow import Flow, FlowId, Transport
+
+LOG = logging.getLogger(__name__)
+WIRE = logging.getLogger("sipgateway.wire")
+
+LOOK = 5.0
+"""Seconds between two looks at the rows of live conferences: heals a lost notice."""
+RENEW = 10.0
+"""Seconds between two renewals of leases, which last three times as long."""
+GOODBYE = 2.5
+"""Seconds that phones get to answer our BYEs when the process ends."""
+DRIFT = 2.0
+"""Seconds by which the wall clock may differ from ours before we follow it."""
+
+Send = Callable[[bytes], None]
+
+
+class Directory(Protocol):
+    """What the gateway needs of the directory."""
+
+    async def start(self) -> None:
+        """Start."""
+
+    async def stop(self) -> None:
+        """Write down what waits, then stop."""
+
+    def failing(self) -> str:
+        """What is wrong, or ""."""
+
+    def act(
+        self, action: LoadAccount | LoadConference | CreateConference | AskRemoval | Record
+    ) -> None:
+        """Queue a question or a fact."""
+
+    def look(self, conference: ConferenceId) -> None:
+        """Read a conference again."""
+
+    def renew(self, conferences: list[ConferenceId]) -> None:
+        """Keep the leases of these."""
+
+
+class Clock:
+    """POSIX seconds that never run backwards for a timer: the loop's clock, set once.
+
+    Booking windows need the wall clock, retransmissions a steady one. This is
+    steady, and follows the wall only when that has been put right by more
+    than `DRIFT`.
+    """
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def now(self) -> float:
+        """The time."""
+        return time.monotonic() + self._offset
+
+    def follow(self) -> None:
+        """Look at the wall."""
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > DRIFT:
+            self._offset = offset
+
+
+class Gateway:
+    """See the module. `directory` is made by the caller with `Gateway.told` as its ear."""
+
+    def __init__(self, *, endpoint: Endpoint, switchboard: Switchboard, media: MediaEngine) -> None:
+        self._endpoint = endpoint
+        self._switchboard = switchboard
+        self._media = media
+        self._directory: Directory | None = None
+        self._clock = Clock()
+        self._flows: dict[FlowId, Send] = {}
+        self._flow_ids = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self._running = False
+        self._stopping = False
+
+    # -- up and down ---------------------------------------------------------
+
+    async def start(self, directory: Directory) -> None:
+        """Bring up the directory and the media engine."""
+        self._directory = directory
+        await directory.start()
+        await self._media.start(self._media_happened)
+        self._running = True
+        self.spawn("sweep", self._sweep())
+
+    async def stop(self) -> None:
+        """Say BYE to everybody, wait a little for the answers, then stop everything."""
+        if not self._running or self._stopping:
+            return
+        self._stopping = True
+        now = self._clock.now()
+        self._switchboard.stop(now)
+        self._pump(now)
+        end = now + GOODBYE
+        while self._switchboard.occupied and self._clock.now() < end:
+            await asyncio.sleep(0.05)
+        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await self._media.stop()
+        if self._directory is not None:
+            await self._directory.stop()
+
+    def failing(self) -> str:
+        """What is not ready, or "", for ``/healthz``."""
+        if not self._running or self._directory is None:
+            return "not started"
+        return self._media.failing() or self._directory.failing()
+
+    # -- flows ---------------------------------------------------------------
+
+    def open_flow(
+        self, transport: Transport, remote: tuple[str, int], local: tuple[str, int], send: Send
+    ) -> Flow:
+        """A connection is there; `send` takes one whole message and does not wait."""
+        number = FlowId(next(self._flow_ids))
+        flow = Flow(number, transport, remote[0], remote[1], local[0], local[1])
+        self._flows[number] = send
+        return flow
+
+    def received(self, flow: Flow, octets: bytes) -> None:
+        """One whole message came."""
+        if not self._running:
+            return
+        if WIRE.isEnabledFor(logging.DEBUG):
+            WIRE.debug("from %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
+        now = self._clock.now()
+        self._endpoint.receive(octets, flow, now)
+        self._pump(now)
+
+    def close_flow(self, flow: Flow) -> None:
+        """The connection is gone."""
+        if self._flows.pop(flow.id, None) is None or not self._running:
+            return
+        now = self._clock.now()
+        self._endpoint.flow_closed(flow.id, now)
+        self._pump(now)
+
+    # -- the pump ------------------------------------------------------------
+
+    def told(self, event: FocusEvent) -> None:
+        """An answer, or something that happened outside SIP; on the loop's thread."""
+        if not self._running:
+            return
+        now = self._clock.now()
+        self._switchboard.handle(event, now)
+        self._pump(now)
+
+    def changed(self, conference: ConferenceId) -> None:
+        """Somebody says that a conference was changed."""
+        if self._directory is not None and conference in self._switchboard.live:
+            self._directory.look(conference)
+
+    def _media_happened(self, event: MediaEvent) -> None:
+        self.told(MediaHappened(event))
+
+    def _pump(self, now: float) -> None:
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            self._drain(now)
+        finally:
+            self._pumping = False
+        self._arm(now)
+
+    def _drain(self, now: float) -> None:
+        working = True
+        while working:
+            working = False
+            while (event := self._endpoint.next_event()) is not None:
+                self._switchboard.handle(event, now)
+            while (action := self._switchboard.next_action()) is not None:
+                working = True
+                _ACTIONS[type(action)](self, action)
+            for flow, octets in self._endpoint.data_to_send():
+                self._send(flow, octets)
+
+    def _send(self, flow: Flow, octets: bytes) -> None:
+        send = self._flows.get(flow.id)
+        if send is None:
+            return
+        if WIRE.isEnabledFor(logging.DEBUG):
+            WIRE.debug("to %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
+        send(octets)
+
+    def _arm(self, now: float) -> None:
+        times = [t for t in (self._endpoint.next_timeout(), self._switchboard.next_timeout()) if t]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if times:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, min(times) - now), self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        now = self._clock.now()
+        self._endpoint.handle_timeout(now)
+        self._switchboard.handle_timeout(now)
+        self._pump(now)
+
+    # -- actions -------------------------------------------------------------
+
+    def _ask_directory(
+        self, action: LoadAccount | LoadConference | CreateConference | AskRemoval | Record
+    ) -> None:
+        if self._directory is not None:
+            self._directory.act(action)
+
+    def _answer_offer(self, action: AnswerOffer) -> None:
+        work = self._media.answer(action.leg, action.offer, action.session)
+        self.spawn(action.leg, self._negotiate(action.question, work))
+
+    def _make_offer(self, action: MakeOffer) -> None:
+        work = self._media.offer(action.leg, action.kind, action.session)
+        self.spawn(action.leg, self._negotiate(action.question, work))
+
+    def _accept_answer(self, action: AcceptAnswer) -> None:
+        work = self._media.accept(action.leg, action.answer)
+        self.spawn(action.leg, self._negotiate(action.question, work))
+
+    def _describe(self, action: Describe) -> None:
+        self.spawn("describe", self._negotiate(action.question, self._description(action)))
+
+    async def _description(self, action: Describe) -> Description:
+        sdp = await self._media.describe(action.session)
+        return Description(sdp, Direction.SENDRECV, 0)
+
+    async def _negotiate(self, question: int, work: Coroutine[None, None, Description]) -> None:
+        answer: Negotiated | NegotiationFailed
+        try:
+            answer = Negotiated(question, await work)
+        except MediaError as error:
+            answer = NegotiationFailed(question, error.status, error.reason)
+        self.told(answer)
+
+    def _place(self, action: Place) -> None:
+        self._media.place(action.leg, action.room)
+
+    def _mute(self, action: Mute) -> None:
+        self._media.mute(action.leg, action.muted)
+
+    def _play(self, action: Play) -> None:
+        self._media.play(action.leg, action.prompt)
+
+    def _play_room(self, action: PlayRoom) -> None:
+        self._media.play_room(action.room, action.prompt)
+
+    def _drop(self, action: DropMedia) -> None:
+        self._media.drop(action.leg)
+
+    # -- tasks ---------------------------------------------------------------
+
+    def spawn(self, owner: str, work: Coroutine[None, None, None]) -> None:
+        """Run something that takes time; if it breaks, that ends nothing but itself."""
+        task = asyncio.get_running_loop().create_task(self._guard(owner, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _guard(owner: str, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:  # the one place: a broken task must not end the others
+            LOG.exception("a task of %s broke", owner)
+
+    async def _sweep(self) -> None:
+        """Look at what should be, and keep our leases."""
+        renewed = 0.0
+        while True:
+            await asyncio.sleep(LOOK)
+            self._clock.follow()
+            live = self._switchboard.live
+            for conference in live:
+                self.changed(conference)
+            if self._directory is not None and self._clock.now() - renewed >= RENEW:
+                renewed = self._clock.now()
+                self._directory.renew(live)
+
+
+def _readable(octets: bytes) -> str:
+    """A message for the wire log, credentials cut out."""
+    lines = octets.decode("utf-8", "replace").split("\r\n")
+    secret = ("authorization:", "proxy-authorization:")
+    return "\n".join(
+        line.partition(":")[0] + ": …" if line.lower().startswith(secret) else line
+        for line in lines
+    )
+
+
+_ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
+    LoadAccount: Gateway._ask_directory,
+    LoadConference: Gateway._ask_directory,
+    CreateConference: Gateway._ask_directory,
+    AskRemoval: Gateway._ask_directory,
+    Record: Gateway._ask_directory,
+    AnswerOffer: Gateway._answer_offer,
+    MakeOffer: Gateway._make_offer,
+    AcceptAnswer: Gateway._accept_answer,
+    Describe: Gateway._describe,
+    Place: Gateway._place,
+    Mute: Gateway._mute,
+    Play: Gateway._play,
+    PlayRoom: Gateway._play_room,
+    DropMedia: Gateway._drop,
+}
