@@ -28,6 +28,14 @@ class EmbeddedCelery:
         """Start the worker and beat in threads of their own."""
         if not self._wanted:
             return
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._thread.start()
+        self._beat = EmbeddedService(app, thread=True, schedule_filename=None)
+        self._beat.daemon = True
+        self._beat.start()
+
+    def _work(self) -> None:
+        """In the worker's own thread: Celery closes database connections as it starts."""
         self._worker = app.WorkController(
             app=app,
             hostname="embedded@localhost",
@@ -38,11 +46,7 @@ class EmbeddedCelery:
             without_gossip=True,
             loglevel="WARNING",
         )
-        self._thread = threading.Thread(target=self._worker.start, name="jobs", daemon=True)
-        self._thread.start()
-        self._beat = EmbeddedService(app, thread=True, schedule_filename=None)
-        self._beat.daemon = True
-        self._beat.start()
+        self._worker.start()
 
     def failing(self) -> str:
         """Empty while jobs are carried out, for ``/healthz``."""
