@@ -307,42 +307,6 @@ class RemovalForm(PlainForm):
     ban = forms.BooleanField(required=False, label="May not come back")
 
 
-class PinForm(PlainForm):
-    """The PIN of a conference, asked on the page so that it need not be keyed."""
-
-    pin = forms.CharField(
-        label="PIN",
-        max_length=16,
-        widget=forms.TextInput(
-            attrs={
-                "inputmode": "numeric",
-                "autocomplete": "off",
-                "class": "form-control-mono digits",
-                "data-testid": "join-pin",
-            }
-        ),
-    )
-
-
-class GuestForm(PlainForm):
-    """How somebody without an account comes in."""
-
-    display_name = forms.CharField(
-        label="Your name",
-        max_length=100,
-        help_text="The others see it.",
-        widget=forms.TextInput(
-            attrs={"autocomplete": "name", "autofocus": True, "data-testid": "join-name"}
-        ),
-    )
-    pin = PinForm.base_fields["pin"]
-
-    def __init__(self, *args: Any, with_pin: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not with_pin:
-            del self.fields["pin"]
-
-
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """How somebody is called, and in which zone he reads times."""
 

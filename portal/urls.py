@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/token/", account.token, name="account_token"),
     path("account/password/", account.password, name="account_password"),
     path("c/<str:name>/", room.room, name="room"),
+    path("c/<str:name>/enter/", room.enter, name="room_enter"),
     path("c/<str:name>/standing/", room.standing, name="room_standing"),
     path("api/v1/", api.urls),
     path("healthz", health.healthz, name="healthz"),

@@ -1,9 +1,9 @@
 """`/c/<name>/`: the door and the room.
 
-Whoever opens the link gets the one page that fits him: the room, a form for
-his name or the PIN, or a door that says why it is shut and when it opens.
-A stranger in front of a conference that takes no guests is asked to sign in,
-whether there is such a conference or not.
+Whoever opens the link gets the page that fits him: the room, which asks for a
+guest's name and for the PIN beside the sound check, or a door that says why it
+is shut and when it opens. A stranger in front of a conference that takes no
+guests is asked to sign in, whether there is such a conference or not.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from conferences import forms, policy, selectors, services
+from conferences import policy, selectors, services
 from conferences.models import (
     Conference,
     DisconnectionMethod,
@@ -35,11 +35,19 @@ from conferences.models import (
 from conferences.policy import Refusal
 from conferences.selectors.identities import GUEST_KEY
 from portal import access
-from portal.access import Visit
 from portal.views import presence, story
 
 #: How long the page's phone may register where the booking sets no end.
 CREDENTIALS_LAST = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A conference, what it is meant to be, and who stands before it (None: a stranger)."""
+
+    conference: Conference
+    snapshot: policy.Snapshot
+    identity: policy.Identity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,156 +118,142 @@ DOORS: Mapping[Refusal, Door] = {
 
 
 @never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 def room(request: HttpRequest, name: str) -> HttpResponse:
     """The page for everybody who comes by the link."""
     conference = selectors.conference_by_name(name)
-    identity = access.visitor(request, conference) if conference else None
-    if identity is None or conference is None:
-        return _stranger(request, conference)
-    snapshot = selectors.snapshot(conference.key)
-    if snapshot is None:
-        raise Http404
+    snapshot = selectors.snapshot(conference.key) if conference else None
+    if conference is None or snapshot is None:
+        if request.user.is_authenticated:
+            raise Http404
+        return redirect_to_login(request.get_full_path())
+    identity = access.visitor(request, conference)
+    if identity is None and snapshot.admission is not policy.Admission.OPEN:
+        return redirect_to_login(request.get_full_path())
     zone = request.user.timezone if isinstance(request.user, User) else conference.timezone
     with timezone.override(access.zone_of(zone)):
-        return _known(request, Visit(conference, snapshot, identity))
+        return _room(request, Entrance(conference, snapshot, identity))
 
 
-def _stranger(request: HttpRequest, conference: Conference | None) -> HttpResponse:
-    """Nobody is signed in, or there is no such conference."""
-    if request.user.is_authenticated:
+def _room(request: HttpRequest, entrance: Entrance) -> HttpResponse:
+    """The room, or the door where it is shut for whoever this is."""
+    refusal = _refusal(entrance)
+    if refusal is not None:
+        return _door(request, entrance, refusal)
+    return render(request, "room/room.html", _context(request, entrance))
+
+
+def _refusal(entrance: Entrance) -> Refusal | None:
+    """Why not, as far as it can be told before somebody has said who he is."""
+    now = timezone.now().timestamp()
+    if entrance.identity is None:
+        return policy.when(entrance.snapshot, now=now)
+    present = presence.count(entrance.conference)
+    return policy.may_join(entrance.snapshot, entrance.identity, present=present, now=now)
+
+
+@never_cache
+@require_POST
+def enter(request: HttpRequest, name: str) -> JsonResponse:
+    """A guest's name, a PIN: 200 with what his phone needs, 422, or the door's status."""
+    conference = selectors.conference_by_name(name)
+    if conference is None:
         raise Http404
-    if conference is None or conference.admission != policy.Admission.OPEN:
-        return redirect_to_login(request.get_full_path())
-    with timezone.override(access.zone_of(conference.timezone)):
-        return _guest(request, conference)
+    said = request.POST
+    try:
+        if isinstance(request.user, User):
+            identity = selectors.identity_of_user(request.user)
+            pin = said.get("pin", "")
+            services.check_pin(conference=conference, identity=identity, pin=pin)
+            return JsonResponse({"phone": None})
+        return JsonResponse({"phone": _admit(request, conference)})
+    except services.Refused as refused:
+        door = DOORS[refused.refusal]
+        body = {"refusal": refused.refusal.value, "title": door.title, "text": door.text}
+        return JsonResponse(body, status=max(door.status, 403))
+    except ValidationError as error:
+        errors = {field: " ".join(words) for field, words in error.message_dict.items()}
+        return JsonResponse({"errors": errors}, status=422)
 
 
-def _guest(request: HttpRequest, conference: Conference) -> HttpResponse:
-    """Type a name, and the PIN where there is one."""
+def _admit(request: HttpRequest, conference: Conference) -> dict[str, str]:
+    """Make a guest; one who was sent away for good does not become another one."""
     snapshot = selectors.snapshot(conference.key)
-    if snapshot is None:
-        raise Http404
-    refusal = policy.when(snapshot, now=timezone.now().timestamp())
-    if refusal is not None:
-        return _door(request, conference, snapshot, refusal)
-    form = forms.GuestForm(request.POST or None, with_pin=bool(conference.pin))
-    if request.method == "POST" and form.is_valid():
-        try:
-            guest = services.admit_guest(
-                conference=conference,
-                display_name=form.cleaned_data["display_name"],
-                pin=form.cleaned_data.get("pin", ""),
-                source=request.META.get("REMOTE_ADDR", "") or "guest",
-            )
-        except services.Refused as refused:
-            return _door(request, conference, snapshot, refused.refusal)
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
-            request.session[GUEST_KEY] = guest.pk
-            return redirect("room", conference.name)
-    return render(request, "room/guest.html", {"conference": conference, "form": form})
-
-
-def _known(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Somebody who has proved who he is: let him in, ask for the PIN, or say why not."""
-    conference, snapshot = visit.conference, visit.snapshot
-    refusal = policy.may_join(
-        snapshot,
-        visit.identity,
-        present=presence.count(conference),
-        now=timezone.now().timestamp(),
+    before = access.visitor(request, conference)
+    if before is not None and snapshot is not None and before.uri in snapshot.banned:
+        raise services.Refused(Refusal.BANNED)
+    guest = services.admit_guest(
+        conference=conference,
+        display_name=request.POST.get("display_name", ""),
+        pin=request.POST.get("pin", ""),
+        source=request.META.get("REMOTE_ADDR", "") or "guest",
     )
-    if refusal is not None:
-        return _door(request, conference, snapshot, refusal)
-    if policy.needs_pin(snapshot, visit.identity):
-        return _pin(request, visit)
-    return render(request, "room/room.html", _room(request, visit))
+    request.session[GUEST_KEY] = guest.pk
+    identity = selectors.identity_of_guest(guest)
+    phone = services.issue_phone_credentials(identity=identity, guest=guest, until=guest.expires_at)
+    return asdict(phone)
 
 
-def _pin(request: HttpRequest, visit: Visit) -> HttpResponse:
-    conference = visit.conference
-    form = forms.PinForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.check_pin(
-                conference=conference, identity=visit.identity, pin=form.cleaned_data["pin"]
-            )
-        except services.Refused as refused:
-            return _door(request, conference, visit.snapshot, refused.refusal)
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
-            return redirect("room", conference.name)
-    return render(request, "room/pin.html", {"conference": conference, "form": form})
-
-
-def _door(
-    request: HttpRequest, conference: Conference, snapshot: policy.Snapshot, refusal: Refusal
-) -> HttpResponse:
+def _door(request: HttpRequest, entrance: Entrance, refusal: Refusal) -> HttpResponse:
     """The shut door. Who is not on the list does not even read the title."""
     door = DOORS[refusal]
-    opens = None
-    if refusal is Refusal.TOO_EARLY and snapshot.opens_at is not None:
-        opens = datetime.fromtimestamp(snapshot.opens_at, tz=UTC)
+    stamp = entrance.snapshot.opens_at if refusal is Refusal.TOO_EARLY else None
     context = {
         "door": door,
         "refusal": refusal.value,
-        "title": "" if refusal is Refusal.NOT_INVITED else conference.title,
-        "conference": conference,
-        "opens": opens,
-        "opens_stamp": int(opens.timestamp()) if opens else "",
+        "title": "" if refusal is Refusal.NOT_INVITED else entrance.conference.title,
+        "opens": None if stamp is None else datetime.fromtimestamp(stamp, tz=UTC),
+        "opens_stamp": "" if stamp is None else int(stamp),
     }
     return render(request, "room/door.html", context, status=door.status)
 
 
-def _room(request: HttpRequest, visit: Visit) -> dict[str, Any]:
-    """The room's context: what the page's phone needs is in `config`."""
-    conference = visit.conference
-    phone = services.issue_phone_credentials(
-        identity=visit.identity,
-        **_holder(request, visit),
-        until=_until(request, visit),
-    )
+def _context(request: HttpRequest, entrance: Entrance) -> dict[str, Any]:
+    """The room's context; what the page's phone needs is in `config`."""
+    conference, snapshot, identity = entrance.conference, entrance.snapshot, entrance.identity
+    guest = identity is None or identity.is_guest
     return {
         "conference": conference,
-        "visit": visit,
+        "identity": identity,
         "present": presence.count(conference),
+        "asks_name": guest,
+        "guest_name": identity.display_name if identity and guest else "",
+        "has_pin": bool(snapshot.pin),
+        "asks_pin": policy.needs_pin(snapshot, identity) if identity else bool(snapshot.pin),
         "config": {
-            "phone": asdict(phone),
+            "phone": _phone(request, entrance),
             "conference": {
                 "uri": selectors.conference_uri(conference),
                 "name": conference.name,
                 "title": conference.title,
             },
-            "role": visit.snapshot.role_of(visit.identity).value,
-            "commands": visit.commands,
+            "role": (snapshot.role_of(identity) if identity else policy.Role.PARTICIPANT).value,
+            "commands": identity is not None and policy.may_command(snapshot, identity) is None,
             "api": f"/api/v1/conferences/{conference.name}",
+            "enter": reverse("room_enter", args=[conference.name]),
             "standing": reverse("room_standing", args=[conference.name]),
             "csrf": get_token(request),
         },
     }
 
 
-def _guest_of(request: HttpRequest) -> Guest | None:
-    key = request.session.get(GUEST_KEY)
-    return Guest.objects.filter(pk=key).first() if isinstance(key, int) else None
+def _phone(request: HttpRequest, entrance: Entrance) -> dict[str, str] | None:
+    """Credentials for the page; none for somebody who has not said his name yet."""
+    if entrance.identity is None:
+        return None
+    user = request.user if isinstance(request.user, User) else None
+    guest = None if user else Guest.objects.get(pk=request.session[GUEST_KEY])
+    phone = services.issue_phone_credentials(
+        identity=entrance.identity, user=user, guest=guest, until=_until(entrance.snapshot, guest)
+    )
+    return asdict(phone)
 
 
-def _holder(request: HttpRequest, visit: Visit) -> dict[str, Any]:
-    """Whose credentials they are: a person's or a guest's."""
-    if visit.identity.is_guest:
-        return {"guest": _guest_of(request)}
-    return {"user": request.user}
-
-
-def _until(request: HttpRequest, visit: Visit) -> datetime:
+def _until(snapshot: policy.Snapshot, guest: Guest | None) -> datetime:
     """Until when they hold: as long as the booking lives, and the guest."""
     latest = timezone.now() + CREDENTIALS_LAST
-    if visit.snapshot.closes_at is not None:
-        latest = min(latest, datetime.fromtimestamp(visit.snapshot.closes_at, tz=UTC))
-    guest = _guest_of(request) if visit.identity.is_guest else None
+    if snapshot.closes_at is not None:
+        latest = min(latest, datetime.fromtimestamp(snapshot.closes_at, tz=UTC))
     return min(latest, guest.expires_at) if guest else latest
 
 

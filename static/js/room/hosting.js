@@ -1,0 +1,56 @@
+// The moderators' buttons and dialogs. They exist only in the pages of people
+// who may moderate; the API refuses everybody else anyway.
+
+import { Moderation } from "./moderation.js";
+import { $, notice, setIcon } from "./page.js";
+
+export class Hosting {
+  constructor(api, csrf, isLocked) {
+    this.api = new Moderation(api, csrf);
+    this.isLocked = isLocked;
+    this.removing = null;
+  }
+
+  start() {
+    $("lock").addEventListener("click", () => this.try(() => this.api.setLocked(!this.isLocked())));
+    $("mute-all").addEventListener("click", () => this.try(() => this.api.muteAll()));
+    $("end").addEventListener("click", () => $("end-dialog").showModal());
+    $("end-confirm").addEventListener("click", () => {
+      $("end-dialog").close();
+      this.try(() => this.api.end());
+    });
+    $("remove-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      $("remove-dialog").close();
+      const wish = { reason: $("remove-reason").value.trim(), ban: $("remove-ban").checked };
+      this.try(() => this.api.remove(this.removing, wish));
+    });
+  }
+
+  /** A button at somebody's tile. */
+  act(kind, person) {
+    if (kind === "mute") {
+      this.try(() => this.api.setMuted(person.entity, !person.muted));
+      return;
+    }
+    $("remove-name").textContent = person.name;
+    $("remove-reason").value = "";
+    $("remove-ban").checked = false;
+    this.removing = person.entity;
+    $("remove-dialog").showModal();
+  }
+
+  showLocked(locked) {
+    $("lock").setAttribute("aria-pressed", String(locked));
+    $("lock-words").textContent = locked ? "Unlock" : "Lock";
+    setIcon($("lock"), locked ? "unlock-fill" : "lock-fill");
+  }
+
+  async try(act) {
+    try {
+      await act();
+    } catch (error) {
+      notice(error.message, "bad");
+    }
+  }
+}

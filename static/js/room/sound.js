@@ -1,0 +1,129 @@
+// The sound check before the call and the sound settings in it: level meter,
+// choice of devices, and words for every microphone that does not work.
+
+import { Microphone, remember } from "./microphone.js";
+import { $, say } from "./page.js";
+import { microphone as microphoneWords } from "./words.js";
+
+/** Own level above which we count as speaking. */
+const SPEAKING = 0.35;
+
+function fill(select, devices, current) {
+  select.replaceChildren(
+    ...devices.map(({ id, label }) => new Option(label, id, id === current, id === current)),
+  );
+}
+
+export class Sound {
+  constructor() {
+    this.microphone = new Microphone((level) => this._level(level));
+    /** The phone of a call that runs, which has to hear of another device. */
+    this.phone = null;
+    this.enabled = true;
+  }
+
+  start() {
+    $("mic-again").addEventListener("click", () => this.open());
+    for (const select of document.querySelectorAll("[data-devices=input]")) {
+      select.addEventListener("change", () => this._useInput(select.value));
+    }
+    for (const select of document.querySelectorAll("[data-devices=output]")) {
+      select.addEventListener("change", () => this._useOutput(select.value));
+    }
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this._devices());
+    return this.open();
+  }
+
+  get speaking() {
+    return this.enabled && this.microphone.level > SPEAKING;
+  }
+
+  /** The stream to call with: the microphone, or silence for who only listens. */
+  get stream() {
+    if (!this.microphone.track) this.microphone.listenOnly();
+    return this.microphone.stream;
+  }
+
+  setEnabled(enabled) {
+    this.enabled = enabled;
+    if (this.microphone.track) this.microphone.track.enabled = enabled;
+  }
+
+  async open(deviceId) {
+    $("mic-problem").hidden = true;
+    $("mic-meter").hidden = false;
+    try {
+      const track = await this.microphone.open(deviceId);
+      track.enabled = this.enabled;
+      track.addEventListener("ended", () => this._lost(track));
+      $("join-how").textContent = "";
+      if (this.phone?.inCall) await this.phone.useMicrophone(track);
+    } catch (error) {
+      this._failed(error);
+    }
+    await this._devices();
+  }
+
+  async applySpeaker(phone) {
+    try {
+      await phone.useSpeaker(this.microphone.choice.output ?? "");
+    } catch {
+      // The speaker chosen the last time is not plugged in; the default one plays.
+    }
+  }
+
+  _level(level) {
+    for (const meter of document.querySelectorAll("[data-meter]")) {
+      meter.style.setProperty("--level", level.toFixed(2));
+    }
+    if (level > SPEAKING) $("heard").textContent = "We can hear you.";
+  }
+
+  _failed(error) {
+    const { title, text } = microphoneWords(error.name);
+    $("mic-meter").hidden = true;
+    $("mic-problem").hidden = false;
+    $("mic-problem-title").textContent = title;
+    $("mic-problem-text").textContent = text;
+    $("join-how").textContent = "You will hear the others; they will not hear you.";
+    this.microphone.listenOnly();
+    if (this.phone?.inCall) this.phone.useMicrophone(this.microphone.track);
+  }
+
+  _lost(track) {
+    if (track !== this.microphone.track) return;
+    say("The microphone was unplugged.");
+    this.open("");
+  }
+
+  async _devices() {
+    const { inputs, outputs } = await this.microphone.devices();
+    const current = this.microphone.track?.getSettings?.().deviceId;
+    for (const select of document.querySelectorAll("[data-devices=input]")) {
+      fill(select, inputs, current);
+      select.closest("[data-device-field]").hidden = inputs.length === 0;
+    }
+    const canChoose = "setSinkId" in HTMLMediaElement.prototype && outputs.length > 0;
+    for (const select of document.querySelectorAll("[data-devices=output]")) {
+      fill(select, outputs, this.microphone.choice.output ?? "default");
+      select.closest("[data-device-field]").hidden = !canChoose;
+    }
+  }
+
+  async _useInput(id) {
+    remember({ input: id });
+    this.microphone.choice.input = id;
+    await this.open(id);
+  }
+
+  async _useOutput(id) {
+    remember({ output: id });
+    this.microphone.choice.output = id;
+    for (const select of document.querySelectorAll("[data-devices=output]")) select.value = id;
+    try {
+      await this.phone?.useSpeaker(id);
+    } catch {
+      say("That speaker cannot be used.");
+    }
+  }
+}
