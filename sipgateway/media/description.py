@@ -4,41 +4,25 @@ A `Negotiation` is the memory of a leg's descriptions: our origin, our ICE
 credentials, the blocks we wrote last. It reads what the phone sent, decides,
 and gives the text for the phone and the terms for the mixer.
 
-One audio stream is taken, every other stream is refused with port 0. A
-WebRTC stream must have ICE, a DTLS fingerprint and rtcp-mux (RFC 8834,
-RFC 8827); ours is ICE-lite, so it has one full set of candidates and
-nothing is trickled. `.local` candidates need no looking at, because a lite
-agent learns the phone's address from its checks.
+Of the phone's streams one is taken (`streams`), every other one is refused
+with port 0. We are ICE-lite, so our descriptions hold one full set of
+candidates and nothing is trickled.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sipgateway.media import dtls, ice, srtp
+from sipgateway.media import ice, srtp, streams
 from sipgateway.media.control import Sdes, Terms
 from sipgateway.media.engine import Direction, LegKind, MediaError, Session
+from sipgateway.media.streams import EVENT, EVENTS, G722, LEVEL_URI, OPUS, PCMA, PCMU, Stream
 from sipgateway.sip import sdp
 from sipgateway.sip.sdp import Attribute, Media, RtpMap
 
-LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-OPUS = RtpMap(111, "opus", 48_000, 2)
-G722 = RtpMap(9, "G722", 8000)
-PCMU = RtpMap(0, "PCMU", 8000)
-PCMA = RtpMap(8, "PCMA", 8000)
-EVENTS = (RtpMap(110, "telephone-event", 48_000), RtpMap(126, "telephone-event", 8000))
-STATIC = {one.payload_type: one for one in (PCMU, PCMA, G722)}
-"""Payload types that need no rtpmap (RFC 3551 6)."""
-
-KNOWN = {(one.encoding.lower(), one.clock) for one in (OPUS, G722, PCMU, PCMA)}
-EVENT = "telephone-event"
 FORMATS = {"opus": "minptime=10;useinbandfec=1", EVENT: "0-15"}
 
-WEBRTC_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
-PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP"})
-NOWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104
 PRIORITY = 2130706431
 """Of a host candidate, the only one of its kind (RFC 8445 5.1.2.1)."""
 
@@ -63,119 +47,6 @@ class Local:
     def address_type(self) -> str:
         """IP4 or IP6, of the first address."""
         return "IP6" if ":" in self.addresses[0] else "IP4"
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The stream of the phone's description that is taken."""
-
-    description: sdp.Description
-    index: int
-    media: Media
-    kind: LegKind
-    codec: RtpMap
-    codecs: tuple[RtpMap, ...]
-    events: tuple[RtpMap, ...]
-    level: sdp.ExtMap | None
-    direction: Direction
-
-    def get(self, name: str) -> str | None:
-        """An attribute of the stream, else of the stream it is bundled with, else of all."""
-        own = self.media.get(name)
-        if own is None and self.media.has("bundle-only"):
-            tagged = next(iter(self.description.media))
-            own = tagged.get(name)
-        return own if own is not None else self.description.get(name)
-
-
-def read(text: str) -> sdp.Description:
-    """Parse what a phone sent. Raises `MediaError` (400)."""
-    try:
-        return sdp.parse(text)
-    except sdp.SdpError as error:
-        raise MediaError(400, f"Bad session description: {error.reason}") from error
-
-
-def choose(description: sdp.Description) -> Stream:
-    """The stream to take. Raises `MediaError`: 488, or 400 where it cannot be read."""
-    refusal = MediaError(488, "No audio stream")
-    for index, media in enumerate(description.media):
-        if media.kind != "audio" or not (media.port or media.has("bundle-only")):
-            continue
-        try:
-            stream = _stream(description, index, media)
-            if stream.kind is LegKind.WEBRTC:
-                _check_webrtc(stream)
-        except MediaError as error:
-            refusal = error
-        except sdp.SdpError as error:
-            raise MediaError(400, f"Bad session description: {error.reason}") from error
-        else:
-            return stream
-    raise refusal
-
-
-def _stream(description: sdp.Description, index: int, media: Media) -> Stream:
-    maps = tuple(_rtpmaps(media))
-    codecs = tuple(one for one in maps if (one.encoding.lower(), one.clock) in KNOWN)
-    if not codecs:
-        raise MediaError(488, "No codec in common")
-    return Stream(
-        description=description,
-        index=index,
-        media=media,
-        kind=_kind(description, media),
-        codec=codecs[0],
-        codecs=codecs,
-        events=tuple(one for one in maps if one.encoding.lower() == EVENT),
-        level=next((one for one in media.extmaps() if one.uri == LEVEL_URI), None),
-        direction=_direction(description, media),
-    )
-
-
-def _rtpmaps(media: Media) -> Iterator[RtpMap]:
-    """What the formats of the stream are, in the phone's order of preference."""
-    said = media.rtpmaps()
-    for text in media.formats:
-        if not text.isdigit():
-            raise sdp.SdpError(f"m={media.kind}: {text} is not a payload type")
-        one = said.get(int(text)) or STATIC.get(int(text))
-        if one is not None:
-            yield one
-
-
-def _direction(description: sdp.Description, media: Media) -> Direction:
-    direction = Direction(description.direction(media))
-    connection = media.connection or description.connection
-    if connection is None or connection.address not in NOWHERE or media.has("ice-ufrag"):
-        return direction
-    # c=0.0.0.0 is how RFC 2543 said hold: nothing is to be sent there.
-    sends = direction in (Direction.SENDRECV, Direction.SENDONLY)
-    return Direction.SENDONLY if sends else Direction.INACTIVE
-
-
-def _kind(description: sdp.Description, media: Media) -> LegKind:
-    if media.protocol in WEBRTC_PROTOCOLS:
-        return LegKind.WEBRTC
-    if media.protocol in PLAIN_PROTOCOLS:
-        described = description.inherited(media, "fingerprint") is not None
-        return LegKind.WEBRTC if described and media.has("ice-ufrag") else LegKind.RTP
-    raise MediaError(488, f"Transport {media.protocol} is not supported")
-
-
-def _check_webrtc(stream: Stream) -> None:
-    for name, words in (
-        ("ice-ufrag", "ICE"),
-        ("ice-pwd", "ICE"),
-        ("fingerprint", "a DTLS fingerprint"),
-        ("rtcp-mux", "rtcp-mux"),
-    ):
-        if stream.get(name) is None:
-            raise MediaError(488, f"WebRTC audio needs {words}")
-    try:
-        dtls.parse_fingerprint(stream.get("fingerprint") or "")
-    except dtls.DtlsError as error:
-        raise MediaError(488, f"Cannot use {error}") from error
 
 
 class Negotiation:
@@ -226,10 +97,10 @@ class Negotiation:
 
     def accept(self, text: str) -> tuple[Stream, Terms]:
         """Take the answer to our offer. Raises `MediaError`."""
-        description = read(text)
+        description = streams.read(text)
         if len(description.media) != len(self._blocks):
             raise MediaError(488, "The answer has other streams than the offer")
-        stream = choose(description)
+        stream = streams.choose(description)
         if stream.index != self._index or stream.kind is not self.kind:
             raise MediaError(488, "The answer takes another stream than was offered")
         if stream.kind is LegKind.WEBRTC and not self._remote_fragment:
@@ -274,7 +145,7 @@ class Negotiation:
             "client": self._client,
             "host": "" if webrtc else stream.description.address(stream.media),
             "port": port,
-            "rtcp_port": _rtcp_port(stream),
+            "rtcp_port": streams.rtcp_port(stream),
             "mux": stream.media.has("rtcp-mux"),
             "sdes": None if webrtc else self._keys,
         }
@@ -483,11 +354,3 @@ def _open(one: Attribute) -> Attribute:
     if one.name == "setup":
         return Attribute("setup", "actpass")
     return Attribute("sendrecv") if one.name in sdp.DIRECTIONS else one
-
-
-def _rtcp_port(stream: Stream) -> int:
-    """Where RTCP is to be sent: the same port, ``a=rtcp``, else the one above (RFC 3605)."""
-    if stream.media.has("rtcp-mux"):
-        return stream.media.port
-    said = (stream.media.get("rtcp") or "").partition(" ")[0]
-    return int(said) if said.isdigit() and int(said) < 65_536 else stream.media.port + 1

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sipgateway.media import control, description, engine
+from sipgateway.media import control, description, engine, streams
 from sipgateway.media.control import Order, Report
 from sipgateway.media.description import Local, Negotiation
 from sipgateway.media.engine import (
@@ -64,6 +64,7 @@ class _Leg:
     negotiation: Negotiation
     worker: _Worker
     port: int = 0
+    muted: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -149,7 +150,7 @@ class LocalEngine:
         self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
-        stream = description.choose(description.read(offer))
+        stream = streams.choose(streams.read(offer))
         known = self._legs.get(leg)
         one = known or _Leg(Negotiation(), self._worker_for(room))
         local = await self._local(leg, one, stream.kind)
@@ -181,7 +182,9 @@ class LocalEngine:
             raise MediaError(500, "An answer for a leg that is not there")
         stream, terms = one.negotiation.accept(answer)
         one.worker.order({"op": "leg", "leg": leg, "terms": terms})
+        # What was ordered while the leg was only offered.
         self._tell_place(leg)
+        self.mute(leg, one.muted)
         return Description("", stream.direction, one.negotiation.source)
 
     async def describe(self, session: Session) -> str:
@@ -207,6 +210,8 @@ class LocalEngine:
 
     def mute(self, leg: LegId, muted: bool) -> None:
         """Let the room hear a leg or not."""
+        if leg in self._legs:
+            self._legs[leg].muted = muted
         self._order(leg, {"op": "mute", "leg": leg, "muted": muted})
 
     def play(self, leg: LegId, prompt: str) -> None:

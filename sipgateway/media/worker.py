@@ -32,9 +32,10 @@ from sipgateway.media.control import Order, Report, Terms
 from sipgateway.media.engine import LegId, LegKind, RoomId
 from sipgateway.media.ice import Address, Credentials
 from sipgateway.media.leg import Leg
-from sipgateway.media.mixer import Player, Room
+from sipgateway.media.mixer import Player
 from sipgateway.media.path import PathClosed, PlainPath, WebRtcPath
 from sipgateway.media.ports import Ports
+from sipgateway.media.rooms import Rooms
 
 RECEIVE_BUFFER = 4 << 20
 """Octets: a burst of a packet from each of a thousand legs (the kernel may cap it)."""
@@ -59,12 +60,10 @@ class Worker:
         self.codecs = codecs.load()
         self.prompts = prompts.Library(library)
         self.legs: dict[LegId, Leg] = {}
-        self.rooms: dict[RoomId | LegId, Room] = {}
-        self.places: dict[LegId, RoomId | LegId] = {}
+        self.rooms = Rooms()
         self.by_fragment: dict[str, Leg] = {}
         self.by_address: dict[Address, Leg] = {}
         self.by_socket: dict[int, tuple[socket.socket, Leg | None]] = {}
-        self.speaking: dict[RoomId | LegId, frozenset[LegId]] = {}
         self.said_speaking_at = self.said_alive_at = 0.0
         self.dropped = self.unsent = self.late = 0
         self.parent = os.getppid()
@@ -134,38 +133,23 @@ class Worker:
 
     def tick(self, now: float) -> None:
         """Mix and send a frame of every room."""
-        for key, room in self.rooms.items():
-            players = {leg: member.player for leg, member in room.members.items()}
-            outputs = room.tick()
-            for leg in room.members:
-                if leg in outputs:
-                    self.legs[leg].send(outputs[leg])
-                else:
-                    self.legs[leg].pause()
-                player = players[leg]
-                if player is not None and room.members[leg].player is None:
-                    self.report({"event": "ended", "leg": leg, "prompt": player.name})
-            if key not in self.legs:
-                self.speaking.setdefault(key, frozenset())
+        for name, output in self.rooms.tick():
+            leg = self.legs[name]
+            if output is None:
+                leg.pause()
+            else:
+                leg.send(output)
         for one in list(self.legs.values()):
             one.handle_timeout(now)
             self.flush(one)
-        self.say_who_speaks(now)
+        if now - self.said_speaking_at >= SPEAKING_EVERY:
+            self.said_speaking_at = now
+            self.rooms.look_who_speaks()
+        self.tell(self.rooms.reports)
         if now - self.said_alive_at >= ALIVE_EVERY:
             self.said_alive_at = now
             self.report({"event": "alive"})
             self.running = self.running and os.getppid() == self.parent
-
-    def say_who_speaks(self, now: float) -> None:
-        """Tell of every room whose speakers changed."""
-        if now - self.said_speaking_at < SPEAKING_EVERY:
-            return
-        self.said_speaking_at = now
-        for key, before in self.speaking.items():
-            legs = self.rooms[key].floor.speaking()
-            if legs != before:
-                self.speaking[key] = legs
-                self.report({"event": "speaking", "room": key, "legs": sorted(legs)})
 
     def run_timers(self) -> None:
         """Repeat DTLS flights that were not answered."""
@@ -211,9 +195,6 @@ class Worker:
         except PathClosed as reason:
             self.lose(leg, str(reason))
             return
-        for report in leg.reports:
-            self.report(report)
-        leg.reports.clear()
         self.flush(leg)
 
     def check(self, data: bytes, source: Address, now: float) -> None:
@@ -246,9 +227,7 @@ class Worker:
             except OSError:
                 # A full buffer or no route: the packet is lost, as any may be.
                 self.unsent += 1
-        for report in leg.reports:
-            self.report(report)
-        leg.reports.clear()
+        self.tell(leg.reports)
 
     # Orders
 
@@ -266,6 +245,12 @@ class Worker:
         for line in lines:
             order: Order = control.decode(line)
             ORDERS[order["op"]](self, order)
+
+    def tell(self, reports: list[Report]) -> None:
+        """Tell the engine what has gathered."""
+        for report in reports:
+            self.report(report)
+        reports.clear()
 
     def report(self, report: Report) -> None:
         """Tell the engine something; what does not fit waits for the next time."""
@@ -291,7 +276,7 @@ class Worker:
                 codecs=self.codecs,
                 now=time.monotonic(),
             )
-            self.move(leg, name)
+            self.rooms.place(leg.member, None)
             for sock in self.ports.sockets(name):
                 self.by_socket[sock.fileno()] = (sock, leg)
                 self.epoll.register(sock, select.EPOLLIN)
@@ -335,29 +320,7 @@ class Worker:
         room = order["room"]
         if leg.member.player is not None and leg.member.player.loop:
             leg.member.player = None
-        self.move(leg, leg.leg if room is None else RoomId(room))
-
-    def move(self, leg: Leg, to: RoomId | LegId) -> None:
-        """Take a leg out of the room it is in and put it into another."""
-        before = self.places.get(leg.leg)
-        if before == to:
-            return
-        self.leave(leg)
-        self.rooms.setdefault(to, Room()).members[leg.leg] = leg.member
-        self.places[leg.leg] = to
-
-    def leave(self, leg: Leg) -> None:
-        """Take a leg out of the room it is in; an empty room is forgotten."""
-        before = self.places.pop(leg.leg, None)
-        if before is None:
-            return
-        room = self.rooms[before]
-        room.leave(leg.leg)
-        leg.member.encoder = None
-        if not room.members:
-            del self.rooms[before]
-            if self.speaking.pop(before, None):
-                self.report({"event": "speaking", "room": before, "legs": []})
+        self.rooms.place(leg.member, None if room is None else RoomId(room))
 
     def mute(self, order: Order) -> None:
         """Let the room hear a leg or not."""
@@ -376,9 +339,7 @@ class Worker:
 
     def play_room(self, order: Order) -> None:
         """Play a prompt to everybody in a room."""
-        room = self.rooms.get(RoomId(order["room"] or ""))
-        if room is not None:
-            room.player = self.player(order["prompt"])
+        self.rooms.play(RoomId(order["room"] or ""), self.player(order["prompt"]))
 
     def player(self, name: str) -> Player | None:
         """A player at the start of a prompt."""
@@ -404,7 +365,8 @@ class Worker:
 
     def forget(self, leg: Leg) -> None:
         """Free all that a leg held."""
-        self.leave(leg)
+        self.rooms.leave(leg.leg)
+        self.tell(self.rooms.reports)
         self.legs.pop(leg.leg, None)
         self.by_fragment = {name: one for name, one in self.by_fragment.items() if one is not leg}
         self.by_address = {name: one for name, one in self.by_address.items() if one is not leg}

@@ -1,0 +1,77 @@
+"""The rooms of a worker and who is in which. Pure, like the rooms themselves.
+
+A leg that is in no room has one of its own, in which it hears what is played
+to it and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipgateway.media.control import Report
+from sipgateway.media.engine import LegId, RoomId
+from sipgateway.media.mixer import Member, Output, Player, Room
+
+
+class Rooms:
+    """Rooms by name; what happened in them waits in `reports`."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self._rooms: dict[RoomId, Room] = {}
+        self._alone: dict[LegId, Room] = {}
+        self._places: dict[LegId, RoomId | None] = {}
+        self._speaking: dict[RoomId, frozenset[LegId]] = {}
+
+    def place(self, member: Member, name: RoomId | None) -> None:
+        """Put a leg into a room, or into one of its own."""
+        leg = member.leg
+        if leg in self._places and self._places[leg] == name:
+            return
+        self.leave(leg)
+        room = Room() if name is None else self._rooms.setdefault(name, Room())
+        if name is None:
+            self._alone[leg] = room
+        room.members[leg] = member
+        member.encoder = None
+        self._places[leg] = name
+
+    def leave(self, leg: LegId) -> None:
+        """Take a leg out of the room it is in; an empty room is forgotten."""
+        name = self._places.pop(leg, None)
+        self._alone.pop(leg, None)
+        if name is None:
+            return
+        room = self._rooms[name]
+        room.leave(leg)
+        if not room.members:
+            del self._rooms[name]
+            if self._speaking.pop(name, None):
+                self.reports.append({"event": "speaking", "room": name, "legs": []})
+
+    def play(self, name: RoomId, player: Player | None) -> None:
+        """Play something to everybody in a room."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.player = player
+
+    def tick(self) -> Iterator[tuple[LegId, Output | None]]:
+        """Mix a frame of every room: what goes to each leg, None for nothing."""
+        for room in (*self._rooms.values(), *self._alone.values()):
+            players = [(one, one.player) for one in room.members.values() if one.player]
+            outputs = room.tick()
+            for leg in room.members:
+                yield leg, outputs.get(leg)
+            for member, player in players:
+                if member.player is None:
+                    self.reports.append(
+                        {"event": "ended", "leg": member.leg, "prompt": player.name}
+                    )
+
+    def look_who_speaks(self) -> None:
+        """Report every room whose speakers have changed since the last look."""
+        for name, room in self._rooms.items():
+            legs = room.floor.speaking()
+            if legs != self._speaking.get(name, frozenset()):
+                self._speaking[name] = legs
+                self.reports.append({"event": "speaking", "room": name, "legs": sorted(legs)})

@@ -1,0 +1,152 @@
+"""The stream of a phone's description that is taken, and what it asks for.
+
+One audio stream is taken. A WebRTC stream must have ICE, a DTLS fingerprint
+and rtcp-mux (RFC 8834, RFC 8827). `.local` candidates need no looking at, nor
+any other, because a lite agent learns the phone's address from its checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sipgateway.media import dtls
+from sipgateway.media.engine import Direction, LegKind, MediaError
+from sipgateway.sip import sdp
+from sipgateway.sip.sdp import Media, RtpMap
+
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+OPUS = RtpMap(111, "opus", 48_000, 2)
+G722 = RtpMap(9, "G722", 8000)
+PCMU = RtpMap(0, "PCMU", 8000)
+PCMA = RtpMap(8, "PCMA", 8000)
+EVENTS = (RtpMap(110, "telephone-event", 48_000), RtpMap(126, "telephone-event", 8000))
+STATIC = {one.payload_type: one for one in (PCMU, PCMA, G722)}
+"""Payload types that need no rtpmap (RFC 3551 6)."""
+
+KNOWN = {(one.encoding.lower(), one.clock) for one in (OPUS, G722, PCMU, PCMA)}
+EVENT = "telephone-event"
+WEBRTC_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
+PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP"})
+NOWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The stream of the phone's description that is taken."""
+
+    description: sdp.Description
+    index: int
+    media: Media
+    kind: LegKind
+    codec: RtpMap
+    codecs: tuple[RtpMap, ...]
+    events: tuple[RtpMap, ...]
+    level: sdp.ExtMap | None
+    direction: Direction
+
+    def get(self, name: str) -> str | None:
+        """An attribute of the stream, else of the stream it is bundled with, else of all."""
+        own = self.media.get(name)
+        if own is None and self.media.has("bundle-only"):
+            tagged = next(iter(self.description.media))
+            own = tagged.get(name)
+        return own if own is not None else self.description.get(name)
+
+
+def read(text: str) -> sdp.Description:
+    """Parse what a phone sent. Raises `MediaError` (400)."""
+    try:
+        return sdp.parse(text)
+    except sdp.SdpError as error:
+        raise MediaError(400, f"Bad session description: {error.reason}") from error
+
+
+def choose(description: sdp.Description) -> Stream:
+    """The stream to take. Raises `MediaError`: 488, or 400 where it cannot be read."""
+    refusal = MediaError(488, "No audio stream")
+    for index, media in enumerate(description.media):
+        if media.kind != "audio" or not (media.port or media.has("bundle-only")):
+            continue
+        try:
+            stream = _stream(description, index, media)
+            if stream.kind is LegKind.WEBRTC:
+                _check_webrtc(stream)
+        except MediaError as error:
+            refusal = error
+        except sdp.SdpError as error:
+            raise MediaError(400, f"Bad session description: {error.reason}") from error
+        else:
+            return stream
+    raise refusal
+
+
+def _stream(description: sdp.Description, index: int, media: Media) -> Stream:
+    maps = tuple(_rtpmaps(media))
+    codecs = tuple(one for one in maps if (one.encoding.lower(), one.clock) in KNOWN)
+    if not codecs:
+        raise MediaError(488, "No codec in common")
+    return Stream(
+        description=description,
+        index=index,
+        media=media,
+        kind=_kind(description, media),
+        codec=codecs[0],
+        codecs=codecs,
+        events=tuple(one for one in maps if one.encoding.lower() == EVENT),
+        level=next((one for one in media.extmaps() if one.uri == LEVEL_URI), None),
+        direction=_direction(description, media),
+    )
+
+
+def _rtpmaps(media: Media) -> Iterator[RtpMap]:
+    """What the formats of the stream are, in the phone's order of preference."""
+    said = media.rtpmaps()
+    for text in media.formats:
+        if not text.isdigit():
+            raise sdp.SdpError(f"m={media.kind}: {text} is not a payload type")
+        one = said.get(int(text)) or STATIC.get(int(text))
+        if one is not None:
+            yield one
+
+
+def _direction(description: sdp.Description, media: Media) -> Direction:
+    direction = Direction(description.direction(media))
+    connection = media.connection or description.connection
+    if connection is None or connection.address not in NOWHERE or media.has("ice-ufrag"):
+        return direction
+    # c=0.0.0.0 is how RFC 2543 said hold: nothing is to be sent there.
+    sends = direction in (Direction.SENDRECV, Direction.SENDONLY)
+    return Direction.SENDONLY if sends else Direction.INACTIVE
+
+
+def _kind(description: sdp.Description, media: Media) -> LegKind:
+    if media.protocol in WEBRTC_PROTOCOLS:
+        return LegKind.WEBRTC
+    if media.protocol in PLAIN_PROTOCOLS:
+        described = description.inherited(media, "fingerprint") is not None
+        return LegKind.WEBRTC if described and media.has("ice-ufrag") else LegKind.RTP
+    raise MediaError(488, f"Transport {media.protocol} is not supported")
+
+
+def _check_webrtc(stream: Stream) -> None:
+    for name, words in (
+        ("ice-ufrag", "ICE"),
+        ("ice-pwd", "ICE"),
+        ("fingerprint", "a DTLS fingerprint"),
+        ("rtcp-mux", "rtcp-mux"),
+    ):
+        if stream.get(name) is None:
+            raise MediaError(488, f"WebRTC audio needs {words}")
+    try:
+        dtls.parse_fingerprint(stream.get("fingerprint") or "")
+    except dtls.DtlsError as error:
+        raise MediaError(488, f"Cannot use {error}") from error
+
+
+def rtcp_port(stream: Stream) -> int:
+    """Where RTCP is to be sent: the same port, ``a=rtcp``, else the one above (RFC 3605)."""
+    if stream.media.has("rtcp-mux"):
+        return stream.media.port
+    said = (stream.media.get("rtcp") or "").partition(" ")[0]
+    return int(said) if said.isdigit() and int(said) < 65_536 else stream.media.port + 1
