@@ -207,7 +207,13 @@ class Conference(models.Model):
             models.UniqueConstraint(Lower("name"), name="conference_name_unique_in_any_case"),
             models.CheckConstraint(condition=~Q(name=""), name="conference_has_a_name"),
             models.CheckConstraint(
-                condition=Q(kind=Kind.BOOKED, starts_at__isnull=False, duration_minutes__gte=1)
+                # A comparison with NULL is not false, and so would let the row pass.
+                condition=Q(
+                    kind=Kind.BOOKED,
+                    starts_at__isnull=False,
+                    duration_minutes__isnull=False,
+                    duration_minutes__gte=1,
+                )
                 | (~Q(kind=Kind.BOOKED) & Q(starts_at__isnull=True, rrule="")),
                 name="booking_has_a_time_and_nothing_else_has",
             ),

@@ -78,7 +78,7 @@ def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
         for row in pages.get_page(page)
         if page <= pages.num_pages
     ]
-    return {"items": items, "count": pages.count, "page": page, "pages": pages.num_pages}
+    return {"conferences": items, "count": pages.count, "page": page, "pages": pages.num_pages}
 
 
 def _aware(at: datetime.datetime | None) -> datetime.datetime | None:

@@ -146,4 +146,4 @@ def events(
     page, pages = window.page, Paginator(selectors.events(row), window.page_size)
     found = pages.get_page(page) if page <= pages.num_pages else []
     items = [selectors.event_line(event) for event in found]
-    return {"items": items, "count": pages.count, "page": page, "pages": pages.num_pages}
+    return {"events": items, "count": pages.count, "page": page, "pages": pages.num_pages}

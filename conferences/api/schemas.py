@@ -151,7 +151,7 @@ class ConferenceOut(Schema):
 class ConferencesOut(Schema):
     """One page of a list; pages count from 1."""
 
-    items: list[ConferenceOut]
+    conferences: list[ConferenceOut]
     count: int
     page: int
     pages: int
@@ -219,7 +219,7 @@ class EventOut(Schema):
 class EventsOut(Schema):
     """A page of the history, oldest first; pages count from 1."""
 
-    items: list[EventOut]
+    events: list[EventOut]
     count: int
     page: int
     pages: int
