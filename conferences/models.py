@@ -358,6 +358,7 @@ class Participant(models.Model):
             models.Index(
                 fields=["conference"], condition=Q(left_at__isnull=True), name="roster_now"
             ),
+            models.Index(fields=["conference", "entity", "-joined_at"], name="joins_of_somebody"),
         ]
 
     def __str__(self) -> str:

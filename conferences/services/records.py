@@ -43,6 +43,10 @@ GONE = frozenset({"removed", "gone", "200", "408", "481"})
 _REPEATED = datetime.timedelta(seconds=10)
 
 
+#: How many of somebody's latest joins are looked through for the one that is told again.
+_REMEMBERED = 20
+
+
 def _time(at: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
 
@@ -124,49 +128,57 @@ def participant_joined(
 ) -> None:
     """A participant is in, with a phone; or one who is in has come with another phone."""
     when = _time(at)
-    participant, new = Participant.objects.get_or_create(
-        key=key,
-        defaults={
-            "conference_id": conference,
-            "entity": entity,
-            "display_text": display_text[:100],
-            "role": role,
-            "joined_at": when,
-            "muted_by": _still_muted(conference, entity),
-        },
+    # One query says whether this was told before and whether he is still muted.
+    known = list(
+        Participant.objects.filter(conference_id=conference, entity=entity).order_by(
+            "-joined_at", "-pk"
+        )[:_REMEMBERED]
     )
-    if not new and participant.left_at is not None:
+    participant = next((row for row in known if row.key == key), None)
+    if participant is not None and participant.left_at is not None:
         return
-    _, another = Endpoint.objects.update_or_create(
-        participant=participant,
-        uri=endpoint[:512],
-        defaults={
-            "status": EndpointStatus.CONNECTED,
-            "left_at": None,
-            "disconnection_method": DisconnectionMethod.NONE,
-        },
-        create_defaults={
-            "status": EndpointStatus.CONNECTED,
-            "joining_method": JoiningMethod(joining_method),
-            "joined_at": when,
-        },
-    )
-    if another:
+    new = participant is None
+    if participant is None:
+        participant = Participant.objects.create(
+            conference_id=conference,
+            key=key,
+            entity=entity,
+            display_text=display_text[:100],
+            role=role,
+            joined_at=when,
+            muted_by=_still_muted(known),
+        )
+    known_phone = not new and _taken_up(participant, endpoint)
+    if not known_phone:
+        Endpoint.objects.create(
+            participant=participant,
+            uri=endpoint[:512],
+            status=EndpointStatus.CONNECTED,
+            joining_method=JoiningMethod(joining_method),
+            joined_at=when,
+        )
         detail = {"participant": key, "endpoint": endpoint, "joining_method": joining_method}
         _note(conference, "joined", when, actor=by or entity, target=entity, detail=detail)
     if new and participant.muted_by:
         notices.conference_changed(conference)
 
 
-def _still_muted(conference: ConferenceId, entity: str) -> str:
-    """Who was muted by a moderator does not get his voice back by calling again."""
-    last = (
-        Participant.objects.filter(conference_id=conference, entity=entity)
-        .order_by("-joined_at", "-pk")
-        .values_list("muted_by", flat=True)
-        .first()
+def _taken_up(participant: Participant, endpoint: str) -> bool:
+    """Whether the phone was there before; then it is there again."""
+    before = Endpoint.objects.filter(participant=participant, uri=endpoint[:512])
+    return bool(
+        before.update(
+            status=EndpointStatus.CONNECTED,
+            left_at=None,
+            disconnection_method=DisconnectionMethod.NONE,
+        )
     )
-    return last if last == MutedBy.MODERATOR else MutedBy.NOBODY.value
+
+
+def _still_muted(known: list[Participant]) -> str:
+    """Who was muted by a moderator does not get his voice back by calling again."""
+    muted = known and known[0].muted_by == MutedBy.MODERATOR
+    return MutedBy.MODERATOR.value if muted else MutedBy.NOBODY.value
 
 
 def endpoint_changed(

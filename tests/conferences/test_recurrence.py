@@ -63,7 +63,7 @@ def test_current_or_next() -> None:
         found = recurrence.current_or_next(
             pattern, after=datetime.datetime.fromisoformat(f"2026-03-{text}Z")
         )
-        return found and f"{found.starts_at:%dT%H:%M}"
+        return f"{found.starts_at:%dT%H:%M}" if found else None
 
     assert after("01T00:00") == "02T08:00"
     assert after("02T08:59") == "02T08:00"
