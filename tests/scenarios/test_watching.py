@@ -1,0 +1,185 @@
+"""RFC 4575: watching a conference; RFC 4579 3.4."""
+
+from __future__ import annotations
+
+from tests.stage import DOMAIN, OFFER, Stage
+
+
+def test_c07_full_to_the_newcomer_partial_to_the_others(stage: Stage) -> None:
+    """RFC 4579 5.2: the two are independent of each other."""
+    alice = stage.joined("alice")
+    alice.subscribes()
+    first = alice.sees()
+    assert (first.state, first.version) == ("full", 1)
+    assert first.text("conference-description", "display-text") == "Planning"
+    assert first.text("conference-state", "user-count") == "1"
+    stage.passes(1)
+    bob = stage.joined("bob")
+    told = alice.sees()
+    assert (told.state, told.version, told.users()) == ("partial", 2, {"bob": "full"})
+    assert told.text("joining-method") == "dialed-in"
+    assert told.text("media", "src-id") == "12345"
+    bob.subscribes()
+    full = bob.sees()
+    assert (full.state, full.version) == ("full", 1)
+    assert full.users() == {"alice": "full", "bob": "full"}
+    stage.is_quiet()
+
+
+def test_changes_are_coalesced_and_the_last_is_never_lost(stage: Stage) -> None:
+    alice = stage.joined("alice")
+    alice.subscribes()
+    alice.sees()
+    for name in ("bob", "carol", "mallory"):
+        stage.joined(name)
+    stage.people["carol"].in_dialog("BYE")
+    stage.people["carol"].gets("200")
+    stage.passes(1)
+    told = alice.sees()
+    assert (told.version, told.users()) == (2, {"bob": "full", "mallory": "full"})
+    stage.is_quiet()
+
+
+def test_a_slow_watcher_gets_the_last_state_when_he_answers(stage: Stage) -> None:
+    """One NOTIFY at a time: versions cannot overtake each other."""
+    alice = stage.joined("alice")
+    alice.subscribes()
+    alice.sees()
+    stage.passes(1)
+    alice.answers_requests = False
+    stage.joined("bob")
+    slow = alice.sees()
+    stage.joined("carol")
+    stage.passes(2)
+    assert alice.inbox == []
+    alice.replies(slow.message, 200)  # type: ignore[arg-type]
+    assert alice.sees().users() == {"carol": "full"}
+
+
+def test_c27_a_subscription_outlives_the_call(stage: Stage) -> None:
+    """RFC 4579 3.4: BYE does not end the SUBSCRIBE dialog."""
+    alice = stage.joined("alice")
+    bob = stage.joined("bob")
+    bob.subscribes()
+    bob.sees()
+    bob.in_dialog("BYE")
+    bob.gets("200")
+    stage.passes(1)
+    assert bob.sees().users() == {"bob": "deleted"}
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    stage.passes(1)
+    assert bob.sees().text("conference-state", "active") == "false"
+    stage.is_quiet()
+
+
+def test_in_the_dialog_of_the_call(stage: Stage) -> None:
+    bob = stage.joined("bob")
+    bob.in_dialog("SUBSCRIBE", Event="conference")
+    bob.gets("200")
+    assert bob.sees().users() == {"bob": "full"}
+    stage.is_quiet()
+
+
+def test_refresh_and_end(stage: Stage) -> None:
+    alice = stage.person("alice")
+    alice.sends("SUBSCRIBE", f"sip:4711@{DOMAIN}", Event="conference;id=7", Expires="60")
+    answer = alice.gets("200", expires="60")
+    alice.sees()
+    alice.call_id, alice.to["call"] = answer.get("call-id") or "", answer.get("to") or ""
+    alice.target = f"sip:4711@{DOMAIN}"
+    stage.passes(50)
+    alice.in_dialog("SUBSCRIBE", Event="conference;id=7", Expires="60")
+    alice.gets("200")
+    assert "id=7" in (alice.sees().message.get("event") or "")
+    stage.passes(50)
+    alice.in_dialog("SUBSCRIBE", Event="conference;id=7", Expires="0")
+    alice.gets("200")
+    alice.gets("NOTIFY", terminated=True)
+    stage.is_quiet()
+    assert stage.switchboard.live == []
+
+
+def test_what_is_not_refreshed_ends(stage: Stage) -> None:
+    alice = stage.person("alice")
+    alice.sends("SUBSCRIBE", f"sip:4711@{DOMAIN}", Event="conference", Expires="60")
+    alice.gets("200")
+    alice.sees()
+    stage.passes(61)
+    last = alice.gets("NOTIFY", terminated=True)
+    assert "timeout" in (last.get("subscription-state") or "")
+
+
+def test_too_brief_and_what_we_cannot_tell(stage: Stage) -> None:
+    alice = stage.person("alice")
+    alice.sends("SUBSCRIBE", f"sip:4711@{DOMAIN}", Event="conference", Expires="5")
+    alice.gets("423", min_expires="10")
+    alice.sends("SUBSCRIBE", f"sip:4711@{DOMAIN}", Event="conference", Accept="text/plain")
+    alice.gets("406")
+    alice.sends("SUBSCRIBE", f"sip:4711@{DOMAIN}", Event="presence")
+    alice.gets("489", allow_events="conference")
+    stage.is_quiet()
+
+
+def test_a_watcher_who_forgot_is_forgotten(stage: Stage) -> None:
+    """RFC 6665 4.2.2: 481 ends the subscription."""
+    alice = stage.joined("alice")
+    alice.subscribes()
+    alice.sees()
+    stage.passes(1)
+    alice.answers_requests = False
+    stage.joined("bob")
+    alice.replies(alice.sees().message, 481)  # type: ignore[arg-type]
+    stage.joined("carol")
+    stage.passes(5)
+    assert alice.inbox == []
+
+
+def test_options_tells_the_truth(stage: Stage) -> None:
+    """Draft 4.11, RFC 4579 5.13, in and out of a dialog."""
+    alice = stage.joined("alice")
+    alice.sends("OPTIONS", f"sip:4711@{DOMAIN}")
+    alice.in_dialog("OPTIONS")
+    for _ in range(2):
+        alice.gets(
+            "200",
+            contact=f"<sip:4711@{DOMAIN}>;isfocus",
+            allow="INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, SUBSCRIBE, NOTIFY",
+            allow_events="conference, refer",
+            accept="application/sdp, application/conference-info+xml, message/sipfrag",
+            accept_language="en",
+            supported="norefersub",
+            body="m=audio 0",
+        )
+    stage.is_quiet()
+
+
+def test_options_to_the_domain_needs_no_credentials(stage: Stage) -> None:
+    mallory = stage.person("mallory")
+    mallory.feeds(mallory.request("OPTIONS", f"sip:{DOMAIN}"))
+    mallory.gets("200", allow="INVITE")
+    mallory.feeds(mallory.request("OPTIONS", f"sip:4711@{DOMAIN}"))
+    mallory.gets("401")
+    stage.is_quiet()
+
+
+def test_the_description_may_change(stage: Stage) -> None:
+    alice = stage.joined("alice")
+    alice.subscribes()
+    alice.sees()
+    stage.passes(1)
+    stage.changes(title="Retrospective")
+    told = alice.sees()
+    assert (told.state, told.text("conference-description", "display-text")) == (
+        "full",
+        "Retrospective",
+    )
+
+
+def test_a_user_chosen_uri(stage: Stage) -> None:
+    """C15, draft 4.4: organizers may; anybody else gets 404."""
+    mallory, carol = stage.person("mallory"), stage.person("carol", organizer=True)
+    mallory.sends("INVITE", f"sip:lunch@{DOMAIN}", body=OFFER)
+    mallory.gets("404")
+    carol.sends("INVITE", f"sip:lunch@{DOMAIN}", body=OFFER)
+    carol.gets("200", contact=f"<sip:lunch@{DOMAIN}>;isfocus")

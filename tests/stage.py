@@ -1,0 +1,564 @@
+"""The stage on which protocol tests are charts.
+
+A `Stage` holds the real user agent and the real focus, a counter for tokens,
+a clock that only it moves, and stand-ins for the database and the mixer that
+answer at once. A `Person` is a phone on the stage: `sends` feeds a message,
+`gets` compares only what is named, and what nobody asked for fails the test
+at `is_quiet`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from lxml import etree
+
+from conferences import policy
+from conferences.policy import (
+    Admission,
+    ConferenceId,
+    Identity,
+    ParticipantKey,
+    RemovalOrder,
+    Role,
+    Snapshot,
+)
+from sipgateway.focus import actions
+from sipgateway.focus.desk import Domain
+from sipgateway.focus.events import (
+    AccountLoaded,
+    ConferenceChanged,
+    ConferenceLoaded,
+    FocusEvent,
+    MediaHappened,
+    Negotiated,
+    NegotiationFailed,
+    RemovalAsked,
+)
+from sipgateway.focus.switchboard import House, Switchboard, UserChosen
+from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
+from sipgateway.sip import headers, message
+from sipgateway.sip.digest import Digest, ha1s, response_of
+from sipgateway.sip.endpoint import Endpoint
+from sipgateway.sip.flow import Flow, FlowId, Transport
+from sipgateway.sip.message import Request, Response
+
+DOMAIN = "conf.test"
+START = 1_800_000_000.0
+OFFER = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+ANSWER = "v=0\r\no=- 2 1 IN IP4 192.0.2.9\r\ns=-\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+NAMESPACE = "{urn:ietf:params:xml:ns:conference-info}"
+
+
+class CountingTokens:
+    """Tokens that a test can foresee."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def branch(self) -> str:
+        return f"z9hG4bK-{next(self._numbers)}"
+
+    def tag(self) -> str:
+        return f"tag-{next(self._numbers)}"
+
+    def call_id(self) -> str:
+        return f"call-{next(self._numbers)}@{DOMAIN}"
+
+    def opaque(self) -> str:
+        return f"opaque-{next(self._numbers):06d}"
+
+
+@dataclass
+class Media:
+    """A mixer that agrees to everything, and remembers who is where."""
+
+    rooms: dict[LegId, str | None] = field(default_factory=dict)
+    muted: dict[LegId, bool] = field(default_factory=dict)
+    played: list[tuple[str, str]] = field(default_factory=list)
+    #: What the next description is answered with, instead of agreeing.
+    refuses: tuple[int, str] | None = None
+    #: Questions that are kept back until `Stage.media_thinks` ends.
+    thinks: bool = False
+    kept: list[actions.Action] = field(default_factory=list)
+
+
+class Stage:
+    """See the module."""
+
+    def __init__(self, *, user_chosen: UserChosen = UserChosen.ORGANIZERS) -> None:
+        self.now = START
+        tokens = CountingTokens()
+        self.endpoint = Endpoint(tokens)
+        digest = Digest(DOMAIN, b"key", tokens)
+        house = House(domain=Domain.parse(DOMAIN), user_chosen=user_chosen)
+        self.switchboard = Switchboard(
+            endpoint=self.endpoint, tokens=tokens, digest=digest, house=house
+        )
+        self.media = Media()
+        self.snapshots: dict[str, Snapshot] = {}
+        self.facts: list[actions.Fact] = []
+        self.chart: list[str] = []
+        self.people: dict[str, Person] = {}
+        self._flows = itertools.count(1)
+        self._orders = itertools.count(1)
+
+    # -- scenery -------------------------------------------------------------
+
+    def conference(self, name: str = "4711", **policies: object) -> Snapshot:
+        """Book a conference: Alice organizes it, anybody who signs in may come."""
+        wanted: dict[str, object] = {
+            "id": ConferenceId(len(self.snapshots) + 1),
+            "name": name,
+            "title": "Planning",
+            "admission": Admission.SIGNED_IN,
+            "roles": {f"sip:alice@{DOMAIN}": Role.ORGANIZER},
+            "creator": f"sip:alice@{DOMAIN}",
+        }
+        self.snapshots[name] = Snapshot(**{**wanted, **policies})  # type: ignore[arg-type]
+        return self.snapshots[name]
+
+    def person(self, name: str, **how: object) -> Person:
+        """Somebody with a phone."""
+        person = self.people[name] = Person(self, name, **how)  # type: ignore[arg-type]
+        return person
+
+    def joined(self, name: str, conference: str = "4711") -> Person:
+        """Somebody who has dialed in."""
+        person = self.people.get(name) or self.person(name)
+        person.dials(conference)
+        return person
+
+    def changes(self, name: str = "4711", **policies: object) -> None:
+        """Somebody changed what a conference is meant to be, and the focus heard of it."""
+        self.snapshots[name] = replace(self.snapshots[name], **policies)  # type: ignore[arg-type]
+        self.happens(ConferenceChanged(self.snapshots[name]))
+
+    def roster(self, name: str = "4711") -> list[str]:
+        """Who is in, by user name."""
+        conference = self.switchboard._conferences.get(self.snapshots[name].id)
+        users = conference.roster.users.values() if conference else ()
+        return [user.entity.removeprefix("sip:").partition("@")[0] for user in users]
+
+    def key_of(self, who: str, name: str = "4711") -> ParticipantKey:
+        """The roster entry of somebody."""
+        conference = self.switchboard._conferences[self.snapshots[name].id]
+        return conference.roster.users[f"sip:{who}@{DOMAIN}"].key
+
+    def leg_of(self, who: str, name: str = "4711") -> LegId:
+        """The first leg of somebody, in the roster or not."""
+        conference = self.switchboard._conferences[self.snapshots[name].id]
+        legs = conference._legs.values()
+        return next(leg.id for leg in legs if leg.identity.uri == f"sip:{who}@{DOMAIN}")
+
+    # -- action --------------------------------------------------------------
+
+    def passes(self, seconds: float) -> None:
+        """Time goes by, with every timer on the way."""
+        end = self.now + seconds
+        while True:
+            times = [self.endpoint.next_timeout(), self.switchboard.next_timeout()]
+            due = min((when for when in times if when is not None), default=end)
+            if due > end:
+                break
+            self.now = max(self.now, due)
+            self.endpoint.handle_timeout(self.now)
+            self.switchboard.handle_timeout(self.now)
+            self.pump()
+        self.now = end
+
+    def happens(self, event: FocusEvent) -> None:
+        """Something reaches the focus from outside SIP."""
+        self.switchboard.handle(event, self.now)
+        self.pump()
+
+    def media_tells(self, event: MediaEvent) -> None:
+        """The mixer tells something."""
+        self.happens(MediaHappened(event))
+
+    def media_thinks(self, thinks: bool) -> None:
+        """Keep back the mixer's answers; given up, they all come."""
+        self.media.thinks = thinks
+        if not thinks:
+            kept, self.media.kept = self.media.kept, []
+            for action in kept:
+                self._act(action)
+            self.pump()
+
+    def pump(self) -> None:
+        """The gateway's pump, with everything answered at once."""
+        working = True
+        while working:
+            working = False
+            while (event := self.endpoint.next_event()) is not None:
+                self.switchboard.handle(event, self.now)
+            while (action := self.switchboard.next_action()) is not None:
+                working = True
+                self._act(action)
+            for flow, octets in self.endpoint.data_to_send():
+                working = True
+                self._deliver(flow, octets)
+
+    def _deliver(self, flow: Flow, octets: bytes) -> None:
+        for person in list(self.people.values()):
+            if person.flow.id == flow.id:
+                person.receives(octets)
+
+    def _act(self, action: actions.Action) -> None:
+        asked = (actions.AnswerOffer, actions.MakeOffer, actions.AcceptAnswer)
+        if isinstance(action, asked) and self.media.thinks:
+            self.media.kept.append(action)
+        elif isinstance(action, asked):
+            self._negotiate(action)
+        elif isinstance(action, actions.Describe):
+            self._tell(Negotiated(action.question, _described(PORT_ZERO)))
+        elif isinstance(action, actions.LoadAccount):
+            self._tell(self._account(action))
+        elif isinstance(action, actions.LoadConference):
+            found = self.snapshots.get(action.name)
+            person = action.name in self.people
+            self._tell(ConferenceLoaded(action.question, found, person=person))
+        elif isinstance(action, actions.CreateConference):
+            self._tell(self._created(action))
+        elif isinstance(action, actions.AskRemoval):
+            self._removal(action)
+        else:
+            self._note(action)
+
+    def _note(self, action: actions.Action) -> None:
+        if isinstance(action, actions.Record):
+            self.facts.append(action.fact)
+        elif isinstance(action, actions.Place):
+            self.media.rooms[action.leg] = action.room
+        elif isinstance(action, actions.Mute):
+            self.media.muted[action.leg] = action.muted
+        elif isinstance(action, actions.Play):
+            self.media.played.append((action.leg, action.prompt))
+        elif isinstance(action, actions.PlayRoom):
+            self.media.played.append((action.room, action.prompt))
+        elif isinstance(action, actions.DropMedia):
+            self.media.rooms.pop(action.leg, None)
+
+    def _tell(self, event: FocusEvent) -> None:
+        self.switchboard.handle(event, self.now)
+
+    def _negotiate(
+        self, action: actions.AnswerOffer | actions.MakeOffer | actions.AcceptAnswer
+    ) -> None:
+        if self.media.refuses is not None:
+            status, reason = self.media.refuses
+            self._tell(NegotiationFailed(action.question, status, reason))
+            return
+        sdp = "" if isinstance(action, actions.AcceptAnswer) else ANSWER
+        self._tell(Negotiated(action.question, _described(sdp)))
+
+    def _account(self, action: actions.LoadAccount) -> AccountLoaded:
+        person = self.people.get(action.auth_name)
+        if person is None:
+            return AccountLoaded(action.question, None, {})
+        ha1 = ha1s(action.auth_name, DOMAIN, person.password)
+        return AccountLoaded(action.question, person.identity, ha1)
+
+    def _created(self, action: actions.CreateConference) -> ConferenceLoaded:
+        snapshot = self.conference(
+            action.name or f"9{len(self.snapshots):019d}",
+            roles={action.creator.uri: Role.ORGANIZER},
+            creator=action.creator.uri,
+            creator_departs=policy.CreatorDeparts.END,
+        )
+        return ConferenceLoaded(action.question, snapshot)
+
+    def _removal(self, action: actions.AskRemoval) -> None:
+        """What service and job do: write the order down, then tell that something changed."""
+        order = RemovalOrder(
+            next(self._orders), action.participant, by=action.actor.display_name, reason=""
+        )
+        self._tell(RemovalAsked(action.question, order.id))
+        name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
+        snapshot = self.snapshots[name]
+        self.snapshots[name] = replace(snapshot, removals=(*snapshot.removals, order))
+        self._tell(ConferenceChanged(self.snapshots[name]))
+
+    def removes(self, who: str, *, by: str = "Alice", reason: str = "", ban: bool = False) -> None:
+        """The page's button, after service and job."""
+        order = RemovalOrder(next(self._orders), self.key_of(who), by=by, reason=reason, ban=ban)
+        banned = frozenset({f"sip:{who}@{DOMAIN}"}) if ban else frozenset()
+        self.changes(removals=(*self.snapshots["4711"].removals, order), banned=banned)
+
+    def is_quiet(self) -> None:
+        """Nobody got anything that the test did not ask for."""
+        left = [f"{p.name}: {m!r}" for p in self.people.values() for m in p.inbox]
+        assert not left, "\n".join(["nobody asked for", *left, "", "the chart:", *self.chart])
+
+
+PORT_ZERO = "v=0\r\no=- 3 1 IN IP4 192.0.2.9\r\ns=-\r\nm=audio 0 RTP/AVP 0\r\n"
+
+
+def _described(sdp: str) -> Description:
+    return Description(sdp, Direction.SENDRECV, 12345)
+
+
+class Person:
+    """A phone on the stage. `transport` is WS unless said otherwise."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        name: str,
+        *,
+        transport: Transport = Transport.WS,
+        display_name: str = "",
+        guest_of: ConferenceId | None = None,
+        organizer: bool = False,
+        password: str = "secret",
+    ) -> None:
+        self.stage = stage
+        self.name = name
+        self.password = password
+        self.identity = Identity(
+            f"sip:{name}@{DOMAIN}", display_name or name.capitalize(), guest_of, organizer
+        )
+        self.inbox: list[Request | Response] = []
+        self.answers_requests = True
+        self.to: dict[str, str] = {}
+        self.call_id = ""
+        self.target = ""
+        self._numbers = itertools.count(1)
+        self._cseq = itertools.count(1)
+        self.last: Request | None = None
+        self.flow = self.connects(transport)
+
+    def connects(self, transport: Transport = Transport.WS) -> Flow:
+        """A new connection."""
+        number = FlowId(next(self.stage._flows))
+        self.flow = Flow(number, transport, "192.0.2.1", 5061, "192.0.2.9", 5060)
+        return self.flow
+
+    def disconnects(self) -> None:
+        """The connection is gone."""
+        self.stage.endpoint.flow_closed(self.flow.id, self.stage.now)
+        self.stage.pump()
+
+    @property
+    def contact(self) -> str:
+        return f"<sip:{self.name}@{self.name}.invalid;transport=ws>"
+
+    # -- sending -------------------------------------------------------------
+
+    def request(
+        self, method: str, uri: str, *, body: str = "", call_id: str = "", **fields: str
+    ) -> Request:
+        """Build a request; `fields` are header fields with underscores for hyphens."""
+        call_id = call_id or f"{self.name}-{next(self._numbers)}"
+        request = Request(method, uri, [])
+        branch = f"z9hG4bK-{self.name}-{next(self._numbers)}"
+        request.append("Via", f"SIP/2.0/{self.flow.transport} {self.name}.invalid;branch={branch}")
+        request.append("Max-Forwards", "70")
+        request.append("From", f"<sip:{self.name}@{DOMAIN}>;tag={self.name}")
+        request.append("To", fields.pop("to", f"<{uri}>"))
+        request.append("Call-ID", call_id)
+        request.append("CSeq", f"{next(self._cseq)} {method}")
+        if method in {"INVITE", "SUBSCRIBE", "REFER", "REGISTER", "UPDATE"}:
+            request.append("Contact", fields.pop("contact", self.contact))
+        for name, value in fields.items():
+            request.append(name.replace("_", "-"), value)
+        if body:
+            request.append("Content-Type", "application/sdp")
+            request.body = body.encode()
+        return request
+
+    def feeds(self, request: Request | Response | bytes) -> None:
+        """Put a message on the wire, as it is."""
+        octets = request if isinstance(request, bytes) else request.build()
+        self.stage.chart.append(f"{self.name} → {_first_line(octets)}")
+        self.stage.endpoint.receive(octets, self.flow, self.stage.now)
+        self.stage.pump()
+
+    def sends(self, method: str, uri: str, *, body: str = "", **fields: str) -> Request:
+        """Send a request outside dialogs; a 401 is answered by itself."""
+        request = self.request(method, uri, body=body, **fields)
+        self.feeds(request)
+        challenged = self._take_challenge()
+        if challenged is None:
+            return request
+        self.feeds(self.ack(challenged, request)) if method == "INVITE" else None
+        again = self.request(
+            method, uri, body=body, call_id=request.must(headers.CALL_ID), **fields
+        )
+        again.append("Authorization", self.credentials(challenged, method, uri))
+        self.last = again
+        self.feeds(again)
+        return again
+
+    def _take_challenge(self) -> Response | None:
+        for at, received in enumerate(self.inbox):
+            if isinstance(received, Response) and received.status == 401:
+                return self.inbox.pop(at)  # type: ignore[return-value]
+        return None
+
+    def credentials(self, challenge: Response, method: str, uri: str) -> str:
+        """What a browser phone answers: MD5, the last challenge."""
+        asked = challenge.every(headers.WWW_AUTHENTICATE)[-1]
+        algorithm, nonce = asked.get("algorithm"), asked.get("nonce")
+        ha1 = ha1s(self.name, DOMAIN, self.password)[algorithm]
+        how = {"nonce": nonce, "nc": "00000001", "cnonce": "c", "qop": "auth"}
+        response = response_of(algorithm, ha1, method=method, uri=uri, **how)
+        return (
+            f'Digest username="{self.name}", realm="{DOMAIN}", nonce="{nonce}", uri="{uri}", '
+            f'response="{response}", algorithm={algorithm}, qop=auth, nc=00000001, cnonce="c"'
+        )
+
+    def ack(self, response: Response, request: Request) -> Request:
+        """The ACK to a failure, in the transaction."""
+        ack = Request("ACK", request.uri, [])
+        for key in ("via", "from", "call-id"):
+            ack.append(key, request.get(key) or "")
+        ack.append("To", response.get("to") or "")
+        ack.append("CSeq", f"{request.must(headers.CSEQ).number} ACK")
+        return ack
+
+    def cancels(self, invite: Request) -> None:
+        """CANCEL a request (RFC 3261 9.1)."""
+        cancel = Request("CANCEL", invite.uri, [])
+        for key in ("via", "from", "to", "call-id"):
+            cancel.append(key, invite.get(key) or "")
+        cancel.append("CSeq", f"{invite.must(headers.CSEQ).number} CANCEL")
+        self.feeds(cancel)
+
+    def in_dialog(self, method: str, *, body: str = "", **fields: str) -> Request:
+        """Send a request in the dialog of the call."""
+        request = self.request(
+            method, self.target, body=body, call_id=self.call_id, to=self.to["call"], **fields
+        )
+        self.last = request
+        self.feeds(request)
+        return request
+
+    def dials(self, conference: str = "4711", *, body: str = OFFER, **fields: str) -> None:
+        """INVITE, 200, ACK."""
+        request = self.sends("INVITE", f"sip:{conference}@{DOMAIN}", body=body, **fields)
+        response = self.gets("200")
+        self.accepts(request, response)
+
+    def accepts(self, request: Request, response: Request | Response, *, body: str = "") -> None:
+        """ACK a 200."""
+        self.to["call"] = response.get("to") or ""
+        self.call_id = response.get("call-id") or ""
+        contact = response.one(headers.CONTACT)
+        self.target = str(contact.uri) if contact else request.uri
+        ack = self.request("ACK", self.target, call_id=self.call_id, to=self.to["call"], body=body)
+        cseq = request.must(headers.CSEQ).number
+        ack.put(headers.CSEQ, headers.CSeq(cseq, "ACK"))
+        self.feeds(ack)
+
+    def subscribes(self, conference: str = "4711", **fields: str) -> None:
+        """SUBSCRIBE to the conference package, 200."""
+        self.sends("SUBSCRIBE", f"sip:{conference}@{DOMAIN}", Event="conference", **fields)
+        self.gets("200")
+
+    def registers(self, **fields: str) -> None:
+        """REGISTER, 200."""
+        self.sends("REGISTER", f"sip:{DOMAIN}", to=f"<sip:{self.name}@{DOMAIN}>", **fields)
+        self.gets("200")
+
+    def replies(self, request: Request, status: int, *, body: str = "") -> None:
+        """Answer a request of the focus's."""
+        response = message.reply(request, status, tag=f"{self.name}-uas")
+        response.append("Contact", self.contact)
+        if body:
+            response.append("Content-Type", "application/sdp")
+            response.body = body.encode()
+        self.feeds(response)
+
+    # -- receiving -----------------------------------------------------------
+
+    def receives(self, octets: bytes) -> None:
+        """What the wire brings."""
+        received = message.parse(octets)
+        self.stage.chart.append(f"{self.name} ← {_first_line(octets)}")
+        if isinstance(received, Response) and received.status == 100:
+            return
+        self.inbox.append(received)
+        wanted = isinstance(received, Request) and received.method in {"NOTIFY", "BYE"}
+        if isinstance(received, Request) and wanted and self.answers_requests:
+            self.replies(received, 200)
+
+    def gets(
+        self,
+        what: str,
+        *,
+        event: str = "",
+        body: str = "",
+        terminated: bool | None = None,
+        **fields: str,
+    ) -> Request | Response:
+        """The next message, which has to be this one; gives it back."""
+        assert self.inbox, self._miss(what, "nothing came")
+        received = self.inbox.pop(0)
+        got = str(received.status) if isinstance(received, Response) else received.method
+        assert got == what, self._miss(what, _first_line(received.build()))
+        if event:
+            value = received.must(headers.EVENT).value
+            assert value == event, self._miss(f"{what} of {event}", value)
+        if body:
+            text = received.body.decode()
+            assert body in text, self._miss(f"{what} with {body!r}", text)
+        if terminated is not None:
+            state = received.must(headers.SUBSCRIPTION_STATE).value
+            assert (state == "terminated") is terminated, self._miss(what, state)
+        for name, value in fields.items():
+            text = ", ".join(received.all(name.replace("_", "-")))
+            assert value in text, self._miss(f"{name}: {value}", text or "no such field")
+        return received
+
+    def skips(self, status: str) -> None:
+        """Pass over the responses of that status that come next."""
+        while self.inbox and repr(self.inbox[0]).startswith(f"<Response {status}"):
+            self.inbox.pop(0)
+
+    def sees(self, what: str = "NOTIFY") -> Info:
+        """The next message, a conference NOTIFY, read."""
+        received = self.gets(what, event="conference")
+        return Info(received)
+
+    def _miss(self, wanted: str, got: str) -> str:
+        return "\n".join([f"{self.name} wanted {wanted}, got {got}; the chart:", *self.stage.chart])
+
+
+class Info:
+    """A conference-info document, read by somebody who is not us (no shared code)."""
+
+    def __init__(self, received: Request | Response) -> None:
+        self.message = received
+        self.root = etree.fromstring(received.body)
+        self.state = self.root.get("state")
+        self.version = int(self.root.get("version") or -1)
+
+    def users(self) -> dict[str, str]:
+        """User name → state of the element."""
+        found = self.root.iter(f"{NAMESPACE}user")
+        return {_name(user.get("entity")): user.get("state") or "full" for user in found}
+
+    def text(self, *path: str) -> str:
+        """The text of the first element at a path of local names."""
+        element = self.root.find("/".join(f".//{NAMESPACE}{path[0]}".split()))
+        for step in path[1:]:
+            assert element is not None, f"no {path}"
+            element = element.find(f"{NAMESPACE}{step}")
+        assert element is not None, f"no {path}"
+        return element.text or ""
+
+
+def _name(entity: str | None) -> str:
+    return (entity or "").removeprefix("sip:").partition("@")[0]
+
+
+def _first_line(octets: bytes) -> str:
+    return octets.split(b"\r\n", 1)[0].decode("utf-8", "replace")
+
+
+def names(people: Iterable[Person]) -> list[str]:
+    """Their names."""
+    return [person.name for person in people]
