@@ -133,6 +133,7 @@ class BookingForm(PlainForm):
 
     title = forms.CharField(
         max_length=200,
+        error_messages={"required": "Give it a title."},
         widget=forms.TextInput(attrs={"placeholder": "Weekly planning", "autofocus": True}),
     )
     kind = forms.ChoiceField(label="When", choices=_KINDS, widget=forms.RadioSelect)

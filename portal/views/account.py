@@ -55,7 +55,7 @@ sign_out = auth_views.LogoutView.as_view()
 @access.signed_in
 def account(request: HttpRequest, user: User) -> HttpResponse:
     """Name and zone; everything else on the page has its own address."""
-    form = forms.AccountForm(request.POST or None, instance=user)
+    form = forms.AccountForm(request.POST if request.method == "POST" else None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")

@@ -21,7 +21,7 @@ def book(request: HttpRequest, user: User) -> HttpResponse:
     """The form, and the booking."""
     if not user.is_organizer:
         raise PermissionDenied
-    form = forms.BookingForm(request.POST or None, owner=user)
+    form = forms.BookingForm(request.POST if request.method == "POST" else None, owner=user)
     if request.method == "POST" and form.is_valid():
         try:
             conference = services.book(
@@ -41,7 +41,9 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """The same form with what is booked, and the change."""
     visit = access.owned(user, name)
     conference = visit.conference
-    form = forms.BookingForm(request.POST or None, owner=user, conference=conference)
+    form = forms.BookingForm(
+        request.POST if request.method == "POST" else None, owner=user, conference=conference
+    )
     if request.method == "POST" and form.is_valid():
         try:
             services.change(

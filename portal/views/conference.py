@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +57,7 @@ class Page:
     url: str
     uri: str
     digits: str
+    digits_shown: str
     link_label: str
     admission: str
     starts_at: datetime | None
@@ -97,7 +99,7 @@ def remove(request: HttpRequest, user: User, name: str, key: str) -> HttpRespons
     participant = selectors.participant_by_key(visit.conference.key, ParticipantKey(key))
     if participant is None:
         raise Http404
-    form = forms.RemovalForm(request.POST or None)
+    form = forms.RemovalForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         _ask_to_remove(visit, participant, form)
         messages.success(request, f"{participant} is being removed.")
@@ -159,6 +161,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         url=url,
         uri=selectors.conference_uri(row),
         digits=row.name if row.name.isdigit() else "",
+        digits_shown=re.sub(r"(.{4})(?=.)", r"\1 ", row.name),
         link_label="Link for everybody, guests included"
         if visit.snapshot.admission is policy.Admission.OPEN
         else "Link, for people with an account",

@@ -56,6 +56,7 @@ def people(visit: Visit) -> list[Present]:
             joined_at=row.joined_at,
             muted=row.muted_by != MutedBy.NOBODY,
             removable=visit.commands
+            and row.entity != visit.identity.uri
             and policy.may_remove(visit.snapshot, visit.identity, target=row.entity) is None,
         )
         for row in rows

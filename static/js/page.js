@@ -113,12 +113,6 @@ function inviteeLists(box) {
   });
 }
 
-/** A person's own zone is offered where none is chosen yet. */
-function offerZone(field) {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && [...field.options].some((option) => option.value === zone)) field.value = zone;
-}
-
 function dialogs() {
   for (const button of document.querySelectorAll("[data-opens]")) {
     button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
@@ -147,6 +141,18 @@ function menus() {
   });
 }
 
+/** A guest reads times of a conference in the zone that his device is in. */
+function localTime(mark) {
+  const moment = new Date(mark.dateTime);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const sameDay = moment.toDateString() === new Date().toDateString();
+  const date = sameDay
+    ? "today"
+    : moment.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
+  const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  mark.textContent = `${date} at ${time} (${zone})`;
+}
+
 /** A door that is shut for now: looks again when it should open, and now and then. */
 function waiting(door) {
   const opens = Number(door.dataset.opens) * 1000;
@@ -169,7 +175,7 @@ document.querySelectorAll("[data-copy]").forEach(copying);
 document.querySelectorAll("[data-generate]").forEach(generating);
 document.querySelectorAll("form[data-shows]").forEach(showing);
 document.querySelectorAll("[data-invitee-list]").forEach(inviteeLists);
-document.querySelectorAll("select[data-offer-zone]").forEach(offerZone);
+document.querySelectorAll("time[data-local]").forEach(localTime);
 document.querySelectorAll("[data-waiting]").forEach(waiting);
 for (const button of document.querySelectorAll("[data-reload]")) {
   button.addEventListener("click", () => location.reload());

@@ -1,0 +1,82 @@
+"""What belongs to a person: name, zone, phones, tokens, password."""
+
+from __future__ import annotations
+
+import re
+
+from django.test import Client
+
+from conferences import selectors
+from conferences.models import SipAccount, User
+from tests.portal.conftest import PASSWORD, SignedIn
+
+
+def shown(page: str, what: str) -> str:
+    """The value beside the copy button of that label."""
+    found = re.search(rf'data-copy="([^"]+)" data-copy-what="{what}"', page)
+    assert found is not None, f"no {what} on the page"
+    return found.group(1)
+
+
+def test_name_and_zone(bob: User, signed_in: SignedIn) -> None:
+    browser = signed_in(bob)
+    said = {"display_name": "Bob B.", "timezone": "Asia/Tokyo"}
+    assert browser.post("/account/", said).status_code == 302
+    bob.refresh_from_db()
+    assert (bob.display_name, bob.timezone) == ("Bob B.", "Asia/Tokyo")
+    assert "Times are in Asia/Tokyo" in browser.get("/").content.decode()
+    wrong = browser.post("/account/", {"display_name": "Bob", "timezone": "Mars/Olympus"})
+    assert "Select a valid choice" in wrong.content.decode()
+
+
+def test_the_sip_account_is_told(bob: User, signed_in: SignedIn) -> None:
+    page = signed_in(bob).get("/account/").content.decode()
+    assert shown(page, "Address of record") == "sip:bob@conf.test"
+    assert shown(page, "WebSocket, for browser phones").endswith("/sip")
+
+
+def test_a_made_up_sip_password_is_shown_once(bob: User, signed_in: SignedIn) -> None:
+    browser = signed_in(bob)
+    response = browser.post("/account/sip-password/", {"password": ""})
+    password = shown(response.content.decode(), "SIP password")
+    assert len(password) > 20
+    assert "no-store" in response["Cache-Control"]
+    assert SipAccount.objects.get().auth_name == "bob"
+    assert password not in browser.get("/account/").content.decode()
+
+
+def test_a_sip_password_of_ones_own_is_not_shown(bob: User, signed_in: SignedIn) -> None:
+    browser = signed_in(bob)
+    short = browser.post("/account/sip-password/", {"password": "short"}).content.decode()
+    assert "at least 12 characters" in short
+    assert not SipAccount.objects.exists()
+    page = browser.post("/account/sip-password/", {"password": "long enough 1"}).content.decode()
+    assert "long enough 1" not in page
+    assert SipAccount.objects.exists()
+
+
+def test_tokens_are_shown_once_and_revoked(bob: User, signed_in: SignedIn) -> None:
+    browser = signed_in(bob)
+    token = shown(browser.post("/account/token/").content.decode(), "API token")
+    assert selectors.user_of_token(token) == bob
+    page = browser.get("/account/").content.decode()
+    assert token not in page
+    assert "You have 1 token." in page
+    browser.post("/account/token/", {"do": "revoke"})
+    assert selectors.user_of_token(token) is None
+
+
+def test_changing_the_password_keeps_one_signed_in(bob: User, signed_in: SignedIn) -> None:
+    browser = signed_in(bob)
+    new = "another horse entirely"
+    said = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    wrong = browser.post("/account/password/", {**said, "old_password": "x"})
+    assert wrong.status_code == 200
+    assert browser.post("/account/password/", said).status_code == 302
+    assert browser.get("/account/").status_code == 200
+    assert Client().login(username="bob", password=new)
+
+
+def test_what_changes_something_wants_post(bob: User, signed_in: SignedIn) -> None:
+    for path in ("sip-password", "token", "password"):
+        assert signed_in(bob).get(f"/account/{path}/").status_code == 405

@@ -1,0 +1,297 @@
+"""What the pages say, and with how many queries they say it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from conferences import policy, selectors, services
+from conferences.models import Conference, Removal, RemovalState, User, Way
+from conferences.policy import Role
+from conferences.services import Invitee
+from portal import health
+from portal.templatetags import parley
+from portal.views import story
+from tests.portal.conftest import PASSWORD, SignedIn, join
+
+#: Queries of a page however many conferences, people or events are on it.
+#: Two of each are session and user.
+QUERIES = {"/": 4, "/history/": 4, "/conferences/planning/": 15}
+
+
+def test_strangers_read_what_parley_is(client: Client, db: None) -> None:
+    assert "Talk together" in client.get("/").content.decode()
+
+
+def test_signing_in_and_out(alice: User, client: Client) -> None:
+    wrong = client.post("/sign-in/", {"username": "alice", "password": "wrong"})
+    assert "do not fit together" in wrong.content.decode()
+    right = {"username": "Alice", "password": PASSWORD, "next": "/account/"}
+    assert client.post("/sign-in/", right)["Location"] == "/account/"
+    assert client.get("/sign-out/").status_code == 405
+    assert client.post("/sign-out/")["Location"] == "/"
+    assert client.get("/account/").status_code == 302
+
+
+def test_sign_in_leads_nowhere_else(alice: User, client: Client) -> None:
+    said = {"username": "alice", "password": PASSWORD, "next": "https://evil.example/"}
+    assert client.post("/sign-in/", said)["Location"] == "/"
+
+
+def test_an_empty_start_page_teaches(alice: User, bob: User, signed_in: SignedIn) -> None:
+    assert "Book your first conference" in signed_in(alice).get("/").content.decode()
+    page = signed_in(bob).get("/").content.decode()
+    assert "Nobody has invited you yet" in page
+    assert "/book/" not in page
+
+
+def test_the_start_page_sorts(
+    room: Conference, open_room: Conference, tomorrow: Conference, bob: User, signed_in: SignedIn
+) -> None:
+    join(room, "alice")
+    page = signed_in(bob).get("/").content.decode()
+    running, coming = page.index("Running now"), page.index("Coming up")
+    assert running < page.index("Planning") < coming < page.index("Review")
+    assert "1 in the call" in page
+    assert "Open house" not in page
+    assert "booked by Alice" in page
+
+
+def test_times_are_in_the_persons_zone(
+    tomorrow: Conference, bob: User, signed_in: SignedIn
+) -> None:
+    bob.timezone = "Asia/Tokyo"
+    bob.save()
+    page = signed_in(bob).get(f"/conferences/{tomorrow.name}/").content.decode()
+    assert tomorrow.starts_at is not None
+    local = tomorrow.starts_at + datetime.timedelta(hours=9)
+    assert f"{local:%H:%M}" in page
+    assert "(Asia/Tokyo)" in page
+
+
+@pytest.mark.parametrize("path", sorted(QUERIES))
+def test_pages_take_as_many_queries_for_many_as_for_few(
+    path: str, alice: User, bob: User, signed_in: SignedIn, django_assert_num_queries: object
+) -> None:
+    browser = signed_in(alice)
+    assert callable(django_assert_num_queries)
+    for count in (1, 6):
+        for number in range(count):
+            name = "planning" if number == 0 else f"planning-{count}-{number}"
+            row = selectors.conference_by_name(name) or services.book(
+                organizer=alice, name=name, title="Planning", invitees=[Invitee(uri="bob")]
+            )
+            join(row, f"guest-{count}-{number}")
+            join(selectors.conference_by_name("planning") or row, f"somebody-{count}-{number}")
+        with django_assert_num_queries(QUERIES[path]):
+            assert browser.get(path).status_code == 200
+
+
+def test_a_conferences_page_has_all_to_join(
+    open_room: Conference, alice: User, signed_in: SignedIn
+) -> None:
+    page = signed_in(alice).get("/conferences/open/").content.decode()
+    for text in ("http://parley.test:8000/c/open/", "sip:open@conf.test", "4711"):
+        assert f'data-copy="{text}"' in page
+    assert "guests included" in page
+    assert "Nobody is in the call right now." in page
+
+
+def test_dialable_names_are_shown_to_dial(alice: User, signed_in: SignedIn) -> None:
+    row = services.book(organizer=alice, title="Digits")
+    page = signed_in(alice).get(f"/conferences/{row.name}/").content.decode()
+    assert f'data-copy="{row.name}"' in page
+    assert " ".join(re.findall("....", row.name)) in page
+
+
+def test_invitees_see_neither_list_nor_history(
+    room: Conference, bob: User, signed_in: SignedIn
+) -> None:
+    page = signed_in(bob).get("/conferences/planning/").content.decode()
+    assert "How to join" in page
+    assert "What happened" not in page
+    assert "Invited</h2>" not in page
+    assert "Cancel it" not in page
+
+
+def test_history_tells_who_removed_whom_how_and_when(
+    room: Conference, alice: User, bob: User, signed_in: SignedIn
+) -> None:
+    key = join(room, "bob")
+    actor = selectors.identity_of_user(alice)
+    removal = services.ask_to_remove(
+        conference=room.key, participant=key, actor=actor, way=Way.REFER, reason="noise", ban=True
+    )
+    Removal.objects.filter(pk=removal.pk).update(state=RemovalState.CARRYING)
+    services.participant_left(
+        conference=room.key,
+        key=key,
+        method="booted",
+        by=actor.uri,
+        reason="noise",
+        at=timezone.now().timestamp(),
+    )
+    page = signed_in(alice).get("/conferences/planning/").content.decode()
+    said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Alice removed Bob , who may not come back, by REFER from a phone: noise" in said
+    history = signed_in(alice).get("/history/").content.decode()
+    assert "1 person took part" in history
+    assert "1 removed" in history
+
+
+def test_every_kind_of_event_has_its_words(room: Conference, alice: User) -> None:
+    """Whatever is written down anywhere is told in words."""
+    written = set()
+    for path in Path(settings.BASE_DIR, "conferences", "services").glob("*.py"):
+        text = path.read_text()
+        written |= set(re.findall(r'kind="([a-z-]+)"', text))
+        written |= set(re.findall(r'_note\([^"()]*, "([a-z-]+)"', text))
+    assert written - set(story._KINDS) == set()
+
+
+def test_the_roster_is_fetched_alone(room: Conference, bob: User, signed_in: SignedIn) -> None:
+    join(room, "bob")
+    page = signed_in(bob).get("/conferences/planning/roster/").content.decode()
+    assert "1 here" in page
+    assert "<html" not in page
+
+
+def test_removal_by_the_page(room: Conference, alice: User, bob: User, signed_in: SignedIn) -> None:
+    key = join(room, "bob")
+    browser = signed_in(alice)
+    path = f"/conferences/planning/remove/{key}/"
+    assert "Remove Bob?" in browser.get(path).content.decode()
+    assert browser.post(path, {"reason": "noise", "ban": "on"}).status_code == 302
+    removal = Removal.objects.get()
+    assert (removal.actor, removal.way, removal.reason, removal.ban) == (
+        "sip:alice@conf.test",
+        "web",
+        "noise",
+        True,
+    )
+    assert browser.get("/conferences/planning/remove/nobody/").status_code == 404
+
+
+def test_a_moderator_does_not_remove_the_organizer(
+    alice: User, carol: User, signed_in: SignedIn
+) -> None:
+    moderator = Invitee(uri="carol", role=Role.MODERATOR)
+    row = services.book(organizer=alice, title="P", name="planning", invitees=[moderator])
+    key = join(row, "alice", role=Role.ORGANIZER)
+    browser = signed_in(carol)
+    assert "Remove<" not in browser.get("/conferences/planning/").content.decode()
+    assert browser.post(f"/conferences/planning/remove/{key}/").status_code == 403
+
+
+def test_history_has_pages_and_cancelled_ones(alice: User, signed_in: SignedIn) -> None:
+    for number in range(26):
+        row = services.book(organizer=alice, title=f"Number {number}")
+        services.cancel(conference=row, actor="sip:alice@conf.test")
+    browser = signed_in(alice)
+    first = browser.get("/history/").content.decode()
+    assert first.count('<li class="row-item">') == 25
+    assert "Older" in first
+    assert browser.get("/history/?page=2").content.decode().count('<li class="row-item">') == 1
+
+
+def test_nobody_reads_anothers_history(
+    room: Conference, mallory: User, signed_in: SignedIn
+) -> None:
+    join(room, "bob")
+    assert "Planning" not in signed_in(mallory).get("/history/").content.decode()
+
+
+def test_errors_have_pages(alice: User, signed_in: SignedIn) -> None:
+    assert "There is nothing here" in signed_in(alice).get("/nothing").content.decode()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    refused = client.post("/sign-out/")
+    assert refused.status_code == 403
+    assert "This form is too old" in refused.content.decode()
+
+
+def test_staff_find_the_administration(alice: User, signed_in: SignedIn) -> None:
+    assert "/admin/" not in signed_in(alice).get("/").content.decode()
+    alice.is_staff = True
+    alice.save()
+    assert "/admin/" in signed_in(alice).get("/").content.decode()
+
+
+def test_health_is_the_sum_of_its_parts(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "checks", {"gateway": lambda: ""})
+    fine = client.get("/healthz")
+    assert (fine.status_code, fine.json()["status"]) == (200, "ok")
+    monkeypatch.setattr(health, "checks", {"gateway": lambda: "no mixer"})
+    failing = client.get("/healthz")
+    assert failing.status_code == 503
+    assert failing.json()["failing"] == ["gateway"]
+    assert failing.json()["parts"]["gateway"] == "no mixer"
+
+
+def test_every_icon_in_use_is_in_the_sprite() -> None:
+    base = Path(settings.BASE_DIR)
+    known = set(json.loads((base / "static" / "icons.json").read_text()))
+    used = set()
+    for path in (base / "templates").rglob("*.html"):
+        used |= set(re.findall(r'{% icon "([a-z0-9-]+)" %}', path.read_text()))
+        used |= set(re.findall(r'symbol="([a-z0-9-]+)"', path.read_text()))
+    for path in [*(base / "portal" / "views").glob("*.py")]:
+        used |= set(re.findall(r'(?:_Told|Door)\(\s*(?:\d+,\s*)?"([a-z0-9-]+)"', path.read_text()))
+    for path in (base / "static" / "js" / "room").glob("*.js"):
+        for line in path.read_text().splitlines():
+            if "setIcon(" in line or "QUALITY_ICONS =" in line:
+                used |= set(re.findall(r'"([a-z0-9-]+-[a-z0-9-]+)"', line))
+    assert used <= known
+
+
+def test_no_page_has_a_script_or_style_of_its_own() -> None:
+    """So that a strict Content-Security-Policy can be switched on."""
+    for path in Path(settings.BASE_DIR, "templates").rglob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
+        assert not re.search(r"\s(?:style|on[a-z]+)=", text), path
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Alice Adams", "AA"), ("bob", "B"), ("sip:carol@conf.test", "CT"), ("", "?"), ("…", "…")],
+)
+def test_initials(name: str, letters: str) -> None:
+    assert parley.initials(name) == letters
+
+
+def test_days_are_said_as_people_say_them() -> None:
+    with timezone.override("Europe/Berlin"):
+        now = timezone.now()
+        said = [parley.day(now + datetime.timedelta(days=days)) for days in (-1, 0, 1)]
+        assert said == ["Yesterday", "Today", "Tomorrow"]
+        assert (
+            parley.day(datetime.datetime(2031, 5, 7, 12, tzinfo=datetime.UTC)) == "Wed 7 May 2031"
+        )
+
+
+def test_a_past_booking_is_over(alice: User, signed_in: SignedIn) -> None:
+    row = services.book(
+        organizer=alice,
+        title="Long ago",
+        starts_at=timezone.now() - datetime.timedelta(minutes=30),
+        duration_minutes=60,
+        timezone="UTC",
+        running=True,
+        admission=policy.Admission.INVITED,
+    )
+    early = timezone.now() - datetime.timedelta(days=9)
+    Conference.objects.filter(pk=row.pk).update(starts_at=early, closes_at=early)
+    page = signed_in(alice).get(f"/conferences/{row.name}/").content.decode()
+    assert ">Over<" in page
+    assert "Long ago" in signed_in(alice).get("/history/").content.decode()
+    assert "Long ago" not in signed_in(alice).get("/").content.decode()
