@@ -8,6 +8,7 @@ reads `os.environ`; in the gateway only `sipgateway.assembly` reads this module
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from pathlib import Path
@@ -18,6 +19,9 @@ import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
 
 _env = environ.Env()
+
+#: hostport of a SIP URI (RFC 3261 25.1), in lower case.
+_HOST_PORT = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 def _text(name: str, default: str = "") -> str:
@@ -82,11 +86,10 @@ def _bracketed(host: str) -> str:
 def _sip_domain(host: str, port: int) -> str:
     """The domain of every URI that Parley owns, with its port where that is not the default."""
     domain = _text("SIP_DOMAIN", _bracketed(host)).lower()
-    if any(sign in domain for sign in ' @/;?<>"'):
+    found = _HOST_PORT.fullmatch(domain)
+    if found is None:
         raise ImproperlyConfigured(f"SIP_DOMAIN={domain!r}: want a host name or an address")
-    if port in (0, 5060) or domain.rpartition(":")[2].isdigit():
-        return domain
-    return f"{domain}:{port}"
+    return domain if found[2] or port in (0, 5060) else f"{domain}:{port}"
 
 
 def _directory(name: str, default: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 
 from conferences.api import access, bookings, problems, rooms
 
@@ -25,6 +25,17 @@ class _Api(NinjaAPI):
         return patterns, app, namespace
 
 
+elsewhere = Router()
+
+
+@elsewhere.api_operation(
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False, auth=None
+)
+def nowhere(request: HttpRequest, rest: str) -> HttpResponse:  # noqa: ARG001
+    """Whatever else lies under the API's address: 404."""
+    return problems.document(404, f"There is no {rest!r} here; see /api/v1/docs.")
+
+
 api = _Api(
     title="Parley",
     version="1",
@@ -34,15 +45,9 @@ api = _Api(
 )
 api.add_router("", bookings.router)
 api.add_router("", rooms.router)
+# The last, because it takes whatever is left.
+api.add_router("", elsewhere)
 problems.install(api)
-
-
-@api.api_operation(
-    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False, auth=None
-)
-def nowhere(request: HttpRequest, rest: str) -> HttpResponse:  # noqa: ARG001
-    """Whatever else lies under the API's address: 404."""
-    return problems.document(404, f"There is no {rest!r} here; see /api/v1/docs.")
 
 
 __all__ = ["api"]

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
@@ -53,18 +53,18 @@ def _invitee(one: InviteeIn) -> Invitee:
     return Invitee(one.uri, one.email, one.role, one.dial_out)
 
 
-@router.post("/conferences", response={201: ConferenceOut}, exclude_none=True)
-def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> tuple[int, dict[str, Any]]:
+@router.post("/conferences", response={201: ConferenceOut}, exclude_unset=True)
+def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[dict[str, Any]]:
     """Book a conference; without `starts_at` it is a standing room, open at once."""
     caller = access.caller(request)
     if caller.user is None or not caller.user.is_organizer:
         raise Refused(policy.Refusal.NOT_ALLOWED)
     row = services.book(organizer=caller.user, name=said.id, way=Way.REST, **_said(said))
     response["Location"] = f"{settings.BASE_URL}/api/v1/conferences/{row.name}"
-    return 201, _shown(row, caller.identity)
+    return Status(201, _shown(row, caller.identity))
 
 
-@router.get("/conferences", response=ConferencesOut, exclude_none=True)
+@router.get("/conferences", response=ConferencesOut, exclude_unset=True)
 def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
     """What you organize or are invited to and takes place in the window; rooms always."""
     caller = access.caller(request)
@@ -86,14 +86,14 @@ def _aware(at: datetime.datetime | None) -> datetime.datetime | None:
     return at.replace(tzinfo=datetime.UTC) if at is not None and at.tzinfo is None else at
 
 
-@router.get("/conferences/{conference}", response=ConferenceOut, exclude_none=True)
+@router.get("/conferences/{conference}", response=ConferenceOut, exclude_unset=True)
 def read(request: HttpRequest, conference: str) -> dict[str, Any]:
     """One booking."""
     row = access.conference(request, conference, access.may_look)
     return _shown(row, access.caller(request).identity)
 
 
-@router.patch("/conferences/{conference}", response=ConferenceOut, exclude_none=True)
+@router.patch("/conferences/{conference}", response=ConferenceOut, exclude_unset=True)
 def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, Any]:
     """Change what you send; the rest stays. `invitees` replaces the whole list."""
     row = access.conference(request, conference, access.may_change)
@@ -103,8 +103,8 @@ def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, A
 
 
 @router.delete("/conferences/{conference}", response={204: None})
-def cancel(request: HttpRequest, conference: str) -> tuple[int, None]:
+def cancel(request: HttpRequest, conference: str) -> Status[None]:
     """Call it off for good; whoever is in it is sent away."""
     row = access.conference(request, conference, access.may_change)
     services.cancel(conference=row, actor=access.caller(request).identity.uri, way=Way.REST)
-    return 204, None
+    return Status(204, None)

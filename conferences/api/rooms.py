@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest
-from ninja import Body, Query, Router
+from ninja import Body, Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
@@ -33,8 +33,8 @@ def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
     return selectors.roster(access.conference(request, conference, access.may_look))
 
 
-@router.post("/conferences/{conference}/participants", response={202: JobOut}, exclude_none=True)
-def call(request: HttpRequest, conference: str, said: CallIn) -> tuple[int, dict[str, Any]]:
+@router.post("/conferences/{conference}/participants", response={202: JobOut}, exclude_unset=True)
+def call(request: HttpRequest, conference: str, said: CallIn) -> Status[dict[str, Any]]:
     """Have somebody called in; how that goes is at ``/jobs/{job}``."""
     row = access.conference(request, conference, access.may_look)
     asked = services.ask_to_call(
@@ -45,10 +45,10 @@ def call(request: HttpRequest, conference: str, said: CallIn) -> tuple[int, dict
         actor=access.caller(request).identity,
         way=Way.REST,
     )
-    return 202, selectors.job(asked)
+    return Status(202, selectors.job(asked))
 
 
-@router.get("/jobs/{job}", response=JobOut, exclude_none=True)
+@router.get("/jobs/{job}", response=JobOut, exclude_unset=True)
 def job(request: HttpRequest, job: str) -> dict[str, Any]:
     """How a dial-out goes; for whoever asked for it, and for those who command."""
     found = selectors.call_by_job(job)
@@ -66,7 +66,7 @@ def remove(
     participant: str,
     why: Query[WhyIn],
     said: Body[RemovalIn | None] = None,
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Send somebody away; `reason` and `ban` in the body or in the query."""
     row = access.conference(request, conference, access.may_look)
     removal = services.ask_to_remove(
@@ -77,13 +77,11 @@ def remove(
         reason=(said.reason if said else "") or why.reason,
         ban=(said.ban if said else False) or why.ban,
     )
-    return 202, {"participant": participant, "state": removal.state}
+    return Status(202, {"participant": participant, "state": removal.state})
 
 
 @router.post("/conferences/{conference}/mute", response={204: None})
-def mute(
-    request: HttpRequest, conference: str, said: Body[TargetIn | None] = None
-) -> tuple[int, None]:
+def mute(request: HttpRequest, conference: str, said: Body[TargetIn | None] = None) -> Status[None]:
     """Mute one participant, or everybody who does not command."""
     return _mute(request, conference, said, muted=True)
 
@@ -91,14 +89,14 @@ def mute(
 @router.post("/conferences/{conference}/unmute", response={204: None})
 def unmute(
     request: HttpRequest, conference: str, said: Body[TargetIn | None] = None
-) -> tuple[int, None]:
+) -> Status[None]:
     """Undo it."""
     return _mute(request, conference, said, muted=False)
 
 
 def _mute(
     request: HttpRequest, conference: str, said: TargetIn | None, *, muted: bool
-) -> tuple[int, None]:
+) -> Status[None]:
     row = access.conference(request, conference, access.may_look)
     meant = said.participant if said else None
     services.ask_to_mute(
@@ -108,31 +106,31 @@ def _mute(
         actor=access.caller(request).identity,
         way=Way.REST,
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/conferences/{conference}/lock", response={204: None})
-def lock(request: HttpRequest, conference: str) -> tuple[int, None]:
+def lock(request: HttpRequest, conference: str) -> Status[None]:
     """Let nobody else in but those who command."""
     row = access.conference(request, conference, policy.may_command)
     services.lock(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/conferences/{conference}/unlock", response={204: None})
-def unlock(request: HttpRequest, conference: str) -> tuple[int, None]:
+def unlock(request: HttpRequest, conference: str) -> Status[None]:
     """Undo it."""
     row = access.conference(request, conference, policy.may_command)
     services.unlock(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/conferences/{conference}/end", response={204: None})
-def end(request: HttpRequest, conference: str) -> tuple[int, None]:
+def end(request: HttpRequest, conference: str) -> Status[None]:
     """End it for all. A standing room may be joined again."""
     row = access.conference(request, conference, policy.may_command)
     services.end(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/conferences/{conference}/events", response=EventsOut)

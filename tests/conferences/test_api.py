@@ -1,0 +1,396 @@
+"""The REST API: every call, and Mallory refused at each."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from conferences import selectors, services
+from conferences.models import Call, CallState, Conference, Removal, User
+from conferences.services import Invitee
+from tests.conferences.conftest import Joined
+from tests.people import ALICE, BOB, CAROL
+
+HOUR = datetime.timedelta(hours=1)
+
+
+class Api:
+    """The API as one person, by token."""
+
+    def __init__(self, user: User | None) -> None:
+        token = services.issue_api_token(user) if user else ""
+        self.headers: Mapping[str, str] = {"Authorization": f"Bearer {token}"} if token else {}
+        self.client = Client()
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        response = self.response(method, path, body)
+        return response.status_code, json.loads(response.content) if response.content else None
+
+    def response(self, method: str, path: str, body: object = None) -> HttpResponse:
+        response: Any = self.client.generic(
+            method,
+            f"/api/v1{path}",
+            b"" if body is None else json.dumps(body).encode(),
+            content_type="application/json",
+            headers=dict(self.headers),
+        )
+        assert isinstance(response, HttpResponse)
+        return response
+
+
+@pytest.fixture
+def as_alice(alice: User) -> Api:
+    return Api(alice)
+
+
+@pytest.fixture
+def as_bob(bob: User) -> Api:
+    return Api(bob)
+
+
+@pytest.fixture
+def as_mallory(mallory: User) -> Api:
+    return Api(mallory)
+
+
+#: Every call about one conference: method, path under it, body.
+CALLS: list[tuple[str, str, object]] = [
+    ("GET", "", None),
+    ("PATCH", "", {"title": "Mine"}),
+    ("DELETE", "", None),
+    ("GET", "/participants", None),
+    ("POST", "/participants", {"uri": "sip:mallory@conf.test"}),
+    ("DELETE", "/participants/{bob}", None),
+    ("POST", "/mute", {"participant": "{bob}"}),
+    ("POST", "/mute", None),
+    ("POST", "/unmute", {"participant": "{bob}"}),
+    ("POST", "/lock", None),
+    ("POST", "/unlock", None),
+    ("POST", "/end", None),
+    ("GET", "/events", None),
+]
+
+
+def _try(api: Api, live: Joined, call: tuple[str, str, object]) -> tuple[int, Any]:
+    method, path, body = call
+    text = json.dumps(body).replace("{bob}", live.key(BOB))
+    path = path.replace("{bob}", live.key(BOB))
+    return api.call(method, f"/conferences/{live.conference.name}{path}", json.loads(text))
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
+def test_mallory_is_refused(live: Joined, as_mallory: Api, call: tuple[str, str, object]) -> None:
+    before = (live.snapshot(), live.history())
+    status, problem = _try(as_mallory, live, call)
+    assert status == 403
+    assert problem["status"] == 403
+    assert problem["title"] == "Forbidden"
+    assert problem["refusal"] == "not-invited" or problem["refusal"] == "not-allowed"
+    assert (live.snapshot(), live.history()) == before
+    assert not Removal.objects.exists()
+    assert not Call.objects.exists()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
+def test_nobody_gets_in_without_a_token(live: Joined, call: tuple[str, str, object]) -> None:
+    response = Api(None).response(call[0], f"/conferences/{live.conference.name}{call[1]}")
+    assert response.status_code == 401
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["WWW-Authenticate"].startswith("Bearer")
+    wrong = Api(None)
+    wrong.headers = {"Authorization": "Bearer guessed"}
+    assert wrong.response("GET", "/conferences").status_code == 401
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
+def test_what_is_not_there(as_alice: Api, call: tuple[str, str, object]) -> None:
+    status, problem = as_alice.call(call[0], f"/conferences/4711{call[1]}", call[2])
+    assert (status, problem["status"]) == (404, 404)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
+def test_alice_may(live: Joined, as_alice: Api, call: tuple[str, str, object]) -> None:
+    status, _ = _try(as_alice, live, call)
+    assert status in {200, 202, 204}
+
+
+def test_book_and_read(as_alice: Api, as_bob: Api, bob: User) -> None:
+    start = (timezone.now() + HOUR).replace(microsecond=0)
+    said = {
+        "title": "Planning",
+        "id": "Planning",
+        "starts_at": start.isoformat(),
+        "duration_minutes": 45,
+        "timezone": "Europe/Berlin",
+        "rrule": "FREQ=WEEKLY;COUNT=3",
+        "pin": "4711",
+        "max_participants": 10,
+        "invitees": [
+            {"uri": "sip:bob@conf.test", "role": "moderator"},
+            {"email": "carol@example.com", "role": "participant", "dial_out": False},
+        ],
+        "policy": {"admission": "signed-in", "grace_minutes": 5},
+    }
+    response = as_alice.response("POST", "/conferences", said)
+    assert response.status_code == 201
+    booked = json.loads(response.content)
+    assert response["Location"].endswith("/api/v1/conferences/planning")
+    assert booked["id"] == "planning"
+    assert booked["uri"] == "sip:planning@conf.test"
+    assert booked["url"].endswith("/c/planning/")
+    assert datetime.datetime.fromisoformat(booked["starts_at"]) == start
+    assert booked["policy"]["admission"] == "signed-in"
+    assert booked["policy"]["grace_minutes"] == 5
+    assert [one["role"] for one in booked["invitees"]] == ["moderator", "participant"]
+    assert as_alice.call("GET", "/conferences/PLANNING") == (200, booked)
+    status, seen = as_bob.call("GET", "/conferences/planning")
+    assert (status, seen["pin"], len(seen["invitees"])) == (200, "4711", 2)
+
+
+def test_the_pin_is_for_those_on_the_list(open_room: Conference, as_bob: Api) -> None:
+    services.change(conference=open_room, actor=ALICE.uri, pin="4711")
+    status, seen = as_bob.call("GET", f"/conferences/{open_room.name}")
+    assert status == 200
+    assert seen["pin_required"]
+    assert "pin" not in seen
+    assert "invitees" not in seen
+
+
+def test_who_may_not_book(as_bob: Api) -> None:
+    assert as_bob.call("POST", "/conferences", {"title": "Mine"})[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "field"),
+    [
+        ({}, 422, "title"),
+        ({"title": ""}, 422, "title"),
+        ({"title": "T", "pin": "x"}, 422, "pin"),
+        ({"title": "T", "starts_at": "tomorrow"}, 422, "starts_at"),
+        ({"title": "T", "starts_at": "2020-01-01T00:00:00Z"}, 422, "starts_at"),
+        ({"title": "T", "max_participants": 0}, 422, "max_participants"),
+        ({"title": "T", "invitees": [{"role": "king"}]}, 422, "invitees.0.role"),
+        ({"title": "T", "invitees": [{"uri": "x y"}]}, 422, "invitees"),
+        ({"title": "T", "colour": "red"}, 422, "colour"),
+        ({"title": "T", "policy": {"admission": "all"}}, 422, "policy.admission"),
+        ({"title": "T", "id": "conference-app"}, 422, "id"),
+        ({"title": "T", "id": "taken"}, 409, "id"),
+        ([], 422, "body"),
+    ],
+)
+def test_a_problem_says_what_to_mend(
+    as_alice: Api, alice: User, said: object, status: int, field: str
+) -> None:
+    services.book(organizer=alice, title="T", name="taken")
+    response = as_alice.response("POST", "/conferences", said)
+    problem = json.loads(response.content)
+    assert (response.status_code, problem["status"]) == (status, status)
+    assert response["Content-Type"] == "application/problem+json"
+    assert problem["title"]
+    assert [one["field"] for one in problem["errors"]] == [field]
+    assert all(one["detail"] for one in problem["errors"])
+
+
+def test_what_is_not_json(as_alice: Api) -> None:
+    response = as_alice.client.post(
+        "/api/v1/conferences", b"{", content_type="application/json", headers=dict(as_alice.headers)
+    )
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_addresses_and_methods_that_are_not_there(as_alice: Api) -> None:
+    response = as_alice.response("GET", "/nothing")
+    assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
+    response = as_alice.response("PUT", "/conferences")
+    assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
+    assert set(response["Allow"].split(", ")) == {"GET", "POST"}
+
+
+def test_change_some_of_it(room: Conference, as_alice: Api, as_bob: Api) -> None:
+    path = f"/conferences/{room.name}"
+    status, changed = as_alice.call(
+        "PATCH", path, {"title": "Daily", "policy": {"hidden_focus": True}}
+    )
+    assert (status, changed["title"], len(changed["invitees"])) == (200, "Daily", 1)
+    assert changed["policy"]["hidden_focus"]
+    assert as_bob.call("PATCH", path, {"title": "Mine"})[0] == 403
+    status, problem = as_alice.call("PATCH", path, {"pin": "1"})
+    assert (status, problem["errors"][0]["field"]) == (422, "pin")
+
+
+def test_cancel(room: Conference, as_alice: Api, as_bob: Api) -> None:
+    path = f"/conferences/{room.name}"
+    assert as_bob.call("DELETE", path)[0] == 403
+    assert as_alice.call("DELETE", path) == (204, None)
+    status, seen = as_alice.call("GET", path)
+    assert (status, seen["cancelled"], seen["over"]) == (200, True, True)
+    assert as_alice.call("GET", "/conferences")[1]["count"] == 0
+
+
+def test_list_with_a_window(alice: User, as_alice: Api, as_mallory: Api) -> None:
+    start = (timezone.now() + HOUR).replace(microsecond=0)
+    services.book(organizer=alice, title="Once", starts_at=start)
+    services.book(organizer=alice, title="Weekly", starts_at=start, rrule="FREQ=WEEKLY")
+    services.book(organizer=alice, title="Room")
+
+    def titles(**window: datetime.datetime) -> set[str]:
+        query = "&".join(f"{key}={at:%Y-%m-%dT%H:%M:%SZ}" for key, at in window.items())
+        status, found = as_alice.call("GET", f"/conferences?{query}")
+        assert status == 200
+        return {one["title"] for one in found["conferences"]}
+
+    week = datetime.timedelta(days=7)
+    assert titles() == {"Once", "Weekly", "Room"}
+    assert titles(**{"from": start, "to": start + HOUR}) == {"Once", "Weekly", "Room"}
+    assert titles(**{"from": start + HOUR}) == {"Weekly", "Room"}
+    assert titles(**{"from": start + HOUR, "to": start + week}) == {"Room"}
+    assert titles(**{"from": start + week, "to": start + week + HOUR}) == {"Weekly", "Room"}
+    assert titles(to=start) == {"Room"}
+    _, page = as_alice.call("GET", "/conferences?page=2&page_size=2")
+    assert (page["count"], page["pages"], len(page["conferences"])) == (3, 2, 1)
+    assert as_alice.call("GET", "/conferences?page=3&page_size=2")[1]["conferences"] == []
+    assert as_alice.call("GET", "/conferences?page=0")[0] == 422
+    assert as_mallory.call("GET", "/conferences")[1]["count"] == 0
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_what_a_list_costs(
+    alice: User, as_alice: Api, rows: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """The token, the rows, their invitations and the people on them; however many."""
+    for _ in range(rows):
+        services.book(organizer=alice, title="Room", invitees=[Invitee("alice")])
+    with django_assert_num_queries(4):
+        assert as_alice.call("GET", "/conferences")[1]["count"] == rows
+
+
+def test_the_roster(live: Joined, as_bob: Api) -> None:
+    status, roster = as_bob.call("GET", f"/conferences/{live.conference.name}/participants")
+    assert status == 200
+    assert roster == selectors.roster(live.conference)
+
+
+def test_remove_with_a_body_or_with_a_query(live: Joined, as_alice: Api) -> None:
+    path = f"/conferences/{live.conference.name}/participants/{live.key(BOB)}"
+    status, asked = as_alice.call("DELETE", path, {"reason": "too loud"})
+    assert (status, asked) == (202, {"participant": live.key(BOB), "state": "due"})
+    assert (Removal.objects.get().reason, Removal.objects.get().ban) == ("too loud", False)
+    status, _ = as_alice.call("DELETE", f"{path}?ban=true")
+    assert status == 202
+    assert live.snapshot().banned == {BOB.uri}
+    assert as_alice.call("DELETE", path + "x")[0] == 404
+
+
+def test_bob_leaves_and_mutes_himself(live: Joined, as_bob: Api) -> None:
+    path = f"/conferences/{live.conference.name}"
+    himself = {"participant": live.key(BOB)}
+    assert as_bob.call("POST", f"{path}/mute", himself)[0] == 204
+    assert live.snapshot().muted == {live.key(BOB)}
+    assert as_bob.call("POST", f"{path}/unmute", himself)[0] == 204
+    assert as_bob.call("POST", f"{path}/mute", {"participant": live.key(ALICE)})[0] == 403
+    assert as_bob.call("DELETE", f"{path}/participants/{live.key(ALICE)}")[0] == 403
+    assert as_bob.call("GET", f"{path}/events")[0] == 403
+    assert as_bob.call("POST", f"{path}/end")[0] == 403
+    assert as_bob.call("DELETE", f"{path}/participants/{live.key(BOB)}")[0] == 202
+
+
+def test_a_job(live: Joined, as_alice: Api, as_bob: Api, as_mallory: Api) -> None:
+    path = f"/conferences/{live.conference.name}/participants"
+    status, asked = as_alice.call("POST", path, {"uri": CAROL.uri})
+    assert (status, asked["state"]) == (202, "due")
+    job = f"/jobs/{asked['job']}"
+    Call.objects.update(state=CallState.FAILED, reason="busy", status=486)
+    assert as_alice.call("GET", job) == (
+        200,
+        {
+            "job": asked["job"],
+            "conference": live.conference.name,
+            "uri": CAROL.uri,
+            "state": "failed",
+            "reason": "busy",
+            "status": 486,
+        },
+    )
+    assert as_bob.call("GET", job)[0] == 403
+    assert as_mallory.call("GET", job)[0] == 403
+    assert as_alice.call("GET", "/jobs/nothing")[0] == 404
+    assert as_alice.call("POST", path, {"uri": "nobody"})[0] == 422
+    assert as_bob.call("POST", path, {"uri": CAROL.uri})[0] == 403
+
+
+def test_what_happened(live: Joined, as_alice: Api) -> None:
+    live.leave(BOB)
+    status, history = as_alice.call("GET", f"/conferences/{live.conference.name}/events")
+    assert status == 200
+    assert [one["kind"] for one in history["events"]] == ["booked", "joined", "joined", "left"]
+    assert history["events"][3]["target"] == BOB.uri
+    page = as_alice.call("GET", f"/conferences/{live.conference.name}/events?page=2&page_size=3")
+    assert [one["kind"] for one in page[1]["events"]] == ["left"]
+
+
+def test_a_page_calls_with_its_session_and_a_csrf_token(live: Joined, bob: User) -> None:
+    path = f"/api/v1/conferences/{live.conference.name}"
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(bob)
+    assert browser.get(f"{path}/participants").status_code == 200
+    body = {"participant": live.key(BOB)}
+    forged = browser.post(f"{path}/mute", body, content_type="application/json")
+    assert forged.status_code == 403
+    assert live.snapshot().muted == frozenset()
+    browser.cookies["csrftoken"] = token = "a" * 32
+    sent = browser.post(
+        f"{path}/mute", body, content_type="application/json", headers={"X-CSRFToken": token}
+    )
+    assert sent.status_code == 204
+
+
+def test_a_guest_calls_with_his_session(open_room: Conference, room: Conference) -> None:
+    guest = services.admit_guest(conference=open_room, display_name="Grace")
+    identity = selectors.identity_of_guest(guest)
+    joined = Joined(open_room)
+    joined.join(identity)
+    browser = Client()
+    session = browser.session
+    session["guest"] = guest.pk
+    session.save()
+    path = f"/api/v1/conferences/{open_room.name}"
+    assert browser.get(f"{path}/participants").status_code == 200
+    himself = f"{path}/participants/{joined.key(identity)}"
+    assert browser.delete(himself).status_code == 202
+    assert browser.post(f"{path}/lock").status_code == 403
+    assert browser.get(f"/api/v1/conferences/{room.name}/participants").status_code == 403
+    assert browser.get("/api/v1/conferences").status_code == 403
+    assert (
+        browser.post("/api/v1/conferences", {"title": "T"}, "application/json").status_code == 403
+    )
+    guest.expires_at = timezone.now()
+    guest.save()
+    assert browser.get(f"{path}/participants").status_code == 401
+
+
+def test_openapi_and_its_page(client: Client) -> None:
+    described = client.get("/api/v1/openapi.json").json()
+    assert set(described["paths"]) == {
+        "/api/v1/conferences",
+        "/api/v1/conferences/{conference}",
+        "/api/v1/conferences/{conference}/participants",
+        "/api/v1/conferences/{conference}/participants/{participant}",
+        "/api/v1/conferences/{conference}/mute",
+        "/api/v1/conferences/{conference}/unmute",
+        "/api/v1/conferences/{conference}/lock",
+        "/api/v1/conferences/{conference}/unlock",
+        "/api/v1/conferences/{conference}/end",
+        "/api/v1/conferences/{conference}/events",
+        "/api/v1/jobs/{job}",
+    }
+    page = client.get("/api/v1/docs").content.decode()
+    assert "//cdn" not in page

@@ -1,0 +1,141 @@
+"""The environment is read once, and what is wrong in it is named."""
+
+from __future__ import annotations
+
+import runpy
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+SETTINGS = Path(__file__).resolve().parents[2] / "portal" / "settings.py"
+NAMES = [
+    "HOST",
+    "PORT",
+    "SIP_PORT",
+    "SIPS_PORT",
+    "TLS_CERT",
+    "TLS_KEY",
+    "SIP_DOMAIN",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "MEDIA_ENGINE",
+    "JANUS_URL",
+    "RTP_PORTS",
+    "SIP_TRUNK",
+    "USER_CHOSEN_URIS",
+]
+
+
+class Environment:
+    """An environment of our own."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, data_dir: Path) -> None:
+        self._patch = patch
+        for name in NAMES:
+            patch.delenv(name, raising=False)
+        patch.setenv("DATA_DIR", str(data_dir))
+
+    def read(self, **said: str) -> dict[str, Any]:
+        for name, value in said.items():
+            self._patch.setenv(name, value)
+        return runpy.run_path(str(SETTINGS))
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
+    return Environment(monkeypatch, tmp_path / "var")
+
+
+def test_defaults(environment: Environment, tmp_path: Path) -> None:
+    read = environment.read()
+    assert (read["HOST"], read["PORT"], read["SIP_PORT"]) == ("127.0.0.1", 8000, 5060)
+    assert read["SIP_DOMAIN"] == "127.0.0.1"
+    assert read["BASE_URL"] == "http://127.0.0.1:8000"
+    assert read["WEBSOCKET_URL"] == "ws://127.0.0.1:8000/sip"
+    assert read["RTP_PORTS"] == (20000, 29999)
+    assert read["USER_CHOSEN_URIS"] == "organizers"
+    assert read["DATABASES"]["default"]["NAME"] == str(tmp_path / "var" / "parley.sqlite3")
+    assert read["DATABASES"]["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert not read["SESSION_COOKIE_SECURE"]
+
+
+@pytest.mark.parametrize(
+    ("said", "domain"),
+    [
+        ({"SIP_PORT": "5070"}, "127.0.0.1:5070"),
+        ({"SIP_PORT": "0"}, "127.0.0.1"),
+        ({"SIP_DOMAIN": "Conf.Test"}, "conf.test"),
+        ({"SIP_DOMAIN": "conf.test", "SIP_PORT": "5070"}, "conf.test:5070"),
+        ({"SIP_DOMAIN": "conf.test:5080", "SIP_PORT": "5070"}, "conf.test:5080"),
+        ({"HOST": "::1"}, "[::1]"),
+        ({"HOST": "::1", "SIP_PORT": "5070"}, "[::1]:5070"),
+    ],
+)
+def test_the_domain_of_our_uris(
+    environment: Environment, said: dict[str, str], domain: str
+) -> None:
+    assert environment.read(**said)["SIP_DOMAIN"] == domain
+
+
+def test_the_key_is_made_once_and_is_nobody_elses(environment: Environment, tmp_path: Path) -> None:
+    key = environment.read()["SECRET_KEY"]
+    assert len(key) >= 50
+    assert environment.read()["SECRET_KEY"] == key
+    kept = tmp_path / "var" / "secret_key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [file.name for file in kept.parent.iterdir()] == ["secret_key"]
+
+
+def test_other_servers(environment: Environment) -> None:
+    read = environment.read(
+        REDIS_URL="redis://127.0.0.1:6379/0", DATABASE_URL="postgres://p:w@db.example/parley"
+    )
+    assert read["DATABASES"]["default"]["ENGINE"] == "django.db.backends.postgresql"
+    assert read["DATABASES"]["default"]["NAME"] == "parley"
+    assert read["CELERY_BROKER_URL"] == "redis://127.0.0.1:6379/0"
+    assert "redis" in read["CHANNEL_LAYERS"]["default"]["BACKEND"]
+    assert "redis" in read["CACHES"]["default"]["BACKEND"]
+
+
+def test_tls(environment: Environment, tmp_path: Path) -> None:
+    file = tmp_path / "pem"
+    file.touch()
+    read = environment.read(TLS_CERT=str(file), TLS_KEY=str(file), SIPS_PORT="5061")
+    assert read["BASE_URL"].startswith("https://")
+    assert read["WEBSOCKET_URL"].startswith("wss://")
+    assert read["SESSION_COOKIE_SECURE"]
+    assert read["CSRF_COOKIE_SECURE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("SIP_PORT", "-1"),
+        ("SIPS_PORT", "5061"),
+        ("TLS_CERT", "/nowhere/cert.pem"),
+        ("TLS_KEY", str(SETTINGS)),
+        ("SIP_DOMAIN", "sip:conf.test"),
+        ("SIP_DOMAIN", "a b"),
+        ("DATABASE_URL", "mysql://x/y"),
+        ("DATABASE_URL", "postgres"),
+        ("REDIS_URL", "127.0.0.1:6379"),
+        ("MEDIA_ENGINE", "asterisk"),
+        ("RTP_PORTS", "20000"),
+        ("RTP_PORTS", "30000-20000"),
+        ("USER_CHOSEN_URIS", "yes"),
+        ("DATA_DIR", str(SETTINGS)),
+    ],
+)
+def test_what_is_wrong_is_named(environment: Environment, name: str, value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        environment.read(**{name: value})
+
+
+def test_janus_needs_an_address(environment: Environment) -> None:
+    with pytest.raises(ImproperlyConfigured, match="JANUS_URL"):
+        environment.read(MEDIA_ENGINE="janus")
