@@ -141,7 +141,7 @@ class Negotiation:
             "speaks": direction in (Direction.SENDRECV, Direction.SENDONLY),
             "ufrag": self._credentials.ufrag if webrtc else "",
             "password": self._credentials.password if webrtc else "",
-            "fingerprint": stream.get("fingerprint") or "",
+            "fingerprint": stream.fingerprint,
             "client": self._client,
             "host": "" if webrtc else stream.description.address(stream.media),
             "port": port,

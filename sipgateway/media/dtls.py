@@ -33,7 +33,8 @@ MTU = 1200
 RECORD_HEADER = 13
 EXPORTER = b"EXTRACTOR-dtls_srtp"
 VALIDITY = datetime.timedelta(days=365)
-HASHES = ("sha-256", "sha-384", "sha-512", "sha-1")
+HASHES = ("sha-256", "sha-384", "sha-512")
+"""Not SHA-1: a second certificate with the same hash can be made (RFC 8122 5)."""
 
 
 class DtlsError(ValueError):

@@ -7,7 +7,7 @@ is now the rule (RFC 3551 4.5.2).
 from __future__ import annotations
 
 import numpy as np
-from G722 import G722
+from G722 import G722  # type: ignore[import-not-found]
 
 from sipgateway.media import resample
 from sipgateway.media.codec import FRAME, Codec, CodecError, Samples

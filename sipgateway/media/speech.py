@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import cffi
-import espeakng_loader
+import espeakng_loader  # type: ignore[import-untyped]
 import numpy as np
 
 from sipgateway.media.codec import Samples

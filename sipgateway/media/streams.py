@@ -53,6 +53,19 @@ class Stream:
             own = tagged.get(name)
         return own if own is not None else self.description.get(name)
 
+    @property
+    def fingerprint(self) -> str:
+        """The first fingerprint by a hash that is known here (RFC 8122 5), or nothing."""
+        own = tuple(self.media.all("fingerprint"))
+        if not own and self.media.has("bundle-only"):
+            own = tuple(self.description.media[0].all("fingerprint"))
+        for value in own or self.description.all("fingerprint"):
+            try:
+                return dtls.build_fingerprint(dtls.parse_fingerprint(value))
+            except dtls.DtlsError:
+                continue
+        return ""
+
 
 def read(text: str) -> sdp.Description:
     """Parse what a phone sent. Raises `MediaError` (400)."""
@@ -138,10 +151,8 @@ def _check_webrtc(stream: Stream) -> None:
     ):
         if stream.get(name) is None:
             raise MediaError(488, f"WebRTC audio needs {words}")
-    try:
-        dtls.parse_fingerprint(stream.get("fingerprint") or "")
-    except dtls.DtlsError as error:
-        raise MediaError(488, f"Cannot use {error}") from error
+    if not stream.fingerprint:
+        raise MediaError(488, "WebRTC audio needs a fingerprint by SHA-256 or better")
 
 
 def rtcp_port(stream: Stream) -> int:

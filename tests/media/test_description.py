@@ -1,0 +1,304 @@
+"""Offers and answers of a leg (RFC 3264, RFC 8839, RFC 8843)."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipgateway.media import description, dtls, streams
+from sipgateway.media.control import Terms
+from sipgateway.media.description import Local, Negotiation
+from sipgateway.media.engine import Direction, LegKind, MediaError, Session
+from sipgateway.sip import sdp
+from tests.media import offers
+from tests.media.offers import BARESIP, CHROMIUM, SAVP, SIPJS, without
+
+FINGERPRINT = dtls.build_fingerprint(dtls.Fingerprint("sha-256", bytes(range(32))))
+LOCAL = Local(("127.0.0.1",), 20000, FINGERPRINT)
+SESSION = Session(name="Weekly", info="About things", uri="http://conf.test/c/1")
+
+
+def answered(negotiation: Negotiation, offer: str) -> tuple[sdp.Description, Terms]:
+    """Our answer, read again, and the terms for the mixer."""
+    stream = streams.choose(streams.read(offer))
+    text, terms = negotiation.answer(stream, LOCAL, SESSION)
+    return sdp.parse(text), terms
+
+
+@pytest.mark.parametrize("offer", offers.WEBRTC.values(), ids=offers.WEBRTC)
+def test_a_browser_is_answered(offer: str) -> None:
+    answer, terms = answered(Negotiation(), offer)
+    audio = answer.media[0]
+    assert audio.protocol == "UDP/TLS/RTP/SAVPF"
+    assert audio.port == 20000
+    assert audio.get("setup") == "passive"
+    assert audio.get("mid") == "0"
+    assert audio.has("rtcp-mux")
+    assert audio.has("end-of-candidates")
+    assert audio.get("fingerprint") == FINGERPRINT
+    assert audio.get("candidate") == "1 1 udp 2130706431 127.0.0.1 20000 typ host"
+    assert answer.get("ice-lite") == ""
+    assert answer.get("group") == "BUNDLE 0"
+    assert answer.direction(audio) == "sendrecv"
+    assert terms["kind"] == "webrtc"
+    assert terms["fingerprint"].startswith("sha-")
+    assert terms["codecs"] == {audio.formats[0]: "opus"}
+    assert "useinbandfec=1" in audio.fmtp(terms["payload_type"])
+    assert not terms["client"]
+
+
+def test_what_a_browser_offers_beside_audio_with_opus_is_refused() -> None:
+    answer, _ = answered(Negotiation(), SIPJS)
+    _, data = answer.media
+    assert (data.kind, data.port, data.get("mid")) == ("application", 0, "1")
+    assert answer.get("group") == "BUNDLE 0"
+
+
+def test_digits_and_levels_are_agreed_as_offered() -> None:
+    answer, terms = answered(Negotiation(), CHROMIUM)
+    (audio,) = answer.media
+    assert audio.formats == ("111", "110", "126")
+    assert audio.rtpmaps()[110].clock == 48_000
+    assert terms["events"] == [110, 126]
+    assert audio.extmaps() == (sdp.ExtMap(1, streams.LEVEL_URI),)
+    assert terms["level_id"] == 1
+    _, terms = answered(Negotiation(), without(CHROMIUM, "a=extmap:1"))
+    assert terms["level_id"] is None
+
+
+def test_audio_that_is_not_the_first_stream() -> None:
+    video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=rtpmap:96 VP8/90000\r\n"
+    offer = CHROMIUM.replace("m=audio", video + "m=audio").replace("BUNDLE 0", "BUNDLE v 0")
+    answer, terms = answered(Negotiation(), offer)
+    assert [one.port for one in answer.media] == [0, 20000]
+    assert answer.get("group") == "BUNDLE 0"
+    assert terms["payload_type"] == 111
+
+
+def test_a_second_audio_stream_is_refused() -> None:
+    second = CHROMIUM[CHROMIUM.index("m=audio") :].replace("a=mid:0", "a=mid:1")
+    answer, _ = answered(Negotiation(), CHROMIUM + second)
+    assert [one.port for one in answer.media] == [20000, 0]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "hears", "speaks"),
+    [
+        ("sendrecv", "sendrecv", True, True),
+        ("sendonly", "recvonly", False, True),
+        ("recvonly", "sendonly", True, False),
+        ("inactive", "inactive", False, False),
+    ],
+)
+def test_hold_and_resume(theirs: str, ours: str, hears: bool, speaks: bool) -> None:
+    negotiation = Negotiation()
+    answered(negotiation, CHROMIUM)
+    answer, terms = answered(negotiation, CHROMIUM.replace("a=sendrecv", f"a={theirs}"))
+    assert answer.direction(answer.media[0]) == ours
+    assert (terms["hears"], terms["speaks"]) == (hears, speaks)
+
+
+def test_a_re_offer_keeps_everything_but_the_version() -> None:
+    negotiation = Negotiation()
+    first, before = answered(negotiation, CHROMIUM)
+    second, after = answered(negotiation, CHROMIUM)
+    assert second.origin.session == first.origin.session
+    assert second.origin.version == first.origin.version + 1
+    assert second.media == first.media
+    assert after == before
+
+
+def test_an_ice_restart_is_answered_with_new_credentials() -> None:
+    negotiation = Negotiation()
+    first, _ = answered(negotiation, CHROMIUM)
+    restart = CHROMIUM.replace("sOd2", "Xy3z").replace("rWsH8LGH", "AAAAAAAA")
+    second, terms = answered(negotiation, restart)
+    assert second.media[0].get("ice-ufrag") != first.media[0].get("ice-ufrag")
+    assert second.media[0].get("ice-pwd") != first.media[0].get("ice-pwd")
+    assert second.media[0].get("fingerprint") == first.media[0].get("fingerprint")
+    assert terms["ufrag"] == second.media[0].get("ice-ufrag")
+    third, _ = answered(negotiation, restart)
+    assert third.media[0].get("ice-ufrag") == second.media[0].get("ice-ufrag")
+
+
+def test_a_phone_that_waits_gets_a_client() -> None:
+    answer, terms = answered(Negotiation(), CHROMIUM.replace("setup:actpass", "setup:passive"))
+    assert answer.media[0].get("setup") == "active"
+    assert terms["client"]
+
+
+@pytest.mark.parametrize(
+    ("offer", "status", "reason"),
+    [
+        (without(CHROMIUM, "a=rtcp-mux"), 488, "WebRTC audio needs rtcp-mux"),
+        (without(CHROMIUM, "a=fingerprint"), 488, "WebRTC audio needs a DTLS fingerprint"),
+        (without(CHROMIUM, "a=ice-ufrag"), 488, "WebRTC audio needs ICE"),
+        (without(CHROMIUM, "a=ice-pwd"), 488, "WebRTC audio needs ICE"),
+        (
+            CHROMIUM.replace("sha-256 7D", "sha-1 7D"),
+            488,
+            "WebRTC audio needs a fingerprint by SHA-256 or better",
+        ),
+        (CHROMIUM.replace(" 111 63 9 0 8 13 110 126", " 63 13 110"), 488, "No codec in common"),
+        (CHROMIUM.replace("m=audio", "m=video"), 488, "No audio stream"),
+        (CHROMIUM.replace("m=audio 47612", "m=audio 0"), 488, "No audio stream"),
+        (
+            CHROMIUM.replace("UDP/TLS/RTP/SAVPF", "TCP/MSRP"),
+            488,
+            "Transport TCP/MSRP is not supported",
+        ),
+        ("garbage", 400, "Bad session description: v=: a description begins with its version"),
+        ("", 400, "Bad session description: v=: a description begins with its version"),
+        (
+            CHROMIUM.replace("opus/48000/2", "opus"),
+            400,
+            "Bad session description: a=rtpmap: not <payload type> <encoding>/<clock>",
+        ),
+        (SAVP.replace("AES_CM_128_HMAC_SHA1_80", "X"), 488, "No SRTP key in common"),
+        (SAVP.replace("inline:WVN", "inline:W"), 488, "Cannot use a key that is not base64"),
+    ],
+)
+def test_what_is_refused(offer: str, status: int, reason: str) -> None:
+    with pytest.raises(MediaError) as caught:
+        answered(Negotiation(), offer)
+    assert (caught.value.status, caught.value.reason) == (status, reason)
+
+
+def test_our_offer_to_a_browser_is_accepted() -> None:
+    ours = Negotiation()
+    offer = sdp.parse(ours.offer(LegKind.WEBRTC, LOCAL, SESSION))
+    (audio,) = offer.media
+    assert audio.get("setup") == "actpass"
+    assert offer.get("group") == "BUNDLE 0"
+    answer = CHROMIUM.replace("setup:actpass", "setup:active")
+    stream, terms = ours.accept(answer)
+    assert stream.direction is Direction.SENDRECV
+    assert (terms["payload_type"], terms["events"], terms["client"]) == (111, [110, 126], False)
+    assert terms["ufrag"] == audio.get("ice-ufrag")
+
+
+def test_a_session_refresh_repeats_what_was_agreed() -> None:
+    negotiation = Negotiation()
+    first, _ = answered(negotiation, SIPJS.replace("a=sendrecv", "a=sendonly"))
+    refresh = sdp.parse(negotiation.offer(LegKind.WEBRTC, LOCAL, SESSION))
+    assert refresh.origin.version == first.origin.version + 1
+    assert refresh.media[1] == first.media[1]
+    audio = refresh.media[0]
+    assert audio.formats == first.media[0].formats
+    assert audio.extmaps() == first.media[0].extmaps()
+    assert (audio.get("mid"), audio.get("setup")) == ("0", "actpass")
+    assert refresh.direction(audio) == "sendrecv"
+    assert refresh.get("group") == "BUNDLE 0"
+
+
+def test_what_the_browser_dropped_is_not_offered_again() -> None:
+    negotiation = Negotiation()
+    negotiation.offer(LegKind.WEBRTC, LOCAL, SESSION)
+    answer = without(CHROMIUM, "a=extmap").replace(" 111 63 9 0 8 13 110 126", " 111 126")
+    negotiation.accept(answer.replace("actpass", "active"))
+    (audio,) = sdp.parse(negotiation.offer(LegKind.WEBRTC, LOCAL, SESSION)).media
+    assert audio.formats == ("111", "126")
+    assert not audio.extmaps()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (CHROMIUM.replace("m=audio 47612", "m=audio 0"), 488),
+        (SIPJS, 488),
+        (BARESIP, 488),
+        ("garbage", 400),
+    ],
+)
+def test_an_answer_that_does_not_fit(answer: str, status: int) -> None:
+    negotiation = Negotiation()
+    negotiation.offer(LegKind.WEBRTC, LOCAL, SESSION)
+    with pytest.raises(MediaError) as caught:
+        negotiation.accept(answer)
+    assert caught.value.status == status
+
+
+def test_a_desk_phone_is_answered() -> None:
+    answer, terms = answered(Negotiation(), BARESIP)
+    (audio,) = answer.media
+    assert (audio.protocol, audio.port, audio.formats) == ("RTP/AVP", 20000, ("96", "101"))
+    assert answer.get("ice-lite") is None
+    assert (terms["host"], terms["port"], terms["rtcp_port"]) == ("192.0.2.2", 5016, 5017)
+    assert terms["codecs"] == {"96": "opus"}
+    assert not audio.has("fingerprint")
+
+
+def test_a_static_payload_type_needs_no_map() -> None:
+    offer = BARESIP.replace(" 96 0 8 101", " 8 0")
+    _, terms = answered(Negotiation(), offer)
+    assert terms["codecs"] == {"8": "pcma"}
+
+
+def test_hold_as_it_was_before_rfc_3264() -> None:
+    offer = BARESIP.replace("c=IN IP4 192.0.2.2", "c=IN IP4 0.0.0.0")
+    answer, terms = answered(Negotiation(), offer)
+    assert answer.direction(answer.media[0]) == "recvonly"
+    assert not terms["hears"]
+
+
+def test_keys_of_a_desk_phone() -> None:
+    negotiation = Negotiation()
+    answer, terms = answered(negotiation, SAVP)
+    (line,) = answer.media[0].cryptos()
+    assert (line.tag, line.suite) == (2, "AES_CM_128_HMAC_SHA1_80")
+    assert terms["sdes"] == {
+        "suite": line.suite,
+        "ours": line.key,
+        "theirs": "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+    }
+    again, _ = answered(negotiation, SAVP)
+    assert again.media == answer.media
+
+
+def test_our_offer_to_a_desk_phone() -> None:
+    negotiation = Negotiation()
+    (audio,) = sdp.parse(negotiation.offer(LegKind.RTP, LOCAL, SESSION)).media
+    assert [one.encoding for one in audio.rtpmaps().values()] == [
+        "opus",
+        "G722",
+        "PCMU",
+        "PCMA",
+        "telephone-event",
+        "telephone-event",
+    ]
+    _, terms = negotiation.accept(BARESIP.replace("96 0 8 101", "8 126"))
+    assert terms["codecs"] == {"8": "pcma"}
+
+
+def test_the_transport_of_a_leg_cannot_change() -> None:
+    negotiation = Negotiation()
+    answered(negotiation, CHROMIUM)
+    with pytest.raises(MediaError, match="transport"):
+        answered(negotiation, BARESIP)
+
+
+def test_what_the_session_says_of_itself() -> None:
+    """RFC 4579 3.1; a title never begins a line of its own."""
+    session = Session(
+        name="Weekly\r\na=injected", info="i", uri="http://x", email="a@x", phone="+1"
+    )
+    stream = streams.choose(streams.read(CHROMIUM))
+    text, _ = Negotiation().answer(stream, LOCAL, session)
+    answer = sdp.parse(text)
+    assert answer.name == "Weekly a=injected"
+    assert (answer.info, answer.uri) == ("i", "http://x")
+    assert (answer.emails, answer.phones) == (("a@x",), ("+1",))
+
+
+def test_capabilities_have_no_port() -> None:
+    """RFC 4579 5.13, RFC 3261 11.2."""
+    able = sdp.parse(description.capabilities(LOCAL, SESSION))
+    assert {one.port for one in able.media} == {0}
+    assert able.name == "Weekly"
+
+
+def test_version_6_addresses() -> None:
+    local = Local(("fd00::2",), 20000, FINGERPRINT)
+    text, _ = Negotiation().answer(streams.choose(streams.read(CHROMIUM)), local, SESSION)
+    answer = sdp.parse(text)
+    assert answer.connection == sdp.Connection("fd00::2", "IP6")
+    assert answer.media[0].get("candidate") == "1 1 udp 2130706431 fd00::2 20000 typ host"

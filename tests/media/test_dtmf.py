@@ -1,0 +1,54 @@
+"""Digits (RFC 4733): one press, one digit."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipgateway.media.dtmf import DIGITS, PATIENCE, DigitReader, build
+
+
+def press(digit: str) -> list[bytes]:
+    """The packets of a press: four that it goes on, three that it has ended."""
+    going = [build(digit, 960 * step, end=False) for step in range(1, 5)]
+    return going + [build(digit, 4800, end=True)] * 3
+
+
+def read(reader: DigitReader, payloads: list[bytes], timestamp: int) -> str:
+    return "".join(reader.receive(payload, timestamp, 0.0) for payload in payloads)
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_press_is_told_once(digit: str) -> None:
+    assert read(DigitReader(), press(digit), 1000) == digit
+
+
+def test_the_same_key_twice_is_told_twice() -> None:
+    reader = DigitReader()
+    assert read(reader, press("5"), 1000) + read(reader, press("5"), 9000) == "55"
+
+
+@pytest.mark.parametrize("kept", [slice(4, 5), slice(6, 7), slice(4, 7), slice(0, 5)])
+def test_any_one_end_packet_is_enough(kept: slice) -> None:
+    assert read(DigitReader(), press("7")[kept], 1000) == "7"
+
+
+def test_a_lost_end_is_made_up_for_by_the_next_press() -> None:
+    reader = DigitReader()
+    assert read(reader, press("1")[:4], 1000) == ""
+    assert read(reader, press("2"), 9000) == "12"
+
+
+def test_a_lost_end_is_made_up_for_by_time() -> None:
+    reader = DigitReader()
+    read(reader, press("1")[:4], 1000)
+    assert reader.handle_timeout(PATIENCE / 2) == ""
+    assert reader.handle_timeout(PATIENCE) == "1"
+    assert reader.handle_timeout(9.0) == ""
+    assert read(reader, press("1")[4:], 1000) == "", "its end came late"
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x01", b"\x01\x80\x00", b"\x10\x80\x00\x00", b"\xff" * 4]
+)
+def test_what_is_no_digit_is_passed_over(payload: bytes) -> None:
+    assert DigitReader().receive(payload, 1, 0.0) == ""

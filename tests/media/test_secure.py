@@ -1,0 +1,334 @@
+"""ICE, DTLS and SRTP: what Mallory sends does not get in."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+import pytest
+from aioice import stun
+
+from sipgateway.media import dtls, ice, srtp
+from sipgateway.media.path import PathClosed, PlainPath, WebRtcPath
+
+NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+ALICE = ("192.0.2.1", 4000)
+MALLORY = ("192.0.2.66", 4000)
+OURS = ice.Credentials("ours", "0123456789abcdef01234567")
+PACKET = b"\x80\x00" + bytes(10) + b"hello"
+REPORT = b"\x80\xc9\x00\x01" + bytes(4)
+
+
+@pytest.fixture(scope="module")
+def server() -> dtls.Identity:
+    return dtls.Identity(NOW)
+
+
+@pytest.fixture(scope="module")
+def client() -> dtls.Identity:
+    return dtls.Identity(NOW)
+
+
+def check(
+    credentials: ice.Credentials = OURS, attributes: Mapping[str, object] | None = None
+) -> bytes:
+    """A connectivity check of a phone."""
+    message = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.REQUEST,
+        attributes={
+            "USERNAME": f"{credentials.ufrag}:theirs",
+            "PRIORITY": 1,
+            "ICE-CONTROLLING": 7,
+            **(attributes or {}),
+        },
+    )
+    message.add_message_integrity(credentials.password.encode())
+    return bytes(message)
+
+
+def shake(one: dtls.DtlsSession, other: dtls.DtlsSession) -> None:
+    """Carry datagrams to and fro until nobody has anything to say."""
+    one.start()
+    other.start()
+    for _ in range(10):
+        for source, sink in ((one, other), (other, one)):
+            for datagram in source.data_to_send():
+                sink.receive(datagram)
+
+
+# ICE
+
+
+def test_an_authentic_check_is_answered() -> None:
+    agent = ice.IceLite(OURS)
+    answer = ice.parse(agent.receive(ice.parse(check()), ALICE))
+    assert answer.message_class is stun.Class.RESPONSE
+    assert answer.attributes["XOR-MAPPED-ADDRESS"] == ALICE
+    assert answer.check_message_integrity(OURS.password.encode())
+    assert agent.remote == ALICE
+    assert not agent.nominated
+
+
+def test_a_check_with_another_password_is_refused() -> None:
+    agent = ice.IceLite(OURS)
+    forged = check(ice.Credentials("ours", "another password of her own"))
+    with pytest.raises(ice.IceError):
+        agent.receive(ice.parse(forged), MALLORY)
+    assert agent.remote is None
+    assert not agent.checked
+
+
+def test_a_check_without_integrity_is_refused() -> None:
+    message = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.REQUEST,
+        attributes={"USERNAME": "ours:theirs"},
+    )
+    with pytest.raises(ice.IceError):
+        ice.IceLite(OURS).receive(ice.parse(bytes(message)), MALLORY)
+
+
+def test_the_nominated_address_stays() -> None:
+    agent = ice.IceLite(OURS)
+    agent.receive(ice.parse(check(attributes={"USE-CANDIDATE": None})), ALICE)
+    agent.receive(ice.parse(check()), ("192.0.2.1", 4001))
+    assert agent.remote == ALICE
+    assert agent.nominated
+
+
+def test_both_credentials_are_good_during_a_restart() -> None:
+    agent = ice.IceLite(OURS)
+    agent.receive(ice.parse(check()), ALICE)
+    new = ice.new_credentials()
+    agent.restart(new)
+    agent.receive(ice.parse(check()), ALICE)
+    agent.receive(ice.parse(check(new)), ALICE)
+    with pytest.raises(ice.IceError):
+        agent.receive(ice.parse(check()), ALICE)
+
+
+def test_we_are_never_the_controlling_one() -> None:
+    answer = ice.IceLite(OURS).receive(ice.parse(check(attributes={"ICE-CONTROLLED": 1})), ALICE)
+    assert ice.parse(answer).error_code == 487
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 20, check()[:-3], check()[:20], b"\1\1" + check()[2:]]
+)
+def test_malformed_checks(data: bytes) -> None:
+    with pytest.raises(ice.IceError):
+        ice.fragment(ice.parse(data))
+    assert ice.is_stun(check())
+    assert not ice.is_stun(PACKET)
+
+
+# DTLS
+
+
+def test_a_handshake_gives_both_the_same_keys(server: dtls.Identity, client: dtls.Identity) -> None:
+    one = dtls.DtlsSession(server, client.fingerprint, client=False)
+    other = dtls.DtlsSession(client, server.fingerprint, client=True)
+    shake(one, other)
+    assert one.keys is not None
+    assert other.keys is not None
+    assert one.keys.profile is srtp.GCM_128
+    assert (one.keys.ours, one.keys.theirs) == (other.keys.theirs, other.keys.ours)
+    assert one.next_timeout() is None
+
+
+def test_flights_fit_into_datagrams(server: dtls.Identity, client: dtls.Identity) -> None:
+    other = dtls.DtlsSession(client, server.fingerprint, client=True)
+    one = dtls.DtlsSession(server, client.fingerprint, client=False)
+    other.start()
+    for datagram in other.data_to_send():
+        one.receive(datagram)
+    assert all(len(datagram) <= dtls.MTU for datagram in one.data_to_send())
+    timeout = other.next_timeout()
+    assert timeout is not None
+    assert 0.0 < timeout <= 1.0
+
+
+def test_another_certificate_than_promised(server: dtls.Identity, client: dtls.Identity) -> None:
+    mallory = dtls.Identity(NOW)
+    one = dtls.DtlsSession(server, client.fingerprint, client=False)
+    other = dtls.DtlsSession(mallory, server.fingerprint, client=True)
+    with pytest.raises(dtls.DtlsError, match="not the one of its description"):
+        shake(one, other)
+    assert one.keys is None
+    assert one.closed
+
+
+def test_goodbye_is_heard(server: dtls.Identity, client: dtls.Identity) -> None:
+    one = dtls.DtlsSession(server, client.fingerprint, client=False)
+    other = dtls.DtlsSession(client, server.fingerprint, client=True)
+    shake(one, other)
+    other.close()
+    for datagram in other.data_to_send():
+        one.receive(datagram)
+    assert one.closed
+
+
+def test_fingerprints() -> None:
+    one = dtls.Fingerprint("sha-256", bytes(range(32)))
+    assert dtls.parse_fingerprint(dtls.build_fingerprint(one)) == one
+    for bad in ("", "sha-256", "sha-1 AA:BB", "md5 AA", "sha-256 XY"):
+        with pytest.raises(dtls.DtlsError):
+            dtls.parse_fingerprint(bad)
+
+
+# SRTP
+
+
+def sessions(profile: srtp.Profile) -> tuple[srtp.SrtpSession, srtp.SrtpSession]:
+    size = profile.key + profile.salt
+    ours, theirs = bytes(range(size)), bytes(range(1, size + 1))
+    return (
+        srtp.SrtpSession(srtp.Keys(profile, ours, theirs)),
+        srtp.SrtpSession(srtp.Keys(profile, theirs, ours)),
+    )
+
+
+@pytest.mark.parametrize(
+    "profile", [srtp.GCM_128, srtp.CM_80, srtp.CM_32], ids=lambda one: one.sdes
+)
+def test_what_is_protected_is_unprotected_once(profile: srtp.Profile) -> None:
+    one, other = sessions(profile)
+    protected = one.protect(PACKET)
+    assert b"hello" not in protected
+    assert other.unprotect(protected) == PACKET
+    with pytest.raises(srtp.SrtpError):
+        other.unprotect(protected)
+    assert other.unprotect_rtcp(one.protect_rtcp(REPORT)) == REPORT
+
+
+@pytest.mark.parametrize("at", [0, 1, 8, 14, -1])
+def test_a_changed_packet_is_refused(at: int) -> None:
+    one, other = sessions(srtp.GCM_128)
+    changed = bytearray(one.protect(PACKET))
+    changed[at] ^= 1
+    with pytest.raises(srtp.SrtpError):
+        other.unprotect(bytes(changed))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80", bytes(2000), PACKET])
+def test_what_is_not_srtp_is_refused(data: bytes) -> None:
+    with pytest.raises(srtp.SrtpError):
+        sessions(srtp.CM_80)[0].unprotect(data)
+
+
+# Paths
+
+
+def connected(server: dtls.Identity, client: dtls.Identity) -> tuple[WebRtcPath, srtp.SrtpSession]:
+    """A path and the phone's SRTP, after the handshake."""
+    path = WebRtcPath(server, OURS, client.fingerprint, client=False)
+    path.check(check(attributes={"USE-CANDIDATE": None}), ALICE)
+    assert [source for _, source in path.data_to_send()] == [ALICE]
+    phone = dtls.DtlsSession(client, server.fingerprint, client=True)
+    phone.start()
+    while phone.keys is None:
+        for datagram in phone.data_to_send():
+            assert path.receive(datagram, ALICE) is None
+        for datagram, destination in path.data_to_send():
+            assert destination == ALICE
+            phone.receive(datagram)
+    assert path.ready
+    return path, srtp.SrtpSession(phone.keys)
+
+
+def talk(path: WebRtcPath, phone: dtls.DtlsSession) -> None:
+    """Carry DTLS to and fro between a path and a phone."""
+    for _ in range(4):
+        for datagram, _ in path.data_to_send():
+            if dtls.is_dtls(datagram):
+                phone.receive(datagram)
+        for datagram in phone.data_to_send():
+            path.receive(datagram, ALICE)
+
+
+def test_media_flows_both_ways(server: dtls.Identity, client: dtls.Identity) -> None:
+    path, phone = connected(server, client)
+    assert path.receive(phone.protect(PACKET), ALICE) == PACKET
+    assert path.receive(phone.protect_rtcp(REPORT), ALICE) == REPORT
+    sent = path.protect(PACKET)
+    assert sent is not None
+    assert (phone.unprotect(sent[0]), sent[1]) == (PACKET, ALICE)
+
+
+def test_mallory_is_not_heard(server: dtls.Identity, client: dtls.Identity) -> None:
+    path, phone = connected(server, client)
+    good = phone.protect(PACKET)
+    assert path.receive(good, MALLORY) is None, "from an address that was never checked"
+    assert path.receive(good[:-1] + b"\0", ALICE) is None, "changed on the way"
+    assert path.receive(PACKET, ALICE) is None, "not protected at all"
+    assert path.dropped == 3
+    with pytest.raises(ice.IceError):
+        path.check(check(ice.Credentials("ours", "guessed")), MALLORY)
+    assert path.ice.remote == ALICE
+    assert path.data_to_send() == [], "and gets no answer"
+
+
+def test_dtls_from_an_unchecked_address_starts_nothing(
+    server: dtls.Identity, client: dtls.Identity
+) -> None:
+    path = WebRtcPath(server, OURS, client.fingerprint, client=False)
+    phone = dtls.DtlsSession(client, server.fingerprint, client=True)
+    phone.start()
+    for datagram in phone.data_to_send():
+        assert path.receive(datagram, MALLORY) is None
+    assert path.data_to_send() == []
+    assert path.dropped == 1
+
+
+def test_a_phone_with_another_certificate_is_lost(
+    server: dtls.Identity, client: dtls.Identity
+) -> None:
+    path = WebRtcPath(server, OURS, client.fingerprint, client=False)
+    path.check(check(), ALICE)
+    path.data_to_send()
+    phone = dtls.DtlsSession(dtls.Identity(NOW), server.fingerprint, client=True)
+    phone.start()
+    with pytest.raises(PathClosed, match="not the one of its description"):
+        talk(path, phone)
+
+
+def test_we_can_be_the_dtls_client(server: dtls.Identity, client: dtls.Identity) -> None:
+    path = WebRtcPath(server, OURS, client.fingerprint, client=True)
+    path.check(check(), ALICE)
+    phone = dtls.DtlsSession(client, server.fingerprint, client=False)
+    talk(path, phone)
+    assert path.ready
+    assert phone.keys is not None
+
+
+def test_a_plain_leg_latches_once() -> None:
+    path = PlainPath(("10.0.0.1", 5000), ("10.0.0.1", 5001), None)
+    assert path.protect(PACKET) == (PACKET, ("10.0.0.1", 5000))
+    assert path.receive(PACKET, ALICE) == PACKET, "behind a NAT: not where it said"
+    assert path.protect(PACKET) == (PACKET, ALICE)
+    assert path.receive(PACKET, MALLORY) is None
+    assert path.receive(REPORT, MALLORY) is None
+    assert path.receive(REPORT, ("192.0.2.1", 4001)) == REPORT
+    assert path.protect_rtcp(REPORT) == (REPORT, ("192.0.2.1", 4001))
+    assert path.dropped == 2
+    path.move(("10.0.0.2", 6000), ("10.0.0.2", 6001), None)
+    assert path.protect(PACKET) == (PACKET, ("10.0.0.2", 6000))
+    assert path.receive(PACKET, ("10.0.0.2", 6000)) == PACKET
+
+
+def test_a_plain_leg_with_keys_latches_on_what_is_authentic() -> None:
+    size = srtp.CM_80.key + srtp.CM_80.salt
+    ours, theirs = bytes(range(size)), bytes(range(1, size + 1))
+    path = PlainPath(ALICE, ALICE, srtp.Keys(srtp.CM_80, ours, theirs))
+    phone = srtp.SrtpSession(srtp.Keys(srtp.CM_80, theirs, ours))
+    assert path.receive(PACKET, MALLORY) is None
+    assert path.receive(phone.protect(PACKET), ALICE) == PACKET
+    sent = path.protect(PACKET)
+    assert sent is not None
+    assert phone.unprotect(sent[0]) == PACKET
+
+
+def test_nothing_is_sent_nowhere() -> None:
+    assert PlainPath(("0.0.0.0", 5000), ("0.0.0.0", 5001), None).protect(PACKET) is None
+    assert PlainPath(("10.0.0.1", 0), ("10.0.0.1", 1), None).protect(PACKET) is None
