@@ -315,7 +315,7 @@ CHANNEL_LAYERS = {
     )
 }
 
-CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
+CELERY_BROKER_URL = REDIS_URL or "memory://"
 # The in-memory transport polls; its default of one second is felt by people.
 CELERY_BROKER_TRANSPORT_OPTIONS = {} if REDIS_URL else {"polling_interval": 0.02}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -349,6 +349,8 @@ LOGGING = {
     "loggers": {
         "daphne": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # It warns that memory:// names no host.
+        "kombu.connection": {"level": "ERROR"},
         # One line a sweep would be all that one reads.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
