@@ -1,0 +1,299 @@
+"""The embedded engine with real worker processes and sockets, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack
+
+from sipgateway.media import codec, codecs, dtmf, engine, rtp
+from sipgateway.media.codec import FRAME, PERIOD, Samples
+from sipgateway.media.engine import LegId, LegKind, MediaError, RoomId, Session
+from sipgateway.media.local import LocalEngine
+from tests.media import offers, peer, sounds
+from tests.media.peer import Peer
+
+pytestmark = pytest.mark.live
+
+ROOM = RoomId("4711")
+ALICE, BOB, CAROL = LegId("alice"), LegId("bob"), LegId("carol")
+CODECS = codecs.load()
+OPUS = CODECS["opus"]
+
+
+class Stage:
+    """An engine and what it told."""
+
+    def __init__(self, mixer: LocalEngine) -> None:
+        self.mixer = mixer
+        self.events: list[engine.MediaEvent] = []
+        self.identity = peer.new_identity()
+        self.peers: list[Peer] = []
+
+    async def joined(self, leg: LegId, *, says_level: bool = True, room: bool = True) -> Peer:
+        """A phone that is connected."""
+        phone = Peer(self.identity, says_level=says_level)
+        self.peers.append(phone)
+        answer = await self.mixer.answer(leg, phone.offer(), Session())
+        if room:
+            self.mixer.place(leg, ROOM)
+        phone.connect(answer.sdp)
+        await self.until(lambda: phone.connected, phone)
+        return phone
+
+    async def until(self, true: Callable[[], bool], *phones: Peer, seconds: float = 5.0) -> None:
+        """Let phones listen until something is so."""
+        async with asyncio.timeout(seconds):
+            while not true():
+                for phone in phones or self.peers:
+                    phone.receive()
+                await asyncio.sleep(0.002)
+
+    async def told(self, event: engine.MediaEvent) -> None:
+        """Wait until the engine says so."""
+        await self.until(lambda: event in self.events)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    mixer = LocalEngine(host="127.0.0.1", ports=(31000, 31999), prompts=tmp_path)
+    made = Stage(mixer)
+    await mixer.start(made.events.append)
+    yield made
+    for phone in made.peers:
+        phone.close()
+    await mixer.stop()
+
+
+async def talk(voices: list[tuple[Peer, float]], frames: int) -> None:
+    """Phones say tones, by the clock; 0 Hz is silence."""
+    recordings = [sounds.sine(hertz, frames) if hertz else None for _, hertz in voices]
+    encoders = [OPUS.encoder() for _ in voices]
+    clock = asyncio.get_running_loop()
+    start = clock.time()
+    for at in range(frames):
+        for (phone, _), recording, encoder in zip(voices, recordings, encoders, strict=True):
+            frame = (
+                codec.silence() if recording is None else recording[at * FRAME : (at + 1) * FRAME]
+            )
+            phone.say(encoder.encode(frame), codec.level(frame))
+            phone.receive()
+        await asyncio.sleep(max(0.0, start + (at + 1) * PERIOD - clock.time()))
+
+
+def sound(phone: Peer, last: int = 30) -> Samples:
+    """What a phone has heard."""
+    decoder = OPUS.decoder()
+    frames = [decoder.decode(heard.packet.payload) for heard in phone.heard]
+    return np.concatenate(frames[-last:])
+
+
+async def test_each_hears_the_other_and_not_himself(stage: Stage) -> None:
+    alice, bob, carol = [await stage.joined(leg) for leg in (ALICE, BOB, CAROL)]
+    await talk([(alice, 440.0), (bob, 1000.0), (carol, 0.0)], 60)
+    assert sounds.share(sound(alice), 1000) > 0.8
+    assert sounds.share(sound(alice), 440) < 0.05
+    assert sounds.share(sound(bob), 440) > 0.8
+    assert sounds.share(sound(bob), 1000) < 0.05
+    assert sounds.share(sound(carol), 440) > 0.4
+    assert sounds.share(sound(carol), 1000) > 0.4
+    assert len(carol.heard[-1].sources) == 2
+    assert stage.events[0] == engine.LegConnected(ALICE)
+    await stage.told(engine.Speaking(ROOM, frozenset({ALICE, BOB})))
+
+
+async def test_levels_are_measured_where_a_phone_does_not_say_them(stage: Stage) -> None:
+    alice = await stage.joined(ALICE, says_level=False)
+    bob = await stage.joined(BOB, says_level=False)
+    await talk([(alice, 440.0), (bob, 0.0)], 40)
+    assert sounds.share(sound(bob, 20), 440) > 0.8
+    await stage.told(engine.Speaking(ROOM, frozenset({ALICE})))
+
+
+async def test_sources_are_what_the_description_said(stage: Stage) -> None:
+    phone = Peer(stage.identity)
+    stage.peers.append(phone)
+    answer = await stage.mixer.answer(ALICE, phone.offer(), Session())
+    stage.mixer.place(ALICE, ROOM)
+    phone.connect(answer.sdp)
+    await stage.until(lambda: phone.connected)
+    bob = await stage.joined(BOB)
+    await talk([(phone, 440.0), (bob, 0.0)], 20)
+    assert bob.heard[-1].sources == (answer.source,)
+    assert (bob.heard[-1].packet.level or 127) < 30
+
+
+async def test_mute_and_rooms(stage: Stage) -> None:
+    alice, bob = await stage.joined(ALICE), await stage.joined(BOB)
+    stage.mixer.mute(ALICE, True)
+    await talk([(alice, 440.0), (bob, 0.0)], 30)
+    assert codec.level(sound(bob, 10)) == 127
+    stage.mixer.mute(ALICE, False)
+    stage.mixer.place(BOB, None)
+    await talk([(alice, 440.0), (bob, 0.0)], 30)
+    assert codec.level(sound(bob, 10)) == 127
+    stage.mixer.place(BOB, ROOM)
+    await talk([(alice, 440.0), (bob, 0.0)], 30)
+    assert sounds.share(sound(bob, 10), 440) > 0.8
+
+
+async def test_digits_end_a_prompt(stage: Stage) -> None:
+    alice = await stage.joined(ALICE, room=False)
+    stage.mixer.play(ALICE, "ring")
+    await talk([(alice, 0.0)], 20)
+    assert codec.level(sound(alice, 5)) < 40
+    for end in (False, False, True, True, True):
+        alice.say(dtmf.build("7", 960, end=end), 127, kind=peer.EVENT_TYPE)
+        alice.sender.timestamp -= 960
+    await stage.told(engine.DigitKeyed(ALICE, "7"))
+    await stage.told(engine.PlayEnded(ALICE, "ring"))
+    assert stage.events.count(engine.DigitKeyed(ALICE, "7")) == 1
+
+
+async def test_a_prompt_that_is_not_there_is_a_tone(stage: Stage) -> None:
+    alice = await stage.joined(ALICE, room=False)
+    stage.mixer.play(ALICE, "no-such-prompt")
+    await talk([(alice, 0.0)], 8)
+    assert min(one.packet.level or 127 for one in alice.heard) < 40
+    await stage.told(engine.PlayEnded(ALICE, "no-such-prompt"))
+
+
+async def test_hold(stage: Stage) -> None:
+    alice, bob = await stage.joined(ALICE), await stage.joined(BOB)
+    held = Peer(stage.identity, credentials=alice.credentials)
+    again = held.offer().replace("sendrecv", "inactive")
+    held.close()
+    answer = await stage.mixer.answer(ALICE, again, Session())
+    assert answer.direction is engine.Direction.INACTIVE
+    await talk([(alice, 440.0), (bob, 0.0)], 10)
+    count = len(alice.heard)
+    await talk([(alice, 440.0), (bob, 440.0)], 30)
+    assert len(alice.heard) <= count + 2
+    assert codec.level(sound(bob, 10)) == 127
+
+
+async def test_a_dropped_leg_is_gone(stage: Stage) -> None:
+    alice, bob = await stage.joined(ALICE), await stage.joined(BOB)
+    await talk([(alice, 440.0), (bob, 0.0)], 20)
+    stage.mixer.drop(ALICE)
+    await talk([(alice, 440.0), (bob, 0.0)], 20)
+    assert codec.level(sound(bob, 5)) == 127
+    assert alice.dtls is not None
+    assert alice.dtls.closed, "it was told"
+
+
+async def test_mallory_cannot_take_a_leg_over(stage: Stage) -> None:
+    alice, bob = await stage.joined(ALICE), await stage.joined(BOB)
+    mallory = Peer(stage.identity)
+    stage.peers.append(mallory)
+    mallory.offer()
+    mallory.remote = alice.remote
+    for _ in range(5):
+        mallory.check(alice.credentials.ufrag, "guessed password of 24 c")
+        mallory.sock.sendto(b"\x80\x6f" + bytes(50), alice.remote)
+        mallory.sock.sendto(b"\x16\xfe\xfd" + bytes(50), alice.remote)
+        mallory.sock.sendto(os.urandom(100), alice.remote)
+    await talk([(alice, 440.0), (bob, 0.0)], 30)
+    mallory.receive()
+    assert mallory.heard == []
+    with pytest.raises(BlockingIOError):
+        mallory.sock.recv(100)
+    assert sounds.share(sound(bob, 10), 440) > 0.8
+
+
+async def test_a_worker_that_dies_is_replaced(stage: Stage) -> None:
+    await stage.joined(ALICE)
+    (worker,) = stage.mixer._workers
+    assert worker.process is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
+    await stage.told(engine.LegLost(ALICE, "the mixer worker ended"))
+    assert stage.mixer.failing() == "mixer worker 1 is not running"
+    with pytest.raises(MediaError) as caught:
+        await stage.joined(BOB)
+    assert caught.value.status == 503
+    await stage.until(lambda: not stage.mixer.failing(), seconds=10)
+    await stage.joined(ALICE)
+
+
+async def test_the_worker_ends_with_the_engine_and_not_by_ctrl_c(stage: Stage) -> None:
+    await stage.joined(ALICE)
+    (worker,) = stage.mixer._workers
+    process = worker.process
+    assert process is not None
+    os.kill(process.pid, signal.SIGINT)
+    await stage.joined(BOB)
+    await stage.mixer.stop()
+    assert process.returncode == 0
+    await stage.mixer.stop()
+    assert engine.LegLost(ALICE, "the mixer worker ended") not in stage.events
+
+
+@pytest.mark.parametrize("name", ["opus", "pcmu", "pcma", "g722"])
+async def test_a_desk_phone_in_the_same_room(stage: Stage, name: str) -> None:
+    """RTP/AVP without a word of WebRTC."""
+    alice = await stage.joined(ALICE)
+    numbers = {"opus": 96, "pcmu": 0, "pcma": 8, "g722": 9}
+    offer = offers.BARESIP.replace(" 96 0 8 101", f" {numbers[name]} 101").replace(
+        "192.0.2.2", "127.0.0.1"
+    )
+    desk = await asyncio.get_running_loop().create_datagram_endpoint(
+        Desk, local_addr=("127.0.0.1", 0)
+    )
+    transport, phone = desk
+    port = transport.get_extra_info("sockname")[1]
+    answer = await stage.mixer.answer(BOB, offer.replace("5016", str(port)), Session())
+    stage.mixer.place(BOB, ROOM)
+    ours = int(answer.sdp.split("m=audio ")[1].split()[0])
+    kind = CODECS[name]
+    encoder, stream = kind.encoder(), rtp.Sender(1, 1, 1)
+    opus, tone = OPUS.encoder(), sounds.frames(sounds.sine(440, 60))
+    for frame, other in zip(tone, sounds.frames(sounds.sine(1000, 60)), strict=True):
+        packet = stream.build(encoder.encode(frame), kind.duration, payload_type=numbers[name])
+        transport.sendto(packet, ("127.0.0.1", ours))
+        alice.say(opus.encode(other), codec.level(other))
+        alice.receive()
+        await asyncio.sleep(PERIOD)
+    assert sounds.share(sound(alice, 20), 440) > 0.7
+    decoder = kind.decoder()
+    frames = [decoder.decode(rtp.parse(one).payload) for one in phone.packets]
+    assert sounds.share(np.concatenate(frames[-20:]), 1000) > 0.7
+    assert engine.LegConnected(BOB) in stage.events
+    transport.close()
+
+
+class Desk(asyncio.DatagramProtocol):
+    """A socket that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not rtp.is_rtcp(data):
+            self.packets.append(data)
+
+
+async def test_another_implementation_connects_both_ways(stage: Stage) -> None:
+    """aiortc: once as the caller, once as the called."""
+    caller, called = RTCPeerConnection(), RTCPeerConnection()
+    caller.addTrack(AudioStreamTrack())
+    await caller.setLocalDescription(await caller.createOffer())
+    answer = await stage.mixer.answer(ALICE, caller.localDescription.sdp, Session())
+    await caller.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+    offer = await stage.mixer.offer(BOB, LegKind.WEBRTC, Session())
+    await called.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+    called.addTrack(AudioStreamTrack())
+    await called.setLocalDescription(await called.createAnswer())
+    await stage.mixer.accept(BOB, called.localDescription.sdp)
+    await stage.told(engine.LegConnected(ALICE))
+    await stage.told(engine.LegConnected(BOB))
+    await stage.until(lambda: caller.connectionState == called.connectionState == "connected")
+    await caller.close()
+    await stage.told(engine.LegLost(ALICE, "closed by the peer"))
+    await called.close()
