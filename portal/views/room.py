@@ -214,6 +214,7 @@ def _context(request: HttpRequest, entrance: Entrance) -> dict[str, Any]:
     guest = identity is None or identity.is_guest
     return {
         "conference": conference,
+        "url": selectors.conference_url(conference),
         "identity": identity,
         "present": presence.count(conference),
         "asks_name": guest,
@@ -276,9 +277,12 @@ def standing(request: HttpRequest, name: str) -> JsonResponse:
         kind__in=("end-asked", "cancelled", "ended"), at__gte=last.joined_at
     ).first()
     by = story.names(conference, [ended.actor]) if ended and ended.actor else None
+    removed = _removed(conference, last)
+    if removed is None and ended is None:
+        removed = _put_out(conference, last)
     return JsonResponse(
         {
-            "removed": _removed(conference, last),
+            "removed": removed,
             "ended": ended is not None,
             "ended_by": by(ended.actor) if by and ended else "",
         }
@@ -288,9 +292,14 @@ def standing(request: HttpRequest, name: str) -> JsonResponse:
 def _removed(conference: Conference, last: Participant) -> dict[str, Any] | None:
     """Who removed him and why; None where he was not removed."""
     removal = last.removals.exclude(state=RemovalState.FAILED).order_by("-pk").first()
-    if removal is not None:
-        name = removal.actor_name or story.names(conference, [removal.actor])(removal.actor)
-        return {"by": name, "reason": removal.reason, "ban": removal.ban}
+    if removal is None:
+        return None
+    name = removal.actor_name or story.names(conference, [removal.actor])(removal.actor)
+    return {"by": name, "reason": removal.reason, "ban": removal.ban}
+
+
+def _put_out(conference: Conference, last: Participant) -> dict[str, Any] | None:
+    """The same for one whom the focus sent away without such a wish."""
     if last.left_method != DisconnectionMethod.BOOTED:
         return None
     by = story.names(conference, [last.left_by])(last.left_by) if last.left_by else ""

@@ -231,11 +231,12 @@ class Room {
   async _left(detail) {
     this._over();
     // The BYE says why at once; Parley's records say it in full.
-    this._after(farewell(detail, null));
+    const nameOf = this._names();
+    this._after(farewell(detail, null, nameOf));
     if (detail.by === "self") return;
     const standing = await this._standing();
     if (standing && !["joined", "connecting"].includes(this.state)) {
-      this._after(farewell(detail, standing));
+      this._after(farewell(detail, standing, nameOf));
     }
   }
 
@@ -285,17 +286,25 @@ class Room {
     }
     for (const [entity, before] of this.known) {
       if (now.has(entity) || entity === this.account.uri) continue;
-      say(departure({ ...before, farewell: this.watcher.roster.farewell(entity) }));
+      say(departure({ ...before, farewell: this.watcher.roster.farewell(entity) }, this._names()));
     }
+  }
+
+  /** From an address to the name in the roster that was shown last. */
+  _names() {
+    const known = this.known ?? new Map();
+    return (entity) => known.get(entity)?.name;
   }
 
   /** The roster shows us silent though we did not ask: a moderator did. */
   _mutedFromOutside(muted) {
+    if (!muted) this.unmutedAt = 0;
     const asked = Date.now() - this.unmutedAt < UNMUTE_MS;
     const silenced = muted && !this.muted && !asked;
     if (silenced === this.silenced) return;
     this.silenced = silenced;
     $("silenced").hidden = !silenced;
+    if (!silenced) notice("");
     say(silenced ? "A moderator has muted you" : "You can be heard again");
     this._muteButton();
   }
@@ -343,7 +352,8 @@ class Room {
   }
 
   _beat() {
-    this.view.speak(talkers(this.phone.connection), this.sound.speaking);
+    const own = this.sound.speaking && !this.silenced;
+    this.view.speak(talkers(this.phone.connection), own);
     const seconds = Math.floor((Date.now() - this.since) / 1000);
     const two = (part) => String(part).padStart(2, "0");
     const hours = Math.floor(seconds / 3600);

@@ -15,7 +15,10 @@ const at = (seconds) =>
 /** Final responses to the INVITE: title and what to do about it. */
 const REFUSALS = {
   401: () => ["Your way in has expired", "Load this page again and join once more."],
-  403: () => ["You may not come in", "It is locked, or you are not on its list. Ask the organizer to let you in."],
+  403: ({ reason }) => [
+    reason || "You may not come in",
+    "Ask the organizer or a moderator to let you in.",
+  ],
   404: () => ["There is no such conference", "Check the link, or ask the person who sent it."],
   408: () => ["No answer", "Parley did not answer in time. Try again."],
   410: () => ["This conference is over", "There is nothing to join any more."],
@@ -31,8 +34,8 @@ const REFUSALS = {
 
 export function refusal({ status, reason, retryAfter, cause }) {
   if (REFUSALS[status]) {
-    const [title, text] = REFUSALS[status]({ retryAfter });
-    return { title, text, reason };
+    const [title, text] = REFUSALS[status]({ retryAfter, reason });
+    return { title, text };
   }
   if (cause === "User Denied Media Access") return { title: "No microphone", text: microphone("NotAllowedError").text };
   if (cause === "Connection Error" || cause === "Request Timeout") {
@@ -56,14 +59,27 @@ export function microphone(name) {
   return { title, text };
 }
 
-/** How a call ended, out of what the BYE said and what Parley's records say. */
-export function farewell({ by, reason }, standing) {
+/** What a removal's text says: `{by, reason, ban}`, or null for another text. */
+function removal(text) {
+  const found = /^Removed(?: by (.+?))?(?:: (.*?))?(?:\. (You may not come back)\.)?$/.exec(text ?? "");
+  return found && { by: found[1] ?? "", reason: found[2] ?? "", ban: Boolean(found[3]) };
+}
+
+/** An address as one reads it, where no name is known. */
+const bare = (uri) => uri.replace(/^sips?:/, "").replace(/@.*/, "");
+
+/**
+ * How a call ended, out of what the BYE said and what Parley's records say;
+ * `nameOf` knows the names of those who were in the call.
+ */
+export function farewell({ by, reason }, standing, nameOf) {
   if (by === "self") return { state: "left", title: "You have left", text: "The conference goes on without you.", again: true };
-  if (standing?.removed) {
-    const { by: who, reason: why, ban } = standing.removed;
+  const removed = standing ? standing.removed : removal(reason);
+  if (removed) {
+    const { by: who, reason: why, ban } = removed;
     return {
       state: "removed",
-      title: `${who || "A moderator"} removed you`,
+      title: `${(who && (nameOf(who) ?? bare(who))) || "A moderator"} removed you`,
       text: ban ? "You may not come back to this conference." : "You may come back if you want to.",
       reason: why,
       again: !ban,
@@ -72,19 +88,16 @@ export function farewell({ by, reason }, standing) {
   if (standing?.ended) {
     return { state: "left", title: standing.ended_by ? `${standing.ended_by} ended the conference` : "The conference has ended", text: "It is over for everybody.", again: false };
   }
-  if (/^removed\b/i.test(reason)) {
-    const [, who, why] = /^removed(?: by ([^:]*))?(?::\s*(.*))?$/i.exec(reason) ?? [];
-    return { state: "removed", title: `${who?.trim() || "A moderator"} removed you`, text: "", reason: why, again: true };
-  }
   return { state: "left", title: "The call has ended", text: "The other side hung up.", reason, again: true };
 }
 
 /** How somebody else's going is told. */
-export function departure(person) {
+export function departure(person, nameOf) {
   const { disconnected, by, reason } = person.farewell ?? {};
   if (disconnected === "booted") {
-    const who = by ? ` by ${by.replace(/^sips?:/, "").replace(/@.*/, "")}` : "";
-    return `${person.name} was removed${who}${reason ? `: ${reason}` : ""}`;
+    const who = by ? ` by ${nameOf(by) ?? bare(by)}` : "";
+    const why = removal(reason)?.reason ?? reason;
+    return `${person.name} was removed${who}${why ? `: ${why}` : ""}`;
   }
   if (disconnected === "failed") return `${person.name} lost the connection`;
   if (disconnected === "busy") return `${person.name} is busy`;
