@@ -17,13 +17,17 @@ import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone as clock
 
 from conferences import policy
+
+#: Letters that stand for themselves in the user part of a SIP URI (RFC 3261 25.1
+#: unreserved), in a URL's path and in a digest username alike; 63 at most.
+USER_PART = r"^[a-z0-9][a-z0-9._-]{0,62}\Z"
 
 
 class Kind(models.TextChoices):
@@ -140,6 +144,18 @@ class PeopleManager(UserManager["User"]):
 class User(AbstractUser):
     """A person. `username` is lower case and is the user part of his SIP URI."""
 
+    username = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[
+            RegexValidator(
+                USER_PART,
+                "Use letters a-z, digits, dots, hyphens and underscores,"
+                " and begin with a letter or digit.",
+            )
+        ],
+        help_text="The user part of the person's SIP address.",
+    )
     display_name = models.CharField(max_length=100, blank=True)
     is_organizer = models.BooleanField(
         "may book", default=False, help_text="May book conferences and choose their names."
@@ -150,8 +166,15 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_name_unique_in_any_case"),
+            models.CheckConstraint(
+                condition=Q(username=Lower("username")), name="user_name_in_lower_case"
+            ),
         ]
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """In lower case, whoever makes the user: a page, the back office, a command."""
+        return super().normalize_username(username).strip().lower()
 
     def get_full_name(self) -> str:
         """What others read in the roster."""
@@ -161,7 +184,7 @@ class User(AbstractUser):
 class Conference(models.Model):
     """A booking, a standing room or an ad-hoc conference; `name` is its public id."""
 
-    name = models.CharField(max_length=64)
+    name = models.CharField(max_length=64, unique=True)
     title = models.CharField(max_length=200)
     organizer = models.ForeignKey(
         User, on_delete=models.CASCADE, related_name="conferences", null=True, blank=True
@@ -204,8 +227,10 @@ class Conference(models.Model):
     class Meta:
         ordering = ("starts_at", "title", "pk")
         constraints = [
-            models.UniqueConstraint(Lower("name"), name="conference_name_unique_in_any_case"),
-            models.CheckConstraint(condition=~Q(name=""), name="conference_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(name=Lower("name")) & ~Q(name=""),
+                name="conference_has_a_name_in_lower_case",
+            ),
             models.CheckConstraint(
                 # A comparison with NULL is not false, and so would let the row pass.
                 condition=Q(

@@ -42,6 +42,8 @@ REMOVAL_TAKES = datetime.timedelta(seconds=60)
 CALL_TAKES = datetime.timedelta(minutes=4)
 #: A lease this long expired was not renewed because its owner is gone.
 OWNER_GONE = datetime.timedelta(seconds=60)
+#: Two sweeps, so that one that is late still sees the closing.
+JUST_CLOSED = datetime.timedelta(seconds=10)
 #: How long things are kept that nobody needs to act on.
 KEEP_WRONG_PINS = datetime.timedelta(hours=2)
 KEEP_GUESTS = datetime.timedelta(days=1)
@@ -147,10 +149,10 @@ def _plan_next_occurrences(now: datetime.datetime) -> None:
 
 
 def _tell_that_time_is_over(now: datetime.datetime) -> None:
-    """The focus of a booking whose window is over looks at its snapshot again."""
+    """The focus of a booking that has just closed looks at its snapshot again."""
     for row in Conference.objects.filter(kind=Kind.BOOKED, lease__expires_at__gt=now):
-        when = selectors.window(row, now=now)
-        if when.over or (when.opens_at is not None and when.opens_at > now):
+        closes_at = selectors.window(row, now=now - JUST_CLOSED).closes_at
+        if closes_at is not None and closes_at <= now:
             notices.conference_changed(row.pk)
 
 

@@ -15,11 +15,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from conferences import policy, selectors
-from conferences.models import Conference, User
+from conferences.models import USER_PART, Conference, User
 
-#: Letters that stand for themselves in the user part of a SIP URI (RFC 3261
-#: 25.1 unreserved), in a URL's path and in a digest username alike.
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_NAME = re.compile(USER_PART)
 #: User parts with a meaning of their own.
 RESERVED = frozenset(
     {

@@ -56,8 +56,9 @@ def test_a_booking_opens_and_closes(alice: User) -> None:
     assert snapshot.closes_at == (start + 35 * MINUTE).timestamp()
     assert policy.when(snapshot, now=(start - 11 * MINUTE).timestamp()) is Refusal.TOO_EARLY
     assert policy.when(snapshot, now=start.timestamp()) is None
-    assert _snapshot(row, now=start + 34 * MINUTE).over is False
-    assert _snapshot(row, now=start + 35 * MINUTE).over is True
+    for minutes, refusal in ((34, None), (35, Refusal.OVER), (100, Refusal.OVER)):
+        now = start + minutes * MINUTE
+        assert policy.when(_snapshot(row, now=now), now=now.timestamp()) is refusal
 
 
 def test_a_recurring_booking_goes_from_one_occurrence_to_the_next(alice: User) -> None:
@@ -72,7 +73,8 @@ def test_a_recurring_booking_goes_from_one_occurrence_to_the_next(alice: User) -
     assert row.closes_at == start + DAY + 15 * MINUTE
     assert _snapshot(row, now=start + 14 * MINUTE).opens_at == start.timestamp()
     assert _snapshot(row, now=start + 15 * MINUTE).opens_at == (start + DAY).timestamp()
-    assert _snapshot(row, now=start + DAY + 15 * MINUTE).over
+    past = start + DAY + 15 * MINUTE
+    assert policy.when(_snapshot(row, now=past), now=past.timestamp()) is Refusal.OVER
 
 
 def test_a_time_without_offset_is_that_of_the_zone(alice: User) -> None:

@@ -199,13 +199,13 @@ def test_an_ending_that_nobody_completes_is_completed(live: Joined) -> None:
 
 
 def test_a_focus_is_told_when_time_is_over(live: Joined, told: list[int]) -> None:
-    start = timezone.now() - MINUTE
-    Conference.objects.update(kind="booked", starts_at=start, duration_minutes=5)
-    tasks.open_and_close()
-    assert told == []
-    Conference.objects.update(starts_at=start - 10 * MINUTE)
-    tasks.open_and_close()
-    assert told == [live.conference.pk]
+    start = timezone.now()
+    Conference.objects.update(kind="booked", starts_at=start, duration_minutes=1)
+    for seconds, count in ((0, 0), (59, 0), (60, 1), (66, 2), (71, 2)):
+        now = start + seconds * SECOND
+        Lease.objects.update(expires_at=now + MINUTE)
+        services.open_and_close(now=now)
+        assert len(told) == count, seconds
 
 
 def test_ghosts_of_a_server_that_is_gone_leave(live: Joined) -> None:

@@ -26,9 +26,12 @@ def _is_refused(create: Any, **columns: Any) -> None:
         create(**columns)
 
 
-def test_names_are_unique_in_any_case(alice: User, room: Conference) -> None:
+def test_names_are_unique_and_in_lower_case(alice: User, room: Conference) -> None:
     _is_refused(User.objects.create, username="ALICE")
+    _is_refused(User.objects.create, username="alice")
+    assert User.objects.create_superuser("Root", password="secret").username == "root"
     Conference.objects.create(name="weekly", title="T", organizer=alice)
+    _is_refused(Conference.objects.create, name="weekly", title="T", organizer=alice)
     _is_refused(Conference.objects.create, name="Weekly", title="T", organizer=alice)
 
 
