@@ -6,6 +6,9 @@ import numpy as np
 
 from sipgateway.media.codec import FRAME, RATE, Samples
 
+WINDOW = np.hanning(FRAME)
+SHARPNESS = float(WINDOW.sum() ** 2 / (2 * (WINDOW**2).sum()))
+
 
 def sine(frequency: float, frames: int, gain: float = 0.3) -> Samples:
     """A tone of so many frames."""
@@ -19,10 +22,12 @@ def frames(sound: Samples) -> list[Samples]:
 
 
 def share(sound: Samples, frequency: float) -> float:
-    """How much of a tone is in a sound: 0 none, about 1 nothing else, phase ignored."""
-    at = np.arange(len(sound)) / RATE
-    wave = np.exp(-2j * np.pi * frequency * at)
-    energy = float(np.dot(sound, sound)) * len(sound) / 2
-    if energy == 0.0:
-        return 0.0
-    return float(np.sqrt(abs(np.dot(sound, wave)) ** 2 / energy))
+    """How much of a tone is in a sound: 0 none, 1 nothing else.
+
+    Each frame counts by itself, so that a jump in phase between two does not.
+    """
+    blocks = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME) * WINDOW
+    wave = np.exp(-2j * np.pi * frequency * np.arange(FRAME) / RATE)
+    tone = float((abs(blocks @ wave) ** 2).sum()) / SHARPNESS
+    energy = float((blocks**2).sum())
+    return float(np.sqrt(tone / energy)) if energy else 0.0
