@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone as clock
 
 from conferences import notices, policy
 from conferences.models import (
@@ -84,10 +85,18 @@ def renew_leases(
 
 @transaction.atomic
 def release_lease(*, conference: ConferenceId, owner: str) -> None:
-    """Serve it no longer. An empty room is unlocked, or nobody could come in again."""
+    """Serve it no longer.
+
+    An empty room is unlocked, or nobody could come in again; an ending that
+    was asked for while the last one left is completed, or it would end the
+    next meeting.
+    """
     Lease.objects.filter(conference_id=conference, owner=owner).delete()
-    if not Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
-        Conference.objects.filter(pk=conference, locked=True).update(locked=False)
+    if Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
+        return
+    Conference.objects.filter(pk=conference, locked=True).update(locked=False)
+    for row in Conference.objects.filter(pk=conference).exclude(end_by=""):
+        conference_ended(conference=conference, at=clock.now().timestamp(), by=row.end_by)
 
 
 def close_stale_rosters(*, owner: str, at: float) -> None:

@@ -228,6 +228,14 @@ def test_the_end_of_a_standing_room_is_not_for_good(live: Joined) -> None:
     assert policy.when(live.snapshot(), now=now) is None
 
 
+def test_an_ending_that_meets_an_empty_room_does_not_end_the_next_meeting(live: Joined) -> None:
+    services.end(conference=live.conference.key, actor=ALICE, way=Way.WEB)
+    live.leave(BOB)
+    live.leave(ALICE)
+    services.release_lease(conference=live.conference.key, owner="focus")
+    assert live.snapshot().end_by == ""
+
+
 def test_an_ended_booking_is_over_and_its_next_occurrence_is_not(alice: User, bob: User) -> None:
     start = timezone.now() - datetime.timedelta(minutes=5)
     once = services.book(organizer=alice, title="Once", starts_at=start, running=True)
