@@ -144,6 +144,10 @@ class LocalEngine:
         down = [str(worker.number) for worker in self._workers if not worker.ready.is_set()]
         return f"mixer worker {', '.join(down)} is not running" if down else ""
 
+    def processes(self) -> tuple[int, ...]:
+        """The process ids of the workers that run (for measuring)."""
+        return tuple(one.process.pid for one in self._workers if one.process is not None)
+
     # Descriptions
 
     async def answer(
