@@ -15,7 +15,7 @@ import { RosterView } from "./roster-view.js";
 import { Sound } from "./sound.js";
 import { talkers } from "./speaking.js";
 import { Watcher } from "./watcher.js";
-import { departure, farewell, refusal } from "./words.js";
+import { departure, farewell, refusal, restarting } from "./words.js";
 
 const SPEAKING_EVERY_MS = 150;
 const QUALITY_EVERY_MS = 2_000;
@@ -35,8 +35,9 @@ const STATES = {
   failed: "Not joined",
 };
 
-/** Refusals after which pressing the button once more can only fail again. */
-const FINAL = [403, 404, 410];
+/** A server that is being restarted gets a moment to go, and a while to come back. */
+const RESTART_MS = 2_000;
+const RESTART_PATIENCE_MS = 60_000;
 
 const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "reception-1", silent: "wifi-off" };
 
@@ -174,13 +175,13 @@ class Room {
 
   // --- joining, leaving -------------------------------------------------------------
 
-  async join() {
+  async join(patience) {
     notice("");
     this._show("connecting");
     try {
       const account = await this.entry.pass();
       if (account) this._connect(account);
-      await this.phone.call(this.sound.stream);
+      await this.phone.call(this.sound.stream, patience);
     } catch (error) {
       this._notJoined(error);
     }
@@ -230,6 +231,12 @@ class Room {
 
   async _left(detail) {
     this._over();
+    if (detail.by !== "self" && restarting(detail.reason)) {
+      this._show("connecting");
+      notice("Parley is being restarted. Joining again…", "warn");
+      setTimeout(() => this.join(RESTART_PATIENCE_MS), RESTART_MS);
+      return;
+    }
     // The BYE says why at once; Parley's records say it in full.
     const nameOf = this._names();
     this._after(farewell(detail, null, nameOf));
@@ -251,7 +258,7 @@ class Room {
 
   _refused(detail) {
     this._over();
-    this._after({ state: "failed", again: !FINAL.includes(detail.status), ...refusal(detail) });
+    this._after({ state: "failed", ...refusal(detail) });
     if (detail.retryAfter && detail.retryAfter < 86_400) {
       const again = () => this.state === "failed" && this.join();
       setTimeout(again, detail.retryAfter * 1000 + 500);

@@ -11,7 +11,7 @@ import { reasonOf } from "./words.js";
 const REGISTER_SECONDS = 600;
 /** A lost WebSocket is taken up again quickly: a call hangs on it. */
 const RECOVERY_SECONDS = { min: 1, max: 8 };
-/** JsSIP's own wait for ICE gathering ends at "complete", 120 ms late. */
+/** How long somebody who has pressed "Join" waits for the WebSocket. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 export class Phone extends EventTarget {
@@ -84,10 +84,10 @@ export class Phone extends EventTarget {
   }
 
   /** Resolves once the WebSocket is there; rejects when it does not come. */
-  _online() {
+  _online(patience) {
     if (this.ua.isConnected()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const failed = setTimeout(() => reject(new Error("no connection")), CONNECT_TIMEOUT_MS);
+      const failed = setTimeout(() => reject(new Error("no connection")), patience);
       this.ua.once("connected", () => {
         clearTimeout(failed);
         resolve();
@@ -96,8 +96,8 @@ export class Phone extends EventTarget {
   }
 
   /** Calls the conference with the microphone in `stream`. */
-  async call(stream) {
-    await this._online();
+  async call(stream, patience = CONNECT_TIMEOUT_MS) {
+    await this._online(patience);
     this.leaving = false;
     const session = this.ua.call(this.conference.uri, {
       mediaStream: stream,
@@ -106,6 +106,7 @@ export class Phone extends EventTarget {
       pcConfig: { iceServers: [] },
     });
     this.session = session;
+    // JsSIP waits until ICE gathering is complete, 120 ms after the candidate we need.
     session.on("icecandidate", ({ ready }) => ready());
     session.on("progress", () => this._tell("progress"));
     session.on("confirmed", () => this._tell("joined"));

@@ -12,6 +12,12 @@ export function reasonOf(message) {
 const at = (seconds) =>
   new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
+/** The BYE of a server that is being restarted: the call is made again. */
+export const restarting = (reason) => reason === "The server is stopping";
+
+/** Refusals after which pressing the button once more can only fail again. */
+const FINAL = [403, 404, 410];
+
 /** Final responses to the INVITE: title and what to do about it. */
 const REFUSALS = {
   401: () => ["Your way in has expired", "Load this page again and join once more."],
@@ -35,13 +41,13 @@ const REFUSALS = {
 export function refusal({ status, reason, retryAfter, cause }) {
   if (REFUSALS[status]) {
     const [title, text] = REFUSALS[status]({ retryAfter, reason });
-    return { title, text };
+    return { title, text, again: !FINAL.includes(status) || /locked/.test(reason) };
   }
-  if (cause === "User Denied Media Access") return { title: "No microphone", text: microphone("NotAllowedError").text };
+  if (cause === "User Denied Media Access") return { title: "No microphone", text: microphone("NotAllowedError").text, again: true };
   if (cause === "Connection Error" || cause === "Request Timeout") {
-    return { title: "No connection", text: "Parley cannot be reached. Check your network, then try again." };
+    return { title: "No connection", text: "Parley cannot be reached. Check your network, then try again.", again: true };
   }
-  return { title: "Joining did not work", text: "Try again. If it happens once more, tell the organizer.", reason };
+  return { title: "Joining did not work", text: "Try again. If it happens once more, tell the organizer.", reason, again: true };
 }
 
 /** What getUserMedia's errors mean to a person (Media Capture and Streams 10.2). */
@@ -65,6 +71,12 @@ function removal(text) {
   return found && { by: found[1] ?? "", reason: found[2] ?? "", ban: Boolean(found[3]) };
 }
 
+/** What the text of an end for all says: `{by}`, or null for another text. */
+function ending(text) {
+  const found = /^The conference (?:was ended by (.+)|is over)$/.exec(text ?? "");
+  return found && { by: found[1] ?? "" };
+}
+
 /** An address as one reads it, where no name is known. */
 const bare = (uri) => uri.replace(/^sips?:/, "").replace(/@.*/, "");
 
@@ -85,8 +97,15 @@ export function farewell({ by, reason }, standing, nameOf) {
       again: !ban,
     };
   }
-  if (standing?.ended) {
-    return { state: "left", title: standing.ended_by ? `${standing.ended_by} ended the conference` : "The conference has ended", text: "It is over for everybody.", again: false };
+  const ended = standing ? standing.ended && { by: standing.ended_by } : ending(reason);
+  if (ended) {
+    const who = ended.by && (nameOf(ended.by) ?? bare(ended.by));
+    return {
+      state: "left",
+      title: who ? `${who} ended the conference` : "The conference has ended",
+      text: "It is over for everybody.",
+      again: false,
+    };
   }
   return { state: "left", title: "The call has ended", text: "The other side hung up.", reason, again: true };
 }

@@ -1,0 +1,377 @@
+"""The pages in a browser: nothing overflows, nothing is out of reach, nothing fails silently.
+
+axe-core looks at every page, narrow and wide, light and dark; and the parts of
+the room that need no gateway are tried: microphones that fail, a name or a PIN
+to mend, rosters full and partial.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from playwright.async_api import Browser, Page, async_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from conferences import services
+from conferences.models import Conference, User
+from tests.portal.conftest import PASSWORD, join
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+AXE = Path(settings.BASE_DIR, "node_modules", "axe-core", "axe.min.js")
+SIZES = [(1280, 800), (390, 844)]
+THEMES = ["light", "dark"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+
+
+@pytest.fixture(autouse=True)
+def _database_in_two_threads() -> Iterator[None]:
+    """The test's loop and the server's thread share one database on purpose."""
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    yield
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
+        )
+        yield found
+        await found.close()
+
+
+async def open_page(
+    browser: Browser, *, width: int = 1280, height: int = 800, theme: Any = "light"
+) -> Page:
+    """A page that fails the test for every exception in its scripts."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme
+    )
+    page = await context.new_page()
+    page.set_default_timeout(5000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    setattr(page, "errors", errors)  # noqa: B010 - looked at by `is_sound`
+    return page
+
+
+async def sign_in(page: Page, server: LiveServer, username: str) -> None:
+    await page.goto(f"{server.url}/sign-in/")
+    await page.fill("input[name=username]", username)
+    await page.fill("input[name=password]", PASSWORD)
+    await page.click("main button[type=submit]")
+    await page.wait_for_url(f"{server.url}/")
+
+
+async def is_sound(page: Page, where: str) -> None:
+    """No violation, nothing wider than the screen, no exception."""
+    wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wider <= 0, f"{where} is {wider} px too wide"
+    await page.evaluate(f"{AXE.read_text()}\n;0")
+    found = await page.evaluate("axe.run(document)")
+    told = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+    assert told == [], where
+    assert getattr(page, "errors") == [], where  # noqa: B009
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_every_page_is_accessible(
+    width: int,
+    height: int,
+    theme: str,
+    browser: Browser,
+    live_server: LiveServer,
+    room: Conference,
+    open_room: Conference,
+    tomorrow: Conference,
+) -> None:
+    key = await sync_to_async(join)(room, "bob")
+    stranger = await open_page(browser, width=width, height=height, theme=theme)
+    for path in ("/", "/sign-in/", "/nothing", "/c/open/", f"/c/{tomorrow.name}/"):
+        await stranger.goto(live_server.url + path)
+        await is_sound(stranger, path)
+    alice = await open_page(browser, width=width, height=height, theme=theme)
+    await sign_in(alice, live_server, "alice")
+    for path in (
+        "/",
+        "/book/",
+        "/history/",
+        "/account/",
+        "/conferences/planning/",
+        "/conferences/planning/change/",
+        "/conferences/planning/cancel/",
+        f"/conferences/planning/remove/{key}/",
+        "/c/planning/",
+    ):
+        await alice.goto(live_server.url + path)
+        await is_sound(alice, path)
+    await alice.goto(f"{live_server.url}/book/")
+    await alice.check("input[name=kind][value=booked]", force=True)
+    await alice.fill("input[name=invitee]", "nobody-here")
+    await alice.click("main form button[type=submit]")
+    await is_sound(alice, "the form with mistakes")
+
+
+async def test_the_theme_can_be_chosen(browser: Browser, live_server: LiveServer) -> None:
+    page = await open_page(browser)
+    await page.goto(live_server.url)
+    theme = "document.documentElement.dataset.bsTheme"
+    assert await page.evaluate(theme) == "light"
+    toggle = page.locator("[data-theme-toggle]").first
+    await toggle.click()
+    await toggle.click()
+    assert await page.evaluate(theme) == "dark"
+    await page.reload()
+    assert await page.evaluate(theme) == "dark"
+    await toggle.click()
+    assert await page.evaluate(theme) == "light"
+
+
+async def test_the_form_follows_what_is_chosen(
+    browser: Browser, live_server: LiveServer, alice: User
+) -> None:
+    page = await open_page(browser)
+    await sign_in(page, live_server, "alice")
+    await page.goto(f"{live_server.url}/book/")
+    assert not await page.is_visible("input[name=date]")
+    await page.check("input[name=kind][value=booked]", force=True)
+    assert await page.is_visible("input[name=date]")
+    await page.click("[data-generate]")
+    assert (await page.input_value("input[name=pin]")).isdigit()
+    await page.locator("input[name=invitee]").focus()
+    await page.evaluate(
+        """() => {
+            const given = new DataTransfer();
+            given.setData("text", "bob@example.org, carol@example.org\\ndora@example.org");
+            document.activeElement.dispatchEvent(
+                new ClipboardEvent("paste", {
+                    clipboardData: given, bubbles: true, cancelable: true,
+                })
+            );
+        }"""
+    )
+    assert await page.locator("input[name=invitee]").count() == 3
+    await page.locator("[data-drop]").first.click()
+    assert await page.locator("input[name=invitee]").first.input_value() == "carol@example.org"
+
+
+async def test_the_roster_of_a_page_is_kept_fresh(
+    browser: Browser, live_server: LiveServer, room: Conference
+) -> None:
+    page = await open_page(browser)
+    await sign_in(page, live_server, "alice")
+    await page.goto(f"{live_server.url}/conferences/planning/")
+    await sync_to_async(join)(room, "bob")
+    await page.get_by_text("1 here").wait_for(timeout=10_000)
+
+
+async def test_a_guest_mends_his_name_and_the_pin(
+    browser: Browser, live_server: LiveServer, open_room: Conference
+) -> None:
+    page = await open_page(browser)
+    await page.goto(f"{live_server.url}/c/open/")
+    await page.get_by_test_id("join-button").click()
+    await page.get_by_text("Type a name of 1 to 100 letters.").wait_for()
+    await page.get_by_test_id("join-name").fill("Grace")
+    await page.get_by_test_id("join-pin").fill("1")
+    await page.get_by_test_id("join-button").click()
+    await page.get_by_text("The PIN is wrong.").wait_for()
+    assert await page.evaluate("document.activeElement.id") == "pin"
+    await sync_to_async(services.cancel)(conference=open_room, actor="sip:alice@conf.test")
+    await page.get_by_test_id("join-pin").fill("4711")
+    await page.get_by_test_id("join-button").click()
+    state = page.get_by_test_id("call-state")
+    await page.get_by_text("This conference is over").wait_for()
+    assert await state.get_attribute("data-state") == "failed"
+    await is_sound(page, "after a refusal")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        ("NotAllowedError", "The microphone is blocked"),
+        ("NotFoundError", "No microphone found"),
+        ("NotReadableError", "The microphone is busy"),
+        ("AbortError", "The microphone does not work"),
+        ("", "No microphone without HTTPS"),
+    ],
+)
+async def test_every_broken_microphone_has_its_words(
+    breaks: str, words: str, browser: Browser, live_server: LiveServer, open_room: Conference
+) -> None:
+    page = await open_page(browser)
+    broken = (
+        "navigator.mediaDevices.getUserMedia = () =>"
+        f' Promise.reject(new DOMException("", "{breaks}"))'
+        if breaks
+        else 'Object.defineProperty(navigator, "mediaDevices", { value: undefined })'
+    )
+    await page.add_init_script(broken)
+    await page.goto(f"{live_server.url}/c/open/")
+    await page.get_by_text(words).wait_for()
+    assert "You will hear the others" in await page.inner_text("#join-how")
+    assert await page.is_enabled("#join")
+    await is_sound(page, words)
+
+
+async def test_without_a_gateway_the_page_says_so(
+    browser: Browser, live_server: LiveServer, room: Conference
+) -> None:
+    page = await open_page(browser)
+    await sign_in(page, live_server, "alice")
+    await page.goto(f"{live_server.url}/c/planning/")
+    await page.get_by_text("No connection to Parley. Trying again…").wait_for()
+
+
+NS = "urn:ietf:params:xml:ns:conference-info"
+
+
+def document(version: int, inside: str, *, state: str = "partial") -> str:
+    """A conference-info document."""
+    return (
+        f'<conference-info xmlns="{NS}" entity="sip:4711@conf.test"'
+        f' state="{state}" version="{version}">{inside}</conference-info>'
+    )
+
+
+def user(name: str, *, state: str = "full", endpoint: str = "", media: str = "sendrecv") -> str:
+    """A user with one phone."""
+    return (
+        f'<user entity="sip:{name}@conf.test" state="{state}"><display-text>{name.title()}'
+        f"</display-text><roles><entry>participant</entry></roles>"
+        f'<endpoint entity="sip:{name}@192.0.2.1"><status>connected</status>'
+        f'<media id="1"><type>audio</type><src-id>77</src-id><status>{media}</status></media>'
+        f"{endpoint}</endpoint></user>"
+    )
+
+
+ALICE_AND_BOB = document(1, f"<users>{user('alice')}{user('bob')}</users>", state="full")
+BOOTED = (
+    '<user entity="sip:bob@conf.test" state="deleted"><endpoint entity="sip:bob@192.0.2.1"'
+    ' state="deleted"><status>disconnected</status><disconnection-method>booted'
+    "</disconnection-method><disconnection-info><reason>Removed by sip:alice@conf.test: noise."
+    " You may not come back.</reason><by>sip:alice@conf.test</by></disconnection-info>"
+    "</endpoint></user>"
+)
+
+#: Documents received, what became of the last one, and who is there then.
+ROSTERS: list[tuple[str, list[str], str, list[str]]] = [
+    ("full", [ALICE_AND_BOB], "taken", ["Alice", "Bob"]),
+    (
+        "one more",
+        [ALICE_AND_BOB, document(2, f'<users state="partial">{user("carol")}</users>')],
+        "taken",
+        ["Alice", "Bob", "Carol"],
+    ),
+    (
+        "one less",
+        [ALICE_AND_BOB, document(2, f'<users state="partial">{BOOTED}</users>')],
+        "taken",
+        ["Alice"],
+    ),
+    (
+        "a partial user keeps what is not said",
+        [
+            ALICE_AND_BOB,
+            document(
+                2,
+                '<users state="partial"><user entity="sip:bob@conf.test" state="partial">'
+                '<endpoint entity="sip:bob@192.0.2.1" state="partial"><media id="1"'
+                ' state="partial"><status>recvonly</status></media></endpoint></user></users>',
+            ),
+        ],
+        "taken",
+        ["Alice", "Bob (muted)"],
+    ),
+    (
+        "disconnected but not deleted yet",
+        [
+            ALICE_AND_BOB,
+            document(
+                2,
+                '<users state="partial"><user entity="sip:bob@conf.test" state="partial">'
+                '<endpoint entity="sip:bob@192.0.2.1"><status>disconnected</status>'
+                "</endpoint></user></users>",
+            ),
+        ],
+        "taken",
+        ["Alice"],
+    ),
+    ("a gap", [ALICE_AND_BOB, document(3, "<users/>")], "gap", ["Alice", "Bob"]),
+    ("an old one", [ALICE_AND_BOB, ALICE_AND_BOB], "old", ["Alice", "Bob"]),
+    ("partial first", [document(1, f"<users>{user('alice')}</users>")], "gap", []),
+    ("full anew", [ALICE_AND_BOB, document(9, "<users/>", state="full")], "taken", []),
+    ("all over", [ALICE_AND_BOB, document(2, "", state="deleted")], "taken", []),
+    ("not XML", ["<conference-info"], "gap", []),
+    ("another document", ['<a xmlns="urn:x"/>'], "gap", []),
+]
+
+
+async def test_rosters_are_put_together(browser: Browser, live_server: LiveServer) -> None:
+    """RFC 4575 4.6: full, partial, deleted, versions."""
+    page = await open_page(browser)
+    await page.goto(live_server.url)
+    for case, documents, outcome, names in ROSTERS:
+        found = await page.evaluate(
+            """async (documents) => {
+                const { Roster } = await import("/static/js/room/conference-info.js");
+                const roster = new Roster();
+                let last = "";
+                for (const text of documents) last = roster.receive(text);
+                const people = roster.people();
+                return [last, people.map((one) => one.name + (one.muted ? " (muted)" : ""))];
+            }""",
+            documents,
+        )
+        assert found == [outcome, names], case
+
+
+async def test_departures_and_farewells_are_told_in_words(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    page = await open_page(browser)
+    await page.goto(live_server.url)
+    told = await page.evaluate(
+        """async ([first, second]) => {
+            const { Roster } = await import("/static/js/room/conference-info.js");
+            const { departure, farewell } = await import("/static/js/room/words.js");
+            const roster = new Roster();
+            roster.receive(first);
+            roster.receive(second);
+            const nameOf = (uri) => ({ "sip:alice@conf.test": "Alice" })[uri];
+            const bye = (reason) => {
+                const told = farewell({ by: "focus", reason }, null, nameOf);
+                return [told.state, told.title, told.text, told.reason ?? ""];
+            };
+            return [
+                departure({ name: "Bob", farewell: roster.farewell("sip:bob@conf.test") }, nameOf),
+                bye("Removed by sip:alice@conf.test: too: loud. You may not come back."),
+                bye("Removed by sip:carol@conf.test:5062"),
+                bye("The conference was ended by sip:alice@conf.test"),
+                bye("The conference is over"),
+            ];
+        }""",
+        [ALICE_AND_BOB, document(2, f'<users state="partial">{BOOTED}</users>')],
+    )
+    assert told == [
+        "Bob was removed by Alice: noise",
+        ["removed", "Alice removed you", "You may not come back to this conference.", "too: loud"],
+        ["removed", "carol removed you", "You may come back if you want to.", ""],
+        ["left", "Alice ended the conference", "It is over for everybody.", ""],
+        ["left", "The conference has ended", "It is over for everybody.", ""],
+    ]
