@@ -29,7 +29,7 @@ FLAGS = [
 VISITOR = (Path(__file__).parent / "visitor.js").read_text()
 
 #: Hertz: what each hums. No one's harmonics meet another's tone.
-TONES = {"alice": 440, "bob": 1000, "carol": 1700}
+TONES = {"alice": 440, "bob": 1000, "carol": 1700, "mallory": 2300}
 #: Decibels above which a tone is heard.
 HEARD = -60.0
 #: Decibels by which a page's own tone has to lie below what it hears of another.

@@ -207,11 +207,12 @@ class Phone:
         proven = (*headers, ("Authorization", proof))
         return await self.transact(self.build(method, uri, proven, body=body, dialog=place))
 
-    async def register(self) -> Message:
+    async def register(self, *, algorithm: str = "SHA-256") -> Message:
         """Bind this connection to the address of record."""
         registrar = f"sip:{self.account.domain}"
         place = Dialog(self, remote=f"<{self.account.aor}>")
-        return await self.ask("REGISTER", registrar, [("Expires", "600")], dialog=place)
+        fields = [("Expires", "600")]
+        return await self.ask("REGISTER", registrar, fields, dialog=place, algorithm=algorithm)
 
     async def invite(self, uri: str, headers: Headers = ()) -> tuple[Message, Dialog]:
         """Call `uri`; where it answers, acknowledge. Returns the final response and the dialog."""

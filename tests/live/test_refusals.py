@@ -99,8 +99,7 @@ async def test_nothing_reveals_whether_a_user_exists(
 
 @pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
 async def test_the_right_password_registers(bob: Phone, algorithm: str) -> None:
-    registrar = f"sip:{bob.account.domain}"
-    response = await bob.ask("REGISTER", registrar, [("Expires", "60")], algorithm=algorithm)
+    response = await bob.register(algorithm=algorithm)
     assert response.status == 200
     assert bob.host in response.get("contact")
 

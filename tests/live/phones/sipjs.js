@@ -62,6 +62,7 @@ class Phone {
     });
     this.session.delegate = {
       onBye: (bye) => {
+        bye.accept();
         this.ended = { by: "remote", reason: bye.incomingByeRequest.message.getHeader("Reason") || "" };
       },
     };
