@@ -17,6 +17,9 @@ RATE = 16_000
 BITS_PER_SECOND = 64_000
 CLOCK = 8000
 FULL_SCALE = 32768.0
+SILENCE = b"\xfc" * (FRAME // FACTOR // 2)
+"""The codes by which both bands' predictors settle at zero."""
+
 FADING = 0.6
 """Gain from one concealed frame to the next."""
 
@@ -73,5 +76,5 @@ def codec() -> Codec:
         channels=1,
         decoder=G722Decoder,
         encoder=G722Encoder,
-        silence=G722Encoder().encode(np.zeros(FRAME, np.float32)),
+        silence=SILENCE,
     )

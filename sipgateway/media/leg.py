@@ -21,6 +21,9 @@ from sipgateway.media.voice import Voice
 SILENT_AFTER = 10.0
 """Seconds without a packet before the leg is called silent."""
 
+HANDSHAKE = 10.0
+"""Seconds in which a new leg's packets are taken at once and not at the tick."""
+
 SILENT_AGAIN = 5.0
 """Seconds between two tellings."""
 
@@ -45,6 +48,7 @@ class Leg:
         self._out: list[Datagram] = []
         self._codecs = codecs
         self._silent_at = now + SILENT_AFTER
+        self._eager_until = now + HANDSHAKE
         self._report_at = now + rtcp.INTERVAL * secrets.randbelow(1000) / 1000
         self._digits = dtmf.DigitReader()
         self._reception: rtcp.Reception | None = None
@@ -63,11 +67,16 @@ class Leg:
     def change(self, terms: Terms) -> None:
         """Take what a later description says."""
         self._terms = terms
+        self.path.change(terms)
         codec = self._codecs[terms["codecs"][str(terms["payload_type"])]]
         if codec is not self.member.codec:
             self.member.codec, self.member.encoder = codec, None
         self._hear_in(terms["payload_type"])
         self.member.hears = terms["hears"]
+
+    def shaking_hands(self, now: float) -> bool:
+        """Whether its packets are worth waking up for."""
+        return not self.connected and now < self._eager_until
 
     # What comes in
 
@@ -170,7 +179,13 @@ class Leg:
         return out
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due: reports, digits without an end, silence."""
+        """Do what is due: repeats, reports, digits without an end, silence.
+
+        Raises `PathClosed`.
+        """
+        wait = self.path.next_timeout()
+        if wait is not None and wait <= 0:
+            self.path.handle_timeout()
         for digit in self._digits.handle_timeout(now):
             self._tell_digit(digit)
         if now >= self._report_at:

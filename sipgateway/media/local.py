@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sipgateway.media import control, description, engine, streams
+from sipgateway.media import control, description, engine, hosts, streams
 from sipgateway.media.control import Order, Report
 from sipgateway.media.description import Local, Negotiation
 from sipgateway.media.engine import (
@@ -40,7 +40,6 @@ LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[2]
 """Where the package `sipgateway` is found."""
 
-ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104
 START = 15.0
 """Seconds a worker may take to be ready; it takes 0.5 on an idle machine."""
 
@@ -115,8 +114,11 @@ class LocalEngine:
     async def start(self, listener: Listener) -> None:
         """Start the workers and wait for them. Raises `MediaError` (503)."""
         self._listener = listener
-        self._bind = await _resolve(self._host)
-        self._addresses = (_route(self._bind) if self._bind in ANY else self._bind,)
+        try:
+            self._bind = await hosts.resolve(self._host)
+        except OSError as error:
+            raise MediaError(503, f"{self._host} is not an address: {error}") from error
+        self._addresses = (hosts.announced(self._bind),)
         self._tasks = [
             asyncio.create_task(self._keep(worker), name=f"media worker {worker.number}")
             for worker in self._workers
@@ -399,25 +401,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-async def _resolve(host: str) -> str:
-    """The address of a host name. Raises `MediaError` (503)."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise MediaError(503, f"{host} is not an address: {error}") from error
-    return str(found[0][4][0])
-
-
-def _route(host: str) -> str:
-    """Our address on the default route, the loopback address where there is none."""
-    # RFC 5737 and RFC 3849: addresses for documentation; nothing is sent.
-    v6 = ":" in host
-    with socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("2001:db8::1" if v6 else "192.0.2.1", 9))
-        except OSError:
-            return "::1" if v6 else "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipgateway.media import dtls, ice, rtp, srtp
+from sipgateway.media.control import Terms
+from sipgateway.media.engine import LegKind
 from sipgateway.media.ice import Address, Credentials
 
 Datagram = tuple[bytes, Address]
@@ -53,6 +55,9 @@ class Path(Protocol):
 
     def handle_timeout(self) -> None:
         """Repeat what was not answered. Raises `PathClosed`."""
+
+    def change(self, terms: Terms) -> None:
+        """Take the credentials, addresses or keys of a later description."""
 
     def close(self) -> None:
         """Say goodbye; `data_to_send` has it."""
@@ -130,6 +135,10 @@ class WebRtcPath:
     def handle_timeout(self) -> None:
         """Send the DTLS flight again. Raises `PathClosed`."""
         self._run_dtls(self._dtls.handle_timeout)
+
+    def change(self, terms: Terms) -> None:
+        """Take the credentials of an ICE restart."""
+        self.ice.restart(Credentials(terms["ufrag"], terms["password"]))
 
     def close(self) -> None:
         """Send close_notify."""
@@ -226,6 +235,10 @@ class PlainPath:
     def handle_timeout(self) -> None:
         """Nothing to repeat."""
 
+    def change(self, terms: Terms) -> None:
+        """Take new addresses and keys; the latch is open again."""
+        self.move(*_addresses(terms), _keys(terms))
+
     def close(self) -> None:
         """Nothing to say."""
 
@@ -244,3 +257,31 @@ class PlainPath:
         except srtp.SrtpError:
             self.dropped += 1
             return None
+
+
+def make(terms: Terms, identity: dtls.Identity) -> Path:
+    """The path that a leg's terms ask for."""
+    if terms["kind"] == LegKind.WEBRTC:
+        return WebRtcPath(
+            identity,
+            Credentials(terms["ufrag"], terms["password"]),
+            dtls.parse_fingerprint(terms["fingerprint"]),
+            client=terms["client"],
+        )
+    return PlainPath(*_addresses(terms), _keys(terms))
+
+
+def _addresses(terms: Terms) -> tuple[Address, Address]:
+    return (terms["host"], terms["port"]), (terms["host"], terms["rtcp_port"])
+
+
+def _keys(terms: Terms) -> srtp.Keys | None:
+    sdes = terms["sdes"]
+    if sdes is None:
+        return None
+    profile = next(one for one in srtp.SDES_PROFILES if one.sdes == sdes["suite"])
+    return srtp.Keys(
+        profile,
+        ours=srtp.read_key(sdes["ours"], profile),
+        theirs=srtp.read_key(sdes["theirs"], profile),
+    )

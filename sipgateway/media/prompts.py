@@ -20,6 +20,7 @@ import numpy as np
 
 from sipgateway.media import resample, speech
 from sipgateway.media.codec import RATE, Samples
+from sipgateway.media.mixer import Player
 
 SPOKEN = {
     "enter-conference": "Please enter the conference number, followed by the hash key.",
@@ -89,6 +90,10 @@ class Library:
     def get(self, name: str) -> Samples:
         """The samples of a prompt, a short tone where there is none of that name."""
         return self._recordings.get(name, self._recordings["beep"])
+
+    def player(self, name: str) -> Player | None:
+        """A player at the start of a prompt; none for an empty name."""
+        return Player(name, self.get(name), loop=name in LOOPED) if name else None
 
 
 def read(path: Path) -> Samples | None:

@@ -7,6 +7,7 @@ any other, because a lite agent learns the phone's address from its checks.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -85,6 +86,8 @@ def choose(description: sdp.Description) -> Stream:
             stream = _stream(description, index, media)
             if stream.kind is LegKind.WEBRTC:
                 _check_webrtc(stream)
+            else:
+                _check_plain(stream)
         except MediaError as error:
             refusal = error
         except sdp.SdpError as error:
@@ -153,6 +156,17 @@ def _check_webrtc(stream: Stream) -> None:
             raise MediaError(488, f"WebRTC audio needs {words}")
     if not stream.fingerprint:
         raise MediaError(488, "WebRTC audio needs a fingerprint by SHA-256 or better")
+
+
+def _check_plain(stream: Stream) -> None:
+    """The address has to be one, not a name: the mixer cannot wait for the DNS."""
+    text = stream.description.address(stream.media)
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise MediaError(488, f"{text} is not an IP address") from error
+    if address.is_multicast:
+        raise MediaError(488, f"{text} is a multicast address")
 
 
 def rtcp_port(stream: Stream) -> int:

@@ -10,15 +10,16 @@ still shaking hands, for packets too, so that ICE and DTLS go on at once and
 not at the pace of the tick; once all legs are connected the kernel keeps
 their packets for the next tick, which costs fewer wake-ups.
 
-It ends when its parent does. SIGINT is ignored: on Ctrl-C the gateway says
-BYE first and ends the worker itself.
+It ends when its parent does, or closes the socket pair. SIGINT and SIGTERM
+are ignored: when they are sent to all processes at once, the gateway says BYE
+first, while there still is audio.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
+import gc
 import os
 import select
 import signal
@@ -26,14 +27,14 @@ import socket
 import time
 from pathlib import Path
 
-from sipgateway.media import codecs, control, dtls, ice, prompts, srtp
+from sipgateway.media import codecs, control, dtls, ice, path, prompts
 from sipgateway.media.codec import PERIOD
-from sipgateway.media.control import Order, Report, Terms
-from sipgateway.media.engine import LegId, LegKind, RoomId
-from sipgateway.media.ice import Address, Credentials
+from sipgateway.media.control import Order, Report
+from sipgateway.media.engine import LegId, RoomId
+from sipgateway.media.ice import Address
 from sipgateway.media.leg import Leg
-from sipgateway.media.mixer import Player
-from sipgateway.media.path import PathClosed, PlainPath, WebRtcPath
+from sipgateway.media.legs import Legs
+from sipgateway.media.path import PathClosed, WebRtcPath
 from sipgateway.media.ports import Ports
 from sipgateway.media.rooms import Rooms
 
@@ -41,6 +42,9 @@ RECEIVE_BUFFER = 4 << 20
 """Octets: a burst of a packet from each of a thousand legs (the kernel may cap it)."""
 
 DATAGRAM = 2048
+BURST = 4096
+"""Datagrams read at once; a flood of more must not keep the mixer from mixing."""
+
 LATE = 0.1
 """Seconds behind schedule after which ticks are left out instead of made up for."""
 
@@ -59,11 +63,8 @@ class Worker:
         self.identity = dtls.Identity(datetime.datetime.now(datetime.UTC))
         self.codecs = codecs.load()
         self.prompts = prompts.Library(library)
-        self.legs: dict[LegId, Leg] = {}
+        self.legs = Legs()
         self.rooms = Rooms()
-        self.by_fragment: dict[str, Leg] = {}
-        self.by_address: dict[Address, Leg] = {}
-        self.by_socket: dict[int, tuple[socket.socket, Leg | None]] = {}
         self.said_speaking_at = self.said_alive_at = 0.0
         self.dropped = self.unsent = self.late = 0
         self.parent = os.getppid()
@@ -74,7 +75,6 @@ class Worker:
         self.epoll.register(self.control, select.EPOLLIN)
         self.udp = ports.open(host)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        self.by_socket[self.udp.fileno()] = (self.udp, None)
         self.eager = True
         self.epoll.register(self.udp, select.EPOLLIN)
 
@@ -93,7 +93,7 @@ class Worker:
         try:
             self.serve(due)
         finally:
-            for leg in list(self.legs.values()):
+            for leg in self.legs:
                 leg.close()
                 self.flush(leg)
 
@@ -113,35 +113,35 @@ class Worker:
 
     def wait(self, due: float) -> None:
         """Wait for an order, a packet that is waited for, or the tick."""
-        eager = any(not leg.connected for leg in self.legs.values())
+        now = time.monotonic()
+        eager = any(leg.shaking_hands(now) for leg in self.legs)
         if eager != self.eager:
             self.eager = eager
             self.epoll.modify(self.udp, select.EPOLLIN if eager else 0)
-        timeout = max(0.0, due - time.monotonic())
-        for descriptor, _ in self.epoll.poll(timeout):
+        for descriptor, _ in self.epoll.poll(max(0.0, due - now)):
             if descriptor == self.control.fileno():
                 self.listen()
-            elif descriptor in self.by_socket:
-                self.read(descriptor)
-        if eager:
-            self.run_timers()
+            else:
+                self.read(self.udp, None)
 
     def drain(self) -> None:
         """Read all that the sockets hold."""
-        for descriptor in list(self.by_socket):
-            self.read(descriptor)
+        self.read(self.udp, None)
+        for leg in self.legs:
+            for sock in self.ports.sockets(leg.leg):
+                self.read(sock, leg)
 
     def tick(self, now: float) -> None:
         """Mix and send a frame of every room."""
         for name, output in self.rooms.tick():
-            leg = self.legs[name]
+            leg = self.legs.get(name)
+            assert leg is not None, "who is in a room is a leg"
             if output is None:
                 leg.pause()
             else:
                 leg.send(output)
-        for one in list(self.legs.values()):
-            one.handle_timeout(now)
-            self.flush(one)
+        for one in self.legs:
+            self.handle_timeout(one, now)
         if now - self.said_speaking_at >= SPEAKING_EVERY:
             self.said_speaking_at = now
             self.rooms.look_who_speaks()
@@ -151,43 +151,37 @@ class Worker:
             self.report({"event": "alive"})
             self.running = self.running and os.getppid() == self.parent
 
-    def run_timers(self) -> None:
-        """Repeat DTLS flights that were not answered."""
-        for leg in list(self.legs.values()):
-            timeout = leg.path.next_timeout()
-            if timeout is not None and timeout <= 0:
-                try:
-                    leg.path.handle_timeout()
-                except PathClosed as reason:
-                    self.lose(leg, str(reason))
-                    continue
-                self.flush(leg)
+    def handle_timeout(self, leg: Leg, now: float) -> None:
+        """Do what is due for a leg, and send it."""
+        try:
+            leg.handle_timeout(now)
+        except PathClosed as reason:
+            self.lose(leg, str(reason))
+        else:
+            self.flush(leg)
 
     # Packets
 
-    def read(self, descriptor: int) -> None:
-        """Take every datagram a socket holds."""
-        entry = self.by_socket.get(descriptor)
-        if entry is None:
-            return
-        sock, owner = entry
+    def read(self, sock: socket.socket, owner: Leg | None) -> None:
+        """Take the datagrams a socket holds, but not for longer than a tick."""
         now = time.monotonic()
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                try:
-                    data, source = sock.recvfrom(DATAGRAM)
-                except ConnectionError:
-                    # An ICMP error about something sent before (Linux tells it here).
-                    continue
-                self.take(data, source[:2], owner, now)
+        for _ in range(BURST):
+            try:
+                data, source = sock.recvfrom(DATAGRAM)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                # An ICMP error about something sent before (Linux tells it here).
+                continue
+            self.take(data, source[:2], owner, now)
 
     def take(self, data: bytes, source: Address, owner: Leg | None, now: float) -> None:
         """Give a datagram to its leg (RFC 7983: by the first octet)."""
         if owner is None and ice.is_stun(data):
             self.check(data, source, now)
             return
-        leg = owner or self.by_address.get(source)
-        if leg is None or leg.leg not in self.legs:
+        leg = owner or self.legs.at(source)
+        if leg is None:
             self.dropped += 1
             return
         try:
@@ -200,10 +194,14 @@ class Worker:
     def check(self, data: bytes, source: Address, now: float) -> None:
         """Take a connectivity check; an authentic one binds its source to the leg."""
         try:
-            leg = self.by_fragment.get(ice.fragment(ice.parse(data)))
+            leg = self.legs.checked(ice.fragment(ice.parse(data)))
         except ice.IceError:
             leg = None
-        if leg is None or not isinstance(leg.path, WebRtcPath):
+        if (
+            leg is None
+            or not isinstance(leg.path, WebRtcPath)
+            or not self.legs.may_bind(source, leg, now)
+        ):
             self.dropped += 1
             return
         try:
@@ -214,7 +212,7 @@ class Worker:
         except PathClosed as reason:
             self.lose(leg, str(reason))
             return
-        self.by_address[source] = leg
+        self.legs.bind(source, leg)
         leg.heard(now)
         self.flush(leg)
 
@@ -237,6 +235,8 @@ class Worker:
             data = self.control.recv(1 << 20)
         except BlockingIOError:
             return
+        except ConnectionError:
+            data = b""
         if not data:
             self.running = False
             return
@@ -269,40 +269,14 @@ class Worker:
         name, terms = LegId(order["leg"]), order["terms"]
         leg = self.legs.get(name)
         if leg is None:
-            leg = self.legs[name] = Leg(
-                name,
-                self.new_path(terms),
-                terms,
-                codecs=self.codecs,
-                now=time.monotonic(),
-            )
+            way = path.make(terms, self.identity)
+            leg = Leg(name, way, terms, codecs=self.codecs, now=time.monotonic())
+            self.legs.add(leg)
             self.rooms.place(leg.member, None)
-            for sock in self.ports.sockets(name):
-                self.by_socket[sock.fileno()] = (sock, leg)
-                self.epoll.register(sock, select.EPOLLIN)
         else:
             leg.change(terms)
-            self.change_path(leg, terms)
         if terms["ufrag"]:
-            self.by_fragment[terms["ufrag"]] = leg
-
-    def new_path(self, terms: Terms) -> WebRtcPath | PlainPath:
-        """The path a leg's terms ask for."""
-        if terms["kind"] == LegKind.WEBRTC:
-            return WebRtcPath(
-                self.identity,
-                Credentials(terms["ufrag"], terms["password"]),
-                dtls.parse_fingerprint(terms["fingerprint"]),
-                client=terms["client"],
-            )
-        return PlainPath(*_addresses(terms), _keys(terms))
-
-    def change_path(self, leg: Leg, terms: Terms) -> None:
-        """Take new credentials, addresses or keys."""
-        if isinstance(leg.path, WebRtcPath):
-            leg.path.ice.restart(Credentials(terms["ufrag"], terms["password"]))
-        elif isinstance(leg.path, PlainPath):
-            leg.path.move(*_addresses(terms), _keys(terms))
+            self.legs.expect(terms["ufrag"], leg)
 
     def open_ports(self, order: Order) -> None:
         """Open a port pair for a plain leg and say its number (0: none is free)."""
@@ -314,7 +288,7 @@ class Worker:
 
     def place(self, order: Order) -> None:
         """Put a leg into a room, or into one of its own."""
-        leg = self.legs.get(LegId(order["leg"]))
+        leg = self.legs.get(order["leg"])
         if leg is None:
             return
         room = order["room"]
@@ -324,32 +298,26 @@ class Worker:
 
     def mute(self, order: Order) -> None:
         """Let the room hear a leg or not."""
-        leg = self.legs.get(LegId(order["leg"]))
+        leg = self.legs.get(order["leg"])
         if leg is not None:
             leg.member.muted = order["muted"]
 
     def play(self, order: Order) -> None:
         """Play a prompt to a leg; an empty name ends what is played."""
-        leg = self.legs.get(LegId(order["leg"]))
+        leg = self.legs.get(order["leg"])
         if leg is None:
             return
         if leg.member.player is not None:
             self.report({"event": "ended", "leg": leg.leg, "prompt": leg.member.player.name})
-        leg.member.player = self.player(order["prompt"])
+        leg.member.player = self.prompts.player(order["prompt"])
 
     def play_room(self, order: Order) -> None:
         """Play a prompt to everybody in a room."""
-        self.rooms.play(RoomId(order["room"] or ""), self.player(order["prompt"]))
-
-    def player(self, name: str) -> Player | None:
-        """A player at the start of a prompt."""
-        if not name:
-            return None
-        return Player(name, self.prompts.get(name), loop=name in prompts.LOOPED)
+        self.rooms.play(RoomId(order["room"] or ""), self.prompts.player(order["prompt"]))
 
     def drop(self, order: Order) -> None:
         """Forget a leg."""
-        leg = self.legs.get(LegId(order["leg"]))
+        leg = self.legs.get(order["leg"])
         if leg is None:
             self.ports.close(LegId(order["leg"]))
             return
@@ -367,12 +335,7 @@ class Worker:
         """Free all that a leg held."""
         self.rooms.leave(leg.leg)
         self.tell(self.rooms.reports)
-        self.legs.pop(leg.leg, None)
-        self.by_fragment = {name: one for name, one in self.by_fragment.items() if one is not leg}
-        self.by_address = {name: one for name, one in self.by_address.items() if one is not leg}
-        for sock in self.ports.sockets(leg.leg):
-            self.epoll.unregister(sock)
-            del self.by_socket[sock.fileno()]
+        self.legs.forget(leg)
         self.ports.close(leg.leg)
 
 
@@ -387,22 +350,6 @@ ORDERS = {
 }
 
 
-def _addresses(terms: Terms) -> tuple[Address, Address]:
-    return (terms["host"], terms["port"]), (terms["host"], terms["rtcp_port"])
-
-
-def _keys(terms: Terms) -> srtp.Keys | None:
-    sdes = terms["sdes"]
-    if sdes is None:
-        return None
-    profile = next(one for one in srtp.SDES_PROFILES if one.sdes == sdes["suite"])
-    return srtp.Keys(
-        profile,
-        ours=srtp.read_key(sdes["ours"], profile),
-        theirs=srtp.read_key(sdes["theirs"], profile),
-    )
-
-
 def main() -> None:
     """Run a worker as the command line says."""
     parser = argparse.ArgumentParser(description="A mixer worker; started by the gateway.")
@@ -411,10 +358,13 @@ def main() -> None:
     parser.add_argument("--ports", required=True)
     parser.add_argument("--prompts", type=Path, required=True)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     first, _, last = arguments.ports.partition("-")
     with socket.socket(fileno=arguments.control) as connection:
         worker = Worker(connection, arguments.host, Ports(int(first), int(last)), arguments.prompts)
+        # What lives now lives for ever: the collector need not look at it again.
+        gc.freeze()
         worker.run()
 
 

@@ -154,6 +154,17 @@ def test_a_phone_that_waits_gets_a_client() -> None:
             "Bad session description: a=rtpmap: not <payload type> <encoding>/<clock>",
         ),
         (SAVP.replace("AES_CM_128_HMAC_SHA1_80", "X"), 488, "No SRTP key in common"),
+        (
+            BARESIP.replace("c=IN IP4 192.0.2.2", "c=IN IP4 mallory.test"),
+            488,
+            "mallory.test is not an IP address",
+        ),
+        (
+            BARESIP.replace("c=IN IP4 192.0.2.2", "c=IN IP4 224.0.0.1/127"),
+            488,
+            "224.0.0.1 is a multicast address",
+        ),
+        (without(BARESIP, "c="), 400, "Bad session description: m=audio: no c= line"),
         (SAVP.replace("inline:WVN", "inline:W"), 488, "Cannot use a key that is not base64"),
     ],
 )

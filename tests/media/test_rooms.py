@@ -1,0 +1,211 @@
+"""Rooms, the table of legs, prompts and ports."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sipgateway.media import codecs, dtls, hosts, ice, path, ports, prompts
+from sipgateway.media.codec import RATE
+from sipgateway.media.control import Terms
+from sipgateway.media.engine import LegId, RoomId
+from sipgateway.media.leg import SILENT_AFTER, SILENT_AGAIN, Leg
+from sipgateway.media.legs import HELD, Legs
+from sipgateway.media.mixer import Member, Player
+from sipgateway.media.rooms import Rooms
+from sipgateway.media.voice import Voice
+from tests.media import peer, sounds
+from tests.media.test_secure import ALICE, MALLORY, check
+
+OPUS = codecs.load()["opus"]
+ROOM, OTHER = RoomId("4711"), RoomId("4712")
+
+
+def member(name: str) -> Member:
+    return Member(LegId(name), 1, Voice(OPUS), OPUS)
+
+
+def terms(**changes: object) -> Terms:
+    """What was agreed with a browser."""
+    return {  # type: ignore[return-value]
+        "kind": "webrtc",
+        "source": 1,
+        "payload_type": 111,
+        "codecs": {"111": "opus"},
+        "events": [110],
+        "level_id": 1,
+        "hears": True,
+        "speaks": True,
+        "ufrag": "ours",
+        "password": "0123456789abcdef01234567",
+        "fingerprint": dtls.build_fingerprint(dtls.Fingerprint("sha-256", bytes(32))),
+        "client": False,
+        "host": "",
+        "port": 0,
+        "rtcp_port": 0,
+        "mux": True,
+        "sdes": None,
+    } | changes
+
+
+def leg(name: str, now: float = 0.0, **changes: object) -> Leg:
+    agreed = terms(**changes)
+    way = path.make(agreed, peer.new_identity())
+    return Leg(LegId(name), way, agreed, codecs={"opus": OPUS}, now=now)
+
+
+# Rooms
+
+
+def test_a_leg_is_in_one_room_at_a_time() -> None:
+    rooms, alice, bob = Rooms(), member("alice"), member("bob")
+    rooms.place(alice, ROOM)
+    rooms.place(bob, ROOM)
+    assert {name for name, _ in rooms.tick()} == {"alice", "bob"}
+    rooms.place(bob, OTHER)
+    rooms.place(bob, OTHER)
+    rooms.place(alice, None)
+    assert sorted(name for name, _ in rooms.tick()) == ["alice", "bob"]
+    rooms.leave(alice.leg)
+    rooms.leave(bob.leg)
+    assert list(rooms.tick()) == []
+
+
+def test_who_is_alone_hears_what_is_played_and_the_end_is_told() -> None:
+    rooms, alice = Rooms(), member("alice")
+    rooms.place(alice, None)
+    alice.player = Player("welcome", sounds.sine(440, 2))
+    payloads = [output.payload for _ in range(3) for _, output in rooms.tick() if output]
+    assert [payload == OPUS.silence for payload in payloads] == [False, False, True]
+    assert rooms.reports == [{"event": "ended", "leg": "alice", "prompt": "welcome"}]
+
+
+def test_who_speaks_is_told_when_it_changes() -> None:
+    rooms, alice = Rooms(), member("alice")
+    rooms.place(alice, ROOM)
+    encoder = OPUS.encoder()
+    for number, frame in enumerate(sounds.frames(sounds.sine(440, 10))):
+        alice.voice.buffer.put(number, encoder.encode(frame), 10)  # type: ignore[attr-defined]
+    for _ in range(5):
+        list(rooms.tick())
+        rooms.look_who_speaks()
+    assert rooms.reports == [{"event": "speaking", "room": ROOM, "legs": ["alice"]}]
+    rooms.leave(alice.leg)
+    assert rooms.reports[-1] == {"event": "speaking", "room": ROOM, "legs": []}
+
+
+# Legs
+
+
+def test_silence_of_a_leg_is_told_after_ten_seconds_and_again() -> None:
+    alice = leg("alice")
+    for now in (1.0, SILENT_AFTER - 0.1):
+        alice.handle_timeout(now)
+    assert alice.reports == []
+    for now in (SILENT_AFTER, SILENT_AFTER + 1, SILENT_AFTER + SILENT_AGAIN):
+        alice.handle_timeout(now)
+    assert [one["seconds"] for one in alice.reports] == [10.0, 15.0]
+    alice.heard(16.0)
+    alice.handle_timeout(25.0)
+    assert len(alice.reports) == 2
+
+
+def test_a_leg_is_found_by_fragment_and_address() -> None:
+    legs, alice = Legs(), leg("alice")
+    legs.add(alice)
+    legs.expect("ours", alice)
+    legs.bind(ALICE, alice)
+    assert legs.get("alice") is legs.checked("ours") is legs.at(ALICE) is alice
+    legs.forget(alice)
+    assert (legs.get("alice"), legs.checked("ours"), legs.at(ALICE)) == (None, None, None)
+
+
+def test_a_participant_cannot_take_anothers_address() -> None:
+    """Mallory takes part, and forges Alice's address in a check of her own leg."""
+    legs, alice, mallory = Legs(), leg("alice"), leg("mallory")
+    assert isinstance(alice.path, path.WebRtcPath)
+    alice.path.ice.receive(ice.parse(check()), ALICE)
+    legs.bind(ALICE, alice)
+    assert not legs.may_bind(ALICE, mallory, HELD - 1)
+    assert legs.may_bind(ALICE, alice, HELD - 1)
+    assert legs.may_bind(MALLORY, mallory, HELD - 1)
+    assert legs.may_bind(ALICE, mallory, HELD), "a port that is used again later"
+
+
+# Prompts
+
+
+def test_a_prompt_is_read_from_a_file(tmp_path: Path) -> None:
+    prompts.write(tmp_path / "welcome.wav", sounds.sine(440, 10)[::2], RATE // 2)
+    library = prompts.Library(tmp_path)
+    assert sounds.share(library.get("welcome"), 440) > 0.95
+    assert len(library.get("welcome")) == 9600
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 48_000])
+def test_a_prompt_of_any_rate_keeps_its_pitch(rate: int) -> None:
+    at = np.arange(rate) / rate
+    sound = prompts.to_rate(np.sin(2 * np.pi * 440 * at).astype(np.float32), rate, RATE)
+    assert len(sound) == RATE
+    assert sounds.share(sound, 440) > 0.99
+
+
+def test_what_is_missing_or_broken_is_a_beep(tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFFnonsense")
+    with wave.open(str(tmp_path / "bytes.wav"), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(100))
+    library = prompts.Library(tmp_path)
+    beep = library.get("beep")
+    for name in ("broken", "bytes", "../../etc/passwd", "never-heard-of"):
+        assert library.get(name) is beep
+    assert library.player("") is None
+    assert library.player("ring") == Player("ring", library.get("ring"), loop=True)
+
+
+def test_prompts_are_spoken_once(tmp_path: Path) -> None:
+    assert prompts.render(tmp_path) == len(prompts.SPOKEN)
+    assert prompts.render(tmp_path) == 0
+    library = prompts.Library(tmp_path)
+    for name in prompts.SPOKEN:
+        assert len(library.get(name)) > RATE // 3, name
+        assert float(np.abs(library.get(name)).max()) > 0.1, name
+
+
+# Ports and hosts
+
+
+def test_ports_of_a_leg_are_an_even_one_and_the_next() -> None:
+    taken = ports.Ports(34001, 34020)
+    first = taken.open_pair(LegId("a"), "127.0.0.1")
+    assert first % 2 == 0
+    assert taken.open_pair(LegId("a"), "127.0.0.1") == first
+    second = taken.open_pair(LegId("b"), "127.0.0.1")
+    assert second == first + 2
+    assert taken.rtp(LegId("a")).getsockname()[1] == first
+    for name in ("a", "b"):
+        taken.close(LegId(name))
+    assert taken.sockets(LegId("a")) == ()
+
+
+def test_ports_run_out() -> None:
+    taken = ports.Ports(34100, 34103)
+    for name in ("a", "b"):
+        taken.open_pair(LegId(name), "127.0.0.1")
+    with pytest.raises(OSError, match="no pair"):
+        taken.open_pair(LegId("c"), "127.0.0.1")
+    with pytest.raises(OSError, match="no UDP port"):
+        taken.open("127.0.0.1")
+    taken.close(LegId("a"))
+    taken.open_pair(LegId("c"), "127.0.0.1")
+    for name in ("b", "c"):
+        taken.close(LegId(name))
+
+
+async def test_which_address_is_announced() -> None:
+    assert await hosts.resolve("127.0.0.1") == "127.0.0.1"
+    assert hosts.announced("127.0.0.1") == "127.0.0.1"
+    assert hosts.announced("0.0.0.0") not in hosts.EVERY
