@@ -41,13 +41,24 @@ class Room:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        #: A guest's short-lived SIP credentials, as his page was given them.
+        self.account: Account | None = None
 
     @classmethod
     async def of_guest(cls, browser: Browser, link: str, name: str, *, tone: int) -> Room:
         """Open the link in a browser of one's own, and join under a name."""
         room = cls(await browsers.open_page(browser, tone=tone))
         await room.page.goto(link)
-        await room.joins(name)
+        async with room.page.expect_response("**/enter/") as entered:
+            await room.press_join(name)
+        given = (await (await entered.value).json())["phone"]
+        room.account = Account(
+            username=given["auth_name"],
+            password=given["password"],
+            aor=given["uri"],
+            websocket=given["websocket"],
+        )
+        await room.is_in("joined", within=JOINED_WITHIN)
         return room
 
     def hook(self, name: str) -> Locator:

@@ -209,6 +209,13 @@ class Api:
         status, answer, _ = self._server.request(method, f"/api/v1{path}", body, self._headers)
         return status, answer
 
+    def uri(self, conference: str) -> str:
+        """SIP URI of the conference."""
+        status, answer = self.call("GET", f"/conferences/{quote(conference)}")
+        assert status == 200, answer
+        uri: str = answer["uri"]
+        return uri
+
     def roster(self, conference: str) -> list[dict[str, Any]]:
         """Who is in the conference now."""
         status, answer = self.call("GET", f"/conferences/{quote(conference)}/participants")

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.live import browser as browsers
 from tests.live import room as rooms
 from tests.live.conftest import People
+from tests.live.phone import Phone
 from tests.live.room import Room
 from tests.live.server import Server
 
@@ -52,9 +53,14 @@ async def test_two_browsers_talk_and_the_moderator_removes_one(
     await browsers.is_silent(alice.page, BOB)
     await browsers.is_silent(bob.page, ALICE)
 
-    await bob.page.goto(link)
-    await bob.press_join("Bob")
-    await bob.is_in("failed")
+    assert bob.account is not None
+    refused = await bob.page.goto(link)
+    assert refused is not None
+    assert refused.status == 403
+    await expect(bob.hook("join-button")).to_have_count(0)
+    async with await Phone.connect(bob.account) as by_hand:
+        response, _ = await by_hand.invite(people.api.uri(name_of(link)))
+        assert response.status == 403
     await alice.sees("Alice")
     removals = [one for one in people.api.events(name_of(link)) if one["way"] == "web"]
     assert removals, people.api.events(name_of(link))
@@ -128,4 +134,31 @@ async def test_the_moderator_locks_and_ends(organizer: Page, browser: Browser) -
     await late.press_join("Carol")
     await late.is_in("failed")
     await late.says("locked")
+    await alice.sees("Alice", "Bob")
+    await alice.hook("end-button").click()
+    await alice.hook("end-confirm").click()
+    await bob.is_in("left")
+    await alice.is_in("left")
+    await browsers.is_silent(bob.page, ALICE)
+
+
+async def test_a_guest_moderates_nothing_by_hand(organizer: Page, browser: Browser) -> None:
+    """What the moderator's page sends is refused when a guest's page sends it."""
+    link = await rooms.book(organizer, "By hand")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    statuses = await bob.page.evaluate(
+        """async (base) => {
+            const token = /csrftoken=([^;]+)/.exec(document.cookie);
+            const type = "application/json";
+            const headers = { "X-CSRFToken": token ? token[1] : "", "Content-Type": type };
+            const ask = (method, path) =>
+                fetch(base + path, { method, headers, body: "{}" }).then(({ status }) => status);
+            return [await ask("POST", "/lock"), await ask("POST", "/end"), await ask("DELETE", "")];
+        }""",
+        f"/api/v1/conferences/{name_of(link)}",
+    )
+    assert set(statuses) <= {401, 403, 404}
     await alice.sees("Alice", "Bob")
