@@ -23,10 +23,8 @@ from conferences.models import AdmissionChoice, Conference, Kind, RoleChoice, Us
 
 MIN_SIP_PASSWORD = 12
 
-_INVITABLE = [
-    (role.value, role.label)
-    for role in (RoleChoice.PARTICIPANT, RoleChoice.MODERATOR, RoleChoice.LISTENER)
-]
+#: Roles that the form offers; others that a script gave stay as they are.
+_INVITABLE = [(role.value, role.label) for role in (RoleChoice.PARTICIPANT, RoleChoice.MODERATOR)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +172,6 @@ class BookingForm(PlainForm):
         ),
     )
 
-    roles = _INVITABLE
     blank_invitee = InviteeRow()
 
     def __init__(
@@ -188,6 +185,8 @@ class BookingForm(PlainForm):
         if conference is not None:
             self._keep_length(conference.duration_minutes)
         self.invitee_rows = self._rows(conference)
+        kept = {row.role for row in self.invitee_rows} - set(dict(_INVITABLE))
+        self.roles = [*_INVITABLE, *((role, RoleChoice(role).label) for role in sorted(kept))]
 
     def _keep_length(self, minutes: int | None) -> None:
         """A length that a script chose stays a choice."""
@@ -293,7 +292,7 @@ def _typed_rows(data: Mapping[str, Any]) -> Iterator[InviteeRow]:
     """Rows that say something; `data` is the QueryDict of a request."""
     addresses = getattr(data, "getlist", data.get)("invitee") or []
     roles = getattr(data, "getlist", data.get)("invitee_role") or []
-    known = {value for value, _ in _INVITABLE}
+    known = set(RoleChoice.values) - {RoleChoice.ORGANIZER.value}
     for index, address in enumerate(addresses):
         if not address.strip():
             continue

@@ -141,6 +141,20 @@ function menus() {
   });
 }
 
+/** Where the person's device is in another zone than his account, that one is offered. */
+function zoneHint(hint) {
+  const field = document.querySelector("select[name=timezone]");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const known = [...field.options].some((option) => option.value === zone);
+  hint.hidden = !known || field.value === zone;
+  hint.querySelector("b").textContent = zone;
+  hint.querySelector("button").addEventListener("click", () => {
+    field.value = zone;
+    hint.hidden = true;
+    field.focus();
+  });
+}
+
 /** A guest reads times of a conference in the zone that his device is in. */
 function localTime(mark) {
   const moment = new Date(mark.dateTime);
@@ -175,6 +189,7 @@ document.querySelectorAll("[data-copy]").forEach(copying);
 document.querySelectorAll("[data-generate]").forEach(generating);
 document.querySelectorAll("form[data-shows]").forEach(showing);
 document.querySelectorAll("[data-invitee-list]").forEach(inviteeLists);
+document.querySelectorAll("[data-zone-hint]").forEach(zoneHint);
 document.querySelectorAll("time[data-local]").forEach(localTime);
 document.querySelectorAll("[data-waiting]").forEach(waiting);
 for (const button of document.querySelectorAll("[data-reload]")) {

@@ -24,7 +24,7 @@ def test_name_and_zone(bob: User, signed_in: SignedIn) -> None:
     assert browser.post("/account/", said).status_code == 302
     bob.refresh_from_db()
     assert (bob.display_name, bob.timezone) == ("Bob B.", "Asia/Tokyo")
-    assert "Times are in Asia/Tokyo" in browser.get("/").content.decode()
+    assert ">Asia/Tokyo</a>" in browser.get("/").content.decode()
     wrong = browser.post("/account/", {"display_name": "Bob", "timezone": "Mars/Olympus"})
     assert "Select a valid choice" in wrong.content.decode()
 

@@ -110,6 +110,18 @@ def test_a_change_keeps_what_the_form_does_not_show(
     assert (invited.role, invited.dial_out) == ("moderator", True)
 
 
+def test_a_role_that_a_script_gave_stays(alice: User, bob: User, signed_in: SignedIn) -> None:
+    listener = Invitee(uri="bob", role=Role.LISTENER)
+    row = services.book(organizer=alice, title="Talk", name="talk", invitees=[listener])
+    browser = signed_in(alice)
+    assert '<option value="listener"' not in browser.get("/book/").content.decode()
+    page = browser.get("/conferences/talk/change/").content.decode()
+    assert '<option value="listener" selected>' in page
+    said = {**ROOM, "invitee": "bob", "invitee_role": "listener"}
+    browser.post("/conferences/talk/change/", said)
+    assert row.invitations.get().role == "listener"
+
+
 def test_an_odd_length_survives_a_change(alice: User, signed_in: SignedIn) -> None:
     row = services.book(
         organizer=alice,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
+from django.views.defaults import server_error
 
 from conferences import policy, selectors, services
 from conferences.models import Conference, Removal, RemovalState, User, Way
@@ -210,6 +211,8 @@ def test_nobody_reads_anothers_history(
 
 def test_errors_have_pages(alice: User, signed_in: SignedIn) -> None:
     assert "There is nothing here" in signed_in(alice).get("/nothing").content.decode()
+    broken = server_error(RequestFactory().get("/"))
+    assert "Something broke" in broken.content.decode()
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
     refused = client.post("/sign-out/")

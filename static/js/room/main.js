@@ -66,6 +66,8 @@ class Room {
     if (this.config.phone) this._connect(this.config.phone);
     this.sound.start();
     addEventListener("pagehide", () => this.phone?.hangUp());
+    // A page that comes back out of the browser's cache has lost its line.
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
   }
 
   /** Starts the phone with `account`, in place of one under another name. */
