@@ -62,8 +62,7 @@ class Application:
 
     async def stop(self) -> None:
         """Hang up, then stop it."""
-        await self._assembly.stop()
-        await asyncio.to_thread(self._celery.stop)
+        await asyncio.gather(self._assembly.stop(), asyncio.to_thread(self._celery.stop))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

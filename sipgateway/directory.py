@@ -22,7 +22,9 @@ from conferences import selectors, services
 from conferences.models import Way
 from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
+    AskCall,
     AskRemoval,
+    CallProgressed,
     CreateConference,
     Emptied,
     Ended,
@@ -41,6 +43,7 @@ from sipgateway.focus.actions import (
 )
 from sipgateway.focus.events import (
     AccountLoaded,
+    CallAsked,
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
@@ -55,7 +58,7 @@ LEASE = 30.0
 BATCH = 200
 """Facts written in one transaction at most."""
 
-DirectoryAction = LoadAccount | LoadConference | CreateConference | AskRemoval | Record
+DirectoryAction = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | Record
 _Work = Callable[[], FocusEvent | None]
 
 
@@ -213,11 +216,28 @@ def _ask_removal(action: AskRemoval) -> RemovalAsked:
     return RemovalAsked(action.question, removal.pk)
 
 
+def _ask_call(action: AskCall) -> CallAsked:
+    try:
+        call = services.ask_to_call(
+            conference=action.conference,
+            uri=action.uri,
+            actor=action.actor,
+            way=Way.REFER,
+            display_name=action.display_name,
+        )
+    except services.Refused as refused:
+        return CallAsked(action.question, None, refused.refusal)
+    except ValidationError:
+        return CallAsked(action.question, None)
+    return CallAsked(action.question, call.pk)
+
+
 _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent]] = {
     LoadAccount: _load_account,
     LoadConference: _load_conference,
     CreateConference: _create_conference,
     AskRemoval: _ask_removal,
+    AskCall: _ask_call,
 }
 
 
@@ -300,6 +320,12 @@ def _removal_ended(_: str, record: Record, fact: RemovalEnded) -> None:
     services.removal_ended(removal=fact.removal, outcome=fact.outcome, at=record.at)
 
 
+def _call_progressed(_: str, record: Record, fact: CallProgressed) -> None:
+    services.call_progressed(
+        call=fact.call, state=fact.state, status=fact.status, reason=fact.reason, at=record.at
+    )
+
+
 def _ended(_: str, record: Record, fact: Ended) -> None:
     services.conference_ended(conference=record.conference, at=record.at, by=fact.by)
 
@@ -315,5 +341,6 @@ _FACTS: Mapping[type, Callable[[str, Record, Any], None]] = {
     JoinRefused: _refused,
     WrongPin: _wrong_pin,
     RemovalEnded: _removal_ended,
+    CallProgressed: _call_progressed,
     Ended: _ended,
 }

@@ -8,6 +8,7 @@ out the actions, send, arm the timer. Nothing here waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
@@ -19,6 +20,7 @@ from sipgateway.focus.actions import (
     AcceptAnswer,
     Action,
     AnswerOffer,
+    AskCall,
     AskRemoval,
     CreateConference,
     Describe,
@@ -56,11 +58,12 @@ LOOK = 5.0
 """Seconds between two looks at the rows of live conferences: heals a lost notice."""
 RENEW = 10.0
 """Seconds between two renewals of leases, which last three times as long."""
-GOODBYE = 2.5
+GOODBYE = 1.5
 """Seconds that phones get to answer our BYEs when the process ends."""
 DRIFT = 2.0
 """Seconds by which the wall clock may differ from ours before we follow it."""
 
+DirectoryAction = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | Record
 Send = Callable[[bytes], None]
 
 
@@ -76,9 +79,7 @@ class Directory(Protocol):
     def failing(self) -> str:
         """What is wrong, or ""."""
 
-    def act(
-        self, action: LoadAccount | LoadConference | CreateConference | AskRemoval | Record
-    ) -> None:
+    def act(self, action: DirectoryAction) -> None:
         """Queue a question or a fact."""
 
     def look(self, conference: ConferenceId) -> None:
@@ -126,6 +127,7 @@ class Gateway:
         self._pumping = False
         self._running = False
         self._stopping = False
+        self._stopped = asyncio.Event()
 
     # -- up and down ---------------------------------------------------------
 
@@ -146,9 +148,10 @@ class Gateway:
         self._switchboard.stop(now)
         self._pump(now)
         end = now + GOODBYE
-        while self._switchboard.occupied and self._clock.now() < end:
-            await asyncio.sleep(0.05)
+        while self._switchboard.awaited and self._clock.now() < end:
+            await asyncio.sleep(0.02)
         self._running = False
+        self._stopped.set()
         if self._timer is not None:
             self._timer.cancel()
         for task in list(self._tasks):
@@ -156,6 +159,11 @@ class Gateway:
         await self._media.stop()
         if self._directory is not None:
             await self._directory.stop()
+
+    async def until_stopped(self) -> None:
+        """Return once the goodbyes are said, in bounded time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), 2 * GOODBYE)
 
     def failing(self) -> str:
         """What is not ready, or "", for ``/healthz``."""
@@ -204,7 +212,7 @@ class Gateway:
 
     def changed(self, conference: ConferenceId) -> None:
         """Somebody says that a conference was changed."""
-        if self._directory is not None and conference in self._switchboard.live:
+        if self._directory is not None:
             self._directory.look(conference)
 
     def _media_happened(self, event: MediaEvent) -> None:
@@ -258,9 +266,7 @@ class Gateway:
 
     # -- actions -------------------------------------------------------------
 
-    def _ask_directory(
-        self, action: LoadAccount | LoadConference | CreateConference | AskRemoval | Record
-    ) -> None:
+    def _ask_directory(self, action: DirectoryAction) -> None:
         if self._directory is not None:
             self._directory.act(action)
 
@@ -350,6 +356,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     LoadConference: Gateway._ask_directory,
     CreateConference: Gateway._ask_directory,
     AskRemoval: Gateway._ask_directory,
+    AskCall: Gateway._ask_directory,
     Record: Gateway._ask_directory,
     AnswerOffer: Gateway._answer_offer,
     MakeOffer: Gateway._make_offer,

@@ -18,6 +18,7 @@ from lxml import etree
 from conferences import policy
 from conferences.policy import (
     Admission,
+    CallOrder,
     ConferenceId,
     Identity,
     ParticipantKey,
@@ -29,6 +30,7 @@ from sipgateway.focus import actions
 from sipgateway.focus.desk import Domain
 from sipgateway.focus.events import (
     AccountLoaded,
+    CallAsked,
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
@@ -150,8 +152,7 @@ class Stage:
     def leg_of(self, who: str, name: str = "4711") -> LegId:
         """The first leg of somebody, in the roster or not."""
         conference = self.switchboard._conferences[self.snapshots[name].id]
-        legs = conference._legs.values()
-        return next(leg.id for leg in legs if leg.identity.uri == f"sip:{who}@{DOMAIN}")
+        return next(leg.id for leg in conference.calls if leg.identity.uri == f"sip:{who}@{DOMAIN}")
 
     # -- action --------------------------------------------------------------
 
@@ -212,7 +213,16 @@ class Stage:
             self.media.kept.append(action)
         elif isinstance(action, asked):
             self._negotiate(action)
-        elif isinstance(action, actions.Describe):
+        elif isinstance(action, actions.AskRemoval):
+            self._removal(action)
+        elif isinstance(action, actions.AskCall):
+            self._call(action)
+        elif not self._answer(action):
+            self._note(action)
+
+    def _answer(self, action: actions.Action) -> bool:
+        """Answer a question to the database; False for what is none."""
+        if isinstance(action, actions.Describe):
             self._tell(Negotiated(action.question, _described(PORT_ZERO)))
         elif isinstance(action, actions.LoadAccount):
             self._tell(self._account(action))
@@ -222,10 +232,9 @@ class Stage:
             self._tell(ConferenceLoaded(action.question, found, person=person))
         elif isinstance(action, actions.CreateConference):
             self._tell(self._created(action))
-        elif isinstance(action, actions.AskRemoval):
-            self._removal(action)
         else:
-            self._note(action)
+            return False
+        return True
 
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, actions.Record):
@@ -280,6 +289,27 @@ class Stage:
         snapshot = self.snapshots[name]
         self.snapshots[name] = replace(snapshot, removals=(*snapshot.removals, order))
         self._tell(ConferenceChanged(self.snapshots[name]))
+
+    def _call(self, action: actions.AskCall) -> None:
+        """What service and job do for a call."""
+        number = next(self._orders)
+        self._tell(CallAsked(action.question, number))
+        name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
+        order = CallOrder(number, f"job-{number}", action.uri, by=action.actor.uri)
+        self.snapshots[name] = replace(self.snapshots[name], calls=(order,))
+        self._tell(ConferenceChanged(self.snapshots[name]))
+
+    def calls(self, who: str, name: str = "4711") -> None:
+        """The page's button, after service and job."""
+        number = next(self._orders)
+        order = CallOrder(
+            number,
+            f"job-{number}",
+            f"sip:{who}@{DOMAIN}",
+            by=f"sip:alice@{DOMAIN}",
+            display_name=who.capitalize(),
+        )
+        self.changes(name, calls=(*self.snapshots[name].calls, order))
 
     def removes(self, who: str, *, by: str = "Alice", reason: str = "", ban: bool = False) -> None:
         """The page's button, after service and job."""

@@ -52,6 +52,18 @@ class AskRemoval:
     reason: str = ""
 
 
+# One answer: CallAsked.
+@dataclass(frozen=True, slots=True)
+class AskCall:
+    """Ask that somebody be called (RFC 4579 5.5)."""
+
+    question: int
+    conference: ConferenceId
+    uri: str
+    actor: Identity
+    display_name: str = ""
+
+
 # One answer each: Negotiated or NegotiationFailed.
 @dataclass(frozen=True, slots=True)
 class AnswerOffer:
@@ -202,6 +214,16 @@ class RemovalEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class CallProgressed:
+    """How a dial-out goes: "calling", "done" or "failed", with the SIP status."""
+
+    call: int
+    state: str
+    status: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The conference is over for good."""
 
@@ -227,6 +249,7 @@ Fact = (
     | JoinRefused
     | WrongPin
     | RemovalEnded
+    | CallProgressed
     | Ended
     | Emptied
     | Occupied
@@ -248,6 +271,7 @@ Question = (
     | LoadConference
     | CreateConference
     | AskRemoval
+    | AskCall
     | AnswerOffer
     | MakeOffer
     | AcceptAnswer

@@ -108,7 +108,8 @@ def _description(root: _Element, about: About) -> None:
 
 
 def _conference_state(roster: Roster) -> tuple[int, bool, bool]:
-    return len(roster.users), roster.active, roster.locked
+    count = roster.count
+    return count, count > 0, roster.locked
 
 
 def _state(root: _Element, roster: Roster) -> None:

@@ -18,6 +18,7 @@ from sipgateway.focus.actions import Action, Question
 from sipgateway.focus.events import Answer
 from sipgateway.media.engine import LegId, MediaEvent
 from sipgateway.sip.endpoint import Endpoint
+from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -27,6 +28,7 @@ from sipgateway.sip.events import (
     ResponseReceived,
     TransactionId,
 )
+from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.tokens import Tokens
 from sipgateway.sip.uri import SipUri, escape_user, parse_sip_uri
@@ -54,6 +56,14 @@ class Domain:
     def uri(self, name: str) -> SipUri:
         """The URI of a person, a conference or a service here."""
         return SipUri("sip", escape_user(name), self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """Where a person can be called: the URI to put into the INVITE, and the flow."""
+
+    uri: str
+    flow: Flow
 
 
 class DialogOwner(Protocol):
@@ -98,6 +108,8 @@ class Desk:
         self.replies: dict[TransactionId, Reply] = {}
         self.cancels: dict[TransactionId, Callable[[float], None]] = {}
         self.legs: dict[LegId, LegOwner] = {}
+        #: The phones of a person, by address of record, best first.
+        self.phones: Callable[[str, float], list[Phone]] = lambda _aor, _now: []
         self._answers: dict[int, Told] = {}
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)
@@ -143,3 +155,11 @@ class Desk:
     def address(self, name: str, display_name: str = "") -> NameAddr:
         """The address of something here."""
         return NameAddr(self.domain.uri(name), display_name)
+
+
+def uri_of(text: str) -> SipUri:
+    """A SIP URI that was checked before; what is none after all names nobody."""
+    try:
+        return parse_sip_uri(text)
+    except BadMessage:
+        return SipUri("sip", None, "invalid.invalid")

@@ -50,6 +50,15 @@ class RemovalAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class CallAsked:
+    """Answers `AskCall`: the order's id, or why not."""
+
+    question: int
+    call: int | None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionFailed:
     """Answers any question to the database that could not be put to it."""
 
@@ -84,6 +93,7 @@ Answer = (
     AccountLoaded
     | ConferenceLoaded
     | RemovalAsked
+    | CallAsked
     | QuestionFailed
     | Negotiated
     | NegotiationFailed

@@ -1,8 +1,8 @@
 """One call between the focus and a phone, as a table.
 
-`STEPS` says for a state and what happened which state follows and what the
-conference is to do. A late answer of the media engine meets a leg that is
-GONE, whose row says `FREE`: nobody waited, so CANCEL works at any time.
+`STEPS` says for a state and what happened which state follows and what is to
+be done. A late answer of the media engine meets a leg that is GONE, whose row
+says `FREE`: nobody waited, so CANCEL works at any time.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class State(enum.Enum):
     """Where a leg stands."""
 
     NEGOTIATING = "negotiating"  # the phone's INVITE waits for the engine
+    OFFERING = "offering"  # our INVITE waits for the engine's offer
+    CALLING = "calling"  # our INVITE waits for its answer
+    CANCELLING = "cancelling"  # it has been cancelled; an answer may still come
     ANSWERED = "answered"  # our 200 waits for its ACK
     CONNECTED = "connected"
     ENDING = "ending"  # to be hung up as soon as the ACK allows it (RFC 3261 15)
@@ -38,17 +41,22 @@ class Input(enum.Enum):
     ACKED = "acked"
     ACK_MISSING = "ack missing"
     CANCELLED = "cancelled"
+    ACCEPTED = "accepted"  # 2xx to our INVITE
+    DECLINED = "declined"  # anything else that is final
     BYE_CAME = "bye came"
     HANG_UP = "hang up"  # we want it gone
     BYE_ANSWERED = "bye answered"  # 200, 408, 481 or too long: all mean gone
 
 
 class Effect(enum.Enum):
-    """What the conference does about it."""
+    """What is to be done about it."""
 
     ANSWER = "answer"  # 200 with the description
     REFUSE = "refuse"  # the status that the leg carries
     TERMINATE = "terminate"  # 487
+    CALL = "call"  # send our INVITE
+    CANCEL = "cancel"  # our INVITE
+    ACKNOWLEDGE = "acknowledge"  # the 2xx to it
     ADMIT = "admit"  # into the roster, or to the PIN
     SILENCE = "silence"  # out of the room at once
     SAY_BYE = "say bye"
@@ -58,35 +66,42 @@ class Effect(enum.Enum):
 
 
 Step = tuple[State, tuple[Effect, ...]]
+_HE_LEFT: Step = (State.GONE, (Effect.CONFIRM_BYE, Effect.DEPART, Effect.FREE))
 
 STEPS: Mapping[tuple[State, Input], Step] = {
     (State.NEGOTIATING, Input.NEGOTIATED): (State.ANSWERED, (Effect.ANSWER, Effect.ADMIT)),
     (State.NEGOTIATING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.REFUSE, Effect.FREE)),
     (State.NEGOTIATING, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
     (State.NEGOTIATING, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.OFFERING, Input.NEGOTIATED): (State.CALLING, (Effect.CALL,)),
+    (State.OFFERING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.DEPART, Effect.FREE)),
+    (State.OFFERING, Input.HANG_UP): (State.GONE, (Effect.DEPART, Effect.FREE)),
+    (State.CALLING, Input.ACCEPTED): (State.CONNECTED, (Effect.ACKNOWLEDGE, Effect.ADMIT)),
+    (State.CALLING, Input.DECLINED): (State.GONE, (Effect.DEPART, Effect.FREE)),
+    (State.CALLING, Input.HANG_UP): (State.CANCELLING, (Effect.CANCEL,)),
+    (State.CANCELLING, Input.DECLINED): (State.GONE, (Effect.DEPART, Effect.FREE)),
+    (State.CANCELLING, Input.ACCEPTED): (State.LEAVING, (Effect.ACKNOWLEDGE, Effect.SAY_BYE)),
     (State.ANSWERED, Input.ACKED): (State.CONNECTED, ()),
     (State.ANSWERED, Input.ACK_MISSING): (State.LEAVING, (Effect.SILENCE, Effect.SAY_BYE)),
-    (State.ANSWERED, Input.BYE_CAME): (
-        State.GONE,
-        (Effect.CONFIRM_BYE, Effect.DEPART, Effect.FREE),
-    ),
+    (State.ANSWERED, Input.BYE_CAME): _HE_LEFT,
     (State.ANSWERED, Input.HANG_UP): (State.ENDING, (Effect.SILENCE,)),
     (State.ENDING, Input.ACKED): (State.LEAVING, (Effect.SAY_BYE,)),
     (State.ENDING, Input.ACK_MISSING): (State.LEAVING, (Effect.SAY_BYE,)),
-    (State.ENDING, Input.BYE_CAME): (
-        State.GONE,
-        (Effect.CONFIRM_BYE, Effect.DEPART, Effect.FREE),
-    ),
-    (State.CONNECTED, Input.BYE_CAME): (
-        State.GONE,
-        (Effect.CONFIRM_BYE, Effect.DEPART, Effect.FREE),
-    ),
+    (State.ENDING, Input.BYE_CAME): _HE_LEFT,
+    (State.CONNECTED, Input.BYE_CAME): _HE_LEFT,
     (State.CONNECTED, Input.HANG_UP): (State.LEAVING, (Effect.SILENCE, Effect.SAY_BYE)),
     (State.LEAVING, Input.BYE_CAME): (State.LEAVING, (Effect.CONFIRM_BYE,)),
     (State.LEAVING, Input.BYE_ANSWERED): (State.GONE, (Effect.DEPART, Effect.FREE)),
     (State.GONE, Input.NEGOTIATED): (State.GONE, (Effect.FREE,)),
     (State.GONE, Input.BYE_CAME): (State.GONE, (Effect.CONFIRM_BYE,)),
 }
+
+#: States in which a hang-up has something to do.
+ALIVE = frozenset(
+    {State.NEGOTIATING, State.OFFERING, State.CALLING, State.ANSWERED, State.CONNECTED}
+)
+#: States in which the phone may renegotiate.
+TALKING = frozenset({State.ANSWERED, State.CONNECTED})
 
 LONGEST_GOODBYE = 3.0
 """Seconds that a BYE of ours may go unanswered before the roster stops waiting."""
@@ -115,26 +130,26 @@ class Leg:
     display_text: str
     flow: Flow
     joining: Joining
-    #: The INVITE that waits for our answer.
+    #: The phone's INVITE (dial-in) or BYE that waits for our answer, or our INVITE (dial-out).
     transaction: TransactionId | None
-    request: Request
+    request: Request | None
     endpoint: str
     state: State = State.NEGOTIATING
     participant: ParticipantKey | None = None
     dialog: DialogId | None = None
-    #: The description to put into the 200; "" while the engine thinks.
+    #: The description that the engine made; "" while it thinks.
     sdp: str = ""
-    #: The 200 holds an offer of ours: the ACK brings the answer.
+    #: What we sent holds an offer of ours: the next ACK brings the answer.
     offered: bool = False
     direction: Direction = Direction.SENDRECV
     source: int = 0
     farewell: Farewell = field(default_factory=lambda: Farewell(Departure.DEPARTED))
     joined: bool = False
+    #: Who asked that it be called (dial-out).
+    referred_by: str = ""
     #: Digits keyed so far while the PIN is wanted; None when it is not.
     pin: str | None = None
     wrong_pins: int = 0
-    #: When an unanswered BYE is taken for answered.
-    patience: float | None = None
     #: When the session dies unless refreshed (RFC 4028).
     session_ends: float | None = None
     flow_gone: bool = False
@@ -152,4 +167,4 @@ class Leg:
     @property
     def present(self) -> bool:
         """Whether the leg takes a place in the room, or is about to."""
-        return self.state in {State.NEGOTIATING, State.ANSWERED, State.CONNECTED}
+        return self.state in ALIVE

@@ -75,6 +75,11 @@ class Referral:
         """The dialog in which progress is told."""
         return self.subscription.dialog if self.subscription else None
 
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to tell, or nobody to tell it to."""
+        return self.subscription is None or self.subscription.over
+
     def tell(self, status: int, now: float, reason: str = "") -> None:
         """Tell progress as a sipfrag; a final status ends the subscription."""
         self.waiting.append((status, reason or message.REASONS.get(status, "")))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conferences.policy import Identity
-from sipgateway.focus.desk import Desk
+from sipgateway.focus.desk import Desk, Phone
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived
@@ -140,9 +140,10 @@ class Registrar:
         known = self._bindings.get(aor, {})
         return {key: binding for key, binding in known.items() if binding.expires_at > now}
 
-    def contacts(self, aor: str, now: float) -> list[Binding]:
+    def phones(self, aor: str, now: float) -> list[Phone]:
         """The phones of a person, the latest first."""
-        return sorted(self._live(aor, now).values(), key=lambda binding: -binding.expires_at)
+        bindings = sorted(self._live(aor, now).values(), key=lambda binding: -binding.expires_at)
+        return [Phone(str(binding.uri), binding.flow) for binding in bindings]
 
     def flow_closed(self, flow: FlowId) -> None:
         """Forget the phones that were reached by a connection which is gone."""

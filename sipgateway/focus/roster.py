@@ -28,6 +28,10 @@ class Status(enum.StrEnum):
     DISCONNECTING = "disconnecting"
 
 
+#: Who is being called, or is on his way out, is not counted.
+PRESENT = frozenset({Status.CONNECTED, Status.ON_HOLD, Status.MUTED_VIA_FOCUS})
+
+
 class Joining(enum.StrEnum):
     """How an endpoint came in (5.7.3)."""
 
@@ -120,9 +124,15 @@ class Roster:
     version: int = 0
     users: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     locked: bool = False
-    active: bool = False
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+
+    @property
+    def count(self) -> int:
+        """How many users are in: those who are only being called are not."""
+        return sum(
+            any(entry.status in PRESENT for entry in user.endpoints) for user in self.users.values()
+        )
 
     def user_of(self, leg: LegId) -> User | None:
         """Whose endpoint a leg is."""
@@ -136,16 +146,14 @@ class Roster:
         """The next version, with that user as he is now."""
         users = dict(self.users)
         users[user.entity] = user
-        return replace(self, version=self.version + 1, users=users, active=True)
+        return replace(self, version=self.version + 1, users=users)
 
     def without_user(self, user: User) -> Roster:
         """The next version, without that user; `user` is as he was when he left."""
         users = {key: other for key, other in self.users.items() if key != user.entity}
         recent = [(key, gone) for key, gone in self.departed.items() if key != user.entity]
         departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
-        return replace(
-            self, version=self.version + 1, users=users, active=bool(users), departed=departed
-        )
+        return replace(self, version=self.version + 1, users=users, departed=departed)
 
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""

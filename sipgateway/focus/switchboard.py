@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conferences import policy
@@ -21,6 +21,7 @@ from sipgateway.focus.desk import Desk, Domain
 from sipgateway.focus.events import (
     AccountLoaded,
     Answer,
+    CallAsked,
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
@@ -84,6 +85,7 @@ class Switchboard:
         self._digest = digest
         self._house = house
         self._registrar = Registrar(self._desk, moved=self._moved)
+        self._desk.phones = self._registrar.phones
         self._conferences: dict[ConferenceId, Conference] = {}
 
     def handle(self, event: FocusEvent, now: float) -> None:
@@ -106,6 +108,11 @@ class Switchboard:
     def live(self) -> list[ConferenceId]:
         """The conferences that are live here."""
         return list(self._conferences)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether any phone that can be reached has not said goodbye yet."""
+        return any(conference.awaited for conference in self._conferences.values())
 
     @property
     def occupied(self) -> bool:
@@ -372,10 +379,15 @@ class Switchboard:
         self._desk.answered(event, now)
 
     def _conference_changed(self, event: ConferenceChanged, now: float) -> None:
-        conference = self._conferences.get(event.snapshot.id)
-        if conference is not None:
-            conference.apply(event.snapshot, now)
-            conference.maybe_idle(now)
+        snapshot = event.snapshot
+        conference = self._conferences.get(snapshot.id)
+        if conference is None:
+            if not snapshot.calls:
+                return
+            # Somebody is to be called into a conference where nobody is yet.
+            conference = self._live(replace(snapshot, calls=()), now)
+        conference.apply(snapshot, now)
+        conference.maybe_idle(now)
 
     def _media(self, event: MediaHappened, now: float) -> None:
         if isinstance(event.event, Speaking):
@@ -396,6 +408,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     AccountLoaded: Switchboard._answer,
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
+    CallAsked: Switchboard._answer,
     QuestionFailed: Switchboard._answer,
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,

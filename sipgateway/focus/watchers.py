@@ -196,9 +196,9 @@ class Watchers:
             ):
                 self._desk.endpoint.move(dialog, flow)
 
-    def identity_of(self, dialog: DialogId) -> Identity | None:
+    def identity_of(self, dialog: DialogId | None) -> Identity | None:
         """Who watches by that dialog."""
-        watcher = self._watchers.get(dialog)
+        watcher = self._watchers.get(dialog) if dialog is not None else None
         return watcher.identity if watcher else None
 
 

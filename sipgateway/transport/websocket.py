@@ -20,6 +20,8 @@ SendFrame = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 SUBPROTOCOL = "sip"
 MAX_BACKLOG = 1000
 """Frames that wait for a slow phone; one that is so far behind is cut off."""
+LAST_FRAMES = 0.5
+"""Seconds that the last frames may take to go out."""
 KEEP_ALIVE = (b"\r\n\r\n", b"\r\n")
 
 
@@ -40,6 +42,9 @@ class Shell(Protocol):
 
     def close_flow(self, flow: Flow) -> None:
         """The connection is gone."""
+
+    async def until_stopped(self) -> None:
+        """Return once the gateway has said its goodbyes, in bounded time."""
 
 
 class WebSocketTransport:
@@ -63,9 +68,17 @@ class WebSocketTransport:
             lambda octets: _put(waiting, octets),
         )
         writer = asyncio.create_task(_write(waiting, send))
+        reader = asyncio.create_task(self._read(flow, receive, waiting))
         try:
-            await self._read(flow, receive, waiting)
+            await asyncio.shield(reader)
+        except asyncio.CancelledError:
+            # The server ends us, and daphne does so in the turn in which the gateway begins
+            # to say goodbye: our BYEs are to go out, and their answers to come in, before.
+            await self._shell.until_stopped()
         finally:
+            reader.cancel()
+            waiting.put_nowait(None)
+            await asyncio.wait([writer], timeout=LAST_FRAMES)
             writer.cancel()
             self._shell.close_flow(flow)
 

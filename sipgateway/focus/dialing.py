@@ -1,0 +1,157 @@
+"""Calling out: an order to call somebody, its legs, and how it goes (RFC 4579 5.2, 5.5).
+
+All phones of a person ring; the first answer wins and the others are
+cancelled. Orders are keyed by their id, so being told twice calls once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from conferences.policy import CallOrder, Identity
+from sipgateway.focus.actions import CallProgressed, Fact
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.referral import Referral
+from sipgateway.focus.roster import Departure, Joining, Status
+from sipgateway.media.engine import LegId
+from sipgateway.sip import message
+
+RINGS = 60.0
+"""Seconds that a phone may ring: what a person waits; voicemail answers before."""
+
+
+class Host(Protocol):
+    """The conference that calls."""
+
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
+    def is_full(self, entity: str) -> bool:
+        """Whether there is no place for somebody who is not in yet."""
+
+    def dialing(self, leg: Leg, status: Status, now: float) -> None:
+        """Show in the roster that a phone is being called."""
+
+
+@dataclass(slots=True)
+class _Dialing:
+    """One order that is being carried out."""
+
+    order: CallOrder
+    legs: list[Leg] = field(default_factory=list)
+    told: list[Referral] = field(default_factory=list)
+    #: The failure to tell if nobody answers: the most telling of all legs'.
+    status: int = 0
+    reason: str = ""
+
+
+class Dialings:
+    """The calls out of one conference."""
+
+    def __init__(self, desk: Desk, host: Host, calls: Calls) -> None:
+        self._desk = desk
+        self._host = host
+        self._calls = calls
+        self._running: dict[int, _Dialing] = {}
+        self._seen: set[int] = set()
+        self._waiting: dict[int, list[Referral]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def follow(self, call: int, told: Referral) -> None:
+        """Tell a REFER how the call of that id goes."""
+        dialing = self._running.get(call)
+        (dialing.told if dialing else self._waiting.setdefault(call, [])).append(told)
+
+    def place(self, order: CallOrder, now: float) -> None:
+        """Carry out an order, once."""
+        if order.id in self._seen:
+            return
+        self._seen.add(order.id)
+        dialing = _Dialing(order, told=self._waiting.pop(order.id, []))
+        self._running[order.id] = dialing
+        uri = uri_of(order.uri)
+        aor = self._desk.domain.uri(uri.name.lower()).aor
+        if self._host.is_full(aor):
+            self._fail(dialing, 486, "Conference Is Full", now)
+            return
+        phones = self._desk.phones(aor, now) if self._desk.domain.owns(uri) else []
+        if not phones:
+            self._fail(dialing, 480, "No Phone Is Registered", now)
+            return
+        self._host.record(CallProgressed(order.id, "calling"), now)
+        for phone in phones:
+            leg = Leg(
+                id=LegId(self._desk.tokens.opaque()),
+                identity=Identity(aor, order.display_name),
+                display_text=order.display_name,
+                flow=phone.flow,
+                joining=Joining.DIALED_OUT,
+                transaction=None,
+                request=None,
+                endpoint=phone.uri,
+                referred_by=order.by,
+            )
+            dialing.legs.append(leg)
+            self._host.dialing(leg, Status.DIALING_OUT, now)
+            self._calls.dial_out(leg)
+        self._desk.later(now + RINGS, lambda then: self._no_answer(order.id, then))
+
+    def ringing(self, leg: Leg, status: int, now: float) -> None:
+        """A phone rings."""
+        dialing = self._of(leg)
+        if dialing is None or status == 100:
+            return
+        self._host.dialing(leg, Status.ALERTING, now)
+        for told in dialing.told:
+            told.tell(status, now)
+
+    def answered(self, leg: Leg, now: float) -> None:
+        """The first who answers wins."""
+        dialing = self._of(leg)
+        if dialing is None:
+            return
+        del self._running[dialing.order.id]
+        elsewhere = Farewell(Departure.FAILED, status=200, text="Call completed elsewhere")
+        for other in dialing.legs:
+            if other is not leg:
+                self._calls.hang_up(other, elsewhere, now)
+        self._host.record(CallProgressed(dialing.order.id, "done", 200), now)
+        for told in dialing.told:
+            told.tell(200, now)
+
+    def ended(self, leg: Leg, now: float) -> None:
+        """A phone is not called any more."""
+        dialing = self._of(leg)
+        if dialing is None:
+            return
+        dialing.legs.remove(leg)
+        bye = leg.farewell
+        # 6xx and busy say more than a phone that could not be reached (RFC 3261 16.7).
+        if not dialing.status or bye.status >= 600 or bye.method is Departure.BUSY:
+            dialing.status = bye.status if bye.status >= 300 else 487
+            dialing.reason = bye.reason or bye.text
+        if not dialing.legs:
+            self._fail(dialing, dialing.status, dialing.reason, now)
+
+    def _no_answer(self, order: int, now: float) -> None:
+        dialing = self._running.get(order)
+        if dialing is None:
+            return
+        bye = Farewell(Departure.FAILED, status=408, reason="No Answer", text="No answer")
+        for leg in list(dialing.legs):
+            self._calls.hang_up(leg, bye, now)
+
+    def _fail(self, dialing: _Dialing, status: int, reason: str, now: float) -> None:
+        self._running.pop(dialing.order.id, None)
+        words = reason or message.REASONS.get(status, "")
+        self._host.record(CallProgressed(dialing.order.id, "failed", status, words), now)
+        for told in dialing.told:
+            told.tell(status, now, words)
+
+    def _of(self, leg: Leg) -> _Dialing | None:
+        return next((d for d in self._running.values() if leg in d.legs), None)

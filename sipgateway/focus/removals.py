@@ -1,0 +1,83 @@
+"""Removals: orders to let somebody go, and the REFERs that wait for them (RFC 4579 5.11)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conferences.policy import RemovalOrder
+from sipgateway.focus.actions import Fact, RemovalEnded
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.leg import TALKING, Farewell, Leg
+from sipgateway.focus.referral import Referral
+from sipgateway.focus.roster import Departure
+
+
+class Host(Protocol):
+    """The conference that removes."""
+
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
+
+class Removals:
+    """The removals of one conference; told twice, each is done once."""
+
+    def __init__(self, host: Host, calls: Calls) -> None:
+        self._host = host
+        self._calls = calls
+        self._going: dict[int, list[Leg]] = {}
+        self._over: set[int] = set()
+        self._told: dict[int, list[Referral]] = {}
+
+    def follow(self, removal: int, told: Referral, now: float) -> None:
+        """Tell a REFER how the removal of that id goes."""
+        if removal in self._over:
+            told.tell(200, now)
+        else:
+            self._told.setdefault(removal, []).append(told)
+
+    def carry_out(self, order: RemovalOrder, now: float) -> None:
+        """BYE to every phone of the participant, or say that he is not there."""
+        if order.id in self._over or order.id in self._going:
+            return
+        legs = [leg for leg in self._calls if leg.participant == order.participant]
+        going = [leg for leg in legs if leg.state in TALKING]
+        if not going:
+            self._end(order.id, "absent", 404, now)
+            return
+        self._going[order.id] = list(going)
+        for leg in going:
+            self._calls.hang_up(leg, _booted(order), now)
+
+    def departed(self, leg: Leg, now: float) -> None:
+        """A phone is gone; with the last one the removal is done."""
+        removal = leg.farewell.removal
+        going = self._going.get(removal) if removal is not None else None
+        if removal is None or going is None or leg not in going:
+            return
+        going.remove(leg)
+        if not going:
+            del self._going[removal]
+            self._end(removal, "removed", 200, now)
+
+    def _end(self, removal: int, outcome: str, status: int, now: float) -> None:
+        self._over.add(removal)
+        self._host.record(RemovalEnded(removal, outcome), now)
+        for told in self._told.pop(removal, []):
+            told.tell(status, now)
+
+
+def _booted(order: RemovalOrder) -> Farewell:
+    text = f"Removed by {order.by}"
+    if order.reason:
+        text += f": {order.reason}"
+    if order.ban:
+        text += ". You may not come back."
+    return Farewell(
+        Departure.BOOTED,
+        by=order.by,
+        reason=order.reason,
+        status=403 if order.ban else 200,
+        text=text,
+        removal=order.id,
+    )
