@@ -14,13 +14,12 @@ import { Quality } from "./quality.js";
 import { RosterView } from "./roster-view.js";
 import { Sound } from "./sound.js";
 import { talkers } from "./speaking.js";
+import { Voice } from "./voice.js";
 import { Watcher } from "./watcher.js";
 import { departure, farewell, refusal, restarting } from "./words.js";
 
 const SPEAKING_EVERY_MS = 150;
 const QUALITY_EVERY_MS = 2_000;
-/** How long our own unmuting may take to show in the roster. */
-const UNMUTE_MS = 3_000;
 /** How long a renewed roster may lack us before the call counts as forgotten. */
 const FORGOTTEN_MS = 4_000;
 /** A call that broke is made again, but not over and over. */
@@ -45,16 +44,19 @@ class Room {
   constructor(config) {
     this.config = config;
     this.state = "idle";
-    this.muted = false;
-    this.silenced = false;
-    this.unmutedAt = 0;
     this.known = null;
     this.phone = null;
     this.watcher = null;
     this.quality = new Quality();
     this.sound = new Sound();
     this.entry = new Entry(config.enter, config.csrf);
-    this.api = new Moderation(config.api, config.csrf);
+    const api = new Moderation(config.api, config.csrf);
+    this.voice = new Voice({
+      sound: this.sound,
+      commands: config.commands,
+      tell: (muted) => api.setMuted(this.account.uri, muted),
+      look: () => this._roster(),
+    });
     this.hosting = config.commands
       ? new Hosting(config.api, config.csrf, () => this.watcher.roster.locked)
       : null;
@@ -62,6 +64,7 @@ class Room {
 
   start() {
     this._buttons();
+    this.voice.start();
     this.hosting?.start();
     if (this.config.phone) this._connect(this.config.phone);
     this.sound.start();
@@ -212,7 +215,7 @@ class Room {
     notice("");
     this._show("joined");
     say("You are in the conference");
-    if (this.muted) this.phone.setMuted(true);
+    this.voice.joined(this.phone);
     this.sound.applySpeaker(this.phone);
     this.known = null;
     this.watcher.start();
@@ -283,7 +286,7 @@ class Room {
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
     const me = now.get(this.account.uri);
-    if (me) this._mutedFromOutside(me.muted);
+    if (me) this.voice.shown(me.muted);
   }
 
   _tellChanges(now) {
@@ -305,63 +308,8 @@ class Room {
     return (entity) => known.get(entity)?.name;
   }
 
-  /** The roster shows us silent though we did not ask: a moderator did. */
-  _mutedFromOutside(muted) {
-    if (!muted) this.unmutedAt = 0;
-    const asked = Date.now() - this.unmutedAt < UNMUTE_MS;
-    const silenced = muted && !this.muted && !asked;
-    if (silenced === this.silenced) return;
-    this.silenced = silenced;
-    $("silenced").hidden = !silenced;
-    if (!silenced) notice("");
-    say(silenced ? "A moderator has muted you" : "You can be heard again");
-    this._muteButton();
-  }
-
-  setMuted(muted) {
-    if (this.silenced && !this.config.commands) {
-      notice("Only a moderator can let you be heard again.", "warn");
-      return;
-    }
-    this.muted = muted;
-    if (!muted) this._justUnmuted();
-    this.sound.setEnabled(!muted);
-    this.phone.setMuted(muted);
-    this._muteButton();
-    say(muted ? "You are muted" : "You can be heard");
-    this._tellMuted(muted);
-  }
-
-  /** Until the roster has caught up, "muted" in it is still our own doing. */
-  _justUnmuted() {
-    this.silenced = false;
-    $("silenced").hidden = true;
-    this.unmutedAt = Date.now();
-    setTimeout(() => this._roster(), UNMUTE_MS + 100);
-  }
-
-  /** So that the others' rosters show it. */
-  async _tellMuted(muted) {
-    try {
-      await this.api.setMuted(this.account.uri, muted);
-    } catch (error) {
-      if (muted) return; // The microphone is off whatever the roster says.
-      this.unmutedAt = 0;
-      notice(error.message, "warn");
-      this._roster();
-    }
-  }
-
-  _muteButton() {
-    const off = this.muted || this.silenced;
-    $("mute").setAttribute("aria-pressed", String(off));
-    $("mute").dataset.off = String(off);
-    $("mute-words").textContent = off ? "Unmute" : "Mute";
-    setIcon($("mute"), off ? "mic-mute-fill" : "mic-fill");
-  }
-
   _beat() {
-    const own = this.sound.speaking && !this.silenced;
+    const own = this.sound.speaking && !this.voice.silenced;
     this.view.speak(talkers(this.phone.connection), own);
     const seconds = Math.floor((Date.now() - this.since) / 1000);
     const two = (part) => String(part).padStart(2, "0");
@@ -388,7 +336,6 @@ class Room {
     });
     $("again").addEventListener("click", () => this.join());
     $("leave").addEventListener("click", () => this.phone.hangUp());
-    $("mute").addEventListener("click", () => this.setMuted(!(this.muted || this.silenced)));
     $("keys").addEventListener("click", () => $("keypad").showModal());
     $("devices").addEventListener("click", () => $("devices-dialog").showModal());
     document.addEventListener("pointerdown", () => this._unlockSound());
