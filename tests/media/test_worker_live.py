@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -296,3 +297,58 @@ async def test_another_implementation_connects_both_ways(stage: Stage) -> None:
     await caller.close()
     await stage.told(engine.LegLost(ALICE, "closed by the peer"))
     await called.close()
+
+
+async def test_a_room_lives_in_one_worker(tmp_path: Path) -> None:
+    mixer = LocalEngine(host="127.0.0.1", ports=(31000, 31999), prompts=tmp_path, workers=2)
+    events: list[engine.MediaEvent] = []
+    await mixer.start(events.append)
+    other = RoomId("4712")
+    for leg, room in ((ALICE, ROOM), (BOB, other), (CAROL, ROOM)):
+        await mixer.answer(leg, offers.CHROMIUM, Session(), room=room)
+        mixer.place(leg, room)
+    assert len({one.worker.number for one in mixer._legs.values()}) == 2
+    assert mixer._legs[ALICE].worker is mixer._legs[CAROL].worker
+    assert events == []
+    mixer.place(BOB, ROOM)
+    assert events == [engine.LegLost(BOB, "its room lives in another mixer worker")]
+    await mixer.stop()
+
+
+async def test_what_is_said_of_an_unknown_leg_does_nothing(stage: Stage) -> None:
+    nobody = LegId("nobody")
+    stage.mixer.place(nobody, ROOM)
+    stage.mixer.mute(nobody, True)
+    stage.mixer.play(nobody, "welcome")
+    stage.mixer.play_room(ROOM, "welcome")
+    stage.mixer.drop(nobody)
+    with pytest.raises(MediaError) as caught:
+        await stage.mixer.accept(nobody, offers.CHROMIUM)
+    assert caught.value.status == 500
+    assert stage.events == []
+
+
+async def test_a_worker_ends_when_its_engine_is_killed() -> None:
+    """Nothing is left behind by a gateway that could not say goodbye."""
+    script = (
+        "import asyncio, pathlib\n"
+        "from sipgateway.media.local import LocalEngine\n"
+        "async def main():\n"
+        "    mixer = LocalEngine(host='127.0.0.1', ports=(31000, 31999),"
+        " prompts=pathlib.Path('none'))\n"
+        "    await mixer.start(print)\n"
+        "    print(*mixer.processes(), flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    gateway = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    assert gateway.stdout is not None
+    worker = Path("/proc") / (await gateway.stdout.readline()).decode().strip()
+    assert worker.exists()
+    gateway.kill()
+    await gateway.wait()
+    async with asyncio.timeout(5):
+        while worker.exists() and "Z" not in (worker / "stat").read_text().split()[2]:
+            await asyncio.sleep(0.05)
