@@ -167,6 +167,13 @@ def product() -> None:
         lambda: manage("collectstatic", "--no-input", "--clear", "--verbosity", "0"),
         stamp=ROOT / "staticfiles" / ".made-of-static",
     ).bring_up_to_date()
+    prompts = ROOT / (os.environ.get("DATA_DIR") or "var") / "prompts"
+    Step(
+        "speaking the prompts",
+        ("requirements.txt", "sipgateway/media/prompts.py", "sipgateway/media/speech.py"),
+        lambda: run(str(PYTHON), "-m", "sipgateway.media.prompts", str(prompts)),
+        stamp=prompts / ".made-of-words",
+    ).bring_up_to_date()
 
 
 def develop() -> None:
