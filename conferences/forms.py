@@ -300,6 +300,56 @@ def _typed_rows(data: Mapping[str, Any]) -> Iterator[InviteeRow]:
         yield InviteeRow(address.strip(), role if role in known else policy.Role.PARTICIPANT.value)
 
 
+class SetupForm(PlainForm):
+    """What a caller of the conference application is asked for (draft 4.3)."""
+
+    title = forms.CharField(
+        max_length=200,
+        error_messages={"required": "Give it a title."},
+        widget=forms.TextInput(attrs={"placeholder": "Weekly planning", "autofocus": True}),
+    )
+    call = forms.CharField(
+        label="Call these people",
+        required=False,
+        help_text="User names or SIP addresses, one a line. Their phones ring at once.",
+        widget=forms.Textarea(attrs={"rows": 2, "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    pin = forms.CharField(
+        label="PIN",
+        max_length=16,
+        required=False,
+        help_text="4 to 16 digits, for those who dial in.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    max_participants = forms.IntegerField(
+        label="Size",
+        min_value=1,
+        max_value=100_000,
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
+    )
+
+    def clean_call(self) -> list[str]:
+        """The addresses, a user name made into one."""
+        found = []
+        for text in self.cleaned_data["call"].replace(",", "\n").split():
+            name = text.lower()
+            found.append(selectors.aor(name) if selectors.person_exists(name) else text)
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of `services.answer_setup`; once valid."""
+        return dict(self.cleaned_data)
+
+    def complain(self, error: ValidationError) -> None:
+        """Show what the service found wrong at the field that it is about."""
+        if not hasattr(error, "error_dict"):
+            self.add_error(None, error)
+            return
+        for field, errors in error.error_dict.items():
+            self.add_error(field if field in self.fields else None, list(errors))
+
+
 class RemovalForm(PlainForm):
     """Why somebody is removed, and whether for good."""
 

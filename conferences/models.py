@@ -554,6 +554,32 @@ class Event(models.Model):
         return f"{self.kind} {self.target}"
 
 
+class Setup(models.Model):
+    """A call to the conference application that waits for its caller's answers (draft 4.3).
+
+    The token is the secret of the page's link, good for that call alone.
+    """
+
+    token = models.CharField(max_length=64, unique=True)
+    entity = models.CharField(max_length=255)
+    display_name = models.CharField(max_length=100, blank=True)
+    opened_at = models.DateTimeField()
+    #: What came of it.
+    conference = models.OneToOneField(
+        Conference, on_delete=models.SET_NULL, null=True, blank=True, related_name="setup"
+    )
+    #: The caller hung up, or was handed over to his conference.
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.display_name or self.entity
+
+    @property
+    def waits(self) -> bool:
+        """Whether the caller is still on the line and nothing has been created."""
+        return self.conference_id is None and self.closed_at is None
+
+
 class Lease(models.Model):
     """Which process serves a conference, until when."""
 

@@ -31,9 +31,22 @@ class ConferenceChanged(TypedDict):
     conference: int
 
 
+class SetupAnswered(TypedDict):
+    """The message: whose questions are answered, and never the answers."""
+
+    type: str
+    setup: str
+
+
 def conference_changed(pk: int) -> None:
     """Tell all hearers, once the running transaction is committed."""
     transaction.on_commit(lambda: _tell(pk))
+
+
+def setup_answered(token: str) -> None:
+    """Tell all hearers that a caller's questions are answered, once that is committed."""
+    message = SetupAnswered(type="setup.answered", setup=token)
+    transaction.on_commit(lambda: _send(message, f"setup {token[:6]}… was answered"))
 
 
 def wake(task: str) -> None:
@@ -43,10 +56,14 @@ def wake(task: str) -> None:
 
 def _tell(pk: int) -> None:
     message = ConferenceChanged(type="conference.changed", conference=pk)
+    _send(message, f"conference {pk} changed")
+
+
+def _send(message: ConferenceChanged | SetupAnswered, what: str) -> None:
     try:
         async_to_sync(get_channel_layer().group_send)(GROUP, message)
     except (ChannelFull, RedisError, OSError):
-        log.warning("nobody was told that conference %s changed", pk, exc_info=True)
+        log.warning("nobody was told that %s", what, exc_info=True)
 
 
 def _wake(task: str) -> None:

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from conferences.api import api
-from portal.views import account, booking, conference, health, home, room
+from portal.views import account, booking, conference, health, home, room, setup
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<str:name>/", room.room, name="room"),
     path("c/<str:name>/enter/", room.enter, name="room_enter"),
     path("c/<str:name>/standing/", room.standing, name="room_standing"),
+    path("setup/<str:token>/", setup.setup, name="setup"),
     path("api/v1/", api.urls),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),

@@ -49,6 +49,7 @@ def _gateway() -> Gateway:
     house = House(
         domain=Domain.parse(settings.SIP_DOMAIN),
         user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
+        pages=settings.BASE_URL,
     )
     switchboard = Switchboard(
         endpoint=endpoint,
@@ -87,5 +88,8 @@ class Assembly:
         await layer.group_add(notices.GROUP, channel)
         while True:
             message = await layer.receive(channel)
-            self.gateway.changed(ConferenceId(message["conference"]))
+            if message["type"] == "conference.changed":
+                self.gateway.changed(ConferenceId(message["conference"]))
+            elif message["type"] == "setup.answered":
+                self.gateway.setup_answered(message["setup"])
             await asyncio.sleep(0)

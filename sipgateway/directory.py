@@ -22,9 +22,11 @@ from conferences import selectors, services
 from conferences.models import Way
 from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
+    AnswerSetup,
     AskCall,
     AskRemoval,
     CallProgressed,
+    CloseSetup,
     CreateConference,
     Emptied,
     Ended,
@@ -36,6 +38,7 @@ from sipgateway.focus.actions import (
     LoadAccount,
     LoadConference,
     Occupied,
+    OpenSetup,
     Record,
     RemovalEnded,
     RosterChanged,
@@ -49,6 +52,8 @@ from sipgateway.focus.events import (
     FocusEvent,
     QuestionFailed,
     RemovalAsked,
+    SetupAnswered,
+    SetupOpened,
 )
 
 LOG = logging.getLogger(__name__)
@@ -58,7 +63,8 @@ LEASE = 30.0
 BATCH = 200
 """Facts written in one transaction at most."""
 
-DirectoryAction = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | Record
+Questions = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | OpenSetup
+DirectoryAction = Questions | AnswerSetup | CloseSetup | Record
 _Work = Callable[[], FocusEvent | None]
 
 
@@ -95,6 +101,10 @@ class Directory:
     def look(self, conference: ConferenceId) -> None:
         """Read a conference again, because somebody may have changed it."""
         self._queue.put(lambda: _changed(conference))
+
+    def look_at_setup(self, token: str) -> None:
+        """Read what a caller of the conference application has answered."""
+        self._queue.put(lambda: _setup_answered(token))
 
     def renew(self, conferences: Collection[ConferenceId]) -> None:
         """Keep the leases of the conferences that are served here."""
@@ -160,7 +170,7 @@ class Directory:
             self._tell(answer)
 
     def _fail(self, item: DirectoryAction | _Work) -> None:
-        if not isinstance(item, Record) and not callable(item):
+        if isinstance(item, Questions):
             self._tell(QuestionFailed(item.question))
 
     def _tell(self, event: FocusEvent) -> None:
@@ -174,6 +184,14 @@ class Directory:
 def _changed(conference: ConferenceId) -> ConferenceChanged | None:
     snapshot = selectors.snapshot(conference)
     return ConferenceChanged(snapshot) if snapshot else None
+
+
+def _setup_answered(token: str) -> SetupAnswered | None:
+    setup = selectors.setup(token)
+    if setup is None or setup.conference is None:
+        return None
+    snapshot = selectors.snapshot(setup.conference.key)
+    return SetupAnswered(token, snapshot) if snapshot else None
 
 
 # -- questions -----------------------------------------------------------------
@@ -232,12 +250,31 @@ def _ask_call(action: AskCall) -> CallAsked:
     return CallAsked(action.question, call.pk)
 
 
-_QUESTIONS: Mapping[type, Callable[[Any], FocusEvent]] = {
+def _open_setup(action: OpenSetup) -> SetupOpened:
+    services.open_setup(token=action.token, caller=action.caller, at=time.time())
+    return SetupOpened(action.question)
+
+
+def _answer_setup(action: AnswerSetup) -> None:
+    try:
+        services.answer_setup(token=action.token)
+    except ValidationError:
+        LOG.info("a setup was answered by keypad that was answered or over already")
+
+
+def _close_setup(action: CloseSetup) -> None:
+    services.close_setup(token=action.token, at=time.time())
+
+
+_QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     LoadAccount: _load_account,
     LoadConference: _load_conference,
     CreateConference: _create_conference,
     AskRemoval: _ask_removal,
     AskCall: _ask_call,
+    OpenSetup: _open_setup,
+    AnswerSetup: _answer_setup,
+    CloseSetup: _close_setup,
 }
 
 

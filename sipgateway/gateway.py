@@ -20,8 +20,10 @@ from sipgateway.focus.actions import (
     AcceptAnswer,
     Action,
     AnswerOffer,
+    AnswerSetup,
     AskCall,
     AskRemoval,
+    CloseSetup,
     CreateConference,
     Describe,
     DropMedia,
@@ -29,6 +31,7 @@ from sipgateway.focus.actions import (
     LoadConference,
     MakeOffer,
     Mute,
+    OpenSetup,
     Place,
     Play,
     PlayRoom,
@@ -63,7 +66,17 @@ GOODBYE = 1.5
 DRIFT = 2.0
 """Seconds by which the wall clock may differ from ours before we follow it."""
 
-DirectoryAction = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | Record
+DirectoryAction = (
+    LoadAccount
+    | LoadConference
+    | CreateConference
+    | AskRemoval
+    | AskCall
+    | OpenSetup
+    | AnswerSetup
+    | CloseSetup
+    | Record
+)
 Send = Callable[[bytes], None]
 
 
@@ -84,6 +97,9 @@ class Directory(Protocol):
 
     def look(self, conference: ConferenceId) -> None:
         """Read a conference again."""
+
+    def look_at_setup(self, token: str) -> None:
+        """Read what a caller has answered."""
 
     def renew(self, conferences: list[ConferenceId]) -> None:
         """Keep the leases of these."""
@@ -214,6 +230,11 @@ class Gateway:
         """Somebody says that a conference was changed."""
         if self._directory is not None:
             self._directory.look(conference)
+
+    def setup_answered(self, token: str) -> None:
+        """Somebody says that a caller of the conference application has answered."""
+        if self._directory is not None:
+            self._directory.look_at_setup(token)
 
     def _media_happened(self, event: MediaEvent) -> None:
         self.told(MediaHappened(event))
@@ -357,6 +378,9 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     CreateConference: Gateway._ask_directory,
     AskRemoval: Gateway._ask_directory,
     AskCall: Gateway._ask_directory,
+    OpenSetup: Gateway._ask_directory,
+    AnswerSetup: Gateway._ask_directory,
+    CloseSetup: Gateway._ask_directory,
     Record: Gateway._ask_directory,
     AnswerOffer: Gateway._answer_offer,
     MakeOffer: Gateway._make_offer,

@@ -38,6 +38,8 @@ from sipgateway.focus.events import (
     Negotiated,
     NegotiationFailed,
     RemovalAsked,
+    SetupAnswered,
+    SetupOpened,
 )
 from sipgateway.focus.switchboard import House, Switchboard, UserChosen
 from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
@@ -48,6 +50,7 @@ from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.message import Request, Response
 
 DOMAIN = "conf.test"
+PAGES = "http://conf.test"
 START = 1_800_000_000.0
 OFFER = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
 ANSWER = "v=0\r\no=- 2 1 IN IP4 192.0.2.9\r\ns=-\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
@@ -95,7 +98,7 @@ class Stage:
         tokens = CountingTokens()
         self.endpoint = Endpoint(tokens)
         digest = Digest(DOMAIN, b"key", tokens)
-        house = House(domain=Domain.parse(DOMAIN), user_chosen=user_chosen)
+        house = House(Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES)
         self.switchboard = Switchboard(
             endpoint=self.endpoint, tokens=tokens, digest=digest, house=house
         )
@@ -103,6 +106,7 @@ class Stage:
         self.snapshots: dict[str, Snapshot] = {}
         self.facts: list[actions.Fact] = []
         self.chart: list[str] = []
+        self.setups: dict[str, Identity] = {}
         self.people: dict[str, Person] = {}
         self._flows = itertools.count(1)
         self._orders = itertools.count(1)
@@ -161,7 +165,7 @@ class Stage:
         end = self.now + seconds
         while True:
             times = [self.endpoint.next_timeout(), self.switchboard.next_timeout()]
-            due = min((when for when in times if when is not None), default=end)
+            due = min((when for when in times if when is not None), default=float("inf"))
             if due > end:
                 break
             self.now = max(self.now, due)
@@ -213,12 +217,25 @@ class Stage:
             self.media.kept.append(action)
         elif isinstance(action, asked):
             self._negotiate(action)
-        elif isinstance(action, actions.AskRemoval):
+        elif not (self._answer(action) or self._ask(action)):
+            self._note(action)
+
+    def _ask(self, action: actions.Action) -> bool:
+        """Do what service and job do about a wish; False for what is none."""
+        if isinstance(action, actions.AskRemoval):
             self._removal(action)
         elif isinstance(action, actions.AskCall):
             self._call(action)
-        elif not self._answer(action):
-            self._note(action)
+        elif isinstance(action, actions.OpenSetup):
+            self.setups[action.token] = action.caller
+            self._tell(SetupOpened(action.question))
+        elif isinstance(action, actions.AnswerSetup):
+            self.answers(action.token, "Conference of Alice")
+        elif isinstance(action, actions.CloseSetup):
+            self.setups.pop(action.token, None)
+        else:
+            return False
+        return True
 
     def _answer(self, action: actions.Action) -> bool:
         """Answer a question to the database; False for what is none."""
@@ -310,6 +327,18 @@ class Stage:
             display_name=who.capitalize(),
         )
         self.changes(name, calls=(*self.snapshots[name].calls, order))
+
+    def answers(self, token: str, title: str) -> None:
+        """The application's page, after its service."""
+        caller = self.setups[token]
+        snapshot = self.conference(
+            f"8{len(self.snapshots):019d}",
+            title=title,
+            roles={caller.uri: Role.ORGANIZER},
+            creator=caller.uri,
+            creator_departs=policy.CreatorDeparts.END,
+        )
+        self.happens(SetupAnswered(token, snapshot))
 
     def removes(self, who: str, *, by: str = "Alice", reason: str = "", ban: bool = False) -> None:
         """The page's button, after service and job."""

@@ -21,6 +21,7 @@ from conferences.models import (
     Participant,
     Removal,
     RemovalState,
+    Setup,
     User,
     WrongPin,
 )
@@ -39,6 +40,11 @@ class Window:
 def conference_by_name(name: str) -> Conference | None:
     """The conference of that public id, in any case; also one that is cancelled or over."""
     return Conference.objects.select_related("organizer", "lease").filter(name=name.lower()).first()
+
+
+def setup(token: str) -> Setup | None:
+    """The call to the conference application whose page has that secret."""
+    return Setup.objects.select_related("conference").filter(token=token).first()
 
 
 def pattern(conference: Conference) -> recurrence.Pattern:

@@ -49,6 +49,7 @@ from conferences.services.records import (
     wrong_pin,
 )
 from conferences.services.refused import Refused
+from conferences.services.setups import answer_setup, close_setup, open_setup
 
 __all__ = [
     "Changes",
@@ -56,6 +57,7 @@ __all__ = [
     "PhoneCredentials",
     "Refused",
     "admit_guest",
+    "answer_setup",
     "ask_to_call",
     "ask_to_mute",
     "ask_to_remove",
@@ -66,6 +68,7 @@ __all__ = [
     "carry_out_removals",
     "change",
     "check_pin",
+    "close_setup",
     "close_stale_rosters",
     "conference_ended",
     "create_adhoc",
@@ -78,6 +81,7 @@ __all__ = [
     "join_refused",
     "lock",
     "open_and_close",
+    "open_setup",
     "participant_joined",
     "participant_left",
     "place_calls",

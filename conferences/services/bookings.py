@@ -170,9 +170,14 @@ def cancel(*, conference: Conference, actor: str, way: Way = Way.WEB) -> None:
 
 
 def create_adhoc(
-    *, creator: policy.Identity, title: str = "", name: str = ""
+    *,
+    creator: policy.Identity,
+    title: str = "",
+    name: str = "",
+    pin: str = "",
+    max_participants: int | None = None,
 ) -> policy.ConferenceId:
-    """A conference for now, by a call to the factory or to a name of the caller's choice.
+    """A conference for now: by a call to the factory, the application, or a name of choice.
 
     It ends when its creator departs (RFC 4579 5.12). Everybody who signs in
     may join: the URI is the secret, passed on by him. Raises `ValidationError`.
@@ -185,7 +190,6 @@ def create_adhoc(
     organizer = User.objects.filter(username=names.username_of(creator.uri)).first()
     row = Conference(
         name=name or names.generated_name(),
-        title=(title or f"Conference of {creator.display_name or creator.uri}")[:200],
         organizer=organizer,
         creator="" if organizer else creator.uri,
         kind=Kind.ADHOC,
@@ -193,6 +197,12 @@ def create_adhoc(
         creator_departs=policy.CreatorDeparts.END,
         created_at=now,
     )
+    complaints = _Complaints()
+    title = title or f"Conference of {creator.display_name or creator.uri}"[:200]
+    said = Changes(title=title, pin=pin, max_participants=max_participants)
+    _say_title(row, said, complaints)
+    _say_limits(row, said, complaints)
+    complaints.raise_if_any()
     with transaction.atomic():
         row.save()
         _note(row, "booked", actor=creator.uri, way="", at=now)

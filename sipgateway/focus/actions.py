@@ -52,6 +52,31 @@ class AskRemoval:
     reason: str = ""
 
 
+# One answer: SetupOpened.
+@dataclass(frozen=True, slots=True)
+class OpenSetup:
+    """A call to the conference application: make its page (draft 4.3)."""
+
+    question: int
+    token: str
+    caller: Identity
+
+
+# One answer: SetupAnswered, if the page was not quicker.
+@dataclass(frozen=True, slots=True)
+class AnswerSetup:
+    """The caller answered by keypad: create the conference as it comes."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSetup:
+    """The caller is gone, or in his conference."""
+
+    token: str
+
+
 # One answer: CallAsked.
 @dataclass(frozen=True, slots=True)
 class AskCall:
@@ -272,9 +297,10 @@ Question = (
     | CreateConference
     | AskRemoval
     | AskCall
+    | OpenSetup
     | AnswerOffer
     | MakeOffer
     | AcceptAnswer
     | Describe
 )
-Action = Question | Place | Mute | Play | PlayRoom | DropMedia | Record
+Action = Question | AnswerSetup | CloseSetup | Place | Mute | Play | PlayRoom | DropMedia | Record

@@ -161,6 +161,8 @@ class Calls:
             self._by_dialog.pop(leg.dialog, None)
             to._by_dialog[leg.dialog] = leg
             self._desk.own(leg.dialog, to._room)
+            if (dialog := self._desk.endpoint.dialog(leg.dialog)) is not None:
+                dialog.contact = to._room.contact
 
     def feed(self, leg: Leg, what: Input, now: float) -> None:
         """Take a step of the leg's table and do what it says."""
@@ -377,7 +379,8 @@ class Calls:
     def _answer(self, leg: Leg, now: float) -> None:
         if leg.transaction is None or leg.request is None:
             return
-        fields = (*answers.CAPABILITIES, *self._timer.grant(leg, leg.request, now))
+        timer = self._timer.grant(leg, leg.request, now)
+        fields = (*answers.CAPABILITIES, *leg.extra, *timer)
         body, contact = Body.sdp(leg.sdp), self._room.contact
         leg.dialog = self._desk.endpoint.respond(
             leg.transaction, 200, now, fields=fields, body=body, contact=contact

@@ -163,6 +163,17 @@ class Conference:
         self._occupy(now)
         self.calls.dial_in(leg)
 
+    def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
+        """Take over a call that was for something else until now (draft 4.3, 4.9).
+
+        It goes on in the same dialog; a re-INVITE tells the phone the conference
+        URI with `isfocus`.
+        """
+        self._occupy(now)
+        calls.hand_over(leg, self.calls)
+        self._join(leg, now)
+        self.calls.reinvite(leg)
+
     def _present(self) -> set[str]:
         return {leg.identity.uri for leg in self.calls if leg.present}
 

@@ -59,6 +59,21 @@ class CallAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupOpened:
+    """Answers `OpenSetup`: the page is there."""
+
+    question: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetupAnswered:
+    """A caller's questions are answered, and his conference exists; nobody asked."""
+
+    token: str
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionFailed:
     """Answers any question to the database that could not be put to it."""
 
@@ -94,8 +109,9 @@ Answer = (
     | ConferenceLoaded
     | RemovalAsked
     | CallAsked
+    | SetupOpened
     | QuestionFailed
     | Negotiated
     | NegotiationFailed
 )
-FocusEvent = SipEvent | Answer | ConferenceChanged | MediaHappened
+FocusEvent = SipEvent | Answer | ConferenceChanged | SetupAnswered | MediaHappened

@@ -14,8 +14,9 @@ from typing import Any
 
 from conferences import policy
 from conferences.policy import ConferenceId, Identity, Refusal, Snapshot
-from sipgateway.focus import answers
+from sipgateway.focus import answers, application
 from sipgateway.focus.actions import Action, CreateConference, LoadAccount, LoadConference
+from sipgateway.focus.application import Application
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk, Domain
 from sipgateway.focus.events import (
@@ -30,6 +31,8 @@ from sipgateway.focus.events import (
     NegotiationFailed,
     QuestionFailed,
     RemovalAsked,
+    SetupAnswered,
+    SetupOpened,
 )
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import Speaking
@@ -52,7 +55,6 @@ from sipgateway.sip.tokens import Tokens
 from sipgateway.sip.uri import SipUri, parse_sip_uri
 
 FACTORY = "conference-factory"
-APPLICATION = "conference-app"
 #: Requests that make sense only in a dialog (RFC 3261 12.2.2).
 _DIALOG_ONLY = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY"})
 
@@ -71,6 +73,8 @@ class House:
 
     domain: Domain
     user_chosen: UserChosen = UserChosen.ORGANIZERS
+    #: The address that the pages lie under, without a slash at the end.
+    pages: str = ""
 
 
 Then = Callable[[Identity, float], None]
@@ -87,6 +91,7 @@ class Switchboard:
         self._registrar = Registrar(self._desk, moved=self._moved)
         self._desk.phones = self._registrar.phones
         self._conferences: dict[ConferenceId, Conference] = {}
+        self._application = Application(self._desk, pages=house.pages)
 
     def handle(self, event: FocusEvent, now: float) -> None:
         """Take one event."""
@@ -110,17 +115,22 @@ class Switchboard:
         return list(self._conferences)
 
     @property
+    def _rooms(self) -> list[Application | Conference]:
+        return [self._application, *self._conferences.values()]
+
+    @property
     def awaited(self) -> bool:
         """Whether any phone that can be reached has not said goodbye yet."""
-        return any(conference.awaited for conference in self._conferences.values())
+        return any(room.awaited for room in self._rooms)
 
     @property
     def occupied(self) -> bool:
         """Whether any call is up, coming or going."""
-        return any(conference.occupied for conference in self._conferences.values())
+        return any(room.occupied for room in self._rooms)
 
     def stop(self, now: float) -> None:
         """Say BYE to everybody: the process is about to end."""
+        self._application.end(now, "The server is stopping")
         for conference in list(self._conferences.values()):
             conference.end("", now, over=False, text="The server is stopping")
 
@@ -263,10 +273,15 @@ class Switchboard:
         else:
             self._create(event, identity, "", now)
 
-    def _application(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        del identity
-        reason = "The Conference Application Is Not Here Yet"
-        self._endpoint.respond(event.transaction, 501, now, reason=reason)
+    def _to_application(self, event: RequestReceived, identity: Identity, now: float) -> None:
+        self._application.request(event, identity, now)
+
+    def _setup_answered(self, event: SetupAnswered, now: float) -> None:
+        """RFC 4579 5.3: the conference exists, its caller's call goes on in it."""
+        if self._application.waits(event.token):
+            conference = self._live(replace(event.snapshot, calls=()), now)
+            self._application.hand_over(event.token, conference, now)
+            conference.apply(event.snapshot, now)
 
     def _create(self, event: RequestReceived, identity: Identity, name: str, now: float) -> None:
         del now
@@ -367,11 +382,13 @@ class Switchboard:
 
     def _flow_closed(self, event: FlowClosed, now: float) -> None:
         self._registrar.flow_closed(event.flow)
+        self._application.flow_closed(event, now)
         for conference in list(self._conferences.values()):
             conference.flow_closed(event, now)
 
     def _moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         del now
+        self._application.moved(entity, contact, flow)
         for conference in self._conferences.values():
             conference.moved(entity, contact, flow)
 
@@ -409,6 +426,8 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
     CallAsked: Switchboard._answer,
+    SetupOpened: Switchboard._answer,
+    SetupAnswered: Switchboard._setup_answered,
     QuestionFailed: Switchboard._answer,
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,
@@ -425,5 +444,5 @@ _TO_CONFERENCE: Mapping[
 }
 _SERVICES: Mapping[str, Callable[[Switchboard, RequestReceived, Identity, float], None]] = {
     FACTORY: Switchboard._factory,
-    APPLICATION: Switchboard._application,
+    application.NAME: Switchboard._to_application,
 }

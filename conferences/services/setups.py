@@ -1,0 +1,72 @@
+"""Calls to the conference application: opened by a call, answered by a page or a keypad."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from conferences import notices, policy, selectors
+from conferences.models import Setup, Way
+from conferences.policy import ConferenceId
+from conferences.services import bookings, moderation
+from conferences.services.names import canonical_uri
+
+
+def _time(at: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
+
+
+def open_setup(*, token: str, caller: policy.Identity, at: float) -> None:
+    """Somebody called the application; `token` is the secret of his page."""
+    Setup.objects.create(
+        token=token,
+        entity=caller.uri,
+        display_name=caller.display_name[:100],
+        opened_at=_time(at),
+    )
+
+
+def close_setup(*, token: str, at: float) -> None:
+    """The caller is gone, or in his conference: the page's link is good for nothing more."""
+    Setup.objects.filter(token=token, closed_at__isnull=True).update(closed_at=_time(at))
+
+
+@transaction.atomic
+def answer_setup(
+    *,
+    token: str,
+    title: str = "",
+    pin: str = "",
+    max_participants: int | None = None,
+    call: Iterable[str] = (),
+) -> ConferenceId:
+    """Create what the caller asked for, and have him brought in. Raises `ValidationError`.
+
+    `call` are the URIs (or user names) of those whom the focus is to call at once.
+    Answered once: a second answer, or one after the caller has hung up, is refused.
+    """
+    setup = selectors.setup(token)
+    if setup is None or not setup.waits:
+        raise ValidationError("This call is over, or its conference exists already.")
+    uris = _checked(call)
+    caller = policy.Identity(setup.entity, setup.display_name)
+    created = bookings.create_adhoc(
+        creator=caller, title=title, pin=pin, max_participants=max_participants
+    )
+    mine = Setup.objects.filter(token=token, conference__isnull=True, closed_at__isnull=True)
+    if mine.update(conference_id=created) != 1:
+        raise ValidationError("This call is over, or its conference exists already.")
+    for uri in uris:
+        moderation.ask_to_call(conference=created, uri=uri, actor=caller, way=Way.WEB)
+    notices.setup_answered(token)
+    return created
+
+
+def _checked(call: Iterable[str]) -> list[str]:
+    try:
+        return [canonical_uri(uri) for uri in call]
+    except ValidationError as error:
+        raise ValidationError({"call": error.error_list}) from error

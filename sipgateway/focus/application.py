@@ -1,0 +1,199 @@
+"""The conference application (draft 4.3, RFC 4579 5.3): a call that creates a conference.
+
+It answers, names its page in Call-Info, and waits: for the form of that page,
+or for the key ``#``. Then the conference exists, the call goes on in it on
+the same dialog, and a re-INVITE brings the conference URI with `isfocus`.
+"""
+
+from __future__ import annotations
+
+from conferences.policy import Identity, Refusal
+from sipgateway.focus import answers
+from sipgateway.focus.actions import AnswerSetup, CloseSetup, OpenSetup, Play
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.conference import Conference
+from sipgateway.focus.desk import Desk
+from sipgateway.focus.events import Answer, SetupOpened
+from sipgateway.focus.leg import TALKING, Farewell, Leg
+from sipgateway.focus.roster import Departure, Joining
+from sipgateway.media.engine import LegId, Session
+from sipgateway.sip import headers
+from sipgateway.sip.endpoint import Fields
+from sipgateway.sip.events import (
+    AckMissing,
+    AckReceived,
+    DialogId,
+    FlowClosed,
+    RequestReceived,
+)
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.uri import SipUri
+
+NAME = "conference-app"
+"""The user part of its URI."""
+PATIENCE = 600.0
+"""Seconds that a caller may take to fill in the page: a long form, not a night."""
+
+
+class Application:
+    """All calls to the application; `pages` is the address that its pages lie under."""
+
+    def __init__(self, desk: Desk, *, pages: str) -> None:
+        self._desk = desk
+        self._pages = pages
+        self._tokens: dict[str, Leg] = {}
+        self.calls = Calls(desk, self)
+
+    @property
+    def contact(self) -> NameAddr:
+        """Without `isfocus`: there is no conference yet."""
+        return NameAddr(self._desk.domain.uri(NAME))
+
+    @property
+    def session(self) -> Session:
+        """See `calls.Room`."""
+        return Session(name="Parley")
+
+    @property
+    def occupied(self) -> bool:
+        """Whether anybody is on the line."""
+        return bool(len(self.calls))
+
+    @property
+    def awaited(self) -> bool:
+        """Whether any of them can still be reached."""
+        return any(not leg.flow_gone for leg in self.calls)
+
+    def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
+        """A request to the application's URI, outside dialogs."""
+        endpoint = self._desk.endpoint
+        if event.request.method == "OPTIONS":
+            endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
+        elif event.request.method != "INVITE":
+            fields = (("Allow", "INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO"),)
+            endpoint.respond(event.transaction, 405, now, fields=fields)
+        elif identity.is_guest:
+            _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
+            endpoint.respond(event.transaction, 403, now, reason=phrase)
+        elif (fields_422 := self.calls.timer_objection(event.request)) is not None:
+            endpoint.respond(event.transaction, 422, now, fields=fields_422)
+        else:
+            self._invite(event, identity)
+
+    def _invite(self, event: RequestReceived, identity: Identity) -> None:
+        token = self._desk.tokens.opaque()
+        leg = Leg(
+            id=LegId(self._desk.tokens.opaque()),
+            identity=identity,
+            display_text=identity.display_name,
+            flow=event.flow,
+            joining=Joining.DIALED_IN,
+            transaction=event.transaction,
+            request=event.request,
+            endpoint=str(event.request.must(headers.CONTACT).uri),
+            extra=(("Call-Info", f"<{self._pages}/setup/{token}/>;purpose=info"),),
+        )
+
+        def opened(answer: Answer, now: float) -> None:
+            if not self._desk.endpoint.pending(event.transaction):
+                self._desk.act(CloseSetup(token))
+            elif isinstance(answer, SetupOpened):
+                self._tokens[token] = leg
+                self.calls.dial_in(leg)
+            else:
+                fields: Fields = (("Retry-After", "5"),)
+                self._desk.endpoint.respond(event.transaction, 503, now, fields=fields)
+
+        self._desk.ask(lambda number: OpenSetup(number, token, identity), opened)
+
+    def waits(self, token: str) -> bool:
+        """Whether that call is up and still to be handed over."""
+        leg = self._tokens.get(token)
+        return leg is not None and leg.state in TALKING
+
+    def hand_over(self, token: str, conference: Conference, now: float) -> None:
+        """The questions are answered: the call becomes the conference's."""
+        leg = self._tokens.pop(token)
+        self._desk.act(CloseSetup(token))
+        conference.adopt(leg, self.calls, now)
+
+    def end(self, now: float, text: str) -> None:
+        """Hang up on everybody."""
+        for leg in self.calls:
+            self.calls.hang_up(leg, Farewell(Departure.BOOTED, text=text), now)
+
+    # -- calls.Room ----------------------------------------------------------
+
+    def admitted(self, leg: Leg, now: float) -> None:
+        """The call stands: greet, and wait."""
+        self._desk.act(Play(leg.id, "welcome"))
+        self._desk.later(now + PATIENCE, lambda then: self._impatient(leg, then))
+
+    def _impatient(self, leg: Leg, now: float) -> None:
+        if leg in self._tokens.values():
+            text = "Nothing was answered for too long"
+            self.calls.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
+
+    def ringing(self, leg: Leg, status: int, now: float) -> None:
+        """The application calls nobody."""
+
+    def silenced(self, leg: Leg, now: float) -> None:
+        """Nobody else hears the leg."""
+
+    def renegotiated(self, leg: Leg, now: float) -> None:
+        """Nobody else sees it."""
+
+    def keyed(self, leg: Leg, digit: str, now: float) -> None:
+        """``#`` creates the conference as it comes."""
+        del now
+        token = self._token(leg)
+        if digit == "#" and token:
+            self._desk.act(AnswerSetup(token))
+
+    def departed(self, leg: Leg, now: float) -> None:
+        """The caller hung up in the middle: nothing is left behind."""
+
+    def freed(self, leg: Leg, now: float) -> None:
+        """See `calls.Room`."""
+        del now
+        token = self._token(leg)
+        if token:
+            del self._tokens[token]
+            self._desk.act(CloseSetup(token))
+
+    def _token(self, leg: Leg) -> str:
+        return next((token for token, known in self._tokens.items() if known is leg), "")
+
+    # -- desk.DialogOwner ----------------------------------------------------
+
+    def request_came(self, event: RequestReceived, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        leg = self.calls.by_dialog(event.dialog)
+        if leg is not None and self.calls.request_came(event, leg, now):
+            return
+        known = event.request.method == "OPTIONS"
+        status, fields = (200, answers.CAPABILITIES) if known else (481, ())
+        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
+
+    def ack_came(self, event: AckReceived, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        self.calls.ack_came(event, now)
+
+    def ack_missing(self, event: AckMissing, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        self.calls.ack_missing(event, now)
+
+    def flow_closed(self, event: FlowClosed, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        del now
+        self.calls.flow_closed(event)
+
+    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+        """A phone has registered anew."""
+        self.calls.moved(entity, contact, flow)
+
+    def usage_ended(self, dialog: DialogId) -> None:
+        """See `desk.DialogOwner`."""
+        if dialog not in self.calls:
+            self._desk.disown(dialog)

@@ -1,0 +1,121 @@
+"""Draft 4.3, RFC 4579 5.3: a conference made by calling the conference application."""
+
+from __future__ import annotations
+
+import re
+
+from sipgateway.media.engine import DigitKeyed
+from sipgateway.sip.message import Request
+from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
+
+APPLICATION = f"sip:conference-app@{DOMAIN}"
+
+
+def _calls(stage: Stage, person: Person) -> str:
+    """Call the application; gives the token of the page."""
+    request = person.sends("INVITE", APPLICATION, body=OFFER)
+    answer = person.gets("200", body=ANSWER)
+    assert "isfocus" not in (answer.get("contact") or "")
+    info = re.fullmatch(
+        r"<http://conf\.test/setup/([^/]+)/>;purpose=info", answer.get("call-info") or ""
+    )
+    assert info is not None
+    person.accepts(request, answer)
+    return info[1]
+
+
+def _reinvited(person: Person) -> Request:
+    invite = person.gets("INVITE", contact="isfocus")
+    assert isinstance(invite, Request)
+    return invite
+
+
+def test_c08_figure_3(stage: Stage) -> None:
+    """200 without isfocus; the page; then a re-INVITE with the conference URI, same dialog."""
+    alice = stage.person("alice")
+    token = _calls(stage, alice)
+    call_id, leg = alice.call_id, stage.media.played[-1]
+    assert leg[1] == "welcome"
+    stage.answers(token, "Planning")
+    invite = _reinvited(alice)
+    assert invite.get("call-id") == call_id
+    name = next(name for name in stage.snapshots if name.startswith("8"))
+    assert f"<sip:{name}@{DOMAIN}>;isfocus" in (invite.get("contact") or "")
+    alice.replies(invite, 200, body=OFFER)
+    alice.gets("ACK")
+    assert stage.roster(name) == ["alice"]
+    alice.subscribes(name)
+    assert alice.sees().text("conference-description", "display-text") == "Planning"
+    assert stage.setups == {}
+    stage.is_quiet()
+
+
+def test_by_keypad(stage: Stage) -> None:
+    """A desk phone has no page: # creates the conference as it comes."""
+    alice = stage.person("alice")
+    _calls(stage, alice)
+    leg = next(iter(stage.switchboard._application.calls)).id
+    stage.media_tells(DigitKeyed(leg, "5"))
+    assert alice.inbox == []
+    stage.media_tells(DigitKeyed(leg, "#"))
+    alice.replies(_reinvited(alice), 200, body=OFFER)
+    alice.gets("ACK")
+    stage.is_quiet()
+
+
+def test_who_hangs_up_in_the_middle_leaves_nothing(stage: Stage) -> None:
+    alice = stage.person("alice")
+    _calls(stage, alice)
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    assert stage.setups == {}
+    assert stage.media.rooms == {}
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_who_never_answers_is_let_go(stage: Stage) -> None:
+    alice = stage.person("alice")
+    _calls(stage, alice)
+    stage.passes(601)
+    alice.gets("BYE", reason="Nothing was answered")
+    assert stage.setups == {}
+
+
+def test_the_conference_ends_with_its_creator(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    token = _calls(stage, alice)
+    stage.answers(token, "Planning")
+    alice.replies(_reinvited(alice), 200, body=OFFER)
+    alice.gets("ACK")
+    name = next(name for name in stage.snapshots if name.startswith("8"))
+    bob.dials(name)
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    bob.gets("BYE", reason="ended by Alice")
+    stage.is_quiet()
+
+
+def test_a_phone_that_busily_renegotiates_is_asked_again(stage: Stage) -> None:
+    """491: glare; the re-INVITE goes out once more (RFC 3261 14.1)."""
+    alice = stage.person("alice")
+    stage.answers(_calls(stage, alice), "Planning")
+    alice.replies(_reinvited(alice), 491)
+    alice.gets("ACK")
+    stage.passes(3)
+    alice.replies(_reinvited(alice), 200, body=OFFER)
+    alice.gets("ACK")
+    stage.is_quiet()
+
+
+def test_mallory_is_challenged_and_may_not_refer_to_it(stage: Stage) -> None:
+    mallory = stage.person("mallory")
+    mallory.feeds(mallory.request("INVITE", APPLICATION, body=OFFER))
+    mallory.gets("401")
+    guest = stage.person("guest-1", guest_of=stage.snapshots["4711"].id)
+    guest.sends("INVITE", APPLICATION, body=OFFER)
+    guest.gets("403")
+    mallory.sends("REFER", APPLICATION, Refer_To=f"<sip:bob@{DOMAIN}>")
+    mallory.gets("405")
+    assert stage.setups == {}
+    stage.is_quiet()
