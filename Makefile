@@ -18,7 +18,6 @@ help:
 
 run:
 	@$(PYTHON) scripts/setup.py run
-	@$(BIN)/python manage.py migrate --verbosity 0
 	@exec $(BIN)/python manage.py serve
 
 test:

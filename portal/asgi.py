@@ -7,11 +7,13 @@ none, and there Twisted's reactor says when it runs and when it stops.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -58,7 +60,9 @@ class Application:
         if not self._started:
             self._started = True
             self._celery.start()
-            await self._assembly.start()
+            # The addresses take a second to import: do it before the first visitor comes.
+            pages = asyncio.to_thread(importlib.import_module, settings.ROOT_URLCONF)
+            await asyncio.gather(self._assembly.start(), pages)
 
     async def stop(self) -> None:
         """Hang up, then stop it."""

@@ -7,12 +7,17 @@ runs beside, in as many processes as one likes.
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from celery.beat import EmbeddedService
+from celery.worker import state
 from django.conf import settings
 
 from portal.celery import app
+
+LAST_JOB = 2.0
+"""Seconds that a running job gets to finish when the process ends."""
 
 
 class EmbeddedCelery:
@@ -57,9 +62,12 @@ class EmbeddedCelery:
         return ""
 
     def stop(self) -> None:
-        """End both; a job that runs is finished."""
+        """End both; a job that runs is finished, but an idle poll is not waited for."""
         if self._worker is None or self._thread is None:
             return
-        self._beat.stop()
+        self._beat.service.stop()
         self._worker.stop()
-        self._thread.join(2.0)
+        end = time.monotonic() + LAST_JOB
+        self._thread.join(0.1)
+        while state.active_requests and self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(0.1)

@@ -8,7 +8,10 @@ from typing import Any
 
 from daphne.server import Server
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
 from conferences import services
@@ -21,7 +24,8 @@ class Command(BaseCommand):
     help = "Serve the portal, SIP and the jobs in one process, until Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
-        """Make the first organizer if there is nobody, then serve."""
+        """Bring the database up to date, make the first organizer if need be, then serve."""
+        self._migrate()
         self._first_organizer()
         # Importing the server has installed the reactor that the application looks for.
         application = import_string(settings.ASGI_APPLICATION)
@@ -42,6 +46,13 @@ class Command(BaseCommand):
     def _ready(self) -> None:
         self.stdout.write(f"Parley is at {settings.BASE_URL} (Ctrl-C stops it)")
         self.stdout.flush()
+
+    @staticmethod
+    def _migrate() -> None:
+        """Apply what is not applied yet; looking costs a few milliseconds."""
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", verbosity=0, interactive=False)
 
     def _first_organizer(self) -> None:
         if User.objects.exists():
