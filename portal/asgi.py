@@ -36,6 +36,8 @@ class Application:
         self._assembly = Assembly()
         self._celery = EmbeddedCelery()
         self._started = False
+        #: Set once everything that lives beside the pages is up.
+        self.ready = asyncio.Event()
         health.checks["gateway"] = self._assembly.failing
         health.checks["jobs"] = self._celery.failing
 
@@ -63,6 +65,7 @@ class Application:
             # The addresses take a second to import: do it before the first visitor comes.
             pages = asyncio.to_thread(importlib.import_module, settings.ROOT_URLCONF)
             await asyncio.gather(self._assembly.start(), pages)
+            self.ready.set()
 
     async def stop(self) -> None:
         """Hang up, then stop it."""

@@ -338,13 +338,26 @@ CELERY_BEAT_SCHEDULE = {
     )
 }
 
+
+def _no_probe(record: logging.LogRecord) -> bool:
+    """Whether a record is of something else than a probe: "not ready yet" is no error."""
+    return getattr(getattr(record, "request", None), "path", "") != "/healthz"
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"no_probe": {"()": "django.utils.log.CallbackFilter", "callback": _no_probe}},
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["no_probe"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "daphne": {"level": "WARNING"},

@@ -19,7 +19,6 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, close_old_connections, connection, transaction
 
 from conferences import selectors, services
-from conferences.models import Way
 from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
     AnswerSetup,
@@ -226,7 +225,7 @@ def _ask_removal(action: AskRemoval) -> RemovalAsked:
             conference=action.conference,
             participant=action.participant,
             actor=action.actor,
-            way=Way.REFER,
+            way=services.Way.REFER,
             reason=action.reason,
         )
     except services.Refused as refused:
@@ -240,7 +239,7 @@ def _ask_call(action: AskCall) -> CallAsked:
             conference=action.conference,
             uri=action.uri,
             actor=action.actor,
-            way=Way.REFER,
+            way=services.Way.REFER,
             display_name=action.display_name,
         )
     except services.Refused as refused:

@@ -7,6 +7,7 @@ changed and cancelled; `moderation` is what may be asked of a conference;
 called how, and `refused` the one exception that carries a `policy.Refusal`.
 """
 
+from conferences.models import Way
 from conferences.services.bookings import Changes, book, cancel, change, create_adhoc
 from conferences.services.jobs import (
     carry_out_removals,
@@ -56,6 +57,7 @@ __all__ = [
     "Invitee",
     "PhoneCredentials",
     "Refused",
+    "Way",
     "admit_guest",
     "answer_setup",
     "ask_to_call",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 from typing import Any
@@ -39,11 +40,12 @@ class Command(BaseCommand):
             ping_interval=20,
             ping_timeout=30,
             verbosity=0,
-            ready_callable=self._ready,
+            ready_callable=lambda: asyncio.ensure_future(self._announce(application.ready)),
         )
         server.run()
 
-    def _ready(self) -> None:
+    async def _announce(self, ready: asyncio.Event) -> None:
+        await ready.wait()
         self.stdout.write(f"Parley is at {settings.BASE_URL} (Ctrl-C stops it)")
         self.stdout.flush()
 
