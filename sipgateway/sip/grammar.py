@@ -27,12 +27,14 @@ host = re.compile(HOST)
 request_line = re.compile(rf"({TOKEN}) (\S+) ([Ss][Ii][Pp]/[0-9]+\.[0-9]+)")
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase
 status_line = re.compile(r"([Ss][Ii][Pp]/[0-9]+\.[0-9]+) ([0-9]{3})(?: (.*))?")
-# header-name = token
-header_name = re.compile(rf"({TOKEN})[ \t]*:[ \t]*", re.ASCII)
+# LWS = [*WSP CRLF] 1*WSP: a line that goes on in the next
+fold = re.compile(r"[ \t]*(?:\r\n[ \t]+)+")
 
 # generic-param = token [ EQUAL gen-value ]; gen-value = token / host / quoted-string
-# Values of "any non-separator" are let through: phones send bare URNs and slashes.
-param = re.compile(rf';{WS}({TOKEN}){WS}(?:={WS}({QUOTED}|[^;,"\s]*){WS})?')
+# Any visible ASCII but separators is let through: phones send bare URNs and slashes.
+param = re.compile(rf";{WS}({TOKEN}){WS}(?:={WS}({QUOTED}|[!#-+\--:<-~]*){WS})?")
+# m-type SLASH m-subtype, or a token alone
+tokened = re.compile(rf"({TOKEN}){WS}(?:/{WS}({TOKEN}))?{WS}")
 # auth-param = auth-param-name EQUAL ( token / quoted-string )
 auth_param = re.compile(rf"{WS}({TOKEN}){WS}={WS}({QUOTED}|[^,\"\s]+){WS}")
 
@@ -48,6 +50,17 @@ call_id = re.compile(r"[^\s@]+(?:@[^\s@]+)?")
 digits = re.compile(r"[0-9]+")
 
 
+def clean(text: str) -> str:
+    """`text` as one may show and store it: controls become spaces, what is not UTF-8 U+FFFD."""
+    if text.isprintable() and text.isascii():
+        return text
+    octets = text.encode("utf-8", "surrogateescape")
+    return _CONTROLS.sub(" ", octets.decode("utf-8", "replace"))
+
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
 def unquote(text: str) -> str:
     """The text inside a quoted-string, escapes taken back; other text as it is."""
     if len(text) >= 2 and text[0] == '"' and text[-1] == '"':
@@ -58,8 +71,8 @@ def unquote(text: str) -> str:
 
 def quote(text: str) -> str:
     """A quoted-string that holds `text`; line breaks and controls become spaces."""
-    clean = re.sub(r"[\x00-\x08\x0a-\x1f\x7f]+", " ", text)
-    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    safe = re.sub(r"[\x00-\x08\x0a-\x1f\x7f]+", " ", text)
+    return '"' + safe.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 # A value of a comma-separated list: quoted strings and angles may hold commas.
@@ -69,5 +82,6 @@ _VALUE = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,"<]|["<])+')
 def split_commas(text: str) -> list[str]:
     """The values of a comma-separated field, commas in quotes and angles left alone."""
     if "," not in text:
-        return [text.strip()]
+        value = text.strip()
+        return [value] if value else []
     return [value for match in _VALUE.findall(text) if (value := match.strip())]

@@ -1,22 +1,30 @@
 """Typed header fields: one table, each row with a parser and its inverse.
 
 A row is a `Header`; ``message.one(headers.FROM)`` gives the typed value. Rows
-with ``many`` take several values, by commas or by several fields. What Parley
-neither reads nor writes has no row and passes through as text.
+with ``many`` take several values, by commas or by several fields, rows with
+``repeats`` by several fields alone. What Parley neither reads nor writes has
+no row and passes through as text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sipgateway.sip import grammar
+from sipgateway.sip.address import NameAddr as NameAddr
+from sipgateway.sip.address import Via as Via
+from sipgateway.sip.address import build_name_addr as build_name_addr
+from sipgateway.sip.address import build_params, parse_params, parse_via
+from sipgateway.sip.address import build_via as build_via
+from sipgateway.sip.address import param_of as param_of
+from sipgateway.sip.address import parse_name_addr as parse_name_addr
 from sipgateway.sip.errors import BadMessage, LocalError
-from sipgateway.sip.uri import SipUri, Uri, parse_uri
+from sipgateway.sip.uri import Params as Params
+from sipgateway.sip.uri import SipUri
 
 T = TypeVar("T")
-Params = tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,142 +35,13 @@ class Header(Generic[T]):
     parse: Callable[[str], T]
     build: Callable[[T], str]
     many: bool = False
+    repeats: bool = False
+    #: The name as it is looked up.
+    key: str = ""
 
-    @property
-    def key(self) -> str:
-        """The name as it is looked up."""
-        return self.name.lower()
-
-
-def param_of(params: Params, name: str) -> str | None:
-    """The unquoted value of a parameter, "" where it has none, None if absent."""
-    for key, value in params:
-        if key.lower() == name:
-            return grammar.unquote(value) if value else ""
-    return None
-
-
-def parse_params(text: str) -> Params:
-    """``;a=1;b`` into pairs; empty text gives none."""
-    params: list[tuple[str, str | None]] = []
-    at = 0
-    text = text.strip()
-    while at < len(text):
-        match = grammar.param.match(text, at)
-        if match is None:
-            raise BadMessage("Malformed parameter")
-        params.append((match[1], match[2]))
-        at = match.end()
-    return tuple(params)
-
-
-def build_params(params: Params) -> str:
-    """The inverse of `parse_params`."""
-    return "".join(f";{n}" if v is None else f";{n}={v}" for n, v in params)
-
-
-@dataclass(frozen=True, slots=True)
-class NameAddr:
-    """``"Bob" <sip:bob@conf.test>;tag=1`` (From, To, Contact, Route, Refer-To …)."""
-
-    uri: Uri
-    display_name: str = ""
-    params: Params = ()
-
-    @property
-    def tag(self) -> str:
-        """The tag parameter, "" where there is none."""
-        return param_of(self.params, "tag") or ""
-
-    def param(self, name: str) -> str | None:
-        """See `param_of`."""
-        return param_of(self.params, name)
-
-    def __str__(self) -> str:
-        """As a header value, always with angles."""
-        return build_name_addr(self)
-
-
-def parse_name_addr(text: str) -> NameAddr:
-    """Parse name-addr or addr-spec with parameters."""
-    text = text.strip()
-    display = ""
-    if text.startswith('"'):
-        match = grammar.quoted.match(text)
-        if match is None:
-            raise BadMessage("Unbalanced quotes")
-        display = grammar.unquote(match[0])
-        text = text[match.end() :].lstrip()
-        if not text.startswith("<"):
-            raise BadMessage("Malformed address")
-    opening = text.find("<")
-    if opening < 0:
-        addr, semicolon, rest = text.partition(";")
-        # 20: without angles everything after the semicolon belongs to the header.
-        if "," in addr or "?" in addr:
-            raise BadMessage("Address needs angle brackets")
-        return NameAddr(parse_uri(addr.strip()), "", parse_params(semicolon + rest))
-    closing = text.find(">", opening)
-    if closing < 0:
-        raise BadMessage("Unbalanced angle brackets")
-    if opening:
-        display = _display_tokens(text[:opening])
-    uri = parse_uri(text[opening + 1 : closing].strip())
-    return NameAddr(uri, display, parse_params(text[closing + 1 :]))
-
-
-def _display_tokens(text: str) -> str:
-    words = text.split()
-    if any(set(word) & set('<>@,;:"[]()\\') for word in words):
-        raise BadMessage("Display name needs quotes")
-    return " ".join(words)
-
-
-def build_name_addr(value: NameAddr) -> str:
-    """The inverse of `parse_name_addr`, always with angles."""
-    display = grammar.quote(value.display_name) + " " if value.display_name else ""
-    return f"{display}<{value.uri}>{build_params(value.params)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Via:
-    """One Via (RFC 3261 20.42, RFC 3581)."""
-
-    transport: str
-    host: str
-    port: int | None = None
-    params: Params = ()
-    version: str = "2.0"
-
-    @property
-    def branch(self) -> str:
-        """The branch, "" where there is none."""
-        return param_of(self.params, "branch") or ""
-
-    @property
-    def sent_by(self) -> str:
-        """Lower-case host and port, the port only where given."""
-        return self.host.lower() + (f":{self.port}" if self.port is not None else "")
-
-
-def parse_via(text: str) -> Via:
-    """Parse one via-parm."""
-    match = grammar.via.fullmatch(text)
-    if match is None:
-        raise BadMessage("Malformed Via")
-    return Via(
-        transport=match[3].upper(),
-        host=match[4],
-        port=int(match[5]) if match[5] else None,
-        params=parse_params(match[6] or ""),
-        version=match[2],
-    )
-
-
-def build_via(value: Via) -> str:
-    """The inverse of `parse_via`."""
-    port = f":{value.port}" if value.port is not None else ""
-    return f"SIP/2.0/{value.transport} {value.host}{port}{build_params(value.params)}"
+    def __post_init__(self) -> None:
+        """Work out the key once: it is asked for with every look."""
+        object.__setattr__(self, "key", self.name.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +54,9 @@ class CSeq:
 
 def parse_cseq(text: str) -> CSeq:
     """Parse a CSeq; the number must be under 2**31 (8.1.1.5)."""
-    match = grammar.cseq.fullmatch(text.strip())
+    match = grammar.cseq.fullmatch(text.strip(" \t"))
     if match is None or int(match[1]) >= 2**31:
-        raise BadMessage("Malformed CSeq")
+        raise BadMessage("Malformed value")
     return CSeq(int(match[1]), match[2])
 
 
@@ -199,12 +78,13 @@ class Tokened:
 
 
 def parse_tokened(text: str) -> Tokened:
-    """Parse ``token *(;param)``; the token is given in lower case."""
-    value, semicolon, rest = text.strip().partition(";")
-    value = value.strip().lower()
-    if not value or " " in value:
+    """Parse ``token *(;param)`` or ``type/subtype *(;param)``; the token in lower case."""
+    value, semicolon, rest = text.strip(" \t").partition(";")
+    match = grammar.tokened.fullmatch(value)
+    if match is None:
         raise BadMessage("Malformed value")
-    return Tokened(value, parse_params(semicolon + rest))
+    token = f"{match[1]}/{match[2]}" if match[2] else match[1]
+    return Tokened(token.lower(), parse_params(semicolon + rest))
 
 
 def build_tokened(value: Tokened) -> str:
@@ -232,32 +112,48 @@ _BARE = frozenset({"algorithm", "stale", "nc", "userhash"})
 
 
 def parse_auth(text: str) -> Auth:
-    """Parse ``Digest a="1", b=2``."""
-    scheme, _, rest = text.strip().partition(" ")
+    """Parse ``Digest a="1", b=2``; a scheme that nobody knows may hold anything."""
+    scheme, _, rest = text.strip(" \t").partition(" ")
+    if not grammar.token.fullmatch(scheme):
+        raise BadMessage("Malformed credentials")
+    if scheme.lower() != "digest":
+        return Auth(scheme.lower(), (("", rest),))
     params: list[tuple[str, str]] = []
     for part in grammar.split_commas(rest):
         match = grammar.auth_param.fullmatch(part)
         if match is None:
             raise BadMessage("Malformed credentials")
         params.append((match[1].lower(), grammar.unquote(match[2])))
-    return Auth(scheme.lower(), tuple(params))
+    if len({name for name, _ in params}) < len(params):
+        raise BadMessage("Parameter given twice")
+    return Auth("digest", tuple(params))
 
 
 def build_auth(value: Auth) -> str:
     """The inverse of `parse_auth`."""
+    if value.scheme != "digest":
+        return f"{value.scheme} {value.get('')}"
     bare = _BARE | {"qop"} if value.get("response") else _BARE
     params = (
         f"{name}={text if name in bare else grammar.quote(text)}" for name, text in value.params
     )
-    return f"{value.scheme.capitalize()} {', '.join(params)}"
+    return f"Digest {', '.join(params)}"
 
 
 def parse_number(text: str) -> int:
     """A decimal number under 2**32."""
-    text = text.strip()
+    text = text.strip(" \t")
     if not grammar.digits.fullmatch(text) or len(text) > 10 or int(text) >= 2**32:
         raise BadMessage("Malformed number")
     return int(text)
+
+
+def parse_hops(text: str) -> int:
+    """Max-Forwards and Max-Breadth: 0 to 255 (RFC 3261 20.22, RFC 5393 5.3.3.1)."""
+    hops = parse_number(text)
+    if hops > 255:
+        raise BadMessage("Number out of range")
+    return hops
 
 
 def parse_delta(text: str) -> int:
@@ -267,7 +163,7 @@ def parse_delta(text: str) -> int:
 
 def parse_token_value(text: str) -> str:
     """One token."""
-    text = text.strip()
+    text = text.strip(" \t")
     if not grammar.token.fullmatch(text):
         raise BadMessage("Malformed token")
     return text
@@ -275,18 +171,31 @@ def parse_token_value(text: str) -> str:
 
 def parse_call_id(text: str) -> str:
     """A Call-ID."""
-    text = text.strip()
+    text = text.strip(" \t")
     if not grammar.call_id.fullmatch(text):
-        raise BadMessage("Malformed Call-ID")
+        raise BadMessage("Malformed value")
     return text
 
 
 @dataclass(frozen=True, slots=True)
-class Contacts:
-    """The Contact field of a REGISTER may be ``*`` (RFC 3261 10.2.2)."""
+class RAck:
+    """Which reliable provisional a PRACK acknowledges (RFC 3262 7.2)."""
 
-    everything: bool
-    addresses: tuple[NameAddr, ...]
+    rseq: int
+    cseq: int
+    method: str
+
+
+def parse_rack(text: str) -> RAck:
+    """Parse ``response-num CSeq-num Method``."""
+    rseq, _, rest = text.strip(" \t").partition(" ")
+    cseq = parse_cseq(rest)
+    return RAck(parse_number(rseq), cseq.number, cseq.method)
+
+
+def build_rack(value: RAck) -> str:
+    """The inverse of `parse_rack`."""
+    return f"{value.rseq} {value.cseq} {value.method}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,9 +232,16 @@ def build_dialog_ref(value: DialogRef) -> str:
 
 def build_text(value: str) -> str:
     """Text as a value; `LocalError` if it would break the line."""
-    if "\r" in value or "\n" in value or "\x00" in value:
+    if "\r" in value or "\n" in value:
         raise LocalError("a header value must stay on its line")
     return value
+
+
+def build_name(name: str) -> str:
+    """A field's name; `LocalError` if it is none."""
+    if not grammar.token.fullmatch(name):
+        raise LocalError("a header name must be a token")
+    return name
 
 
 VIA = Header("Via", parse_via, build_via, many=True)
@@ -338,8 +254,11 @@ PATH = Header("Path", parse_name_addr, build_name_addr, many=True)
 REFER_TO = Header("Refer-To", parse_name_addr, build_name_addr)
 REFERRED_BY = Header("Referred-By", parse_name_addr, build_name_addr)
 CALL_ID = Header("Call-ID", parse_call_id, build_text)
+RSEQ = Header("RSeq", parse_number, str)
+RACK = Header("RAck", parse_rack, build_rack)
 CSEQ = Header("CSeq", parse_cseq, build_cseq)
-MAX_FORWARDS = Header("Max-Forwards", parse_number, str)
+MAX_FORWARDS = Header("Max-Forwards", parse_hops, str)
+MAX_BREADTH = Header("Max-Breadth", parse_hops, str)
 CONTENT_LENGTH = Header("Content-Length", parse_number, str)
 CONTENT_TYPE = Header("Content-Type", parse_tokened, build_tokened)
 EXPIRES = Header("Expires", parse_delta, str)
@@ -357,9 +276,10 @@ PROXY_REQUIRE = Header("Proxy-Require", parse_token_value, build_text, many=True
 UNSUPPORTED = Header("Unsupported", parse_token_value, build_text, many=True)
 ACCEPT = Header("Accept", parse_tokened, build_tokened, many=True)
 CONTENT_ENCODING = Header("Content-Encoding", parse_token_value, build_text, many=True)
-WWW_AUTHENTICATE = Header("WWW-Authenticate", parse_auth, build_auth)
-AUTHORIZATION = Header("Authorization", parse_auth, build_auth)
-PROXY_AUTHORIZATION = Header("Proxy-Authorization", parse_auth, build_auth)
+WWW_AUTHENTICATE = Header("WWW-Authenticate", parse_auth, build_auth, repeats=True)
+AUTHORIZATION = Header("Authorization", parse_auth, build_auth, repeats=True)
+PROXY_AUTHENTICATE = Header("Proxy-Authenticate", parse_auth, build_auth, repeats=True)
+PROXY_AUTHORIZATION = Header("Proxy-Authorization", parse_auth, build_auth, repeats=True)
 REPLACES = Header("Replaces", parse_dialog_ref, build_dialog_ref)
 JOIN = Header("Join", parse_dialog_ref, build_dialog_ref)
 TARGET_DIALOG = Header("Target-Dialog", parse_dialog_ref, build_dialog_ref)
@@ -367,6 +287,11 @@ REASON = Header("Reason", parse_tokened, build_tokened, many=True)
 PRIVACY = Header("Privacy", parse_tokened, build_tokened)
 CALL_INFO = Header("Call-Info", str.strip, build_text, many=True)
 REFER_SUB = Header("Refer-Sub", parse_tokened, build_tokened)
+
+#: Every row, by key.
+TABLE: dict[str, Header[Any]] = {
+    row.key: row for row in tuple(globals().values()) if isinstance(row, Header)
+}
 
 #: Compact forms (RFC 3261 7.3.3 and the RFCs of each header).
 COMPACT: dict[str, str] = {
@@ -392,8 +317,8 @@ COMPACT: dict[str, str] = {
 }
 
 
-def sip_uri_of(value: NameAddr) -> SipUri:
-    """The SIP URI of an address; `BadMessage` if it is of another scheme."""
+def sip_uri_of(value: NameAddr, name: str = "") -> SipUri:
+    """The SIP URI of an address; `BadMessage`, naming the field, if it is of another scheme."""
     if not isinstance(value.uri, SipUri):
-        raise BadMessage("Not a SIP URI")
+        raise BadMessage(f"{name} header: Not a SIP URI" if name else "Not a SIP URI")
     return value.uri

@@ -11,7 +11,6 @@ CSeq(number=1, method='OPTIONS')
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeVar
 
 from sipgateway.sip import grammar, headers
@@ -25,23 +24,32 @@ MAX_MESSAGE = 65_535
 MAX_HEADERS = 256
 """The longest legal message of RFC 4475 has 40; more is an attack."""
 
-_EXPANDED = {short: name.lower() for short, name in headers.COMPACT.items()}
+#: Lower-case name → as it is written.
+_NAMES: dict[str, str] = {row.key: row.name for row in headers.TABLE.values()}
+#: A name as it may come → the key by which it is looked up.
+_KEYS: dict[str, str] = {
+    spelt: name.lower()
+    for short, name in [*headers.COMPACT.items(), *((n, n) for n in _NAMES.values())]
+    for spelt in {short, short.lower(), short.upper()}
+}
 
 
 def _key(name: str) -> str:
-    lower = name.lower()
-    return _EXPANDED.get(lower, lower)
+    known = _KEYS.get(name)
+    return known if known is not None else _KEYS.get(name.lower(), name.lower())
 
 
 class Message:
     """What requests and responses share: header fields and a body."""
 
-    __slots__ = ("_typed", "body", "fields")
+    __slots__ = ("_typed", "body", "fields", "spelt")
 
     def __init__(self, fields: list[tuple[str, str]], body: bytes = b"") -> None:
         """`fields` are pairs of lower-case full name and value, in order."""
         self.fields = fields
         self.body = body
+        #: Names without a row in the table, by key, as they were written.
+        self.spelt: dict[str, str] = {}
         self._typed: dict[str, object] = {}
 
     def get(self, name: str) -> str | None:
@@ -70,7 +78,7 @@ class Message:
         values = self.every(header)
         if not values:
             raise BadMessage(f"Missing {header.name} header")
-        if not header.many and len(values) > 1:
+        if len(values) > 1 and not header.many and not header.repeats:
             raise BadMessage(f"Multiple {header.name} headers")
         return values[0]
 
@@ -109,9 +117,31 @@ class Message:
 
     def append(self, name: str, value: str) -> None:
         """Append a field given as text."""
+        self.fields.append(self._field(name, value))
+
+    def push(self, name: str, value: str) -> None:
+        """Put a value before all others of that name: a Via, a Record-Route."""
+        pair = self._field(name, value)
+        at = next((i for i, (field, _) in enumerate(self.fields) if field == pair[0]), 0)
+        self.fields.insert(at, pair)
+
+    def pop(self, name: str) -> str | None:
+        """Take away the first value of a list and give it back; None if there is none."""
         key = name.lower()
         self._typed.pop(key, None)
-        self.fields.append((key, headers.build_text(value)))
+        for at, (field, text) in enumerate(self.fields):
+            if field == key:
+                first, *rest = grammar.split_commas(text) or [""]
+                self.fields[at : at + 1] = [(key, ", ".join(rest))] if rest else []
+                return first
+        return None
+
+    def _field(self, name: str, value: str) -> tuple[str, str]:
+        key = name.lower()
+        self._typed.pop(key, None)
+        if key not in _NAMES:
+            self.spelt[key] = headers.build_name(name)
+        return key, headers.build_text(value)
 
     def drop(self, name: str) -> None:
         """Remove every field of that name."""
@@ -140,15 +170,19 @@ class Message:
         lines = [self.start_line]
         for key, value in self.fields:
             if key != "content-length":
-                lines.append(f"{_NAMES.get(key) or _capital(key)}: {value}")
+                lines.append(f"{_NAMES.get(key) or self.spelt.get(key, key)}: {value}")
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
-    """A request; `uri` is the Request-URI as text."""
+    """A request; `uri` is the Request-URI as text.
 
-    __slots__ = ("method", "uri")
+    `defect` says what is wrong with it as a whole: the status to answer and
+    the reason, or None.
+    """
+
+    __slots__ = ("defect", "method", "uri")
 
     def __init__(
         self, method: str, uri: str, fields: list[tuple[str, str]], body: bytes = b""
@@ -156,6 +190,7 @@ class Request(Message):
         super().__init__(fields, body)
         self.method = method
         self.uri = uri
+        self.defect: tuple[int, str] | None = None
 
     @property
     def start_line(self) -> str:
@@ -187,96 +222,75 @@ class Response(Message):
         return f"<Response {self.status} {self.reason}>"
 
 
-#: Lower-case name → as it is written.
-_NAMES: dict[str, str] = {
-    value.key: value.name for value in vars(headers).values() if isinstance(value, Header)
-}
-
-
-def _capital(key: str) -> str:
-    name = _NAMES[key] = "-".join(part.capitalize() for part in key.split("-"))
-    if len(_NAMES) > 1000:
-        del _NAMES[key]  # names from outside must not fill the memory
-    return name
-
-
 def parse(octets: bytes) -> Request | Response:
     """Parse one whole message; everything behind the empty line is body.
 
-    `BadMessage` where not even the start line and the fields can be told
-    apart. Content-Length is left to `clip`, since what it means depends on
-    the transport.
+    A request that can be told as one is given back even if it is broken: its
+    `defect` says how. `BadMessage` for what cannot be answered, and for a
+    broken response. Content-Length is left to `clip`, since what it means
+    depends on the transport.
     """
-    head, _, body = octets.partition(b"\r\n\r\n")
-    text = head.decode("utf-8", "surrogateescape")
-    lines = text.lstrip("\r\n").split("\r\n")
-    fields = _fields(lines[1:])
-    start = lines[0]
-    if match := grammar.status_line.fullmatch(start):
-        _check_version(match[1])
-        return Response(int(match[2]), match[3] or "", fields, body)
-    match = grammar.request_line.fullmatch(start)
-    if match is None:
-        return _odd_request(start, fields, body)
-    if match[3].upper() != "SIP/2.0":
-        return _Odd(505, "Version Not Supported", match[1], match[2], fields, body)
-    return Request(match[1], match[2], fields, body)
+    head, _, body = octets.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    text = head.decode("utf-8", "surrogateescape").removesuffix("\r\n")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = grammar.fold.sub(" ", text)
+    start, *lines = text.split("\r\n")
+    received, defect = _start(start, body)
+    fault = _read_fields(received, lines)
+    if text.count("\r") != len(lines) or text.count("\n") != len(lines):
+        fault = _mend_breaks(received)
+    if isinstance(received, Request):
+        received.defect = defect or ((400, fault) if fault else None)
+    elif fault:
+        raise BadMessage(fault)
+    return received
 
 
-class _Odd(Request):
-    """A request whose first line is wrong, kept so that it can be answered."""
-
-    __slots__ = ("defect", "defect_status")
-
-    def __init__(
-        self,
-        status: int,
-        reason: str,
-        method: str,
-        uri: str,
-        fields: list[tuple[str, str]],
-        body: bytes,
-    ) -> None:
-        super().__init__(method, uri, fields, body)
-        self.defect_status = status
-        self.defect = reason
-
-
-def defect_of(request: Request) -> tuple[int, str] | None:
-    """Status and reason if the request's first line was wrong, else None."""
-    return (request.defect_status, request.defect) if isinstance(request, _Odd) else None
-
-
-def _odd_request(start: str, fields: list[tuple[str, str]], body: bytes) -> Request:
-    words = start.split()
-    if len(words) < 3 or not words[-1].upper().startswith("SIP/"):
+def _start(line: str, body: bytes) -> tuple[Request | Response, tuple[int, str] | None]:
+    if match := grammar.request_line.fullmatch(line):
+        request = Request(match[1], match[2], [], body)
+        odd = match[3].upper() != "SIP/2.0"
+        return request, (505, "Version Not Supported") if odd else None
+    if match := grammar.status_line.fullmatch(line):
+        if match[1].upper() != "SIP/2.0":
+            raise BadMessage("Unknown SIP version")
+        if not 100 <= int(match[2]) <= 699:
+            raise BadMessage("Status out of range")
+        return Response(int(match[2]), match[3] or "", [], body), None
+    words = line.split()
+    looks = len(words) > 2 and words[-1].upper().startswith("SIP/")
+    if not looks or not grammar.token.fullmatch(words[0]):
         raise BadMessage("Malformed start line")
-    if not grammar.token.fullmatch(words[0]):
-        raise BadMessage("Malformed start line")
-    return _Odd(400, "Malformed Request-Line", words[0], " ".join(words[1:-1]), fields, body)
+    return Request(words[0], " ".join(words[1:-1]), [], body), (400, "Malformed Request-Line")
 
 
-def _check_version(text: str) -> None:
-    if text.upper() != "SIP/2.0":
-        raise BadMessage("Unknown SIP version")
-
-
-def _fields(lines: Iterable[str]) -> list[tuple[str, str]]:
-    fields: list[tuple[str, str]] = []
+def _read_fields(into: Message, lines: list[str]) -> str:
+    """Fill in the fields; gives what is wrong with them, or ""."""
+    fields, fault = into.fields, ""
     for line in lines:
-        if line[:1] in {" ", "\t"}:
-            if not fields:
-                raise BadMessage("Folded start line")
-            key, value = fields[-1]
-            fields[-1] = (key, f"{value} {line.strip()}".strip())
-            continue
-        match = grammar.header_name.match(line)
-        if match is None:
-            raise BadMessage("Malformed header line")
-        fields.append((_key(match[1]), line[match.end() :].strip()))
+        name, colon, value = line.partition(":")
+        key = _KEYS.get(name)
+        if key is None:
+            name = name.rstrip(" \t")
+            key = _key(name)
+            if not colon or not grammar.token.fullmatch(name):
+                fault = fault or "Malformed header line"
+                continue
+            if key not in _NAMES:
+                into.spelt.setdefault(key, name)
+        fields.append((key, value.strip(" \t")))
     if len(fields) > MAX_HEADERS:
-        raise BadMessage("Too many headers")
-    return fields
+        del fields[MAX_HEADERS:]
+        return "Too many headers"
+    return fault
+
+
+def _mend_breaks(message: Message) -> str:
+    """Take stray CRs and LFs out, so that they never reach the wire; names the first field."""
+    names = [key for key, value in message.fields if "\r" in value or "\n" in value]
+    message.fields = [(k, v.replace("\r", " ").replace("\n", " ")) for k, v in message.fields]
+    name = _NAMES.get(names[0], names[0]) if names else "Request-Line"
+    return f"{name} header: stray line break"
 
 
 def clip(message: Message) -> None:
@@ -284,6 +298,9 @@ def clip(message: Message) -> None:
 
     Octets beyond it are cut off; `BadMessage` if there are fewer.
     """
+    length = message.get("content-length")
+    if length == str(len(message.body)):
+        return
     values = message.every(headers.CONTENT_LENGTH)
     if not values:
         return
@@ -301,9 +318,17 @@ REASONS: dict[int, str] = {
     183: "Session Progress",
     200: "OK",
     202: "Accepted",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
+    199: "Early Dialog Terminated",
+    300: "Multiple Choices",
+    301: "Moved Permanently",
     302: "Moved Temporarily",
+    305: "Use Proxy",
+    380: "Alternative Service",
     400: "Bad Request",
     401: "Unauthorized",
+    402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -311,27 +336,46 @@ REASONS: dict[int, str] = {
     407: "Proxy Authentication Required",
     408: "Request Timeout",
     410: "Gone",
+    412: "Conditional Request Failed",
     413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    421: "Extension Required",
     422: "Session Interval Too Small",
     423: "Interval Too Brief",
+    428: "Use Identity Header",
+    429: "Provide Referrer Identity",
+    430: "Flow Failed",
+    433: "Anonymity Disallowed",
+    439: "First Hop Lacks Outbound Support",
+    440: "Max-Breadth Exceeded",
+    469: "Bad Info Package",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
     483: "Too Many Hops",
+    484: "Address Incomplete",
+    485: "Ambiguous",
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
     489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
+    493: "Undecipherable",
     501: "Not Implemented",
+    502: "Bad Gateway",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     513: "Message Too Large",
+    580: "Precondition Failure",
+    600: "Busy Everywhere",
     603: "Decline",
+    604: "Does Not Exist Anywhere",
+    606: "Not Acceptable",
 }
 
 
@@ -346,8 +390,8 @@ def reply(request: Request, status: int, reason: str = "", *, tag: str = "") -> 
         if key in _COPIED or (status == 100 and key == "timestamp")
     ]
     response = Response(status, reason or REASONS.get(status, "Unknown"), fields)
-    to = response.get("to") or ""
-    if tag and status != 100 and not _has_tag(to):
+    response.spelt = request.spelt
+    if tag and status != 100 and not _has_tag(request):
         response.fields = [
             (key, f"{value};tag={tag}" if key == "to" else value) for key, value in fields
         ]
@@ -357,6 +401,9 @@ def reply(request: Request, status: int, reason: str = "", *, tag: str = "") -> 
 _COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
 
 
-def _has_tag(to: str) -> bool:
-    after = to.rpartition(">")[2] if ">" in to else to
-    return ";tag=" in after.replace(" ", "").replace("\t", "").lower()
+def _has_tag(request: Request) -> bool:
+    try:
+        to = request.one(headers.TO)
+    except BadMessage:
+        return True  # nothing may be added to what cannot be read
+    return to is None or bool(to.tag)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sipgateway.sip import headers, message
+from sipgateway.sip import headers
+from sipgateway.sip import uri as uris
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.message import Request
-from sipgateway.sip.uri import SipUri, parse_uri
+from sipgateway.sip.headers import Header
+from sipgateway.sip.message import Request, Response
 
 METHODS = (
     "INVITE",
@@ -39,6 +41,16 @@ BODIES: dict[str, frozenset[str]] = {
 }
 
 
+#: What every message has to have, once.
+_NEEDED: tuple[Header[Any], ...] = (
+    headers.VIA,
+    headers.FROM,
+    headers.TO,
+    headers.CALL_ID,
+    headers.CSEQ,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
     """A refusal: status, reason phrase, and header fields that explain it."""
@@ -49,21 +61,39 @@ class Objection:
 
 
 def _first_line(request: Request) -> Objection | None:
-    defect = message.defect_of(request)
-    return Objection(*defect) if defect else None
+    return Objection(*request.defect) if request.defect else None
 
 
 def _mandatory(request: Request) -> Objection | None:
-    request.must(headers.FROM)
-    request.must(headers.TO)
-    request.must(headers.CALL_ID)
-    request.must(headers.VIA)
-    if request.must(headers.CSEQ).method != request.method:
+    for header in _NEEDED:
+        request.must(header)
+    if request.must(headers.CSEQ).method != request.method and request.method in METHODS:
         return Objection(400, "CSeq header: method does not match the request")
-    request.one(headers.MAX_FORWARDS)
     if request.method in {"INVITE", "SUBSCRIBE", "REFER"}:
-        headers.sip_uri_of(request.must(headers.CONTACT))
+        headers.sip_uri_of(request.must(headers.CONTACT), "Contact")
+    if request.method == "REGISTER":
+        headers.sip_uri_of(request.must(headers.TO), "To")
     return None
+
+
+def _readable(request: Request) -> Objection | None:
+    """Every field that somebody here may want to read can be read."""
+    for key in {key for key, _ in request.fields}:
+        header = headers.TABLE.get(key)
+        if header is None or key in _READ_ELSEWHERE or _everything(request, key):
+            continue
+        if len(request.every(header)) > 1 and not header.many and not header.repeats:
+            return Objection(400, f"Multiple {header.name} headers")
+    return None
+
+
+#: The focus reads a Refer-To of draft-00 4.10 too, whose URI is none.
+_READ_ELSEWHERE = frozenset({"refer-to"})
+
+
+def _everything(request: Request, key: str) -> bool:
+    """Whether it is the Contact of a REGISTER for all contacts (RFC 3261 10.2.2)."""
+    return key == "contact" and request.method == "REGISTER" and request.all(key) == ["*"]
 
 
 def _method(request: Request) -> Objection | None:
@@ -72,15 +102,28 @@ def _method(request: Request) -> Objection | None:
     return Objection(405, fields=(("Allow", ", ".join(METHODS)),))
 
 
-def _scheme(request: Request) -> Objection | None:
-    uri = parse_uri(request.uri)
-    return None if isinstance(uri, SipUri) else Objection(416)
+def _target(request: Request) -> Objection | None:
+    if len(request.uri) > uris.LONGEST:
+        return Objection(414)
+    try:
+        uri = uris.parse_uri(request.uri)
+    except BadMessage as error:
+        return Objection(400, f"Request-URI: {error.reason}")
+    if not isinstance(uri, uris.SipUri):
+        return Objection(416)
+    # 19.1.1: header fields have no place in a Request-URI
+    return Objection(400, "Request-URI: holds header fields") if uri.headers else None
 
 
 def _hops(request: Request) -> Objection | None:
-    if request.one(headers.MAX_FORWARDS) == 0 and request.method != "OPTIONS":
-        return Objection(483)
-    return None
+    """What is for us in any case may have come its last hop (RFC 3261 16.3, RFC 4475 3.3.11)."""
+    if request.one(headers.MAX_FORWARDS) != 0 or request.must(headers.TO).tag:
+        return None
+    return None if request.method in _FOR_US else Objection(483)
+
+
+#: Requests that are answered by us or by nobody.
+_FOR_US = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
 
 
 def _extensions(request: Request) -> Objection | None:
@@ -113,15 +156,27 @@ def _body(request: Request) -> Objection | None:
     return Objection(415, fields=(("Accept", ", ".join(sorted(accepted))),))
 
 
+def _acceptable(request: Request) -> Objection | None:
+    """An INVITE is answered with a session description or not at all (RFC 4475 3.3.15)."""
+    if request.method != "INVITE" or request.get("accept") is None:
+        return None
+    accepted = {value.value for value in request.every(headers.ACCEPT)}
+    if accepted & {"application/sdp", "application/*", "*/*"}:
+        return None
+    return Objection(406, fields=(("Accept", "application/sdp"),))
+
+
 CHECKS: tuple[Callable[[Request], Objection | None], ...] = (
     _first_line,
     _mandatory,
     _method,
-    _scheme,
+    _readable,
+    _target,
     _hops,
     _extensions,
     _event,
     _body,
+    _acceptable,
 )
 
 
@@ -137,9 +192,39 @@ def objection(request: Request) -> Objection | None:
 
 
 def answerable(request: Request) -> bool:
-    """Whether a response could find its way back at all."""
+    """Whether a response could find its way back at all: the sender knows it by its Via."""
+    return bool(request.get("via"))
+
+
+def usable(response: Response, request: Request) -> bool:
+    """Whether a response to a request of ours can be taken (RFC 3261 8.1.3.3).
+
+    A field that is broken, but not needed to know where the response belongs,
+    is taken out, so that nobody stumbles over it.
+    """
     try:
-        request.must(headers.VIA)
+        for header in _NEEDED:
+            response.must(header)
     except BadMessage:
         return False
-    return all(request.get(name) for name in ("from", "to", "call-id", "cseq"))
+    if len(response.every(headers.VIA)) != len(request.every(headers.VIA)):
+        return False
+    for key in {key for key, _ in response.fields}:
+        row = headers.TABLE.get(key)
+        try:
+            if row is not None and key != "contact":
+                response.every(row)
+        except BadMessage:
+            response.drop(key)
+    return _contact_is_good(response)
+
+
+def _contact_is_good(response: Response) -> bool:
+    """A 2xx whose Contact cannot be read leads nowhere; other responses do without."""
+    try:
+        response.every(headers.CONTACT)
+    except BadMessage:
+        if response.status < 300:
+            return False
+        response.drop("contact")
+    return True

@@ -19,11 +19,12 @@ _SIP = re.compile(
     r"(?:(?P<user>(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\[\]]|%[0-9A-Fa-f]{2})+)"
     r"(?::(?P<password>(?:[A-Za-z0-9\-_.!~*'()&=+$,]|%[0-9A-Fa-f]{2})*))?@)?"
     rf"(?P<host>{grammar.HOST})(?::(?P<port>{grammar.PORT}))?"
-    r"(?P<params>(?:;[^;?\s]*)*)"
-    r"(?:\?(?P<headers>\S*))?",
+    r"(?P<params>(?:;[!#-:=@-~]*)*)"
+    r"(?:\?(?P<headers>[!#-;=?-~]*))?",
     re.IGNORECASE,
 )
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*):(\S+)")
+# absoluteURI = scheme ":" ( hier-part / opaque-part )
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*):([!#-;=?-~]+)")
 _KEPT = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
 
 
@@ -73,10 +74,13 @@ class SipUri:
         return None
 
     def header(self, name: str) -> str | None:
-        """The unescaped value of a URI header such as ``Replaces``, or None."""
+        """The unescaped value of a URI header such as ``Replaces``, or None.
+
+        It holds no control characters: it is going to be a field of a message.
+        """
         for key, value in self.headers:
             if key.lower() == name:
-                return unescape(value)
+                return grammar.clean(unescape(value))
         return None
 
     @property
@@ -105,22 +109,37 @@ class SipUri:
             return False
         if self.host.lower() != other.host.lower():
             return False
-        if (self.user is None) != (other.user is None) or self.name != other.name:
+        if _plain(self.user) != _plain(other.user) or _plain(self.password) != _plain(
+            other.password
+        ):
             return False
-        if self.password != other.password:
-            return False
-        return _params_match(self.params, other.params) and _lower(self.headers) == _lower(
-            other.headers
-        )
+        return _params_match(self.params, other.params) and _headers(self) == _headers(other)
 
 
-#: Parameters that must be in both or in neither (19.1.4), with maddr.
-_TELLING = frozenset({"user", "ttl", "method", "maddr", "transport"})
+#: Parameters that must be in both or in neither (19.1.4, RFC 5627 4.1 for gr).
+_TELLING = frozenset({"user", "ttl", "method", "maddr", "transport", "gr"})
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_RESERVED = frozenset(";/?:@&=+$,%")
+
+
+def _plain(text: str | None) -> str | None:
+    """`text` with the escapes taken back that mean nothing.
+
+    A reserved character is not the same as its escape, and what is not ASCII
+    stays escaped, so that different octets stay different.
+    """
+    if text is None or "%" not in text:
+        return text
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    char = chr(int(match[1], 16))
+    return match[0].upper() if char in _RESERVED or not "!" <= char <= "~" else char
 
 
 def _params_match(mine: Params, theirs: Params) -> bool:
-    left = {name.lower(): unescape(value or "").lower() for name, value in mine}
-    right = {name.lower(): unescape(value or "").lower() for name, value in theirs}
+    left, right = _folded(mine), _folded(theirs)
     for name in left.keys() | right.keys():
         if name in left and name in right:
             if left[name] != right[name]:
@@ -130,8 +149,13 @@ def _params_match(mine: Params, theirs: Params) -> bool:
     return True
 
 
-def _lower(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    return {name.lower(): unescape(value) for name, value in headers}
+def _folded(params: Params) -> dict[str, str]:
+    """Names and values without regard to case and escapes."""
+    return {(_plain(name) or "").lower(): (_plain(value) or "").lower() for name, value in params}
+
+
+def _headers(uri: SipUri) -> dict[str, str | None]:
+    return {(_plain(name) or "").lower(): _plain(value) for name, value in uri.headers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +173,10 @@ class OtherUri:
 Uri = SipUri | OtherUri
 
 
+LONGEST = 2048
+"""Characters of a URI; the longest of RFC 4475 has 400, and what is longer costs us time."""
+
+
 @functools.lru_cache(maxsize=2048)
 def parse_uri(text: str) -> Uri:
     """Parse an absolute URI; `BadMessage` if it is none.
@@ -156,6 +184,8 @@ def parse_uri(text: str) -> Uri:
     >>> parse_uri("sip:4711@conf.test").user
     '4711'
     """
+    if len(text) > LONGEST:
+        raise BadMessage("URI too long")
     if match := _SIP.fullmatch(text):
         return _sip_uri(match)
     other = _SCHEME.fullmatch(text)
@@ -174,11 +204,14 @@ def _sip_uri(match: re.Match[str]) -> SipUri:
         if not name:
             raise BadMessage("Empty URI parameter")
         params.append((name, value if equals else None))
+    if len({name.lower() for name, _ in params}) < len(params):
+        raise BadMessage("URI parameter given twice")
     headers = []
-    for part in (match["headers"] or "").split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            headers.append((name, value))
+    for part in match["headers"].split("&") if match["headers"] is not None else ():
+        name, equals, value = part.partition("=")
+        if not name or not equals:
+            raise BadMessage("Malformed URI header")
+        headers.append((name, value))
     return SipUri(
         scheme=match["scheme"].lower(),
         user=match["user"],
