@@ -7,6 +7,7 @@ reads `os.environ`; in the gateway only `sipgateway.assembly` reads this module
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
