@@ -305,6 +305,7 @@ class Calls:
     def _accept(self, leg: Leg, sdp: str) -> None:
         def done(answer: Answer, now: float) -> None:
             if isinstance(answer, Negotiated):
+                leg.media_lost = False
                 self._described(leg, answer, now)
                 return
             _, reason = failure(answer)
@@ -329,6 +330,15 @@ class Calls:
                 text = "Nothing was heard from the phone any more"
                 self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
         elif isinstance(event, LegLost):
+            self._media_lost(leg, now)
+
+    def _media_lost(self, leg: Leg, now: float) -> None:
+        """Renegotiate; a phone whose connection is gone as well is gone."""
+        leg.media_lost = True
+        if leg.flow_gone:
+            text = "The phone went away"
+            self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
+        else:
             self.reinvite(leg)
 
     def reinvite(self, leg: Leg) -> None:
@@ -367,7 +377,7 @@ class Calls:
         elif status < 300:
             self._desk.endpoint.acknowledge(leg.dialog, reply.request.must(headers.CSEQ).number)
             self._accept(leg, reply.response.body_as("application/sdp"))
-        elif status in {408, 481}:
+        elif status in {408, 481} or leg.media_lost:
             self.hang_up(leg, Farewell(Departure.FAILED, status=status), now)
 
     def _session_died(self, leg: Leg, now: float) -> None:

@@ -153,6 +153,8 @@ class Leg:
     #: When the session dies unless refreshed (RFC 4028).
     session_ends: float | None = None
     flow_gone: bool = False
+    #: The engine has lost the leg, and no new description is agreed yet.
+    media_lost: bool = False
     #: Header fields that our 200 has besides the usual.
     extra: tuple[tuple[str, str], ...] = ()
     #: A re-INVITE of ours that waits for its answer.

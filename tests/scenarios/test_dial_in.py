@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from conferences.policy import Admission, Role
 from sipgateway.focus.actions import Joined, JoinRefused, Left
-from sipgateway.media.engine import LegId, LegSilent
+from sipgateway.media.engine import LegId, LegLost, LegSilent
+from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, START, Stage
 
 
@@ -233,6 +234,38 @@ def test_who_is_gone_is_off_the_roster(stage: Stage) -> None:
     stage.media_tells(LegSilent(LegId(stage.leg_of("bob")), 10.0))
     stage.passes(5)
     assert stage.roster() == ["alice"]
+
+
+def test_a_page_that_is_closed_is_gone_at_once(stage: Stage) -> None:
+    """Its DTLS and its WebSocket close, in whichever order."""
+    stage.joined("alice")
+    for media_first in (True, False):
+        bob = stage.joined("bob")
+        leg = stage.leg_of("bob")
+        if media_first:
+            stage.media_tells(LegLost(leg, "closed"))
+            bob.gets("INVITE")
+            bob.disconnects()
+        else:
+            bob.disconnects()
+            stage.media_tells(LegLost(leg, "closed"))
+        stage.passes(4)
+        assert stage.roster() == ["alice"]
+        bob.inbox.clear()
+        bob.connects()
+
+
+def test_a_mixer_that_died_is_replaced(stage: Stage) -> None:
+    """The phone is offered a new description by re-INVITE, and stays in the roster."""
+    bob = stage.joined("bob")
+    stage.media_tells(LegLost(stage.leg_of("bob"), "the worker died"))
+    invite = bob.gets("INVITE", contact="isfocus", body=ANSWER)
+    assert isinstance(invite, Request)
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    assert stage.roster() == ["bob"]
+    assert stage.media.rooms[stage.leg_of("bob")] == "conference-1"
+    stage.is_quiet()
 
 
 def test_a_session_that_is_not_refreshed_ends(stage: Stage) -> None:
