@@ -11,6 +11,8 @@ class Phone {
     this.notes = [];
     this.watch = "idle";
     this.times = {};
+    this.callInfo = "";
+    this.contacts = [];
   }
 
   // Connect and register.
@@ -48,7 +50,9 @@ class Phone {
           icecandidate: (event) => quick && event.ready(),
           accepted: ({ response }) => {
             this.isFocus = /;\s*isfocus/.test(response.getHeader("Contact"));
+            this.callInfo = response.getHeader("Call-Info") || "";
           },
+          reinvite: ({ request }) => this.contacts.push(request.getHeader("Contact")),
           confirmed: () => {
             this.state = "confirmed";
             this.times.confirmed ??= performance.now() - began;
@@ -68,6 +72,36 @@ class Phone {
         document.getElementById("remote-audio").srcObject = streams[0];
       });
     });
+  }
+
+  // Ring for whoever calls, and answer when told to.
+  awaitsCall() {
+    this.ua.on("newRTCSession", ({ originator, session, request }) => {
+      if (originator !== "remote") return;
+      this.session = session;
+      this.state = "ringing";
+      this.contacts.push(request.getHeader("Contact"));
+      session.on("peerconnection", ({ peerconnection }) =>
+        peerconnection.addEventListener("track", ({ streams }) => {
+          document.getElementById("remote-audio").srcObject = streams[0];
+        }),
+      );
+      session.on("confirmed", () => (this.state = "confirmed"));
+      session.on("ended", () => (this.state = "ended"));
+      session.on("failed", () => (this.state = "failed"));
+    });
+  }
+
+  answer() {
+    this.session.answer({
+      mediaConstraints: { audio: true, video: false },
+      pcConfig: { iceServers: [] },
+    });
+  }
+
+  // Key digits as RFC 4733 events.
+  keys(digits) {
+    this.session.sendDTMF(digits, { transportType: "RFC2833", duration: 120, interToneGap: 120 });
   }
 
   hangUp() {
