@@ -134,9 +134,11 @@ def _database(data_dir: Path) -> dict[str, Any]:
     """
     url = _url("DATABASE_URL", "postgres", "postgresql")
     if url:
-        return {**_env.db_url_config(url)}
+        # Kept open: the gateway's database thread asks several times a second.
+        return {**_env.db_url_config(url), "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
     return {
         "ENGINE": "django.db.backends.sqlite3",
+        "CONN_MAX_AGE": None,
         "NAME": str(data_dir / "parley.sqlite3"),
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
@@ -210,6 +212,7 @@ INSTALLED_APPS = [
     "sipgateway",
 ]
 MIDDLEWARE = [
+    "portal.headers.BrowserRules",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

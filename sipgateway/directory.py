@@ -154,7 +154,7 @@ class Directory:
             yield batch
 
     def _carry_out(self, batch: list[DirectoryAction | _Work]) -> None:
-        records = [item for item in batch if isinstance(item, Record)]
+        records = _latest([item for item in batch if isinstance(item, Record)])
         if len(records) > 1:
             with transaction.atomic():
                 for record in records:
@@ -178,6 +178,14 @@ class Directory:
 
     def _write(self, record: Record) -> None:
         _FACTS[type(record.fact)](self._owner, record, record.fact)
+
+
+def _latest(records: list[Record]) -> list[Record]:
+    """Without roster versions that a later one in the same batch makes stale."""
+    versions = {r.conference: r for r in records if isinstance(r.fact, RosterChanged)}
+    return [
+        r for r in records if not isinstance(r.fact, RosterChanged) or versions[r.conference] is r
+    ]
 
 
 def _changed(conference: ConferenceId) -> ConferenceChanged | None:
