@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from conferences import policy
-from conferences.policy import CreatorDeparts, Identity, ParticipantKey, Refusal, Snapshot
+from conferences.policy import CreatorDeparts, Identity, ParticipantKey, Refusal, Role, Snapshot
 from sipgateway.focus import answers, referral
 from sipgateway.focus.actions import (
     AskCall,
@@ -139,10 +139,11 @@ class Conference:
 
     # -- requests outside dialogs --------------------------------------------
 
-    def invite(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """Somebody dials in (RFC 4579 5.1)."""
-        present = len(self._present() - {identity.uri})
-        refusal = policy.may_join(self.snapshot, identity, present=present, now=now)
+    def invite(
+        self, event: RequestReceived, identity: Identity, now: float, *, replaces: Leg | None = None
+    ) -> None:
+        """Somebody dials in (RFC 4579 5.1), or changes his phone (5.9)."""
+        refusal = self._may_come(identity, replaces, now)
         if refusal is not None:
             self.record(JoinRefused(identity.uri, refusal), now)
             self.refuse(event.transaction, refusal, now)
@@ -159,9 +160,17 @@ class Conference:
             transaction=event.transaction,
             request=event.request,
             endpoint=str(event.request.must(headers.CONTACT).uri),
+            replaces=replaces.id if replaces else None,
         )
         self._occupy(now)
         self.calls.dial_in(leg)
+
+    def _may_come(self, identity: Identity, replaces: Leg | None, now: float) -> Refusal | None:
+        """Who is in already may change his phone, in a full or locked conference too."""
+        if replaces is not None and replaces.joined:
+            return policy.may_subscribe(self.snapshot, identity)
+        present = len(self._present() - {identity.uri})
+        return policy.may_join(self.snapshot, identity, present=present, now=now)
 
     def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
         """Take over a call that was for something else until now (draft 4.3, 4.9).
@@ -391,11 +400,20 @@ class Conference:
         """See `calls.Room`: into the conference, or to the PIN."""
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.answered(leg, now)
-        elif policy.needs_pin(self.snapshot, leg.identity):
+        elif policy.needs_pin(self.snapshot, leg.identity) and not self._takes_over(leg):
             leg.pin = ""
             self._desk.act(Play(leg.id, "enter-pin"))
             return
         self._join(leg, now)
+        replaced = self.calls.get(leg.replaces) if leg.replaces else None
+        if replaced is not None:
+            bye = Farewell(Departure.DEPARTED, text="Replaced by another phone")
+            self.calls.hang_up(replaced, bye, now)
+
+    def _takes_over(self, leg: Leg) -> bool:
+        """Whether the leg takes the place of one that is in already."""
+        replaced = self.calls.get(leg.replaces) if leg.replaces else None
+        return replaced is not None and replaced.joined
 
     def ringing(self, leg: Leg, status: int, now: float) -> None:
         """See `calls.Room`."""
@@ -457,8 +475,8 @@ class Conference:
         """Into the room and the roster."""
         user = self._user_for(leg)
         leg.joined, leg.participant = True, user.key
-        muted = user.key in self.snapshot.muted
-        if self.roster.count:
+        muted = self._is_muted(user)
+        if self.roster.count and user.entity not in self.roster.users:
             self._desk.act(PlayRoom(self.room, "entry"))
         self._desk.act(Mute(leg.id, muted))
         self._desk.act(Place(leg.id, self.room))
@@ -476,6 +494,10 @@ class Conference:
             now,
         )
         self._changed(self.roster.with_user(user.with_endpoint(entry)), now)
+
+    def _is_muted(self, user: User) -> bool:
+        """By order, or because he only listens."""
+        return user.key in self.snapshot.muted or user.role is Role.LISTENER
 
     def silenced(self, leg: Leg, now: float) -> None:
         """See `calls.Room`."""
@@ -582,8 +604,9 @@ class Conference:
     def _apply_to(self, user: User, now: float) -> None:
         role = self.snapshot.role_of(Identity(user.entity))
         if role is not user.role:
-            self._changed(self.roster.with_user(replace(user, role=role)), now)
-        muted = user.key in self.snapshot.muted
+            user = replace(user, role=role)
+            self._changed(self.roster.with_user(user), now)
+        muted = self._is_muted(user)
         for entry in user.endpoints:
             leg = self.calls.get(entry.leg)
             if entry.muted != muted and leg is not None:

@@ -155,6 +155,8 @@ class Leg:
     flow_gone: bool = False
     #: The engine has lost the leg, and no new description is agreed yet.
     media_lost: bool = False
+    #: The leg of the same person whose place this one takes (RFC 3891).
+    replaces: LegId | None = None
     #: Header fields that our 200 has besides the usual.
     extra: tuple[tuple[str, str], ...] = ()
     #: A re-INVITE of ours that waits for its answer.

@@ -14,7 +14,7 @@ from typing import Any
 
 from conferences import policy
 from conferences.policy import ConferenceId, Identity, Refusal, Snapshot
-from sipgateway.focus import answers, application
+from sipgateway.focus import answers, application, joining
 from sipgateway.focus.actions import Action, CreateConference, LoadAccount, LoadConference
 from sipgateway.focus.application import Application
 from sipgateway.focus.conference import Conference
@@ -160,11 +160,15 @@ class Switchboard:
     ) -> None:
         if event.request.method == "REGISTER":
             self._registrar.register(event, identity, now)
+        elif event.request.method == "INVITE" and self._named(event, identity, now):
             return
-        if not self._house.domain.owns(target):
+        elif not self._house.domain.owns(target):
             self._endpoint.respond(event.transaction, 404, now, reason="Not Our Domain")
-            return
-        name = target.name.lower()
+        else:
+            self._to_name(event, target.name.lower(), identity, now)
+
+    def _to_name(self, event: RequestReceived, name: str, identity: Identity, now: float) -> None:
+        """By the user part of the Request-URI: a service, a live conference, or one to load."""
         special = _SERVICES.get(name)
         if special is not None:
             special(self, event, identity, now)
@@ -181,6 +185,33 @@ class Switchboard:
                 self._unavailable(event, then)
 
         self._desk.ask(lambda number: LoadConference(number, name), loaded)
+
+    def _named(self, event: RequestReceived, identity: Identity, now: float) -> bool:
+        """Take an INVITE that names another dialog (Join, Replaces); False for others."""
+        wanted = joining.wanted(event.request)
+        if wanted is None:
+            return False
+        if isinstance(wanted, joining.Refused):
+            self._endpoint.respond(event.transaction, wanted.status, now, reason=wanted.reason)
+            return True
+        verb, ref = wanted
+        found = joining.find(self._desk, verb, ref, identity)
+        if found is None:
+            return self._not_found(event, verb, now)
+        if isinstance(found, joining.Refused):
+            self._endpoint.respond(event.transaction, found.status, now, reason=found.reason)
+        else:
+            replaces = found.leg if found.verb is joining.Verb.REPLACE else None
+            found.conference.invite(event, identity, now, replaces=replaces)
+        return True
+
+    def _not_found(self, event: RequestReceived, verb: joining.Verb, now: float) -> bool:
+        """RFC 3911 4: at a conference URI a Join without match is ignored."""
+        name = parse_sip_uri(event.request.uri).name.lower()
+        if verb is joining.Verb.JOIN and name and name not in _SERVICES:
+            return False
+        self._endpoint.respond(event.transaction, 481, now)
+        return True
 
     def _loaded(
         self,

@@ -31,7 +31,7 @@ METHODS = (
     "INFO",
 )
 #: Option tags we understand in Require.
-EXTENSIONS = ("timer", "norefersub")
+EXTENSIONS = ("replaces", "join", "timer", "norefersub")
 EVENT_PACKAGES = ("conference", "refer")
 #: What may be in the body of which request.
 BODIES: dict[str, frozenset[str]] = {
