@@ -6,18 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sipgateway.sip import headers
-from sipgateway.sip.errors import RemoteError
 from sipgateway.sip.events import DialogId
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import CSeq, NameAddr
 from sipgateway.sip.message import Request, Response
-from sipgateway.sip.uri import SipUri
+from sipgateway.sip.uri import SipUri, parse_uri
 
 #: Call-ID, local tag, remote tag (RFC 3261 12).
 DialogKey = tuple[str, str, str]
 #: Methods whose request may change the remote target (12.2, RFC 3311, RFC 6665).
 TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 FORMING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+
+
+@dataclass(slots=True)
+class Acknowledgement:
+    """The ACK to a 2xx of the peer's, kept for when that 2xx comes again (13.2.2.4)."""
+
+    cseq: int
+    octets: bytes = b""
 
 
 @dataclass(slots=True)
@@ -35,8 +42,10 @@ class Dialog:
     remote_seq: int | None
     flow: Flow
     early: bool = True
-    #: The ACK to the last 2xx, for when that 2xx comes again.
-    ack: bytes = b""
+    #: Of the last 2xx to an INVITE of ours; without octets until it is sent.
+    ack: Acknowledgement | None = None
+    #: CSeq and RSeq of the peer's last reliable provisional response (RFC 3262 4).
+    heard_reliably: tuple[int, int] = (0, 0)
 
     @property
     def key(self) -> DialogKey:
@@ -49,8 +58,8 @@ class Dialog:
             self.local_seq += 1
         target, routes = self.remote_target, list(self.route_set)
         if routes and not _loose(routes[0]):
-            routes.append(NameAddr(headers.parse_name_addr(f"<{target}>").uri))
-            target = str(routes.pop(0).uri)
+            routes.append(NameAddr(parse_uri(target)))
+            target = _as_target(routes.pop(0))
         request = Request(method, target, [])
         request.add(headers.VIA, via_of(self.flow, branch))
         for route in routes:
@@ -62,15 +71,13 @@ class Dialog:
         request.add(headers.CSEQ, CSeq(self.local_seq, method))
         return request
 
-    def heard(self, request: Request, flow: Flow) -> None:
-        """Take a request of the peer's: check its order, learn where he is now.
+    def in_order(self, request: Request) -> bool:
+        """Whether a request of the peer's comes behind all that he sent before (12.2.2)."""
+        return self.remote_seq is None or request.must(headers.CSEQ).number >= self.remote_seq
 
-        `RemoteError` 500 for a CSeq that is behind (12.2.2).
-        """
-        number = request.must(headers.CSEQ).number
-        if self.remote_seq is not None and number < self.remote_seq:
-            raise RemoteError(500, "CSeq is behind")
-        self.remote_seq = number
+    def heard(self, request: Request, flow: Flow) -> None:
+        """Take a request of the peer's: learn its number, and where he is now."""
+        self.remote_seq = request.must(headers.CSEQ).number
         self.flow = flow
         if request.method in TARGET_REFRESH:
             self.retarget(request)
@@ -81,9 +88,22 @@ class Dialog:
         if contact is not None:
             self.remote_target = str(contact.uri)
 
+    def confirm(self, response: Response) -> None:
+        """A 2xx to our INVITE: the dialog is no longer early, its routes are final (13.2.2.4)."""
+        if self.early:
+            self.route_set = tuple(reversed(response.every(headers.RECORD_ROUTE)))
+        self.early = False
+        self.retarget(response)
+
 
 def _loose(route: NameAddr) -> bool:
     return isinstance(route.uri, SipUri) and route.uri.param("lr") is not None
+
+
+def _as_target(route: NameAddr) -> str:
+    """A strict router's URI without what has no place in a Request-URI (12.2.1.1)."""
+    uri = route.uri
+    return str(replace(uri, headers=()) if isinstance(uri, SipUri) else uri)
 
 
 def via_of(flow: Flow, branch: str) -> headers.Via:

@@ -29,15 +29,17 @@ METHODS = (
     "REGISTER",
     "UPDATE",
     "INFO",
+    "PRACK",
 )
 #: Option tags we understand in Require.
-EXTENSIONS = ("replaces", "join", "timer", "norefersub")
+EXTENSIONS = ("replaces", "join", "timer", "norefersub", "100rel")
 EVENT_PACKAGES = ("conference", "refer")
 #: What may be in the body of which request.
 BODIES: dict[str, frozenset[str]] = {
     "INVITE": frozenset({"application/sdp"}),
     "UPDATE": frozenset({"application/sdp"}),
     "ACK": frozenset({"application/sdp"}),
+    "PRACK": frozenset({"application/sdp"}),
 }
 
 

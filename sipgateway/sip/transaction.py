@@ -99,6 +99,8 @@ _INVITE_CLIENT: Mapping[tuple[State, Input | Timer], Step] = {
         (Effect.ACKNOWLEDGE, Effect.DELIVER),
     ),
     (State.PROCEEDING, Input.FLOW_LOST): (State.TERMINATED, (Effect.FAIL,)),
+    # 9.1: an INVITE that was cancelled and gets no answer is given up; see `give_up`
+    (State.PROCEEDING, Timer.B): (State.TERMINATED, (Effect.TIME_OUT,)),
     (State.ACCEPTED, Input.RESPONSE_2XX): (State.ACCEPTED, (Effect.DELIVER,)),
     (State.ACCEPTED, Timer.M): (State.TERMINATED, ()),
     (State.COMPLETED, Input.RESPONSE_3456): (State.COMPLETED, (Effect.ACKNOWLEDGE,)),
@@ -198,6 +200,14 @@ SPANS: Mapping[Timer, Span] = {
 }
 
 
+class Cancelling(enum.Enum):
+    """How far the CANCEL of an INVITE is (9.1)."""
+
+    NO = "no"
+    WANTED = "wanted"  # once a provisional has come
+    SENT = "sent"
+
+
 @dataclass(slots=True)
 class Transaction:
     """One transaction. `feed` takes an input and gives back what is to be done."""
@@ -213,10 +223,15 @@ class Transaction:
     octets: bytes = b""
     deadlines: dict[Timer, float] = field(default_factory=dict)
     intervals: dict[Timer, float] = field(default_factory=dict)
-    #: A CANCEL has been sent, or is to be sent once a provisional has come.
-    cancelling: bool = False
+    #: The CANCEL of an INVITE of ours.
+    cancelling: Cancelling = Cancelling.NO
+    cancel_fields: tuple[tuple[str, str], ...] = ()
+    #: Started by this package itself: nobody else waits for its response.
+    inner: bool = False
     #: The tag that To gets in our responses (server).
     tag: str = ""
+    #: When somebody will next look at the deadlines.
+    alarm: float | None = None
 
     def __post_init__(self) -> None:
         """Start in the machine's first state; `begin` starts its timers."""
@@ -224,20 +239,24 @@ class Transaction:
 
     def begin(self, now: float) -> None:
         """Start the timers of the first state."""
-        self._enter(self.state, now, owned=())
+        for timer in STATE_TIMERS.get((self.kind, self.state), ()):
+            self._start(timer, now)
 
     def feed(self, what: Input | Timer, now: float) -> tuple[Effect, ...]:
         """Take one step; an input that the state has no row for changes nothing."""
+        if isinstance(what, Timer):
+            self._again(what, now)
         step = TRANSITIONS[self.kind].get((self.state, what))
         if step is None:
             return ()
         after, effects = step
-        if isinstance(what, Timer):
-            self._again(what, now)
         if after is not self.state:
-            owned = STATE_TIMERS.get((self.kind, self.state), ())
-            self._enter(after, now, owned=owned)
+            self._enter(after, now)
         return effects
+
+    def give_up(self, now: float) -> None:
+        """Wait for the final response no longer than timer B from now."""
+        self._start(Timer.B, now)
 
     def _again(self, timer: Timer, now: float) -> None:
         cap = SPANS[timer].cap
@@ -249,15 +268,16 @@ class Transaction:
         self.intervals[timer] = interval
         self.deadlines[timer] = now + interval
 
-    def _enter(self, after: State, now: float, *, owned: tuple[Timer, ...]) -> None:
+    def _enter(self, after: State, now: float) -> None:
+        owned = STATE_TIMERS.get((self.kind, self.state), ())
         wanted = STATE_TIMERS.get((self.kind, after), ())
-        for timer in owned:
+        for timer in tuple(self.deadlines):
             if timer not in wanted:
-                self.deadlines.pop(timer, None)
+                del self.deadlines[timer]
+        self.state = after
         for timer in wanted:
             if timer not in owned:
                 self._start(timer, now)
-        self.state = after
 
     def _start(self, timer: Timer, now: float) -> None:
         span = SPANS[timer]

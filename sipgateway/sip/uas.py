@@ -1,0 +1,439 @@
+"""The server side of the user agent: what others ask of us (RFC 3261 8.2, 12.2.2, 13.3, 17.2)."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+
+from sipgateway.sip import dialog as dialogs
+from sipgateway.sip import headers, message, provisional, sanity, timers
+from sipgateway.sip import transaction as transactions
+from sipgateway.sip.dialog import Dialog, DialogKey
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.events import (
+    AckMissing,
+    AckReceived,
+    CancelReceived,
+    DialogId,
+    RequestReceived,
+    TransactionId,
+)
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import NameAddr, Via
+from sipgateway.sip.message import Request, Response
+from sipgateway.sip.provisional import Provisionals
+from sipgateway.sip.sanity import Objection
+from sipgateway.sip.tables import Body, Fields, Tables, fill
+from sipgateway.sip.tokens import MAGIC_COOKIE
+from sipgateway.sip.transaction import Effect, Input, Kind, State, Timer, Transaction
+from sipgateway.sip.uac import UserAgentClient
+
+_Key = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _AckWait:
+    """A 2xx of ours that goes out again until it is acknowledged (RFC 3261 13.3.1.4)."""
+
+    dialog: DialogId
+    cseq: int
+    octets: bytes
+    interval: float
+    give_up: float
+
+
+class UserAgentServer:
+    """See the module. `client` knows what we have sent, for loops and glare."""
+
+    def __init__(self, tables: Tables, client: UserAgentClient) -> None:
+        self._tables = tables
+        self._client = client
+        self._salt = tables.tokens.opaque().encode()
+        self._servers: dict[_Key, Transaction] = {}
+        self._merged: dict[_Key, _Key] = {}
+        self._untried: list[Transaction] = []
+        self._acks: dict[DialogId, _AckWait] = {}
+        self._reliable: dict[TransactionId, Provisionals] = {}
+
+    # -- what comes in -------------------------------------------------------
+
+    def receive(self, request: Request, flow: Flow, now: float) -> None:
+        """Take a request."""
+        if not sanity.answerable(request):
+            self._tables.counters["dropped: unanswerable"] += 1
+            return
+        _note_source(request, flow)
+        try:
+            message.clip(request)
+        except BadMessage as error:
+            self._refuse(request, flow, Objection(400, error.reason))
+            return
+        known = self._servers.get(server_key(request))
+        if known is not None and request.method != "ACK":
+            self._step(known, Input.REQUEST, now)
+            return
+        if (objection := sanity.objection(request)) is not None:
+            self._refuse(request, flow, objection)
+        elif request.method == "ACK":
+            self._acknowledged(request, flow, known, now)
+        elif request.method == "CANCEL":
+            self._cancelled(request, flow)
+        else:
+            self._new_request(request, flow, now)
+
+    def _refuse(self, request: Request, flow: Flow, objection: Objection) -> None:
+        """Answer without keeping anything (8.2.7): the same request gets the same tag."""
+        if request.method == "ACK":
+            self._tables.counters["dropped: malformed ACK"] += 1
+            return
+        self._tables.counters[f"refused: {objection.status}"] += 1
+        same = "\n".join([*server_key(request), request.get("call-id") or ""])
+        octets = same.encode("utf-8", "surrogateescape")
+        tag = hashlib.blake2s(octets, key=self._salt[:32], digest_size=8).hexdigest()
+        response = message.reply(request, objection.status, objection.reason, tag=tag)
+        fill(response, objection.fields, None)
+        self._tables.post(flow, response.build())
+
+    def _new_request(self, request: Request, flow: Flow, now: float) -> None:
+        tag = request.must(headers.TO).tag
+        dialog = self._tables.find(_dialog_key(request, tag)) if tag else None
+        objection = self._out_of_place(request, dialog)
+        if objection is None and dialog is not None:
+            objection = self._out_of_turn(dialog, request)
+        if objection is not None:
+            self._refuse(request, flow, objection)
+            return
+        if dialog is not None:
+            dialog.heard(request, flow)
+        transaction = self._begin(request, flow, dialog, now)
+        if request.method == "PRACK":
+            self._pracked(transaction, now)
+            return
+        known = dialog.id if dialog else None
+        self._tables.tell(RequestReceived(transaction.id, request, flow, known))
+
+    def _begin(
+        self, request: Request, flow: Flow, dialog: Dialog | None, now: float
+    ) -> Transaction:
+        kind = Kind.INVITE_SERVER if request.method == "INVITE" else Kind.SERVER
+        transaction = self._tables.add(kind, request, flow, now)
+        transaction.tag = dialog.local.tag if dialog else self._tables.tokens.tag()
+        key = server_key(request)
+        self._servers[key] = transaction
+        if dialog is None:
+            self._merged[_merge_key(request)] = key
+        if kind is Kind.INVITE_SERVER:
+            self._untried.append(transaction)
+        return transaction
+
+    def _out_of_place(self, request: Request, dialog: Dialog | None) -> Objection | None:
+        """Requests of no dialog, merged ones (8.2.2.2), and our own that have come back."""
+        if request.must(headers.TO).tag:
+            return Objection(481) if dialog is None else None
+        if request.method == "PRACK":
+            return Objection(481)
+        if _merge_key(request) in self._merged:
+            return Objection(482, "Merged Request")
+        for via in request.every(headers.VIA):
+            # 16.3, RFC 5393 4.2: it is a spiral, and fine, if its target has changed
+            sent = self._client.sent(via.branch, request.method)
+            if sent is not None and sent.uri == request.uri:
+                return Objection(482)
+        return None
+
+    def _out_of_turn(self, dialog: Dialog, request: Request) -> Objection | None:
+        """CSeq behind (12.2.2), glare and overlap (14.2, RFC 3311 5.2)."""
+        if not dialog.in_order(request):
+            return Objection(500, "CSeq is behind")
+        if request.method not in _OFFERING:
+            return None
+        for other in self._tables.of(dialog.call_id):
+            open_ = other.request.method in _OFFERING and _undecided(other)
+            if open_ and _belongs(other, dialog) and (found := _clash(request, other)):
+                return found
+        return None
+
+    def _cancelled(self, request: Request, flow: Flow) -> None:
+        invite = self._servers.get((*server_key(request)[:-1], "INVITE"))
+        if invite is None:
+            self._refuse(request, flow, Objection(481))
+            return
+        self._tables.post(flow, message.reply(request, 200, tag=invite.tag).build())
+        if invite.state is State.PROCEEDING:
+            self._tables.tell(CancelReceived(invite.id, request))
+
+    # -- acknowledgements ----------------------------------------------------
+
+    def _acknowledged(
+        self, request: Request, flow: Flow, invite: Transaction | None, now: float
+    ) -> None:
+        if invite is not None and invite.state is not State.ACCEPTED:
+            self._step(invite, Input.ACK, now)
+            return
+        dialog = self._tables.find(_dialog_key(request, request.must(headers.TO).tag))
+        wait = self._acks.get(dialog.id) if dialog else None
+        if dialog is None or wait is None or wait.cseq != request.must(headers.CSEQ).number:
+            return
+        del self._acks[dialog.id]
+        dialog.flow = flow
+        self._tables.tell(AckReceived(dialog.id, request))
+
+    def _await_ack(self, dialog: Dialog, invite: Transaction, now: float) -> None:
+        cseq = invite.request.must(headers.CSEQ).number
+        wait = _AckWait(dialog.id, cseq, invite.octets, timers.T1, now + timers.GIVE_UP)
+        self._acks[dialog.id] = wait
+        self._tables.at(now + timers.T1, functools.partial(self._ack_is_due, wait))
+
+    def _ack_is_due(self, wait: _AckWait, now: float) -> None:
+        dialog = self._tables.dialogs.get(wait.dialog)
+        if self._acks.get(wait.dialog) is not wait or dialog is None:
+            return
+        if now >= wait.give_up:
+            del self._acks[wait.dialog]
+            self._tables.tell(AckMissing(wait.dialog))
+            return
+        self._tables.post(dialog.flow, wait.octets)
+        wait.interval = min(2 * wait.interval, timers.T2)
+        again = min(now + wait.interval, wait.give_up)
+        self._tables.at(again, functools.partial(self._ack_is_due, wait))
+
+    def _pracked(self, prack: Transaction, now: float) -> None:
+        """A PRACK is answered here: 200 if it is for what is out, else 481 (RFC 3262 3)."""
+        rack = prack.request.one(headers.RACK)
+        call_id = prack.request.get("call-id") or ""
+        for invite in self._tables.of(call_id):
+            reliable = self._reliable.get(invite.id)
+            if reliable is None or rack is None or invite.tag != prack.tag:
+                continue
+            if reliable.acknowledged(rack):
+                # An offer in a PRACK would want an answer, which only the focus can give.
+                status = 488 if _offers(prack.request) else 200
+                self.respond(prack.id, status, now)
+                self._send_provisional(invite, reliable, now)
+                return
+        self.respond(prack.id, 481, now)
+
+    # -- what goes out -------------------------------------------------------
+
+    def respond(
+        self,
+        transaction: TransactionId,
+        status: int,
+        now: float,
+        *,
+        reason: str = "",
+        fields: Fields = (),
+        body: Body | None = None,
+        contact: NameAddr | None = None,
+    ) -> DialogId | None:
+        """See `Endpoint.respond`."""
+        server = self._tables.transactions.get(transaction)
+        if server is None or server.kind not in {Kind.INVITE_SERVER, Kind.SERVER}:
+            return None
+        if server.state in {State.COMPLETED, State.CONFIRMED, State.ACCEPTED}:
+            return None
+        response = message.reply(server.request, status, reason, tag=server.tag)
+        if contact is not None:
+            response.append("Contact", headers.build_name_addr(contact))
+        if server.request.method in dialogs.FORMING and 100 < status < 300:
+            for route in server.request.all("record-route"):
+                response.append("Record-Route", route)
+        fill(response, fields, body)
+        dialog = self._dialog_for(server, status, contact)
+        if 100 < status < 200 and dialog is not None and provisional.wanted(server.request):
+            self._send_reliably(server, response, now)
+        else:
+            self._conclude(server, response, dialog, now)
+        return dialog.id if dialog else None
+
+    def _conclude(
+        self, server: Transaction, response: Response, dialog: Dialog | None, now: float
+    ) -> None:
+        """Send a response the ordinary way; a 2xx may have to wait for a PRACK."""
+        reliable = self._reliable.get(server.id)
+        if reliable is not None and 200 <= response.status < 300 and reliable.holds_answer:
+            reliable.held = functools.partial(self._finish, server, response, dialog)
+            return
+        self._finish(server, response, dialog, now)
+
+    def _finish(
+        self, server: Transaction, response: Response, dialog: Dialog | None, now: float
+    ) -> None:
+        status = response.status
+        if status >= 200 and (reliable := self._reliable.pop(server.id, None)) is not None:
+            reliable.stop()
+        server.response, server.octets = response, response.build()
+        self._step(server, transactions.input_of(status, sending=True), now)
+        if dialog is None or server.kind is not Kind.INVITE_SERVER:
+            return
+        if 200 <= status < 300:
+            dialog.early = False
+            self._await_ack(dialog, server, now)
+        elif status >= 300 and dialog.early:
+            self._tables.forget(dialog.id)  # 12.3
+
+    def _send_reliably(self, invite: Transaction, response: Response, now: float) -> None:
+        cseq = invite.request.must(headers.CSEQ).number
+        reliable = self._reliable.setdefault(invite.id, Provisionals(cseq))
+        reliable.add(response)
+        self._send_provisional(invite, reliable, now)
+
+    def _send_provisional(self, invite: Transaction, reliable: Provisionals, now: float) -> None:
+        response = reliable.start_next(now)
+        if response is None:
+            if reliable.held is not None and not reliable.holds_answer:
+                reliable.held(now)
+            return
+        invite.response, invite.octets = response, response.build()
+        self._step(invite, Input.SEND_1XX, now)
+        repeat = functools.partial(self._provisional_is_due, invite, reliable, response)
+        self._tables.at(reliable.again, repeat)
+
+    def _provisional_is_due(
+        self, invite: Transaction, reliable: Provisionals, response: Response, now: float
+    ) -> None:
+        if reliable.current is not response or invite.state is not State.PROCEEDING:
+            return
+        if now >= reliable.give_up:
+            self.respond(invite.id, 504, now, reason="No PRACK Came")
+            self._tables.tell(CancelReceived(invite.id, invite.request))
+            return
+        self._tables.post(invite.flow, invite.octets)
+        reliable.slow_down(now)
+        repeat = functools.partial(self._provisional_is_due, invite, reliable, response)
+        self._tables.at(reliable.again, repeat)
+
+    def try_untried(self) -> None:
+        """An INVITE that nobody has answered by now gets its 100 (17.2.1)."""
+        for transaction in self._untried:
+            if transaction.response is None and not transaction.over:
+                octets = message.reply(transaction.request, 100).build()
+                self._tables.post(transaction.flow, octets)
+        self._untried.clear()
+
+    def forget(self, dialog: DialogId) -> None:
+        """The dialog is over: nobody waits for its ACK."""
+        self._acks.pop(dialog, None)
+
+    def _dialog_for(
+        self, server: Transaction, status: int, contact: NameAddr | None
+    ) -> Dialog | None:
+        """The dialog that a response makes or belongs to (12.1.1)."""
+        request = server.request
+        known = self._tables.find(_dialog_key(request, server.tag))
+        if known is not None:
+            return known
+        forms = request.method in dialogs.FORMING and 100 < status < 300
+        if not forms or contact is None or request.must(headers.TO).tag:
+            return None
+        dialog = dialogs.as_server(
+            self._tables.new_dialog_id(),
+            request,
+            tag=server.tag,
+            contact=contact,
+            flow=server.flow,
+        )
+        self._tables.keep(dialog)
+        return dialog
+
+    def step(self, transaction: Transaction, what: Input | Timer, now: float) -> None:
+        """Feed a machine and do what it wants."""
+        self._step(transaction, what, now)
+
+    def _step(self, transaction: Transaction, what: Input | Timer, now: float) -> None:
+        for effect in transaction.feed(what, now):
+            if effect is Effect.SEND and transaction.octets:
+                self._tables.post(transaction.flow, transaction.octets)
+        if not transaction.over:
+            self._tables.schedule(transaction)
+            return
+        key, merged = server_key(transaction.request), _merge_key(transaction.request)
+        self._servers.pop(key, None)
+        if self._merged.get(merged) == key:
+            del self._merged[merged]
+        self._tables.remove(transaction)
+
+
+def _note_source(request: Request, flow: Flow) -> None:
+    """Fill in received and rport (18.2.1, RFC 3581); a browser needs neither."""
+    if flow.web:
+        return
+    try:
+        via = request.every(headers.VIA)[0]
+    except BadMessage:
+        return
+    params: list[tuple[str, str | None]] = []
+    asked = False
+    for name, value in via.params:
+        lower = name.lower()
+        if lower == "rport":
+            asked = True
+            params.append((name, str(flow.remote_port)))
+        elif lower != "received":
+            params.append((name, value))
+    if asked or via.host.strip("[]").lower() != flow.remote_host.lower():
+        params.append(("received", flow.remote_host))
+    if tuple(params) != via.params:
+        request.pop("via")
+        top = Via(via.transport, via.host, via.port, tuple(params), via.version)
+        request.push("Via", headers.build_via(top))
+
+
+def _dialog_key(request: Request, local_tag: str) -> DialogKey:
+    return (request.must(headers.CALL_ID), local_tag, request.must(headers.FROM).tag)
+
+
+def server_key(request: Request) -> _Key:
+    """RFC 3261 17.2.3; without a branch behind the magic cookie by the rules of RFC 2543."""
+    try:
+        via = request.must(headers.VIA)
+    except BadMessage:
+        return ("", "", request.method)
+    method = "INVITE" if request.method == "ACK" else request.method
+    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):
+        return (via.branch, via.sent_by, method)
+    cseq = (request.get("cseq") or "").split()
+    old = "|".join(
+        (request.uri, request.get("from") or "", request.get("call-id") or "", *cseq[:1])
+    )
+    return (old, headers.build_via(via), method)
+
+
+def _merge_key(request: Request) -> _Key:
+    """RFC 3261 8.2.2.2."""
+    cseq = request.must(headers.CSEQ)
+    tag = request.must(headers.FROM).tag
+    return (tag, request.must(headers.CALL_ID), str(cseq.number), cseq.method)
+
+
+def _undecided(transaction: Transaction) -> bool:
+    return transaction.state in {State.CALLING, State.TRYING, State.PROCEEDING}
+
+
+#: Requests that may make an offer within a dialog.
+_OFFERING = frozenset({"INVITE", "UPDATE"})
+
+
+def _clash(request: Request, other: Transaction) -> Objection | None:
+    """What a request gets that comes while another is open in its dialog."""
+    offers = _offers(request)
+    if other.kind in {Kind.INVITE_CLIENT, Kind.CLIENT}:
+        return Objection(491) if offers and _offers(other.request) else None
+    if offers or request.method == other.request.method:
+        reason = f"{other.request.method} in progress"
+        return Objection(500, reason, (("Retry-After", "1"),))
+    return None
+
+
+def _offers(request: Request) -> bool:
+    """Whether an offer is open while the request is (an INVITE without one gets one)."""
+    return request.method == "INVITE" or bool(request.body)
+
+
+def _belongs(transaction: Transaction, dialog: Dialog) -> bool:
+    """Whether a transaction of the same call runs in that dialog."""
+    request = transaction.request
+    ours = transaction.kind in {Kind.INVITE_CLIENT, Kind.CLIENT}
+    theirs = request.must(headers.TO if ours else headers.FROM).tag
+    return theirs in {dialog.remote.tag, ""}
