@@ -125,7 +125,7 @@ class BrowserPhone:
     async def subscribes(self, uri: str) -> None:
         """Subscribe to the conference package and wait for the first document."""
         await self.page.evaluate("(uri) => { phone.subscribe(uri); }", uri)
-        await self.page.wait_for_function("phone.notes.length > 0")
+        await self.page.wait_for_function("() => phone.notes.length > 0")
 
     async def notes(self) -> list[str]:
         """Every conference-info document that came."""
@@ -139,7 +139,7 @@ class BrowserPhone:
 
     async def was_removed(self) -> dict[str, str]:
         """Wait for the BYE; who ended the call, and the Reason it gave."""
-        await self.page.wait_for_function("phone.state === 'ended'")
+        await self.page.wait_for_function("() => phone.state === 'ended'")
         ended: dict[str, str] = await self.page.evaluate("phone.ended")
         return ended
 

@@ -135,7 +135,7 @@ async def test_a_call_survives_the_loss_of_its_websocket(
     await browsers.hears(alice.page, bob.tone)
     assert await bob.page.evaluate("loseSockets()") == 1
     await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
-    await bob.page.wait_for_function("openSockets() === 1")
+    await bob.page.wait_for_function("() => openSockets() === 1")
     assert people.bob.aor in present(people, room)
     participant = present(people, room)[people.bob.aor]
     path = f"/conferences/{name_of(room)}/participants/{participant}"

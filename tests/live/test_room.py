@@ -94,8 +94,8 @@ async def test_the_room_survives_the_loss_of_its_websocket(
     assert await bob.page.evaluate("loseSockets()") >= 1
     assert await alice.page.evaluate("loseSockets()") >= 1
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
-    await alice.page.wait_for_function("openSockets() >= 1")
-    await bob.page.wait_for_function("openSockets() >= 1")
+    await alice.page.wait_for_function("() => openSockets() >= 1")
+    await bob.page.wait_for_function("() => openSockets() >= 1")
     await bob.is_in("joined")
     await alice.removes("Bob", for_good=False)
     await bob.is_in("removed")
