@@ -1,8 +1,9 @@
-"""Digest authentication of requests (RFC 7616, RFC 8760), as a server.
+"""Digest authentication of requests (RFC 7616, RFC 8760), as a server and as a client.
 
 Nonces need no storage: they carry the time and are signed with the server's
 key. What is kept is small and bounded: the highest ``nc`` of each nonce that
-was used, so that a request caught on the wire cannot be played again.
+was used, so that a request caught on the wire cannot be played again. What had to
+be forgotten is stale: it never counts as unused.
 
 Challenges go out with SHA-256 first and MD5 second (RFC 8760 2.4): browser
 phones know MD5 only and take the last.
@@ -15,11 +16,17 @@ import binascii
 import enum
 import hashlib
 import hmac
+import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
 
+from sipgateway.sip import headers
+from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.headers import Auth
 from sipgateway.sip.tokens import Tokens
+from sipgateway.sip.uri import parse_sip_uri
 
 NONCE_LIFE = 300.0
 """Seconds: longer than any phone takes to ask for a password, short for a thief."""
@@ -41,25 +48,135 @@ class Verdict(enum.Enum):
 
 def hash_text(algorithm: str, text: str) -> str:
     """H(text) of RFC 7616 as lower-case hex; `algorithm` is one of `ALGORITHMS`."""
-    return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+    return hash_octets(algorithm, text.encode("utf-8", "surrogateescape"))
+
+
+def hash_octets(algorithm: str, octets: bytes) -> str:
+    """H(octets), likewise."""
+    return _HASHES[algorithm](octets).hexdigest()
 
 
 def response_of(
-    algorithm: str, ha1: str, *, method: str, uri: str, nonce: str, nc: str, cnonce: str, qop: str
+    algorithm: str,
+    ha1: str,
+    *,
+    method: str,
+    uri: str,
+    nonce: str,
+    nc: str,
+    cnonce: str,
+    qop: str,
+    body: bytes = b"",
 ) -> str:
-    """The ``response`` of RFC 7616 3.4.1 for qop=auth."""
-    ha2 = hash_text(algorithm, f"{method}:{uri}")
+    """The ``response`` of RFC 7616 3.4.1 to 3.4.3; `body` matters for ``auth-int`` alone."""
+    a2 = f"{method}:{uri}"
+    if qop == "auth-int":
+        a2 = f"{a2}:{hash_octets(algorithm, body)}"
+    ha2 = hash_text(algorithm, a2)
     return hash_text(algorithm, f"{ha1}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}")
 
 
-class Digest:
-    """Makes challenges and checks credentials for one realm."""
+def user_hash(algorithm: str, username: str, realm: str) -> str:
+    """What a client sends for its name where the challenge says ``userhash=true`` (3.4.4)."""
+    return hash_text(algorithm, f"{username}:{realm}")
 
-    def __init__(self, realm: str, key: bytes, tokens: Tokens) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whom credentials claim to be of: a name, or its `user_hash` by the algorithm named."""
+
+    name: str
+    hashed_by: str = ""
+
+
+def claim_of(auth: Auth) -> Claim:
+    """Read ``username``, ``username*`` and ``userhash`` (RFC 7616 3.4, 3.4.4)."""
+    if auth.get("userhash").lower() == "true":
+        return Claim(auth.get("username").lower(), _algorithm(auth))
+    charset, _, rest = auth.get("username*").partition("'")
+    if not auth.get("username") and charset.lower() == "utf-8":
+        return Claim(unquote(rest.partition("'")[2], errors="replace"))
+    return Claim(auth.get("username"))
+
+
+def _algorithm(auth: Auth) -> str:
+    return (auth.get("algorithm") or "MD5").upper()
+
+
+def challenge_fields(
+    challenges: Sequence[Auth], *, proxy: bool = False
+) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Status and header fields of a challenge: 401 as user agent, 407 as proxy (22.2, 22.3)."""
+    header = headers.PROXY_AUTHENTICATE if proxy else headers.WWW_AUTHENTICATE
+    fields = tuple((header.name, header.build(challenge)) for challenge in challenges)
+    return (407 if proxy else 401), fields
+
+
+def best(challenges: Iterable[Auth]) -> Auth | None:
+    """The first challenge that a client of ours can answer (RFC 8760 2.4), or None."""
+    for challenge in challenges:
+        qops = {qop.strip() for qop in challenge.get("qop").lower().split(",")}
+        if challenge.scheme == "digest" and _algorithm(challenge) in _HASHES and "auth" in qops:
+            return challenge
+    return None
+
+
+def credentials(
+    challenge: Auth,
+    *,
+    username: str,
+    password: str,
+    method: str,
+    uri: str,
+    cnonce: str,
+    nc: int = 1,
+) -> Auth:
+    """The answer of a client to a challenge that `best` has chosen."""
+    algorithm, realm, nonce = _algorithm(challenge), challenge.get("realm"), challenge.get("nonce")
+    ha1, count = hash_text(algorithm, f"{username}:{realm}:{password}"), f"{nc:08x}"
+    response = response_of(
+        algorithm, ha1, method=method, uri=uri, nonce=nonce, nc=count, cnonce=cnonce, qop="auth"
+    )
+    opaque = [("opaque", challenge.get("opaque"))] if challenge.get("opaque") else []
+    params = [
+        ("username", username),
+        ("realm", realm),
+        ("uri", uri),
+        ("response", response),
+        ("algorithm", challenge.get("algorithm") or "MD5"),
+        ("nonce", nonce),
+        ("nc", count),
+        ("cnonce", cnonce),
+        ("qop", "auth"),
+        *opaque,
+    ]
+    return Auth("digest", tuple(params))
+
+
+class Digest:
+    """Makes challenges and checks credentials for one realm.
+
+    `qops` is what challenges offer; ``auth-int`` is understood in any case,
+    and so is a hashed user name, which is offered with `userhash`.
+    """
+
+    def __init__(
+        self,
+        realm: str,
+        key: bytes,
+        tokens: Tokens,
+        *,
+        qops: Sequence[str] = ("auth",),
+        userhash: bool = False,
+    ) -> None:
         self._realm = realm
+        self._qops = ", ".join(qops)
+        self._userhash = userhash
         self._key = key
         self._tokens = tokens
         self._counts: OrderedDict[str, int] = OrderedDict()
+        #: Nonces made up to then may have been forgotten.
+        self._horizon = 0
 
     def challenges(self, now: float, *, stale: bool = False) -> list[Auth]:
         """The challenges to send, best first; `now` in POSIX seconds."""
@@ -67,7 +184,9 @@ class Digest:
         return [self._challenge(algorithm, nonce, stale) for algorithm in ALGORITHMS]
 
     def _challenge(self, algorithm: str, nonce: str, stale: bool) -> Auth:
-        params = [("realm", self._realm), ("nonce", nonce), ("qop", "auth")]
+        params = [("realm", self._realm), ("nonce", nonce), ("qop", self._qops)]
+        if self._userhash:
+            params.append(("userhash", "true"))
         if stale:
             params.append(("stale", "true"))
         return Auth("digest", (*params, ("algorithm", algorithm)))
@@ -79,23 +198,39 @@ class Digest:
     def _sign(self, stamp: str) -> str:
         return hmac.new(self._key, stamp.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def _age(self, nonce: str, now: float) -> float | None:
-        """Seconds since we made this nonce; None if we did not."""
+    def _made(self, nonce: str) -> int | None:
+        """When we made this nonce; None if we did not."""
         try:
             stamp, _, signature = base64.urlsafe_b64decode(nonce.encode()).decode().rpartition(".")
             made = int(stamp.partition(".")[0], 16)
         except (ValueError, binascii.Error):
             return None
         good = hmac.compare_digest(self._sign(stamp).encode(), signature.encode())
-        return now - made if good else None
+        return made if good else None
 
-    def verify(self, auth: Auth, ha1: Mapping[str, str], *, method: str, now: float) -> Verdict:
+    def pick(self, credentials: Iterable[Auth]) -> Auth | None:
+        """The credentials for this realm among those of a request, or None (22.2)."""
+        return next(
+            (a for a in credentials if a.scheme == "digest" and a.get("realm") == self._realm), None
+        )
+
+    def verify(
+        self,
+        auth: Auth,
+        ha1: Mapping[str, str],
+        *,
+        method: str,
+        now: float,
+        uri: str = "",
+        body: bytes = b"",
+    ) -> Verdict:
         """Check credentials against the stored H(A1) by algorithm.
 
-        For a user who does not exist hand in `no_such_user()`: the work, and
-        so the time, is the same.
+        With the Request-URI in `uri` they have to be for it (RFC 7616 3.4.6);
+        `body` is needed for ``auth-int``. For a user who does not exist hand in
+        `no_such_user()`: the work, and so the time, is the same.
         """
-        algorithm = (auth.get("algorithm") or "MD5").upper()
+        algorithm, qop = _algorithm(auth), auth.get("qop").lower()
         if auth.scheme != "digest" or algorithm not in ha1 or auth.get("realm") != self._realm:
             return Verdict.BAD
         expected = response_of(
@@ -107,32 +242,54 @@ class Digest:
             nc=auth.get("nc"),
             cnonce=auth.get("cnonce"),
             qop=auth.get("qop"),
+            body=body,
         )
         right = hmac.compare_digest(
             expected.encode(), auth.get("response").lower().encode("utf-8", "replace")
         )
-        age = self._age(auth.get("nonce"), now)
-        if not right or age is None or auth.get("qop") != "auth":
+        made = self._made(auth.get("nonce"))
+        if not right or made is None or qop not in {"auth", "auth-int"}:
             return Verdict.BAD
-        return Verdict.GOOD if age <= NONCE_LIFE and self._fresh(auth) else Verdict.STALE
+        if uri and not _same_resource(uri, auth.get("uri")):
+            return Verdict.BAD
+        fresh = now - made <= NONCE_LIFE and self._unused(auth, made)
+        return Verdict.GOOD if fresh else Verdict.STALE
 
-    def _fresh(self, auth: Auth) -> bool:
-        try:
-            count = int(auth.get("nc"), 16)
-        except ValueError:
+    def _unused(self, auth: Auth, made: int) -> bool:
+        """Whether this ``nc`` of the nonce has not been seen; from now on it has."""
+        nonce, digits = auth.get("nonce"), auth.get("nc")
+        if not _NC.fullmatch(digits):
             return False
-        nonce = auth.get("nonce")
-        if count <= self._counts.get(nonce, 0):
+        last = self._counts.get(nonce)
+        if last is None and made <= self._horizon:
             return False
-        self._counts[nonce] = count
+        if int(digits, 16) <= (last or 0):
+            return False
+        self._counts[nonce] = int(digits, 16)
         self._counts.move_to_end(nonce)
         if len(self._counts) > MAX_NONCES:
-            self._counts.popitem(last=False)
+            forgotten, _ = self._counts.popitem(last=False)
+            self._horizon = max(self._horizon, self._made(forgotten) or 0)
         return True
 
     def no_such_user(self) -> dict[str, str]:
         """H(A1)s that nothing matches, of the right size."""
         return {name: self._tokens.opaque() for name in ALGORITHMS}
+
+
+# nc-value = 8LHEX; some leave out leading zeros
+_NC = re.compile(r"[0-9A-Fa-f]{1,8}")
+
+
+def _same_resource(uri: str, claimed: str) -> bool:
+    """Whether credentials are for this Request-URI; a proxy may have changed parameters."""
+    if uri == claimed:
+        return True
+    try:
+        one, other = parse_sip_uri(uri), parse_sip_uri(claimed)
+    except BadMessage:
+        return False
+    return one.bare().matches(other.bare())
 
 
 def ha1s(username: str, realm: str, password: str) -> dict[str, str]:
