@@ -568,7 +568,7 @@ class Person:
             state = received.must(headers.SUBSCRIPTION_STATE).value
             assert (state == "terminated") is terminated, self._miss(what, state)
         for name, value in fields.items():
-            text = ", ".join(received.all(name.replace("_", "-")))
+            text = ", ".join(received.all(name.rstrip("_").replace("_", "-")))
             assert value in text, self._miss(f"{name}: {value}", text or "no such field")
         return received
 

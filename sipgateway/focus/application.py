@@ -45,10 +45,14 @@ class Application:
         self._tokens: dict[str, Leg] = {}
         self.calls = Calls(desk, self)
 
-    @property
-    def contact(self) -> NameAddr:
-        """Without `isfocus`: there is no conference yet."""
+    def contact_of(self, leg: Leg) -> NameAddr:
+        """See `calls.Room`: without `isfocus`, there is no conference yet."""
+        del leg
         return NameAddr(self._desk.domain.uri(NAME))
+
+    def caller_of(self, leg: Leg) -> NameAddr:
+        """See `calls.Room`."""
+        return self.contact_of(leg)
 
     @property
     def session(self) -> Session:

@@ -61,9 +61,11 @@ RETRY_GLARE = 2.1
 class Room(DialogOwner, Protocol):
     """What the legs are for."""
 
-    @property
-    def contact(self) -> NameAddr:
-        """The one Contact of everything we send."""
+    def contact_of(self, leg: Leg) -> NameAddr:
+        """The one Contact of everything we send to a leg."""
+
+    def caller_of(self, leg: Leg) -> NameAddr:
+        """Who calls, when we call a phone: the From of our INVITE."""
 
     @property
     def session(self) -> Session:
@@ -162,7 +164,7 @@ class Calls:
             to._by_dialog[leg.dialog] = leg
             self._desk.own(leg.dialog, to._room)
             if (dialog := self._desk.endpoint.dialog(leg.dialog)) is not None:
-                dialog.contact = to._room.contact
+                dialog.contact = to._room.contact_of(leg)
 
     def feed(self, leg: Leg, what: Input, now: float) -> None:
         """Take a step of the leg's table and do what it says."""
@@ -213,7 +215,7 @@ class Calls:
             )
             return
         fields = self._timer.grant(leg, event.request, now)
-        contact = self._room.contact
+        contact = self._room.contact_of(leg)
         self._desk.endpoint.respond(event.transaction, 200, now, fields=fields, contact=contact)
 
     def _agree(self, event: RequestReceived, leg: Leg, answer: Answer, now: float) -> None:
@@ -229,7 +231,7 @@ class Calls:
             now,
             fields=(*answers.CAPABILITIES, *self._timer.grant(leg, event.request, now)),
             body=Body.sdp(answer.description.sdp),
-            contact=self._room.contact,
+            contact=self._room.contact_of(leg),
         )
 
     def _info(self, event: RequestReceived, leg: Leg, now: float) -> None:
@@ -391,7 +393,7 @@ class Calls:
             return
         timer = self._timer.grant(leg, leg.request, now)
         fields = (*answers.CAPABILITIES, *leg.extra, *timer)
-        body, contact = Body.sdp(leg.sdp), self._room.contact
+        body, contact = Body.sdp(leg.sdp), self._room.contact_of(leg)
         leg.dialog = self._desk.endpoint.respond(
             leg.transaction, 200, now, fields=fields, body=body, contact=contact
         )
@@ -427,9 +429,9 @@ class Calls:
             leg.endpoint,
             now,
             flow=leg.flow,
-            from_=NameAddr(self._room.contact.uri, self._room.session.name),
+            from_=self._room.caller_of(leg),
             to=target,
-            contact=self._room.contact,
+            contact=self._room.contact_of(leg),
             fields=tuple(fields),
             body=Body.sdp(leg.sdp),
         )

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, ParticipantKey, Refusal, Role, Snapshot
-from sipgateway.focus import answers, referral
+from sipgateway.focus import answers, messages, referral
 from sipgateway.focus.actions import (
     AskCall,
     AskRemoval,
@@ -37,7 +37,7 @@ from sipgateway.focus.actions import (
 )
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference_info import About
-from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.events import Answer, CallAsked, Negotiated, RemovalAsked
 from sipgateway.focus.leg import Farewell, Leg, State
@@ -99,6 +99,16 @@ class Conference:
         """The one Contact of everything we send: the conference URI, `isfocus` unless hidden."""
         params: headers.Params = () if self.snapshot.hidden_focus else (("isfocus", None),)
         return NameAddr(self.uri, "", params)
+
+    def contact_of(self, leg: Leg) -> NameAddr:
+        """See `calls.Room`: the same to everybody."""
+        del leg
+        return self.contact
+
+    def caller_of(self, leg: Leg) -> NameAddr:
+        """See `calls.Room`: the conference calls."""
+        del leg
+        return NameAddr(self.uri, self.snapshot.title)
 
     @property
     def session(self) -> Session:
@@ -217,6 +227,19 @@ class Conference:
             )
 
         self._desk.ask(lambda number: Describe(number, self.session), described)
+
+    def message(self, event: RequestReceived, identity: Identity, now: float) -> None:
+        """A text to everybody else who is in (RFC 3428); the sender is who he proved to be."""
+        if identity.uri not in self.roster.users:
+            self.refuse(event.transaction, Refusal.NOT_ALLOWED, now)
+            return
+        self._desk.endpoint.respond(event.transaction, 202, now)
+        sender = NameAddr(uri_of(identity.uri), identity.display_name)
+        for leg in self.calls:
+            if leg.joined and leg.identity.uri != identity.uri and not leg.flow_gone:
+                messages.forward(
+                    self._desk.endpoint, event.request, Phone(leg.endpoint, leg.flow), sender, now
+                )
 
     def subscribe(self, event: RequestReceived, identity: Identity, now: float) -> None:
         """Somebody wants to watch the roster (RFC 4575)."""

@@ -34,6 +34,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
 )
+from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import Speaking
 from sipgateway.sip import headers
@@ -92,6 +93,7 @@ class Switchboard:
         self._desk.phones = self._registrar.phones
         self._conferences: dict[ConferenceId, Conference] = {}
         self._application = Application(self._desk, pages=house.pages)
+        self._people = People(self._desk)
 
     def handle(self, event: FocusEvent, now: float) -> None:
         """Take one event."""
@@ -115,8 +117,8 @@ class Switchboard:
         return list(self._conferences)
 
     @property
-    def _rooms(self) -> list[Application | Conference]:
-        return [self._application, *self._conferences.values()]
+    def _rooms(self) -> list[Application | Conference | PersonCall]:
+        return [self._application, *self._people.calls, *self._conferences.values()]
 
     @property
     def awaited(self) -> bool:
@@ -131,6 +133,7 @@ class Switchboard:
     def stop(self, now: float) -> None:
         """Say BYE to everybody: the process is about to end."""
         self._application.end(now, "The server is stopping")
+        self._people.end(now, "The server is stopping")
         for conference in list(self._conferences.values()):
             conference.end("", now, over=False, text="The server is stopping")
 
@@ -227,8 +230,7 @@ class Switchboard:
         if answer.snapshot is not None:
             self._route(self._live(answer.snapshot, now), event, identity, now)
         elif answer.person:
-            reason = "Calls Between People Are Not Carried Yet"
-            self._endpoint.respond(event.transaction, 501, now, reason=reason)
+            self._people.request(event, name, identity, now)
         elif event.request.method == "INVITE" and self._may_choose(identity):
             self._create(event, identity, name, now)
         else:
@@ -277,6 +279,11 @@ class Switchboard:
         self, conference: Conference, event: RequestReceived, identity: Identity, now: float
     ) -> None:
         conference.refer(event, identity, now)
+
+    def _message(
+        self, conference: Conference, event: RequestReceived, identity: Identity, now: float
+    ) -> None:
+        conference.message(event, identity, now)
 
     def _options(
         self, conference: Conference, event: RequestReceived, identity: Identity, now: float
@@ -413,15 +420,13 @@ class Switchboard:
 
     def _flow_closed(self, event: FlowClosed, now: float) -> None:
         self._registrar.flow_closed(event.flow)
-        self._application.flow_closed(event, now)
-        for conference in list(self._conferences.values()):
-            conference.flow_closed(event, now)
+        for room in self._rooms:
+            room.flow_closed(event, now)
 
     def _moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         del now
-        self._application.moved(entity, contact, flow)
-        for conference in self._conferences.values():
-            conference.moved(entity, contact, flow)
+        for room in self._rooms:
+            room.moved(entity, contact, flow)
 
     def _answer(self, event: Answer, now: float) -> None:
         self._desk.answered(event, now)
@@ -472,6 +477,7 @@ _TO_CONFERENCE: Mapping[
     "SUBSCRIBE": Switchboard._subscribe,
     "REFER": Switchboard._refer,
     "OPTIONS": Switchboard._options,
+    "MESSAGE": Switchboard._message,
 }
 _SERVICES: Mapping[str, Callable[[Switchboard, RequestReceived, Identity, float], None]] = {
     FACTORY: Switchboard._factory,

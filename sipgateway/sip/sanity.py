@@ -30,6 +30,7 @@ METHODS = (
     "UPDATE",
     "INFO",
     "PRACK",
+    "MESSAGE",
 )
 #: Option tags we understand in Require.
 EXTENSIONS = ("replaces", "join", "timer", "norefersub", "100rel")
@@ -39,6 +40,7 @@ BODIES: dict[str, frozenset[str]] = {
     "INVITE": frozenset({"application/sdp"}),
     "UPDATE": frozenset({"application/sdp"}),
     "ACK": frozenset({"application/sdp"}),
+    "MESSAGE": frozenset({"text/plain"}),
     "PRACK": frozenset({"application/sdp"}),
 }
 

@@ -1,0 +1,304 @@
+"""Requests for a person (``sip:bob@DOMAIN``): calls and texts to all his phones.
+
+A call between two people is anchored here: each has a leg of his own, so a
+browser and a desk phone can talk although their media differ. All phones of
+the one who is called ring; the first answer wins and the others are
+cancelled. The caller is answered when he is, with the same Contact in every
+response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from conferences.policy import Identity, Refusal
+from sipgateway.focus import answers, messages
+from sipgateway.focus.actions import Mute, Place
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.leg import Farewell, Leg, State
+from sipgateway.focus.roster import Departure, Joining
+from sipgateway.media.engine import LegId, RoomId, Session
+from sipgateway.sip import headers
+from sipgateway.sip.events import (
+    AckMissing,
+    AckReceived,
+    DialogId,
+    FlowClosed,
+    RequestReceived,
+    ResponseReceived,
+)
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.uri import SipUri
+
+RINGS = 60.0
+"""Seconds that a phone may ring."""
+
+
+class People:
+    """Everything that is for a person rather than for a conference."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.calls: list[PersonCall] = []
+
+    def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
+        """A request from somebody known, for the person called `name`."""
+        handler = _HANDLERS.get(event.request.method)
+        phones = self._desk.phones(self._desk.domain.uri(name).aor, now)
+        if who.is_guest:
+            _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
+            self._desk.endpoint.respond(event.transaction, 403, now, reason=phrase)
+        elif handler is None:
+            reason = "Not Carried To People Yet"
+            self._desk.endpoint.respond(event.transaction, 501, now, reason=reason)
+        elif not phones:
+            reason = "No Phone Is Registered"
+            self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
+        else:
+            handler(self, event, phones, who, now)
+
+    def _invite(
+        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
+    ) -> None:
+        call = PersonCall(self._desk, event, who, over=self._over)
+        self.calls.append(call)
+        call.ring(phones, now)
+
+    def _over(self, call: PersonCall) -> None:
+        self.calls.remove(call)
+
+    def _options(
+        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
+    ) -> None:
+        del phones, who
+        self._desk.endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
+
+    def _message(
+        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
+    ) -> None:
+        """To all phones; the first who takes it answers for all."""
+        sender = NameAddr(uri_of(who.uri), who.display_name)
+        left = [len(phones)]
+
+        def replied(reply: ResponseReceived, then: float) -> None:
+            status = reply.response.status
+            if status < 200:
+                return
+            left[0] -= 1
+            if status < 300:
+                self._desk.endpoint.respond(event.transaction, 200, then)
+            elif not left[0]:
+                self._desk.endpoint.respond(event.transaction, status, then)
+
+        for phone in phones:
+            sent = messages.forward(self._desk.endpoint, event.request, phone, sender, now)
+            self._desk.replies[sent] = replied
+
+    def end(self, now: float, text: str) -> None:
+        """Hang up on everybody."""
+        for call in list(self.calls):
+            call.end(Farewell(Departure.FAILED, status=503, text=text), now)
+
+
+_HANDLERS: Mapping[str, Callable[[People, RequestReceived, list[Phone], Identity, float], None]] = {
+    "INVITE": People._invite,
+    "OPTIONS": People._options,
+    "MESSAGE": People._message,
+}
+
+
+class PersonCall:
+    """One call between two people: the caller's leg and those of the one who is called."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        event: RequestReceived,
+        caller: Identity,
+        *,
+        over: Callable[[PersonCall], None],
+    ) -> None:
+        self._desk = desk
+        self._event = event
+        self._over = over
+        self._called = NameAddr(event.request.must(headers.TO).uri)
+        self._room = RoomId(f"call-{desk.tokens.opaque()}")
+        self.calls = Calls(desk, self)
+        self._failure = (480, "")
+        self._caller = self._leg(caller, event.flow, Joining.DIALED_IN, "")
+        self._caller.transaction, self._caller.request = event.transaction, event.request
+        self._caller.endpoint = str(event.request.must(headers.CONTACT).uri)
+        self._callee: Leg | None = None
+        self._ringing: list[Leg] = []
+
+    def _leg(self, who: Identity, flow: Flow, joining: Joining, endpoint: str) -> Leg:
+        return Leg(
+            id=LegId(self._desk.tokens.opaque()),
+            identity=who,
+            display_text=who.display_name,
+            flow=flow,
+            joining=joining,
+            transaction=None,
+            request=None,
+            endpoint=endpoint,
+        )
+
+    @property
+    def occupied(self) -> bool:
+        """Whether any leg is there."""
+        return bool(len(self.calls))
+
+    @property
+    def awaited(self) -> bool:
+        """Whether any phone that can be reached has not said goodbye yet."""
+        return any(not leg.flow_gone for leg in self.calls)
+
+    # -- ringing -------------------------------------------------------------
+
+    def ring(self, phones: list[Phone], now: float) -> None:
+        """Call all phones of the person."""
+        if (fields := self.calls.timer_objection(self._event.request)) is not None:
+            self._desk.endpoint.respond(self._event.transaction, 422, now, fields=fields)
+            self._over(self)
+            return
+        self._desk.cancels[self._event.transaction] = self._cancelled
+        person = Identity(self._person)
+        for phone in phones:
+            leg = self._leg(person, phone.flow, Joining.DIALED_OUT, phone.uri)
+            self._ringing.append(leg)
+            self.calls.dial_out(leg)
+        self._desk.later(now + RINGS, self._no_answer)
+
+    @property
+    def _person(self) -> str:
+        uri = self._called.uri
+        name = uri.name if isinstance(uri, SipUri) else ""
+        return self._desk.domain.uri(name.lower()).aor
+
+    def _cancelled(self, now: float) -> None:
+        """The caller gave up."""
+        self._desk.endpoint.respond(self._event.transaction, 487, now)
+        self.end(Farewell(Departure.DEPARTED, status=487, text="The caller gave up"), now)
+
+    def _no_answer(self, now: float) -> None:
+        if self._callee is None:
+            bye = Farewell(Departure.FAILED, status=408, reason="No Answer", text="No answer")
+            self.end(bye, now)
+
+    def end(self, bye: Farewell, now: float) -> None:
+        """Let everybody go."""
+        for leg in self.calls:
+            self.calls.hang_up(leg, bye, now)
+
+    # -- calls.Room ----------------------------------------------------------
+
+    def contact_of(self, leg: Leg) -> NameAddr:
+        """The other one's address: requests in the dialog come to us all the same."""
+        if leg is self._caller:
+            return NameAddr(uri_of(self._person))
+        return NameAddr(uri_of(self._caller.identity.uri))
+
+    def caller_of(self, leg: Leg) -> NameAddr:
+        """The caller as he proved to be."""
+        del leg
+        return NameAddr(uri_of(self._caller.identity.uri), self._caller.display_text)
+
+    @property
+    def session(self) -> Session:
+        """See `calls.Room`."""
+        return Session(name="Parley")
+
+    def ringing(self, leg: Leg, status: int, now: float) -> None:
+        """Told to the caller; early media is not passed on."""
+        del leg
+        if self._callee is None and status != 100:
+            self._desk.endpoint.respond(
+                self._event.transaction, 180, now, contact=self.contact_of(self._caller)
+            )
+
+    def admitted(self, leg: Leg, now: float) -> None:
+        """Somebody's call stands: the callee's, then the caller's."""
+        if leg is not self._caller and self._callee is None:
+            self._callee = leg
+            self._ringing.remove(leg)
+            elsewhere = Farewell(Departure.FAILED, status=200, text="Call completed elsewhere")
+            for other in list(self._ringing):
+                self.calls.hang_up(other, elsewhere, now)
+            self.calls.dial_in(self._caller)
+        self._desk.act(Mute(leg.id, False))
+        self._desk.act(Place(leg.id, self._room))
+
+    def silenced(self, leg: Leg, now: float) -> None:
+        """See `calls.Room`."""
+        del now
+        self._desk.act(Place(leg.id, None))
+
+    def renegotiated(self, leg: Leg, now: float) -> None:
+        """A new description may have come with a new mixer."""
+        del now
+        if leg.state is State.CONNECTED:
+            self._desk.act(Place(leg.id, self._room))
+
+    def keyed(self, leg: Leg, digit: str, now: float) -> None:
+        """Digits are heard by the other one as sound, where his phone makes them."""
+
+    def departed(self, leg: Leg, now: float) -> None:
+        """One has gone: so does the other; with the last phone that rang the call has failed."""
+        if leg in self._ringing:
+            self._ringing.remove(leg)
+            self._failed(leg, now)
+            return
+        if leg in (self._caller, self._callee):
+            bye = Farewell(Departure.DEPARTED, text="The other side hung up")
+            self.end(bye, now)
+
+    def _failed(self, leg: Leg, now: float) -> None:
+        bye = leg.farewell
+        if bye.status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480:
+            self._failure = (bye.status if bye.status >= 300 else 480, bye.reason)
+        if not self._ringing and self._callee is None:
+            status, reason = self._failure
+            self._desk.cancels.pop(self._event.transaction, None)
+            self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+
+    def freed(self, leg: Leg, now: float) -> None:
+        """See `calls.Room`."""
+        if leg is self._caller and self._callee is not None:
+            self.end(Farewell(Departure.DEPARTED, text="The other side hung up"), now)
+        if not len(self.calls):
+            self._over(self)
+
+    # -- desk.DialogOwner ----------------------------------------------------
+
+    def request_came(self, event: RequestReceived, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        leg = self.calls.by_dialog(event.dialog)
+        if leg is not None and self.calls.request_came(event, leg, now):
+            return
+        known = event.request.method == "OPTIONS"
+        status, fields = (200, answers.CAPABILITIES) if known else (501, ())
+        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
+
+    def ack_came(self, event: AckReceived, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        self.calls.ack_came(event, now)
+
+    def ack_missing(self, event: AckMissing, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        self.calls.ack_missing(event, now)
+
+    def flow_closed(self, event: FlowClosed, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        del now
+        self.calls.flow_closed(event)
+
+    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+        """A phone has registered anew."""
+        self.calls.moved(entity, contact, flow)
+
+    def usage_ended(self, dialog: DialogId) -> None:
+        """See `desk.DialogOwner`."""
+        if dialog not in self.calls:
+            self._desk.disown(dialog)

@@ -1,0 +1,161 @@
+"""Calls and texts between people go through Parley."""
+
+from __future__ import annotations
+
+from sipgateway.sip.message import Request
+from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
+
+BOB = f"sip:bob@{DOMAIN}"
+
+
+def _rings(person: Person) -> Request:
+    invite = person.gets("INVITE")
+    assert isinstance(invite, Request)
+    return invite
+
+
+def test_a_call_from_person_to_person(stage: Stage) -> None:
+    """180 and 200 with one Contact; both are in one room, which is no conference."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    invite = bob.gets("INVITE", from_=f"sip:alice@{DOMAIN}")
+    assert isinstance(invite, Request)
+    assert "isfocus" not in (invite.get("contact") or "")
+    bob.replies(invite, 180)
+    early = alice.gets("180", contact=BOB)
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    answer = alice.gets("200", body=ANSWER)
+    assert answer.get("contact") == early.get("contact")
+    alice.accepts(request, answer)
+    assert len(set(stage.media.rooms.values())) == 1
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    bob.gets("BYE", reason="The other side hung up")
+    assert stage.media.rooms == {}
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_the_called_one_hangs_up(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    invite = _rings(bob)
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
+    bye = bob.request("BYE", f"sip:alice@{DOMAIN}", call_id=invite.get("call-id") or "")
+    bye.drop("from")
+    bye.drop("to")
+    bye.append("From", f"{invite.get('to')};tag=bob-uas")
+    bye.append("To", invite.get("from") or "")
+    bob.feeds(bye)
+    bob.gets("200")
+    alice.gets("BYE")
+    stage.is_quiet()
+
+
+def test_two_phones_ring_first_answer_wins(stage: Stage) -> None:
+    """The other one gets CANCEL with a Reason."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    bob.registers(contact="<sip:desk@bob.invalid>")
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    first, second = _rings(bob), _rings(bob)
+    bob.replies(first, 180)
+    bob.replies(second, 180)
+    alice.gets("180")
+    alice.gets("180")
+    bob.replies(second, 200, body=OFFER)
+    bob.gets("ACK")
+    cancel = bob.gets("CANCEL", reason="Call completed elsewhere")
+    bob.replies(cancel, 200)  # type: ignore[arg-type]
+    bob.replies(first, 487)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
+    stage.is_quiet()
+
+
+def test_busy_and_nobody_there(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    alice.sends("INVITE", BOB, body=OFFER)
+    alice.gets("480")
+    bob.registers()
+    alice.sends("INVITE", BOB, body=OFFER)
+    bob.replies(_rings(bob), 486)
+    bob.gets("ACK")
+    alice.gets("486")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_the_caller_gives_up(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    invite = _rings(bob)
+    bob.replies(invite, 180)
+    alice.gets("180")
+    alice.cancels(request)
+    alice.gets("200")
+    alice.gets("487")
+    cancel = bob.gets("CANCEL")
+    bob.replies(cancel, 200)  # type: ignore[arg-type]
+    bob.replies(invite, 487)
+    bob.gets("ACK")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_nobody_answers(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    alice.sends("INVITE", BOB, body=OFFER)
+    invite = _rings(bob)
+    bob.replies(invite, 180)
+    alice.gets("180")
+    stage.passes(61)
+    cancel = bob.gets("CANCEL")
+    bob.replies(cancel, 200)  # type: ignore[arg-type]
+    bob.replies(invite, 487)
+    bob.gets("ACK")
+    alice.gets("408")
+    stage.is_quiet()
+
+
+def test_a_text(stage: Stage) -> None:
+    """To a person, and to everybody else in a conference; the sender is who he proved to be."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    bob.registers()
+    for target, status in ((BOB, "200"), (f"sip:4711@{DOMAIN}", "202")):
+        text = alice.request("MESSAGE", target)
+        alice.feeds(text)
+        challenge = alice.gets("401")
+        again = alice.request("MESSAGE", target)
+        again.append("Authorization", alice.credentials(challenge, "MESSAGE", target))  # type: ignore[arg-type]
+        again.append("Content-Type", "text/plain")
+        again.body = "Grüße".encode()
+        alice.feeds(again)
+        got = bob.gets("MESSAGE", body="Grüße", from_=f"sip:alice@{DOMAIN}")
+        bob.replies(got, 200)  # type: ignore[arg-type]
+        alice.gets(status)
+    stage.is_quiet()
+
+
+def test_mallory_reaches_nobody_without_a_name(stage: Stage) -> None:
+    """No credentials, a guest's credentials, not in the conference, another domain: no relay."""
+    bob, mallory = stage.joined("bob"), stage.person("mallory")
+    bob.registers()
+    for method in ("INVITE", "MESSAGE"):
+        mallory.feeds(mallory.request(method, BOB, body=OFFER if method == "INVITE" else ""))
+        mallory.gets("401")
+    guest = stage.person("guest-1", guest_of=stage.snapshots["4711"].id)
+    guest.sends("INVITE", BOB, body=OFFER)
+    guest.gets("403")
+    mallory.sends("MESSAGE", f"sip:4711@{DOMAIN}")
+    mallory.gets("403")
+    mallory.sends("INVITE", "sip:bob@elsewhere.test", body=OFFER)
+    mallory.gets("404")
+    assert bob.inbox == []
