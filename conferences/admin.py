@@ -23,6 +23,7 @@ from conferences.models import (
     Guest,
     Invitation,
     Lease,
+    Ledger,
     Participant,
     Removal,
     SipAccount,
@@ -55,8 +56,27 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
     search_fields = ("username", "display_name", "email")
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        ("Parley", {"fields": ("display_name", "is_organizer", "timezone")}),
+        ("Parley", {"fields": ("display_name", "is_organizer", "ports_quota", "timezone")}),
     )
+
+
+@admin.register(Ledger)
+class LedgerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """How much can be booked. What is booked already stays, whatever is set here."""
+
+    list_display = ("ports", "overbooked_percent", "bookable")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """There is one."""
+        return False
+
+    def has_delete_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """There is one."""
+        return False
 
 
 class _Invitations(admin.TabularInline):  # type: ignore[type-arg]
@@ -92,7 +112,7 @@ class _Bans(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Conference)
 class ConferenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Bookings. Times and rules are changed on the booking's own page, which checks them."""
+    """Bookings. Times, rules and sizes are changed on the booking's own page, which checks them."""
 
     list_display = ("title", "name", "kind", "organizer", "starts_at", "locked", "cancelled_at")
     list_filter = ("kind", "admission", "locked")
@@ -108,6 +128,9 @@ class ConferenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "duration_minutes",
         "rrule",
         "timezone",
+        "early_minutes",
+        "grace_minutes",
+        "max_participants",
         "closes_at",
         "roster_version",
         "created_at",

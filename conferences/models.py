@@ -161,6 +161,12 @@ class User(AbstractUser):
         "may book", default=False, help_text="May book conferences and choose their names."
     )
     timezone = models.CharField(max_length=64, default="UTC")
+    ports_quota = models.PositiveIntegerField(
+        "quota of ports",
+        null=True,
+        blank=True,
+        help_text="How many ports his conferences may take at any moment; empty for no limit.",
+    )
 
     objects: ClassVar[UserManager[User]] = PeopleManager()
 
@@ -251,6 +257,13 @@ class Conference(models.Model):
                 name="conference_has_somebody_behind_it",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(kind=Kind.ADHOC, ended_at__isnull=True),
+                name="adhoc_open",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.title} ({self.name})"
@@ -259,6 +272,69 @@ class Conference(models.Model):
     def key(self) -> policy.ConferenceId:
         """The primary key as the focus knows it."""
         return policy.ConferenceId(self.pk)
+
+
+class Ledger(models.Model):
+    """How many ports there are: one row, locked by whoever takes some (`services.capacity`)."""
+
+    #: The primary key of the one row.
+    ONLY = 1
+
+    ports = models.PositiveIntegerField(
+        default=10_000,
+        help_text="How many can be in calls at the same moment: what the machine can mix.",
+    )
+    overbooked_percent = models.PositiveSmallIntegerField(
+        "overbooking",
+        default=0,
+        help_text="How much more is booked than there is, in percent.",
+    )
+
+    class Meta:
+        verbose_name_plural = "ledger"
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="there_is_one_ledger"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ports} ports"
+
+    @property
+    def bookable(self) -> int:
+        """What bookings may take at any moment, overbooking included."""
+        return self.ports * (100 + self.overbooked_percent) // 100
+
+
+class Hold(models.Model):
+    """Ports that a conference takes for a time; `ends_at` is null for ever.
+
+    Written whenever a conference is booked, changed or over, in that
+    transaction. Those of one conference never overlap, and none with an end is
+    longer than `ledger.LONGEST_PIECE`.
+    """
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="holds")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    ports = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ports__gte=1), name="hold_takes_a_port"),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="hold_ends_after_its_start",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["starts_at", "ends_at"], name="holds_of_a_time"),
+            models.Index(
+                fields=["ports"], condition=Q(ends_at__isnull=True), name="holds_for_ever"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ports} ports for {self.conference_id}"
 
 
 class Guest(models.Model):

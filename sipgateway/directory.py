@@ -222,7 +222,7 @@ def _load_conference(action: LoadConference) -> ConferenceLoaded:
 def _create_conference(action: CreateConference) -> ConferenceLoaded:
     try:
         created = services.create_adhoc(creator=action.creator, name=action.name)
-    except ValidationError:
+    except (ValidationError, services.Refused):
         return ConferenceLoaded(action.question, None)
     return ConferenceLoaded(action.question, selectors.snapshot(created))
 

@@ -36,7 +36,7 @@ REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def document(
-    status: int, detail: str = "", *, errors: list[dict[str, str]] | None = None, **more: str
+    status: int, detail: str = "", *, errors: list[dict[str, Any]] | None = None, **more: str
 ) -> HttpResponse:
     """A problem; `errors` name a field each, `more` are further members."""
     body: dict[str, Any] = {
@@ -89,15 +89,20 @@ def _bad_input(_request: HttpRequest, error: BadInput) -> HttpResponse:
 
 
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """What a service complains about; a name that is taken is a conflict."""
+    """What a service complains about; a name or ports that are taken are a conflict.
+
+    Where the ports are, `free` are starts at which they are not.
+    """
     by_field = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
-    errors: list[dict[str, str]] = []
+    errors: list[dict[str, Any]] = []
     status = 422
     for field, found in by_field.items():
         shown = "id" if field == "name" else field
         for one in found:
-            status = 409 if one.code == "taken" else status
-            errors.extend({"field": shown, "detail": text} for text in one.messages)
+            status = 409 if one.code in ("taken", "full") else status
+            free = [at.isoformat() for at in (one.params or {}).get("free", ())]
+            more = {"free": free} if free else {}
+            errors.extend({"field": shown, "detail": text, **more} for text in one.messages)
     return document(status, "Mend what stands under errors.", errors=errors)
 
 

@@ -30,7 +30,10 @@ from conferences.selectors.identities import aor, conference_uri, conference_url
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When one may come in; `over` for good. A standing room has neither time."""
+    """When one may come in; `over` for good. A standing room has neither time.
+
+    An ad-hoc conference has an end alone.
+    """
 
     opens_at: datetime.datetime | None
     closes_at: datetime.datetime | None
@@ -88,11 +91,16 @@ def occurrences(
 
 
 def window(conference: Conference, *, now: datetime.datetime) -> Window:
-    """When one may come in: the occurrence that runs or comes next, early and grace included."""
+    """When one may come in: the occurrence that runs or comes next, early and grace included.
+
+    An ad-hoc conference has an end, but no start.
+    """
     if conference.cancelled_at is not None:
         return Window(None, None, over=True)
     if conference.kind == Kind.ADHOC:
-        return Window(None, None, over=conference.ended_at is not None)
+        ends = conference.closes_at
+        over = conference.ended_at is not None or (ends is not None and ends <= now)
+        return Window(None, ends, over=over)
     if conference.kind == Kind.ROOM:
         return Window(None, None, over=False)
     found = occurrence(conference, now=now)

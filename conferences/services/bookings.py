@@ -31,9 +31,10 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.services import names
+from conferences.services import capacity, names
 from conferences.services.calls import plan_calls
 from conferences.services.names import Invitee
+from conferences.services.refused import Refused
 
 DEFAULT_MINUTES = 60
 #: A week: longer than any meeting, and short enough to be a typing mistake beyond.
@@ -41,6 +42,9 @@ LONGEST_MINUTES = 7 * 24 * 60
 #: Minutes before the start and after the end: at most a day.
 LONGEST_MARGIN = 24 * 60
 MOST_INVITEES = 1000
+#: An ad-hoc conference is over after a day at the latest, so its ports are taken
+#: for no longer.
+ADHOC_LASTS = datetime.timedelta(hours=24)
 #: A form is filled in minutes, so "now" may be a little ago when it arrives.
 JUST_NOW = datetime.timedelta(minutes=1)
 
@@ -103,7 +107,8 @@ def book(
     """Book a conference: with `starts_at` a booking, without it a standing room.
 
     `running` allows a start in the past as long as the end is not. Raises
-    `ValidationError` by field; about ``name`` with code ``taken`` where it is.
+    `ValidationError` by field; about ``name`` with code ``taken`` where it is,
+    with code ``full`` where the ports are (see `capacity.complaint`).
     """
     now = clock.now()
     complaints = _Complaints()
@@ -117,9 +122,12 @@ def book(
     try:
         with transaction.atomic():
             row.save()
+            capacity.take(row, now=now)
             _write_list(row, listed)
             plan_calls(row, by=selectors.aor(organizer.username), way=way, now=now)
             _note(row, "booked", actor=selectors.aor(organizer.username), way=way, at=now)
+    except capacity.NoRoom as no_room:
+        raise capacity.complaint(row, no_room, now=now) from no_room
     except IntegrityError as error:
         if not Conference.objects.filter(name=name).exists():
             raise
@@ -131,27 +139,43 @@ def book(
 def change(
     *, conference: Conference, actor: str, way: Way = Way.WEB, **said: Unpack[Changes]
 ) -> Conference:
-    """Change what is said about a booking. Raises `ValidationError` by field."""
+    """Change what is said about a booking. Raises `ValidationError` by field, as `book`."""
     now = clock.now()
-    complaints = _Complaints()
-    if conference.cancelled_at is not None:
-        raise ValidationError("This conference is cancelled.")
-    before = conference.starts_at
-    listed = _say(conference, said, complaints)
-    if conference.starts_at is not None and conference.starts_at != before:
-        _check_start(conference, complaints, now=now, running=False)
-    if complaints.found:
+    try:
+        with transaction.atomic():
+            # What others changed meanwhile stays changed, size and time above all.
+            conference.refresh_from_db(from_queryset=Conference.objects.select_for_update())
+            _change(conference, said, actor=actor, way=way, now=now)
+    except capacity.NoRoom as no_room:
+        complaint = capacity.complaint(conference, no_room, now=now)
         conference.refresh_from_db()
-    complaints.raise_if_any()
-    with transaction.atomic():
-        conference.save()
-        if listed is not None:
-            _write_list(conference, listed)
-        _cancel_calls(conference, CallState.PLANNED)
-        plan_calls(conference, by=actor, way=way, now=now)
-        _note(conference, "changed", actor=actor, way=way, at=now, fields=sorted(said))
-        notices.conference_changed(conference.pk)
+        raise complaint from no_room
+    except ValidationError:
+        conference.refresh_from_db()
+        raise
     return conference
+
+
+def _change(
+    row: Conference, said: Changes, *, actor: str, way: Way, now: datetime.datetime
+) -> None:
+    if row.cancelled_at is not None:
+        raise ValidationError("This conference is cancelled.")
+    complaints = _Complaints()
+    before, shape = row.starts_at, capacity.shape(row)
+    listed = _say(row, said, complaints)
+    if row.starts_at is not None and row.starts_at != before:
+        _check_start(row, complaints, now=now, running=False)
+    complaints.raise_if_any()
+    row.save()
+    if capacity.shape(row) != shape:
+        capacity.take(row, now=now)
+    if listed is not None:
+        _write_list(row, listed)
+    _cancel_calls(row, CallState.PLANNED)
+    plan_calls(row, by=actor, way=way, now=now)
+    _note(row, "changed", actor=actor, way=way, at=now, fields=sorted(said))
+    notices.conference_changed(row.pk)
 
 
 @transaction.atomic
@@ -163,6 +187,7 @@ def cancel(*, conference: Conference, actor: str, way: Way = Way.WEB) -> None:
         return
     if Lease.objects.filter(conference=conference, expires_at__gt=now).exists():
         Conference.objects.filter(pk=conference.pk).update(end_by=actor)
+    capacity.give_back(conference.pk)
     _cancel_calls(conference, CallState.PLANNED, CallState.DUE)
     _note(conference, "cancelled", actor=actor, way=way, at=now)
     notices.conference_changed(conference.pk)
@@ -180,7 +205,9 @@ def create_adhoc(
     """A conference for now: by a call to the factory, the application, or a name of choice.
 
     It ends when its creator departs (RFC 4579 5.12). Everybody who signs in
-    may join: the URI is the secret, passed on by him. Raises `ValidationError`.
+    may join: the URI is the secret, passed on by him. It lasts `ADHOC_LASTS`, for
+    which it takes its ports. Raises `ValidationError`, and `Refused` where the
+    ports are all taken.
     """
     now = clock.now()
     if name:
@@ -196,6 +223,7 @@ def create_adhoc(
         admission=policy.Admission.SIGNED_IN,
         creator_departs=policy.CreatorDeparts.END,
         created_at=now,
+        closes_at=now + ADHOC_LASTS,
     )
     complaints = _Complaints()
     title = title or f"Conference of {creator.display_name or creator.uri}"[:200]
@@ -203,9 +231,13 @@ def create_adhoc(
     _say_title(row, said, complaints)
     _say_limits(row, said, complaints)
     complaints.raise_if_any()
-    with transaction.atomic():
-        row.save()
-        _note(row, "booked", actor=creator.uri, way="", at=now)
+    try:
+        with transaction.atomic():
+            row.save()
+            capacity.take(row, now=now)
+            _note(row, "booked", actor=creator.uri, way="", at=now)
+    except capacity.NoRoom as no_room:
+        raise Refused(policy.Refusal.FULL) from no_room
     return row.key
 
 
@@ -249,7 +281,8 @@ def _say_time(row: Conference, said: Changes, complaints: _Complaints) -> None:
     row.duration_minutes = said.get("duration_minutes", row.duration_minutes)
     if row.starts_at is None:
         row.kind = Kind.ADHOC if row.kind == Kind.ADHOC else Kind.ROOM
-        row.duration_minutes, row.rrule, row.closes_at = None, "", None
+        row.duration_minutes, row.rrule = None, ""
+        row.closes_at = row.closes_at if row.kind == Kind.ADHOC else None
         if said.get("rrule"):
             complaints.say("rrule", "Only a conference with a start can recur.")
         return

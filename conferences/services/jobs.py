@@ -31,7 +31,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import records
+from conferences.services import capacity, records
 from conferences.services.calls import plan_calls
 
 #: After this long a claimed row is told again: the notice may have been lost.
@@ -42,6 +42,8 @@ REMOVAL_TAKES = datetime.timedelta(seconds=60)
 CALL_TAKES = datetime.timedelta(minutes=4)
 #: A lease this long expired was not renewed because its owner is gone.
 OWNER_GONE = datetime.timedelta(seconds=60)
+#: An ad-hoc conference that is empty so long after it was made has been given up.
+ABANDONED = datetime.timedelta(minutes=10)
 #: Two sweeps, so that one that is late still sees the closing.
 JUST_CLOSED = datetime.timedelta(seconds=10)
 #: How long things are kept that nobody needs to act on.
@@ -132,6 +134,7 @@ def open_and_close(*, now: datetime.datetime) -> None:
         records.conference_ended(conference=row.key, at=now.timestamp(), by=row.end_by)
     _tell_that_time_is_over(now)
     _close_ghosts(now)
+    _end_abandoned(now)
 
 
 def _plan_next_occurrences(now: datetime.datetime) -> None:
@@ -150,7 +153,7 @@ def _plan_next_occurrences(now: datetime.datetime) -> None:
 
 def _tell_that_time_is_over(now: datetime.datetime) -> None:
     """The focus of a booking that has just closed looks at its snapshot again."""
-    for row in Conference.objects.filter(kind=Kind.BOOKED, lease__expires_at__gt=now):
+    for row in Conference.objects.exclude(kind=Kind.ROOM).filter(lease__expires_at__gt=now):
         closes_at = selectors.window(row, now=now - JUST_CLOSED).closes_at
         if closes_at is not None and closes_at <= now:
             notices.conference_changed(row.pk)
@@ -173,6 +176,16 @@ def _close_ghosts(now: datetime.datetime) -> None:
         )
 
 
+def _end_abandoned(now: datetime.datetime) -> None:
+    """An ad-hoc conference that nobody is in, or serves, ends and gives its ports back."""
+    leased = Lease.objects.filter(expires_at__gt=now - OWNER_GONE).values("conference_id")
+    here = Participant.objects.filter(left_at__isnull=True).values("conference_id")
+    adhoc = Conference.objects.filter(kind=Kind.ADHOC, ended_at__isnull=True)
+    abandoned = adhoc.filter(created_at__lte=now - ABANDONED)
+    for row in abandoned.exclude(pk__in=leased).exclude(pk__in=here):
+        records.conference_ended(conference=row.key, at=now.timestamp(), by="")
+
+
 def prune(*, now: datetime.datetime) -> None:
     """Delete what nobody needs any more."""
     SipAccount.objects.filter(expires_at__lte=now).delete()
@@ -180,4 +193,5 @@ def prune(*, now: datetime.datetime) -> None:
     WrongPin.objects.filter(at__lte=now - KEEP_WRONG_PINS).delete()
     Event.objects.filter(at__lte=now - KEEP_EVENTS).delete()
     Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
+    capacity.prune_holds(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

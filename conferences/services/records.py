@@ -35,6 +35,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
+from conferences.services import capacity
 
 #: Outcomes of a removal by which the participant is gone: the focus says so, or the
 #: answer to our BYE (408 and 481 end a dialog too, RFC 3261 15 and 12.2.1.2).
@@ -277,6 +278,8 @@ def conference_ended(*, conference: ConferenceId, at: float, by: str) -> None:
     if row is None:
         return
     by = by or row.end_by
+    if row.kind == Kind.ADHOC:
+        capacity.give_back(conference)
     fresh = Conference.objects.filter(pk=conference)
     if row.kind == Kind.ADHOC or by:
         fresh.update(ended_at=when, end_by="", locked=False)

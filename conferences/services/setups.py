@@ -13,6 +13,7 @@ from conferences.models import Setup, Way
 from conferences.policy import ConferenceId
 from conferences.services import bookings, moderation
 from conferences.services.names import canonical_uri
+from conferences.services.refused import Refused
 
 
 def _time(at: float) -> datetime.datetime:
@@ -53,9 +54,14 @@ def answer_setup(
         raise ValidationError("This call is over, or its conference exists already.")
     uris = _checked(call)
     caller = policy.Identity(setup.entity, setup.display_name)
-    created = bookings.create_adhoc(
-        creator=caller, title=title, pin=pin, max_participants=max_participants
-    )
+    try:
+        created = bookings.create_adhoc(
+            creator=caller, title=title, pin=pin, max_participants=max_participants
+        )
+    except Refused as refused:
+        raise ValidationError(
+            "All ports are taken right now. Try a smaller size, or again later.", code="full"
+        ) from refused
     mine = Setup.objects.filter(token=token, conference__isnull=True, closed_at__isnull=True)
     if mine.update(conference_id=created) != 1:
         raise ValidationError("This call is over, or its conference exists already.")

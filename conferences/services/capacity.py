@@ -1,0 +1,214 @@
+"""The ledger: every conference takes its ports before it exists.
+
+`take` runs inside the transaction that writes the conference. It locks the
+ledger's one row first (SQLite: the whole database is locked by BEGIN
+IMMEDIATE), so of two who want the last ports one waits, then sees what the
+other took. All occurrences that a rule can ever have (`recurrence.HORIZON`,
+ten years) are taken at once: nothing has to be found room for later.
+
+A conference takes `max_participants` ports, or `DEFAULT_SIZE` where nothing
+is said.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import zoneinfo
+from collections.abc import Iterator
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+
+from conferences import ledger, recurrence, selectors
+from conferences.ledger import FOR_EVER, Limit, Load, Span, Taken
+from conferences.models import Conference, Hold, Kind, Ledger
+
+#: Ports of a conference of which nobody said how many come.
+DEFAULT_SIZE = 10
+#: How many starts a refusal proposes.
+PROPOSED = 3
+#: So long after its end nobody asks about a hold any more.
+KEEP_HOLDS = datetime.timedelta(days=1)
+
+_PIECE = datetime.timedelta(seconds=ledger.LONGEST_PIECE)
+#: Within a day a series can be put off without falling on other days.
+_SAME_DAY = datetime.timedelta(days=1)
+
+
+class NoRoom(Exception):
+    """Not enough ports are free: `free` of them, because of the `quota` or of the whole."""
+
+    def __init__(self, free: int, quota: int | None) -> None:
+        super().__init__(f"{free} ports are free")
+        self.free = free
+        self.quota = quota
+
+
+def size(conference: Conference) -> int:
+    """How many ports it takes."""
+    return conference.max_participants or DEFAULT_SIZE
+
+
+def shape(conference: Conference) -> tuple[object, ...]:
+    """All that its ports depend on: while this is the same, so are they."""
+    return (
+        conference.kind,
+        conference.starts_at,
+        conference.duration_minutes,
+        conference.timezone,
+        conference.rrule,
+        conference.early_minutes,
+        conference.grace_minutes,
+        conference.closes_at,
+        size(conference),
+    )
+
+
+def take(conference: Conference, *, now: datetime.datetime) -> None:
+    """Take the ports of `conference`, in place of those that it has. Raises `NoRoom`.
+
+    To be called in the transaction that writes the conference, which is to be
+    rolled back where there is no room.
+    """
+    only, _ = Ledger.objects.select_for_update().get_or_create(pk=Ledger.ONLY)
+    conference.holds.all().delete()
+    spans = _spans(conference, now)
+    if not spans:
+        return
+    for limit, quota in _limits(conference, only, spans[0].starts_at, spans[-1].ends_at):
+        if (free := limit.free(spans)) < size(conference):
+            raise NoRoom(free, quota)
+    Hold.objects.bulk_create(
+        Hold(
+            conference=conference,
+            starts_at=_time(piece.starts_at),
+            ends_at=None if piece.ends_at == FOR_EVER else _time(piece.ends_at),
+            ports=size(conference),
+        )
+        for span in spans
+        for piece in ledger.pieces(span)
+    )
+
+
+def give_back(conference: int) -> None:
+    """Its ports are free for others: it was called off, or is over for good."""
+    Hold.objects.filter(conference_id=conference).delete()
+
+
+def complaint(
+    conference: Conference, no_room: NoRoom, *, now: datetime.datetime
+) -> ValidationError:
+    """`no_room` for people: at the field to mend, code ``full``, with times that are free.
+
+    The times stand in the parameter ``free`` of the error. Nothing is locked
+    meanwhile, so they are proposals.
+    """
+    free = _proposals(conference, now)
+    have = f"{no_room.free} of them {'is' if no_room.free == 1 else 'are'} free"
+    whose = "" if no_room.quota is None else f" of your quota of {no_room.quota}"
+    text = f"This takes {size(conference)} ports{whose}, and only {have}"
+    if conference.kind != Kind.BOOKED:
+        words = f"{text} at all times. Choose a smaller size, or a date and time."
+        return ValidationError({"max_participants": ValidationError(words, code="full")})
+    words = f"{text} at that time."
+    if free:
+        words += f" There is room at: {', '.join(_words(at, conference.timezone) for at in free)}."
+    error = ValidationError(words, code="full", params={"free": free})
+    return ValidationError({"starts_at": error})
+
+
+def _words(at: datetime.datetime, zone: str) -> str:
+    local = at.astimezone(zoneinfo.ZoneInfo(zone))
+    return f"{local:%a} {local.day} {local:%b %H:%M}"
+
+
+def _spans(conference: Conference, now: datetime.datetime) -> list[Span]:
+    """When it takes ports from `now` on, in order and apart."""
+    if conference.cancelled_at is not None:
+        return []
+    if conference.kind == Kind.ROOM:
+        return [Span(now.timestamp())]
+    if conference.kind == Kind.ADHOC:
+        until = conference.closes_at
+        if conference.ended_at is not None or until is None or until <= now:
+            return []
+        return [Span(now.timestamp(), until.timestamp())]
+    return ledger.merged(_occurrences(conference, now))
+
+
+def _occurrences(conference: Conference, now: datetime.datetime) -> Iterator[Span]:
+    early = datetime.timedelta(minutes=conference.early_minutes)
+    grace = datetime.timedelta(minutes=conference.grace_minutes)
+    for found in recurrence.occurrences(selectors.pattern(conference), after=now - grace):
+        opens_at = found.starts_at - early
+        if conference.ended_at is None or opens_at > conference.ended_at:
+            yield Span(opens_at.timestamp(), (found.ends_at + grace).timestamp())
+
+
+def _limits(
+    conference: Conference, only: Ledger, since: float, until: float
+) -> list[tuple[Limit, int | None]]:
+    """What may be taken from `since` to `until`: in all, and by the organizer's quota."""
+    others = list(_taken(_holds(since, until).exclude(conference=conference.pk)))
+    limits: list[tuple[Limit, int | None]] = [
+        (Limit(Load(one for _, one in others), only.bookable), None)
+    ]
+    organizer = conference.organizer
+    if organizer is not None and organizer.ports_quota is not None:
+        mine = Load(one for whose, one in others if whose == organizer.pk)
+        limits.append((Limit(mine, organizer.ports_quota), organizer.ports_quota))
+    return limits
+
+
+def _holds(since: float, until: float) -> QuerySet[Hold]:
+    """Those that lie, even in part, in that time; by the index, for no piece is longer."""
+    begin = _time(since)
+    pieces = Q(starts_at__gt=begin - _PIECE, ends_at__gt=begin)
+    if until != FOR_EVER:
+        pieces &= Q(starts_at__lt=_time(until))
+    return Hold.objects.filter(pieces | Q(ends_at__isnull=True))
+
+
+def _taken(holds: QuerySet[Hold]) -> Iterator[tuple[int | None, Taken]]:
+    """Whose they are, and what they take."""
+    rows = holds.values_list("conference__organizer", "starts_at", "ends_at", "ports")
+    for whose, starts_at, ends_at, ports in rows:
+        end = ends_at.timestamp() if ends_at else FOR_EVER
+        yield whose, Taken(Span(starts_at.timestamp(), end), ports)
+
+
+def _proposals(conference: Conference, now: datetime.datetime) -> list[datetime.datetime]:
+    """Starts at which the whole series would find room: for a single one within a week."""
+    spans = _spans(conference, now)
+    if conference.kind != Kind.BOOKED or conference.starts_at is None or not spans:
+        return []
+    searched = _rest_of_day(conference) if conference.rrule else ledger.SEARCHED
+    only, _ = Ledger.objects.get_or_create(pk=Ledger.ONLY)
+    limits = _limits(conference, only, spans[0].starts_at, spans[-1].ends_at + searched)
+    shifts = ledger.free_starts(
+        spans,
+        size(conference),
+        [limit for limit, _ in limits],
+        until=searched,
+        most=PROPOSED,
+    )
+    first = conference.starts_at
+    return [first + datetime.timedelta(seconds=shift) for shift in shifts]
+
+
+def _rest_of_day(conference: Conference) -> float:
+    """Seconds from the start of a series to the end of that day in its zone."""
+    assert conference.starts_at is not None, "asked of bookings alone"
+    local = conference.starts_at.astimezone(zoneinfo.ZoneInfo(conference.timezone))
+    midnight = (local + _SAME_DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+    return math.floor((midnight - local).total_seconds()) - 1.0
+
+
+def prune_holds(*, now: datetime.datetime) -> None:
+    """Forget what was taken in the past."""
+    Hold.objects.filter(ends_at__lte=now - KEEP_HOLDS).delete()
+
+
+def _time(at: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
