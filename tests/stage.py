@@ -83,6 +83,8 @@ class Media:
     rooms: dict[LegId, str | None] = field(default_factory=dict)
     muted: dict[LegId, bool] = field(default_factory=dict)
     played: list[tuple[str, str]] = field(default_factory=list)
+    #: What the phone's stream is, as the next description says.
+    direction: Direction = Direction.SENDRECV
     #: What the next description is answered with, instead of agreeing.
     refuses: tuple[int, str] | None = None
     #: Questions that are kept back until `Stage.media_thinks` ends.
@@ -278,7 +280,7 @@ class Stage:
             self._tell(NegotiationFailed(action.question, status, reason))
             return
         sdp = "" if isinstance(action, actions.AcceptAnswer) else ANSWER
-        self._tell(Negotiated(action.question, _described(sdp)))
+        self._tell(Negotiated(action.question, _described(sdp, self.media.direction)))
 
     def _account(self, action: actions.LoadAccount) -> AccountLoaded:
         person = self.people.get(action.auth_name)
@@ -355,8 +357,8 @@ class Stage:
 PORT_ZERO = "v=0\r\no=- 3 1 IN IP4 192.0.2.9\r\ns=-\r\nm=audio 0 RTP/AVP 0\r\n"
 
 
-def _described(sdp: str) -> Description:
-    return Description(sdp, Direction.SENDRECV, 12345)
+def _described(sdp: str, direction: Direction = Direction.SENDRECV) -> Description:
+    return Description(sdp, direction, 12345)
 
 
 class Person:

@@ -45,7 +45,7 @@ from sipgateway.focus.referral import Referral, Wish
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, EndpointEntry, Joining, Roster, Status, User
 from sipgateway.focus.watchers import Watchers
-from sipgateway.media.engine import LegId, RoomId, Session
+from sipgateway.media.engine import Direction, LegId, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.errors import BadMessage
@@ -533,10 +533,13 @@ class Conference:
         if leg.joined and leg.state is State.CONNECTED:
             self._desk.act(Place(leg.id, self.room))
         if leg.joined:
+            status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
             self._update(
                 leg,
                 now,
-                lambda entry: replace(entry, direction=leg.direction, source=leg.source),
+                lambda entry: replace(
+                    entry, status=status, direction=leg.direction, source=leg.source
+                ),
             )
 
     def departed(self, leg: Leg, now: float) -> None:
@@ -673,6 +676,10 @@ class Conference:
             self.record(Emptied(), now)
         if self.empty:
             self._idle(self, now)
+
+
+#: What a phone's stream is when its person has put us on hold (RFC 3264 8.4).
+_HELD = frozenset({Direction.SENDONLY, Direction.INACTIVE})
 
 
 def _display(request: Request, identity: Identity) -> str:

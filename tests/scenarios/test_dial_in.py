@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conferences.policy import Admission, Role
 from sipgateway.focus.actions import Joined, JoinRefused, Left
-from sipgateway.media.engine import LegId, LegLost, LegSilent
+from sipgateway.media.engine import Direction, LegId, LegLost, LegSilent
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, START, Stage
 
@@ -283,12 +283,21 @@ def test_a_session_that_is_not_refreshed_ends(stage: Stage) -> None:
 
 
 def test_hold_and_resume(stage: Stage) -> None:
-    """RFC 3264 8.4, by re-INVITE in the dialog."""
-    bob = stage.joined("bob")
-    request = bob.in_dialog("INVITE", body=OFFER)
-    answer = bob.gets("200", contact=f"<sip:4711@{DOMAIN}>;isfocus", body=ANSWER)
-    bob.accepts(request, answer)
-    assert stage.roster() == ["bob"]
+    """RFC 3264 8.4, by re-INVITE in the dialog; the roster tells it."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    alice.subscribes()
+    alice.sees()
+    held = (Direction.SENDONLY, "on-hold"), (Direction.SENDRECV, "connected")
+    for direction, status in held:
+        stage.passes(1)
+        stage.media.direction = direction
+        request = bob.in_dialog("INVITE", body=OFFER)
+        answer = bob.gets("200", contact=f"<sip:4711@{DOMAIN}>;isfocus", body=ANSWER)
+        bob.accepts(request, answer)
+        told = alice.sees()
+        assert told.text("endpoint", "status") == status
+        assert told.text("media", "status") == direction
+    assert stage.roster() == ["alice", "bob"]
     stage.is_quiet()
 
 
