@@ -66,12 +66,12 @@ def response_of(
     nc: str,
     cnonce: str,
     qop: str,
-    body: bytes = b"",
+    body_hash: str = "",
 ) -> str:
-    """The ``response`` of RFC 7616 3.4.1 to 3.4.3; `body` matters for ``auth-int`` alone."""
+    """The ``response`` of RFC 7616 3.4.1 to 3.4.3; ``auth-int`` needs H(body)."""
     a2 = f"{method}:{uri}"
     if qop == "auth-int":
-        a2 = f"{a2}:{hash_octets(algorithm, body)}"
+        a2 = f"{a2}:{body_hash}"
     ha2 = hash_text(algorithm, a2)
     return hash_text(algorithm, f"{ha1}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}")
 
@@ -242,7 +242,7 @@ class Digest:
             nc=auth.get("nc"),
             cnonce=auth.get("cnonce"),
             qop=auth.get("qop"),
-            body=body,
+            body_hash=hash_octets(algorithm, body),
         )
         right = hmac.compare_digest(
             expected.encode(), auth.get("response").lower().encode("utf-8", "replace")

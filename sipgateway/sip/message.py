@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from sipgateway.sip import grammar, headers
+from sipgateway.sip import grammar, headers, multipart
 from sipgateway.sip.errors import BadMessage, LocalError
-from sipgateway.sip.headers import Header
+from sipgateway.sip.headers import Header, Tokened
+from sipgateway.sip.multipart import Part
 
 T = TypeVar("T")
 
@@ -154,11 +155,20 @@ class Message:
         return any(value.lower() == token for value in self.every(header))
 
     def body_as(self, media_type: str) -> str:
-        """The body as text if its type is `media_type`, else ""."""
+        """The body as text if its type is `media_type`, or the first part that is; else ""."""
+        for part in self.parts():
+            if part.media_type.value == media_type:
+                return part.body.decode("utf-8", "replace")
+        return ""
+
+    def parts(self) -> list[Part]:
+        """The body, taken apart where it is multipart; nothing if its type is not told."""
         content_type = self.one(headers.CONTENT_TYPE)
-        if not self.body or content_type is None or content_type.value != media_type:
-            return ""
-        return self.body.decode("utf-8", "replace")
+        if not self.body or content_type is None:
+            return []
+        if content_type.value.startswith("multipart/"):
+            return multipart.parts(self.body, content_type)
+        return [Part(content_type, Tokened("render"), self.body)]
 
     @property
     def start_line(self) -> str:

@@ -151,11 +151,12 @@ def _body(request: Request) -> Objection | None:
     accepted = BODIES.get(request.method)
     if accepted is None or not request.body:
         return None
-    content_type = request.one(headers.CONTENT_TYPE)
     encodings = [e for e in request.every(headers.CONTENT_ENCODING) if e.lower() != "identity"]
     if encodings:
         return Objection(415, fields=(("Accept-Encoding", "identity"),))
-    if content_type is not None and content_type.value in accepted:
+    parts = request.parts()
+    known = [part for part in parts if part.media_type.value in accepted]
+    if known and not any(part.required for part in parts if part not in known):
         return None
     return Objection(415, fields=(("Accept", ", ".join(sorted(accepted))),))
 

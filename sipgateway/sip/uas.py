@@ -64,6 +64,7 @@ class UserAgentServer:
             self._tables.counters["dropped: unanswerable"] += 1
             return
         _note_source(request, flow)
+        _meant_by_rfc_2543(request)
         try:
             message.clip(request)
         except BadMessage as error:
@@ -378,6 +379,18 @@ def _note_source(request: Request, flow: Flow) -> None:
         request.pop("via")
         top = Via(via.transport, via.host, via.port, tuple(params), via.version)
         request.push("Via", headers.build_via(top))
+
+
+def _meant_by_rfc_2543(request: Request) -> None:
+    """An INVITE of before the magic cookie needs no Contact: what it means is its From."""
+    if request.method != "INVITE" or request.get("contact") is not None:
+        return
+    try:
+        old = not request.must(headers.VIA).branch.startswith(MAGIC_COOKIE)
+        if old:
+            request.append("Contact", f"<{request.must(headers.FROM).uri}>")
+    except BadMessage:
+        return
 
 
 def _dialog_key(request: Request, local_tag: str) -> DialogKey:

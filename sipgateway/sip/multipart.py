@@ -1,0 +1,64 @@
+"""Bodies of several parts (RFC 2046 5.1, RFC 5621): read, never written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sipgateway.sip import headers
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.headers import Tokened
+
+MAX_PARTS = 20
+"""A description, a location, a signature and the like; more is an attack."""
+_PLAIN = Tokened("text/plain")
+_RENDER = Tokened("render")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: its type, what it is for, its octets."""
+
+    media_type: Tokened
+    disposition: Tokened
+    body: bytes
+
+    @property
+    def required(self) -> bool:
+        """Whether its sender says that it must be understood (RFC 5621 8)."""
+        return (self.disposition.param("handling") or "").lower() == "required"
+
+
+def parts(body: bytes, media_type: Tokened) -> list[Part]:
+    """The parts of a body whose type is ``multipart/…``; `BadMessage` if it has no boundary."""
+    boundary = media_type.param("boundary")
+    if not boundary or len(boundary) > 70:
+        raise BadMessage("Content-Type header: no boundary")
+    return [_part(block) for block in _blocks(body, boundary.encode("utf-8", "replace"))]
+
+
+def _blocks(body: bytes, boundary: bytes) -> Iterator[bytes]:
+    """What stands between the delimiter lines; preamble and epilogue are nobody's."""
+    delimiter = b"\r\n--" + boundary
+    _, *blocks = (b"\r\n" + body).split(delimiter, MAX_PARTS + 1)
+    for block in blocks[:MAX_PARTS]:
+        if block.startswith(b"--"):
+            return
+        yield block.lstrip(b" \t").removeprefix(b"\r\n")
+
+
+def _part(block: bytes) -> Part:
+    head, gap, body = (b"\r\n" + block).partition(b"\r\n\r\n")
+    fields: dict[str, str] = {}
+    for line in head.decode("utf-8", "replace").split("\r\n"):
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip().lower(), value)
+    return Part(
+        _read(fields.get("content-type"), _PLAIN),
+        _read(fields.get("content-disposition"), _RENDER),
+        body if gap else b"",
+    )
+
+
+def _read(text: str | None, default: Tokened) -> Tokened:
+    return headers.parse_tokened(text) if text else default
