@@ -11,6 +11,7 @@ from pathlib import Path
 
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from conferences import notices
 from conferences.policy import ConferenceId
@@ -20,9 +21,13 @@ from sipgateway.focus.switchboard import House, Switchboard, UserChosen
 from sipgateway.gateway import Gateway
 from sipgateway.media.engine import MediaEngine
 from sipgateway.media.local import LocalEngine
+from sipgateway.resolver import SystemDns
+from sipgateway.sip.credentials import Trunk, parse_trunk
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
+from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.tokens import SecretTokens
+from sipgateway.transport.listeners import Listeners, Places
 from sipgateway.transport.websocket import WebSocketTransport
 
 
@@ -60,26 +65,50 @@ def _gateway() -> Gateway:
     return Gateway(endpoint=endpoint, switchboard=switchboard, media=_media())
 
 
+def _trunk() -> Trunk | None:
+    if not settings.SIP_TRUNK:
+        return None
+    try:
+        return parse_trunk(settings.SIP_TRUNK)
+    except BadMessage as error:
+        raise ImproperlyConfigured(f"SIP_TRUNK: {error.reason}") from error  # no password in it
+
+
+def _listeners(gateway: Gateway) -> Listeners:
+    places = Places(
+        host=settings.HOST,
+        sip_port=settings.SIP_PORT,
+        sips_port=settings.SIPS_PORT,
+        certificate=settings.TLS_CERT,
+        key=settings.TLS_KEY,
+    )
+    return Listeners(gateway, places, dns=SystemDns(), trunk=_trunk())
+
+
 class Assembly:
     """Everything that a gateway process runs besides the web pages."""
 
     def __init__(self) -> None:
         self.gateway = _gateway()
         self.websocket = WebSocketTransport(self.gateway)
+        self._listeners = _listeners(self.gateway)
+        self.gateway.use(self._listeners.routes)
         self._directory = Directory(owner=_owner(), told=self.gateway.told)
 
     async def start(self) -> None:
         """Start all parts and listen for changes."""
         await self.gateway.start(self._directory)
+        await self._listeners.start()
         self.gateway.spawn("notices", self._hear())
 
     async def stop(self) -> None:
         """Say goodbye and stop all parts."""
         await self.gateway.stop()
+        self._listeners.stop()
 
     def failing(self) -> str:
         """What is not ready, or ""."""
-        return self.gateway.failing()
+        return self.gateway.failing() or self._listeners.failing()
 
     async def _hear(self) -> None:
         """Hear which conferences were changed; what is lost here the gateway's look finds."""

@@ -35,6 +35,7 @@ from sipgateway.focus.actions import (
     Place,
     Play,
     PlayRoom,
+    Reach,
     Record,
 )
 from sipgateway.focus.events import (
@@ -42,6 +43,7 @@ from sipgateway.focus.events import (
     MediaHappened,
     Negotiated,
     NegotiationFailed,
+    Reached,
 )
 from sipgateway.focus.switchboard import Switchboard
 from sipgateway.media.engine import (
@@ -51,8 +53,10 @@ from sipgateway.media.engine import (
     MediaError,
     MediaEvent,
 )
+from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.flow import Flow, FlowId, Transport
+from sipgateway.sip.uri import Uri
 
 LOG = logging.getLogger(__name__)
 WIRE = logging.getLogger("sipgateway.wire")
@@ -105,6 +109,19 @@ class Directory(Protocol):
         """Keep the leases of these."""
 
 
+class Routes(Protocol):
+    """Ways out that are not connections which phones have opened."""
+
+    #: By what foreign URIs leave, if they do.
+    trunk: Trunk | None
+
+    async def reach(self, uri: Uri) -> list[Flow]:
+        """Flows to whoever serves a URI, in the order of trying."""
+
+    def send_datagram(self, flow: Flow, octets: bytes) -> None:
+        """Send on a flow of `Gateway.datagram_flow`."""
+
+
 class Clock:
     """POSIX seconds that never run backwards for a timer: the loop's clock, set once.
 
@@ -138,6 +155,7 @@ class Gateway:
         self._clock = Clock()
         self._flows: dict[FlowId, Send] = {}
         self._flow_ids = itertools.count(1)
+        self._routes: Routes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
@@ -197,6 +215,19 @@ class Gateway:
         flow = Flow(number, transport, remote[0], remote[1], local[0], local[1])
         self._flows[number] = send
         return flow
+
+    def use(self, routes: Routes) -> None:
+        """From now on there are ways out by UDP, and to URIs whose phones are not connected."""
+        self._routes = routes
+
+    def datagram_flow(self, remote: tuple[str, int], local: tuple[str, int]) -> Flow:
+        """A pair of addresses over UDP: a flow that is never closed (see `transport.udp`)."""
+        number = FlowId(next(self._flow_ids))
+        return Flow(number, Transport.UDP, remote[0], remote[1], local[0], local[1])
+
+    async def reach(self, uri: Uri) -> list[Flow]:
+        """Flows to whoever serves a URI that is not ours (RFC 3263), in the order of trying."""
+        return await self._routes.reach(uri) if self._routes is not None else []
 
     def received(self, flow: Flow, octets: bytes) -> None:
         """One whole message came."""
@@ -263,11 +294,15 @@ class Gateway:
 
     def _send(self, flow: Flow, octets: bytes) -> None:
         send = self._flows.get(flow.id)
-        if send is None:
+        by_udp = self._routes if flow.transport is Transport.UDP else None
+        if send is None and by_udp is None:
             return
         if WIRE.isEnabledFor(logging.DEBUG):
             WIRE.debug("to %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
-        send(octets)
+        if send is not None:
+            send(octets)
+        elif by_udp is not None:
+            by_udp.send_datagram(flow, octets)
 
     def _arm(self, now: float) -> None:
         times = [t for t in (self._endpoint.next_timeout(), self._switchboard.next_timeout()) if t]
@@ -317,6 +352,14 @@ class Gateway:
         except MediaError as error:
             answer = NegotiationFailed(question, error.status, error.reason)
         self.told(answer)
+
+    def _reach(self, action: Reach) -> None:
+        self.spawn("reach", self._find(action))
+
+    async def _find(self, action: Reach) -> None:
+        flows = await self.reach(action.uri)
+        trunk = self._routes.trunk if self._routes is not None else None
+        self.told(Reached(action.question, tuple(flows), trunk))
 
     def _place(self, action: Place) -> None:
         self._media.place(action.leg, action.room)
@@ -386,6 +429,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     MakeOffer: Gateway._make_offer,
     AcceptAnswer: Gateway._accept_answer,
     Describe: Gateway._describe,
+    Reach: Gateway._reach,
     Place: Gateway._place,
     Mute: Gateway._mute,
     Play: Gateway._play,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
 from sipgateway.media.engine import LegId, LegKind, RoomId, Session
+from sipgateway.sip.uri import Uri
 
 
 # One answer: AccountLoaded.
@@ -125,6 +126,15 @@ class Describe:
 
     question: int
     session: Session
+
+
+# One answer: Reached.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Find ways to whoever serves a URI that is not ours (RFC 3263), or to the trunk."""
+
+    question: int
+    uri: Uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,5 +312,6 @@ Question = (
     | MakeOffer
     | AcceptAnswer
     | Describe
+    | Reach
 )
 Action = Question | AnswerSetup | CloseSetup | Place | Mute | Play | PlayRoom | DropMedia | Record

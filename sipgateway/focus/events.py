@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.media.engine import Description, MediaEvent
+from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.events import SipEvent
+from sipgateway.sip.flow import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,19 @@ class NegotiationFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """Answers `Reach`: flows in the order of trying, none if there is no way.
+
+    With a `trunk` they all lead to it, and it may want its credentials
+    (`sip.credentials.authorize`).
+    """
+
+    question: int
+    flows: tuple[Flow, ...]
+    trunk: Trunk | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MediaHappened:
     """The engine tells something of a leg or a room."""
 
@@ -113,5 +128,6 @@ Answer = (
     | QuestionFailed
     | Negotiated
     | NegotiationFailed
+    | Reached
 )
 FocusEvent = SipEvent | Answer | ConferenceChanged | SetupAnswered | MediaHappened

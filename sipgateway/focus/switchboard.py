@@ -30,6 +30,7 @@ from sipgateway.focus.events import (
     Negotiated,
     NegotiationFailed,
     QuestionFailed,
+    Reached,
     RemovalAsked,
     SetupAnswered,
     SetupOpened,
@@ -37,7 +38,7 @@ from sipgateway.focus.events import (
 from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import Speaking
-from sipgateway.sip import headers
+from sipgateway.sip import digest, headers
 from sipgateway.sip.digest import Digest, Verdict
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.errors import BadMessage
@@ -388,7 +389,9 @@ class Switchboard:
         self._challenge(event, now, stale=verdict is Verdict.STALE and bool(account.identity))
 
     def _challenge(self, event: RequestReceived, now: float, *, stale: bool) -> None:
-        challenges = self._digest.challenges(now, stale=stale)
+        user_agent = event.request.get("user-agent") or ""
+        algorithms = digest.algorithms_for(user_agent, web=event.flow.web)
+        challenges = self._digest.challenges(now, stale=stale, algorithms=algorithms)
         fields = tuple(
             ("WWW-Authenticate", headers.WWW_AUTHENTICATE.build(auth)) for auth in challenges
         )
@@ -467,6 +470,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     QuestionFailed: Switchboard._answer,
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,
+    Reached: Switchboard._answer,
     ConferenceChanged: Switchboard._conference_changed,
     MediaHappened: Switchboard._media,
 }

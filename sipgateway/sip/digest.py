@@ -38,6 +38,22 @@ ALGORITHMS = ("SHA-256", "MD5")
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 
 
+#: Phones that fail at once when any challenge is not of MD5, by their User-Agent: libre before
+#: 2.0 (baresip 1.0 is Debian 12's) and SIPp before 3.7 give up on the first name they do not know.
+_MD5_ALONE = re.compile(r"baresip v[01]\.|sipp\b", re.IGNORECASE)
+
+
+def algorithms_for(user_agent: str, *, web: bool) -> tuple[str, ...]:
+    """What to offer to a phone that calls itself so, in that order; `web` for browsers.
+
+    Best first, as RFC 8760 2.4 has it. A desk phone without a name is taken
+    for an old one: those read the first challenge only.
+    """
+    if _MD5_ALONE.match(user_agent):
+        return ("MD5",)
+    return ALGORITHMS if web or user_agent else ALGORITHMS[::-1]
+
+
 class Verdict(enum.Enum):
     """What `Digest.verify` found."""
 
@@ -178,10 +194,12 @@ class Digest:
         #: Nonces made up to then may have been forgotten.
         self._horizon = 0
 
-    def challenges(self, now: float, *, stale: bool = False) -> list[Auth]:
-        """The challenges to send, best first; `now` in POSIX seconds."""
+    def challenges(
+        self, now: float, *, stale: bool = False, algorithms: Sequence[str] = ALGORITHMS
+    ) -> list[Auth]:
+        """The challenges to send, in the order of `algorithms`; `now` in POSIX seconds."""
         nonce = self._nonce(now)
-        return [self._challenge(algorithm, nonce, stale) for algorithm in ALGORITHMS]
+        return [self._challenge(algorithm, nonce, stale) for algorithm in algorithms]
 
     def _challenge(self, algorithm: str, nonce: str, stale: bool) -> Auth:
         params = [("realm", self._realm), ("nonce", nonce), ("qop", self._qops)]

@@ -1,0 +1,112 @@
+"""Ways out: from a URI to flows, and from UDP to TCP for what is too long for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Mapping
+
+from sipgateway import resolver
+from sipgateway.resolver import Dns, Target
+from sipgateway.sip.credentials import Trunk
+from sipgateway.sip.flow import Flow, Transport
+from sipgateway.sip.uri import SipUri, Uri
+from sipgateway.transport.sockets import Address
+from sipgateway.transport.stream import StreamTransport
+from sipgateway.transport.udp import UdpTransport
+
+LARGE = 1300
+"""Octets beyond which a request goes by TCP where it can (RFC 3261 18.1.1)."""
+TCP_WITHIN = 0.4
+"""Seconds that such a request may wait for TCP: less than T1, after which it is sent again."""
+NO_TCP_FOR = 600.0
+"""Seconds for which a phone that took no TCP is not asked again."""
+MAX_REMEMBERED = 10_000
+"""Phones without TCP that are remembered."""
+
+Spawn = Callable[[str, Coroutine[None, None, None]], None]
+
+
+class Routes:
+    """See the module. `spawn` runs what takes time."""
+
+    def __init__(
+        self,
+        *,
+        udp: UdpTransport,
+        streams: Mapping[Transport, StreamTransport],
+        dns: Dns,
+        trunk: Trunk | None,
+        spawn: Spawn,
+    ) -> None:
+        self._udp = udp
+        self._streams = streams
+        self._dns = dns
+        self._spawn = spawn
+        #: By what foreign URIs leave.
+        self.trunk = trunk
+        self._waiting: dict[Address, list[tuple[Flow, bytes]]] = {}
+        self._without_tcp: dict[Address, float] = {}
+
+    async def reach(self, uri: Uri) -> list[Flow]:
+        """Flows to whoever serves a URI that is not ours, in the order of trying.
+
+        Where there is a trunk, that is the trunk. Of TCP and TLS the first
+        address that answers is given, of UDP every address: nothing tells
+        there whether anybody listens.
+        """
+        where = self.trunk.uri if self.trunk is not None else uri
+        if not isinstance(where, SipUri):
+            return []
+        supported = [Transport.UDP, *self._streams]
+        flows: list[Flow] = []
+        connected = False
+        for target in await resolver.targets(where, self._dns, supported=supported):
+            if target.transport is Transport.UDP:
+                flow = self._udp.flow_to((target.host, target.port))
+            else:
+                flow = None if connected else await self._connect(target)
+                connected = connected or flow is not None
+            if flow is not None:
+                flows.append(flow)
+        return flows
+
+    async def _connect(self, target: Target) -> Flow | None:
+        name = target.name if target.transport is Transport.TLS else ""
+        return await self._streams[target.transport].connect((target.host, target.port), name)
+
+    # -- what is too long for UDP ----------------------------------------------
+
+    def send_datagram(self, flow: Flow, octets: bytes) -> None:
+        """Send by UDP, or by TCP what is longer than a datagram should be."""
+        tcp = self._streams.get(Transport.TCP)
+        if len(octets) <= LARGE or octets.startswith(b"SIP/2.0") or tcp is None:
+            self._udp.send(flow, octets)
+            return
+        remote = (flow.remote_host, flow.remote_port)
+        if self._without_tcp.get(remote, 0.0) > time.monotonic():
+            self._udp.send(flow, octets)
+            return
+        waiting = self._waiting.setdefault(remote, [])
+        waiting.append((flow, octets))
+        if len(waiting) == 1:
+            self._spawn("large requests", self._send_large(tcp, remote))
+
+    async def _send_large(self, tcp: StreamTransport, remote: Address) -> None:
+        connected = await tcp.connect(remote, within=TCP_WITHIN) is not None
+        if not connected:
+            self._note_without_tcp(remote)
+        for flow, octets in self._waiting.pop(remote):
+            if connected:
+                tcp.send_to(remote, over_tcp(octets))
+            else:
+                self._udp.send(flow, octets)
+
+    def _note_without_tcp(self, remote: Address) -> None:
+        if len(self._without_tcp) >= MAX_REMEMBERED:
+            self._without_tcp.clear()
+        self._without_tcp[remote] = time.monotonic() + NO_TCP_FOR
+
+
+def over_tcp(octets: bytes) -> bytes:
+    """A request that was written for UDP, with TCP in our Via (the first one)."""
+    return octets.replace(b"\r\nVia: SIP/2.0/UDP ", b"\r\nVia: SIP/2.0/TCP ", 1)

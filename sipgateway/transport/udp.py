@@ -1,0 +1,119 @@
+"""SIP over UDP: datagrams in and out, nothing else.
+
+A flow over UDP is a pair of addresses and holds nothing that could be lost:
+sending needs no more than the flow itself. So flows are never closed here
+(an ICMP error is forged in a moment and must not end a call), and the table
+is a cache: whoever floods us from a million forged addresses pushes flows
+out of it and harms nobody, for the next datagram makes the flow anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter, OrderedDict
+from typing import Protocol
+
+from sipgateway.sip.flow import Flow
+from sipgateway.transport import sockets
+from sipgateway.transport.sockets import Address
+
+MAX_FLOWS = 10_000
+"""Flows remembered, half a kilobyte each; the one heard of longest ago goes first."""
+RECEIVE_BUFFER = 4 * 1024 * 1024
+"""Octets the kernel may keep while the loop is busy: a burst of 4000 INVITEs."""
+_STUN = frozenset({0, 1, 2, 3})
+"""First octets of STUN (RFC 7983 7); a SIP message starts with a letter."""
+_KEEP_ALIVE = b"\r\n\x00 \t"
+"""Datagrams of nothing else hold a NAT open and want no answer."""
+
+
+class Shell(Protocol):
+    """What this transport needs of the gateway."""
+
+    def datagram_flow(self, remote: Address, local: Address) -> Flow:
+        """Name a pair of addresses."""
+
+    def received(self, flow: Flow, octets: bytes) -> None:
+        """A whole message came."""
+
+
+class _Socket(asyncio.DatagramProtocol):
+    """One bound socket."""
+
+    def __init__(self, owner: UdpTransport, local: Address) -> None:
+        self._owner = owner
+        self._local = local
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        """A datagram came."""
+        self._owner.received(data, sockets.plain(addr), self._local)
+
+    def error_received(self, exc: Exception) -> None:
+        """The kernel tells of an ICMP error, or could not send; SIP's timers see to it."""
+        self._owner.counters[f"error: {exc}"] += 1
+
+
+class UdpTransport:
+    """See the module."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._flows: OrderedDict[tuple[Address, Address], Flow] = OrderedDict()
+        self._sockets: dict[socket.AddressFamily, tuple[asyncio.DatagramTransport, Address]] = {}
+        #: What was dropped, by reason.
+        self.counters: Counter[str] = Counter()
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; raises `CannotListen`."""
+        loop = asyncio.get_running_loop()
+        for opened in sockets.listening(host, port, socket.SOCK_DGRAM):
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            local = sockets.plain(opened.getsockname())
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda at=local: _Socket(self, at),  # type: ignore[misc]
+                sock=opened,
+            )
+            self._sockets.setdefault(opened.family, (transport, local))
+
+    def stop(self) -> None:
+        """Listen no more."""
+        for transport, _ in self._sockets.values():
+            transport.close()
+        self._sockets.clear()
+
+    def received(self, octets: bytes, remote: Address, local: Address) -> None:
+        """One datagram."""
+        if not octets.strip(_KEEP_ALIVE):
+            self.counters["keep-alive"] += 1
+        elif octets[0] in _STUN:
+            self.counters["dropped: STUN"] += 1
+        else:
+            self._shell.received(self._flow(remote, local), octets)
+
+    def flow_to(self, remote: Address) -> Flow | None:
+        """The flow to an address (numeric host, port); None if its family is not served."""
+        found = self._sockets.get(_family(remote[0]))
+        return self._flow(remote, found[1]) if found else None
+
+    def send(self, flow: Flow, octets: bytes) -> None:
+        """Send one message; what the network refuses is the timers' business."""
+        found = self._sockets.get(_family(flow.remote_host))
+        if found is not None and not found[0].is_closing():
+            found[0].sendto(octets, (flow.remote_host, flow.remote_port))
+
+    def _flow(self, remote: Address, local: Address) -> Flow:
+        key = (remote, local)
+        flow = self._flows.get(key)
+        if flow is None:
+            here = (sockets.local_host(local[0], remote), local[1])
+            flow = self._flows[key] = self._shell.datagram_flow(remote, here)
+            if len(self._flows) > MAX_FLOWS:
+                self._flows.popitem(last=False)
+        else:
+            self._flows.move_to_end(key)
+        return flow
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
