@@ -52,7 +52,7 @@ def _gateway() -> Gateway:
     endpoint = Endpoint(tokens)
     key = hashlib.sha256(b"digest nonces" + settings.SECRET_KEY.encode()).digest()
     house = House(
-        domain=Domain.parse(settings.SIP_DOMAIN),
+        domain=Domain.parse(settings.SIP_DOMAIN, ports=(settings.SIP_PORT, settings.SIPS_PORT)),
         user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
         pages=settings.BASE_URL,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,18 +40,20 @@ class Domain:
 
     host: str
     port: int | None = None
+    #: Where else we listen: a Contact of ours over TLS names that port.
+    ports: frozenset[int] = frozenset()
 
     @classmethod
-    def parse(cls, text: str) -> Domain:
+    def parse(cls, text: str, *, ports: Iterable[int] = ()) -> Domain:
         """From ``host`` or ``host:port``."""
         uri = parse_sip_uri(f"sip:{text}")
-        return cls(uri.host.lower(), uri.port)
+        return cls(uri.host.lower(), uri.port, frozenset(ports))
 
     def owns(self, uri: SipUri) -> bool:
         """Whether a URI is one of ours; a port that is left out or 5060 is forgiven."""
         if uri.host.lower() != self.host:
             return False
-        return uri.port in {self.port, None, 5060, 5061}
+        return uri.port in {self.port, None, 5060, 5061} | self.ports
 
     def uri(self, name: str) -> SipUri:
         """The URI of a person, a conference or a service here."""

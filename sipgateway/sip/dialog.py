@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sipgateway.sip import headers
 from sipgateway.sip.events import DialogId
-from sipgateway.sip.flow import Flow
+from sipgateway.sip.flow import Flow, Transport
 from sipgateway.sip.headers import CSeq, NameAddr
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.uri import SipUri, parse_uri
@@ -113,6 +113,21 @@ def via_of(flow: Flow, branch: str) -> headers.Via:
     if flow.web:
         params = (("branch", branch),)
     return headers.Via(flow.transport, host, flow.local_port, params)
+
+
+def contact_on(contact: NameAddr, flow: Flow) -> NameAddr:
+    """Our Contact as the phone on that flow reaches it: by the transport it has chosen.
+
+    Without a transport parameter its next request would come by UDP (RFC 3263
+    4.1), in clear where it had taken TLS.
+    """
+    uri = contact.uri
+    if flow.transport not in {Transport.TCP, Transport.TLS} or not isinstance(uri, SipUri):
+        return contact
+    others = tuple(pair for pair in uri.params if pair[0].lower() != "transport")
+    port = flow.local_port if flow.secure else uri.port
+    params = (*others, ("transport", flow.transport.lower()))
+    return replace(contact, uri=replace(uri, port=port, params=params))
 
 
 def tagged(address: NameAddr, tag: str) -> NameAddr:

@@ -64,7 +64,7 @@ class UserAgentClient:
         request.add(headers.CALL_ID, tokens.call_id())
         request.add(headers.CSEQ, CSeq(1, method))
         if contact is not None:
-            request.add(headers.CONTACT, contact)
+            request.add(headers.CONTACT, dialogs.contact_on(contact, flow))
         fill(request, fields, body)
         return self._launch(request, flow, now).id
 
@@ -74,7 +74,7 @@ class UserAgentClient:
         """See `Endpoint.request_in_dialog`."""
         request = dialog.next_request(method, branch=self._tables.tokens.branch())
         if method in dialogs.TARGET_REFRESH:
-            request.add(headers.CONTACT, dialog.contact)
+            request.add(headers.CONTACT, dialogs.contact_on(dialog.contact, dialog.flow))
         fill(request, fields, body)
         return self._launch(request, dialog.flow, now)
 

@@ -173,12 +173,28 @@ class UserAgentServer:
             self._step(invite, Input.ACK, now)
             return
         dialog = self._tables.find(_dialog_key(request, request.must(headers.TO).tag))
+        if dialog is None and (refused := self._refused_by(request)) is not None:
+            self._step(refused, Input.ACK, now)
+            return
         wait = self._acks.get(dialog.id) if dialog else None
         if dialog is None or wait is None or wait.cseq != request.must(headers.CSEQ).number:
             return
         del self._acks[dialog.id]
         dialog.flow = flow
         self._tables.tell(AckReceived(dialog.id, request))
+
+    def _refused_by(self, ack: Request) -> Transaction | None:
+        """The INVITE that we refused and this ACK is for, though its branch is another's.
+
+        17.1.1.3 wants that of the INVITE; SIPp's own example of digest, and whoever
+        has copied it, makes a new one.
+        """
+        cseq, tag = ack.must(headers.CSEQ).number, ack.must(headers.TO).tag
+        for one in self._tables.of(ack.must(headers.CALL_ID)):
+            same = one.tag == tag and one.request.must(headers.CSEQ).number == cseq
+            if same and one.kind is Kind.INVITE_SERVER and one.state is State.COMPLETED:
+                return one
+        return None
 
     def _await_ack(self, dialog: Dialog, invite: Transaction, now: float) -> None:
         cseq = invite.request.must(headers.CSEQ).number
@@ -236,6 +252,7 @@ class UserAgentServer:
             return None
         response = message.reply(server.request, status, reason, tag=server.tag)
         if contact is not None:
+            contact = dialogs.contact_on(contact, server.flow)
             response.append("Contact", headers.build_name_addr(contact))
         if server.request.method in dialogs.FORMING and 100 < status < 300:
             for route in server.request.all("record-route"):

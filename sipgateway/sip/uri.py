@@ -204,7 +204,8 @@ def _sip_uri(match: re.Match[str]) -> SipUri:
         if not name:
             raise BadMessage("Empty URI parameter")
         params.append((name, value if equals else None))
-    if len({name.lower() for name, _ in params}) < len(params):
+    # 19.1.1 forbids it; baresip says its transport twice, so what is the same is forgiven.
+    if len({name.lower() for name, _ in params}) < len(set(params)):
         raise BadMessage("URI parameter given twice")
     headers = []
     for part in match["headers"].split("&") if match["headers"] is not None else ():
