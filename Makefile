@@ -42,6 +42,7 @@ format:
 bench:
 	@$(PYTHON) scripts/setup.py test
 	@$(BIN)/python -m bench.joins
+	@$(BIN)/python -m bench.notify
 
 clean:
 	rm -rf .venv node_modules static/dist static/vendor staticfiles

@@ -99,8 +99,10 @@ class Phone {
     });
   }
 
-  // Key digits as RFC 4733 events.
-  keys(digits) {
+  // Key digits as RFC 4733 events, as soon as media flows.
+  async keys(digits) {
+    const [sender] = this.session.connection.getSenders();
+    while (!sender.dtmf.canInsertDTMF) await new Promise((resolve) => setTimeout(resolve, 20));
     this.session.sendDTMF(digits, { transportType: "RFC2833", duration: 120, interToneGap: 120 });
   }
 
