@@ -119,15 +119,12 @@ def test_a_notice_says_which_and_only_after_commit(
         async def group_send(self, group: str, message: dict[str, Any]) -> None:
             sent.append((group, message))
 
-    before = channel_layers.set("default", Layer())
+    monkeypatch.setitem(channel_layers.backends, "default", Layer())
     monkeypatch.setattr(current_app, "send_task", lambda name: sent.append((name, {})))
-    try:
-        with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
-            notices.conference_changed(4711)
-            notices.wake("place_calls")
-            assert sent == []
-    finally:
-        channel_layers.set("default", before)
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        notices.conference_changed(4711)
+        notices.wake("place_calls")
+        assert sent == []
     assert sent == [
         ("conferences", {"type": "conference.changed", "conference": 4711}),
         ("conferences.tasks.place_calls", {}),

@@ -123,7 +123,8 @@ async def test_every_page_is_accessible(
     await alice.goto(f"{live_server.url}/book/")
     await alice.check("input[name=kind][value=booked]", force=True)
     await alice.fill("input[name=invitee]", "nobody-here")
-    await alice.click("main form button[type=submit]")
+    async with alice.expect_navigation():
+        await alice.click("main form button[type=submit]")
     await is_sound(alice, "the form with mistakes")
 
 
