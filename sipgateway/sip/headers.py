@@ -16,10 +16,11 @@ from sipgateway.sip import grammar
 from sipgateway.sip.address import NameAddr as NameAddr
 from sipgateway.sip.address import Via as Via
 from sipgateway.sip.address import build_name_addr as build_name_addr
-from sipgateway.sip.address import build_params, parse_params, parse_via
+from sipgateway.sip.address import build_params, parse_params
 from sipgateway.sip.address import build_via as build_via
 from sipgateway.sip.address import param_of as param_of
 from sipgateway.sip.address import parse_name_addr as parse_name_addr
+from sipgateway.sip.address import parse_via as parse_via
 from sipgateway.sip.errors import BadMessage, LocalError
 from sipgateway.sip.uri import Params as Params
 from sipgateway.sip.uri import SipUri
@@ -124,8 +125,8 @@ def parse_auth(text: str) -> Auth:
         if match is None:
             raise BadMessage("Malformed credentials")
         params.append((match[1].lower(), grammar.unquote(match[2])))
-    if len({name for name, _ in params}) < len(params):
-        raise BadMessage("Parameter given twice")
+    if not params or len({name for name, _ in params}) < len(params):
+        raise BadMessage("Malformed credentials")
     return Auth("digest", tuple(params))
 
 

@@ -308,8 +308,7 @@ def clip(message: Message) -> None:
 
     Octets beyond it are cut off; `BadMessage` if there are fewer.
     """
-    length = message.get("content-length")
-    if length == str(len(message.body)):
+    if message.all("content-length") == [str(len(message.body))]:
         return
     values = message.every(headers.CONTENT_LENGTH)
     if not values:

@@ -259,9 +259,10 @@ class Transaction:
         self._start(Timer.B, now)
 
     def _again(self, timer: Timer, now: float) -> None:
-        cap = SPANS[timer].cap
-        if cap is None:
-            self.deadlines.pop(timer, None)
+        cap, running = SPANS[timer].cap, self.deadlines.pop(timer, None)
+        if cap is None or running is None:
+            return
+        if timer not in STATE_TIMERS.get((self.kind, self.state), ()):
             return
         slow = self.kind is Kind.CLIENT and self.state is State.PROCEEDING
         interval = timers.T2 if slow else min(2 * self.intervals[timer], cap)
