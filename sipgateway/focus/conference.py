@@ -41,7 +41,8 @@ from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.events import Answer, CallAsked, Negotiated, RemovalAsked
 from sipgateway.focus.leg import Farewell, Leg, State
-from sipgateway.focus.referral import Referral, Wish
+from sipgateway.focus.referral import Referral, Wanted, Wish
+from sipgateway.focus.relay import Relay
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, EndpointEntry, Joining, Roster, Status, User
 from sipgateway.focus.watchers import Watchers
@@ -271,6 +272,8 @@ class Conference:
             self._refer_removal(event, identity, wanted.target, now)
         elif wanted.wish is Wish.ADD:
             self._refer_call(event, identity, wanted.target, now)
+        elif wanted.wish is Wish.REFER:
+            self._refer_refer(event, identity, wanted, now)
         else:
             self._desk.endpoint.respond(event.transaction, 501, now)
 
@@ -306,6 +309,29 @@ class Conference:
 
         conference, uri = self.snapshot.id, str(target)
         self._desk.ask(lambda number: AskCall(number, conference, uri, identity), asked)
+
+    def _refer_refer(
+        self, event: RequestReceived, identity: Identity, wanted: Wanted, now: float
+    ) -> None:
+        """RFC 4579 5.7: have somebody call in by himself."""
+        if self._refused_call(event, identity, now):
+            return
+        nested = uri_of(wanted.nested.strip("<> "))
+        target = wanted.target
+        if not isinstance(target, SipUri) or nested.aor != self.uri.aor:
+            reason = "Refer-To header: not this conference"
+            self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
+            return
+        aor = self._desk.domain.uri(target.name.lower())
+        phones = self._desk.phones(aor.aor, now) if self._desk.domain.owns(target) else []
+        if not phones:
+            reason = "No Phone Is Registered"
+            self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
+            return
+        refer_to = headers.REFER_TO.build(NameAddr(self.uri, "", self.contact.params))
+        asker = NameAddr(uri_of(identity.uri), identity.display_name)
+        relay = Relay(self._desk, event, self.contact)
+        relay.start(phones, from_=asker, to=NameAddr(aor), refer_to=refer_to, now=now)
 
     def _refer_removal(
         self, event: RequestReceived, identity: Identity, target: SipUri, now: float

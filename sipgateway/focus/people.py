@@ -17,6 +17,7 @@ from sipgateway.focus.actions import Mute, Place
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.leg import Farewell, Leg, State
+from sipgateway.focus.relay import Relay
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
@@ -96,6 +97,25 @@ class People:
             sent = messages.forward(self._desk.endpoint, event.request, phone, sender, now)
             self._desk.replies[sent] = replied
 
+    def _refer(
+        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
+    ) -> None:
+        """Draft 4.7, RFC 4579 5.6: his phone decides what it does about it."""
+        values = event.request.all("refer-to")
+        if len(values) != 1:
+            reason = "One Refer-To header is needed"
+            self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
+            return
+        to = event.request.must(headers.TO)
+        relay = Relay(self._desk, event, NameAddr(to.uri))
+        relay.start(
+            phones,
+            from_=NameAddr(uri_of(who.uri), who.display_name),
+            to=NameAddr(to.uri),
+            refer_to=values[0],
+            now=now,
+        )
+
     def end(self, now: float, text: str) -> None:
         """Hang up on everybody."""
         for call in list(self.calls):
@@ -106,6 +126,7 @@ _HANDLERS: Mapping[str, Callable[[People, RequestReceived, list[Phone], Identity
     "INVITE": People._invite,
     "OPTIONS": People._options,
     "MESSAGE": People._message,
+    "REFER": People._refer,
 }
 
 

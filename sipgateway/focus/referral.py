@@ -30,6 +30,7 @@ class Wish(enum.Enum):
 
     ADD = "add"
     REMOVE = "remove"
+    REFER = "refer"  # have him call in (RFC 4579 5.7)
     OTHER = "other"
 
 
@@ -39,9 +40,11 @@ class Wanted:
 
     wish: Wish
     target: Uri
+    #: The Refer-To that the target is to get (5.7).
+    nested: str = ""
 
 
-_WISHES = {"invite": Wish.ADD, "": Wish.ADD, "bye": Wish.REMOVE}
+_WISHES = {"invite": Wish.ADD, "": Wish.ADD, "bye": Wish.REMOVE, "refer": Wish.REFER}
 
 
 def parse(request: Request) -> Wanted:
@@ -57,7 +60,8 @@ def parse(request: Request) -> Wanted:
     if not isinstance(uri, SipUri):
         return Wanted(Wish.ADD, uri)
     method = uri.param("method") or address.param("method") or ""
-    return Wanted(_WISHES.get(method.lower(), Wish.OTHER), uri.bare())
+    wish = _WISHES.get(method.lower(), Wish.OTHER)
+    return Wanted(wish, uri.bare(), uri.header("refer-to") or "")
 
 
 @dataclass(slots=True)

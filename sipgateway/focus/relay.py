@@ -1,0 +1,134 @@
+"""A REFER passed on to a person's phones, and their NOTIFYs passed back.
+
+Two flows come through here: somebody refers a person by his address (draft
+4.7, RFC 4579 5.6), and somebody asks the focus to have a person call in
+(RFC 4579 5.7). Either way the one who asked has a dialog with us and the
+phone has another; what the phone tells goes on to the one who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipgateway.focus import referral
+from sipgateway.focus.desk import Desk, Phone
+from sipgateway.sip import headers
+from sipgateway.sip.endpoint import Body, Fields
+from sipgateway.sip.events import (
+    AckMissing,
+    AckReceived,
+    DialogId,
+    FlowClosed,
+    RequestReceived,
+    ResponseReceived,
+)
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.message import Request
+
+
+class Relay:
+    """One REFER on its way; `contact` is ours towards both sides."""
+
+    def __init__(self, desk: Desk, event: RequestReceived, contact: NameAddr) -> None:
+        self._desk = desk
+        self._event = event
+        self._contact = contact
+        self._asked = 0
+        #: The dialog with the one who asked, and that with the phone which took it.
+        self._mine: DialogId | None = None
+        self._theirs: DialogId | None = None
+
+    def start(
+        self, phones: Sequence[Phone], *, from_: NameAddr, to: NameAddr, refer_to: str, now: float
+    ) -> None:
+        """Ask all phones; the first who accepts has it."""
+        fields: list[tuple[str, str]] = [("Refer-To", refer_to)]
+        fields.append(("Referred-By", headers.REFERRED_BY.build(NameAddr(from_.uri))))
+        if referral.unsubscribed(self._event.request):
+            fields.append(("Refer-Sub", "false"))
+        for phone in phones:
+            sent = self._desk.endpoint.request(
+                "REFER",
+                phone.uri,
+                now,
+                flow=phone.flow,
+                from_=from_,
+                to=to,
+                contact=self._contact,
+                fields=tuple(fields),
+            )
+            self._asked += 1
+            self._desk.replies[sent] = self._replied
+
+    def _replied(self, reply: ResponseReceived, now: float) -> None:
+        status = reply.response.status
+        if status < 200:
+            return
+        self._asked -= 1
+        if status >= 300:
+            if not self._asked and self._mine is None:
+                reason = reply.response.reason
+                self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+            return
+        if self._theirs is not None:
+            return  # another phone took it too; its NOTIFYs get 481
+        self._theirs = reply.dialog
+        self._accept(now)
+
+    def _accept(self, now: float) -> None:
+        fields: Fields = ()
+        if referral.unsubscribed(self._event.request):
+            fields = (("Refer-Sub", "false"),)
+        self._mine = self._desk.endpoint.respond(
+            self._event.transaction, 202, now, fields=fields, contact=self._contact
+        )
+        for dialog in (self._mine, self._theirs):
+            if dialog is not None:
+                self._desk.own(dialog, self)
+        self._desk.later(now + referral.LIFE, lambda _: self._end())
+
+    def _end(self) -> None:
+        for dialog in (self._mine, self._theirs):
+            if dialog is not None:
+                self._desk.disown(dialog)
+
+    # -- desk.DialogOwner ----------------------------------------------------
+
+    def request_came(self, event: RequestReceived, now: float) -> None:
+        """What the phone tells goes on; the one who asked may end it."""
+        method, ours = event.request.method, event.dialog == self._theirs
+        if method == "NOTIFY" and ours:
+            self._desk.endpoint.respond(event.transaction, 200, now)
+            self._pass_on(event.request, now)
+        elif method == "SUBSCRIBE" and not ours and event.request.one(headers.EXPIRES) == 0:
+            self._desk.endpoint.respond(
+                event.transaction, 200, now, fields=(("Expires", "0"),), contact=self._contact
+            )
+            self._end()
+        else:
+            self._desk.endpoint.respond(event.transaction, 481, now)
+
+    def _pass_on(self, notify: Request, now: float) -> None:
+        state = notify.get("subscription-state") or "active"
+        if self._mine is not None:
+            told = headers.EVENT.build(referral.event_of(self._event.request))
+            text = notify.body.decode("utf-8", "surrogateescape")
+            body = Body(text, notify.get("content-type") or referral.SIPFRAG)
+            fields = (("Event", told), ("Subscription-State", state))
+            self._desk.endpoint.request_in_dialog(
+                self._mine, "NOTIFY", now, fields=fields, body=body
+            )
+        if state.lower().startswith("terminated"):
+            self._end()
+
+    def ack_came(self, event: AckReceived, now: float) -> None:
+        """There is no INVITE here."""
+
+    def ack_missing(self, event: AckMissing, now: float) -> None:
+        """There is no INVITE here."""
+
+    def flow_closed(self, event: FlowClosed, now: float) -> None:
+        """What is told by then is told."""
+
+    def usage_ended(self, dialog: DialogId) -> None:
+        """There is one usage, which ends with the relay."""
