@@ -24,6 +24,7 @@ from conferences.models import (
     Invitation,
     Lease,
     Ledger,
+    Mail,
     Participant,
     Removal,
     SipAccount,
@@ -190,6 +191,17 @@ class CallAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("state", "way")
     list_select_related = ("conference",)
     search_fields = ("uri", "job")
+
+
+@admin.register(Mail)
+class MailAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Invitations by mail, and how far they came."""
+
+    list_display = ("created_at", "conference", "kind", "address", "state", "attempts", "error")
+    list_filter = ("state", "kind")
+    list_select_related = ("conference",)
+    search_fields = ("address", "conference__name", "conference__title")
+    exclude = ("invitation",)
 
 
 @admin.register(Guest)

@@ -133,6 +133,33 @@ class CallState(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class Answer(models.TextChoices):
+    """What an invitee said (RFC 5545 3.2.12 ``PARTSTAT``)."""
+
+    NONE = "", "No answer yet"
+    ACCEPTED = "accepted", "Comes"
+    TENTATIVE = "tentative", "May come"
+    DECLINED = "declined", "Does not come"
+
+
+class MailKind(models.TextChoices):
+    """What a mail is about; its calendar object's method follows from it (RFC 5546)."""
+
+    INVITED = "invited", "Invitation"
+    CHANGED = "changed", "Change"
+    CANCEL = "cancel", "Cancellation"
+
+
+class MailState(models.TextChoices):
+    """A mail's way. It is kept, and never sent, where no mail server is named."""
+
+    KEPT = "kept", "Not sent, no mail server is set"
+    DUE = "due", "To be sent"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Could not be sent"
+
+
 class PeopleManager(UserManager["User"]):
     """Finds people whatever the case in which a name was typed."""
 
@@ -166,6 +193,10 @@ class User(AbstractUser):
         null=True,
         blank=True,
         help_text="How many ports his conferences may take at any moment; empty for no limit.",
+    )
+    #: The secret of the link to his own calendar; null until he asks for one.
+    calendar_token = models.CharField(
+        max_length=43, unique=True, null=True, blank=True, editable=False
     )
 
     objects: ClassVar[UserManager[User]] = PeopleManager()
@@ -228,6 +259,8 @@ class Conference(models.Model):
     end_by = models.CharField(max_length=255, blank=True)
     #: Version of the roster as last published by the focus (RFC 4575 4.1).
     roster_version = models.PositiveBigIntegerField(default=0)
+    #: How often what a calendar shows of it has changed (RFC 5545 3.8.7.4).
+    sequence = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
@@ -408,7 +441,10 @@ class Invitation(models.Model):
         max_length=11, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
     )
     dial_out = models.BooleanField(default=False)
+    #: The secret of the link by which he answers.
     token = models.CharField(max_length=43, unique=True)
+    answer = models.CharField(max_length=9, choices=Answer.choices, blank=True, default="")
+    answered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("pk",)
@@ -432,6 +468,41 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.uri or self.email
+
+
+class Mail(models.Model):
+    """A mail to an invitee. The job claims it, and writes it from what is booked then."""
+
+    conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="mails")
+    #: Null once he is off the list, when he is told so.
+    invitation = models.ForeignKey(
+        Invitation, on_delete=models.SET_NULL, null=True, blank=True, related_name="mails"
+    )
+    address = models.EmailField()
+    name = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=9, choices=MailKind.choices)
+    #: SEQUENCE of the booking when it was written; what is sent has this or a higher one.
+    sequence = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.DUE)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    due_at = models.DateTimeField(default=clock.now)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        indexes = [
+            models.Index(
+                fields=["state", "due_at"],
+                condition=Q(state__in=["due", "sending"]),
+                name="mails_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} to {self.address} ({self.state})"
 
 
 class Participant(models.Model):

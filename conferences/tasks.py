@@ -30,6 +30,12 @@ def open_and_close() -> None:
     services.open_and_close(now=timezone.now())
 
 
+@shared_task(name="conferences.tasks.send_mail")
+def send_mail() -> None:
+    """Send the invitations that are due."""
+    services.send_mail(now=timezone.now())
+
+
 @shared_task(name="conferences.tasks.prune")
 def prune() -> None:
     """Delete what nobody needs any more."""

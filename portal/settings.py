@@ -12,9 +12,10 @@ import os
 import re
 import secrets
 import socket
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
@@ -146,6 +147,30 @@ def _database(data_dir: Path) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },
     }
+
+
+#: What an SMTP server listens on by default, by the scheme of EMAIL_URL: relay in the
+#: clear, submission with STARTTLS (RFC 6409), submission over TLS (RFC 8314).
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+def _mail_server(url: str) -> tuple[str, int]:
+    """Host and port of EMAIL_URL; none where it is not set."""
+    if not url:
+        return "", 0
+    parts = urlsplit(url)
+    try:
+        return parts.hostname or "", parts.port or _MAIL_PORTS[parts.scheme]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"EMAIL_URL: {error}") from error
+
+
+def _mailbox(name: str, default: str) -> str:
+    """An address with or without a name before it, as in ``Parley <parley@example.org>``."""
+    text = _text(name, default)
+    if "@" not in parseaddr(text)[1] or not text.isprintable():
+        raise ImproperlyConfigured(f"{name}={text!r}: want a mail address")
+    return text
 
 
 # --- What the contract names -------------------------------------------------
@@ -299,8 +324,19 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # --- Mail (none goes out until a server is named) ----------------------------
 
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-DEFAULT_FROM_EMAIL = f"Parley <parley@{_domain_host}>"
+EMAIL_URL = _url("EMAIL_URL", "smtp", "smtp+tls", "smtps")
+MAIL_GOES_OUT = bool(EMAIL_URL)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_GOES_OUT else 'dummy'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = _mail_server(EMAIL_URL)
+EMAIL_HOST_USER = unquote(urlsplit(EMAIL_URL).username or "")
+EMAIL_HOST_PASSWORD = unquote(urlsplit(EMAIL_URL).password or "")
+EMAIL_USE_TLS = EMAIL_URL.startswith("smtp+tls:")
+EMAIL_USE_SSL = EMAIL_URL.startswith("smtps:")
+#: Seconds after which a mail server that does not answer is tried again later.
+EMAIL_TIMEOUT = 20
+# RFC 5321 4.1.3: how an IPv6 address stands for a domain.
+_mail_domain = f"[IPv6:{_domain_host}]" if ":" in _domain_host else _domain_host
+DEFAULT_FROM_EMAIL = _mailbox("EMAIL_FROM", f"Parley <parley@{_mail_domain}>")
 
 # --- Channel layer and jobs --------------------------------------------------
 
@@ -338,6 +374,7 @@ CELERY_BEAT_SCHEDULE = {
         ("carry_out_removals", 5.0),
         ("place_calls", 5.0),
         ("open_and_close", 5.0),
+        ("send_mail", 30.0),
         ("prune", 3600.0),
     )
 }

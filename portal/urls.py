@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from conferences.api import api
-from portal.views import account, booking, conference, health, home, room, setup
+from portal.views import account, booking, calendar, conference, health, home, room, setup
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -19,6 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/change/", booking.change, name="conference_change"),
     path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
     path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
+    path("conferences/<str:name>/invitations/", calendar.outbox, name="conference_outbox"),
+    path("i/<str:token>/", calendar.answer, name="answer"),
+    path("calendar/", calendar.subscription, name="calendar"),
+    path("calendar/<str:token>.ics", calendar.feed, name="calendar_feed"),
     path("account/", account.account, name="account"),
     path("account/sip-password/", account.sip_password, name="account_sip_password"),
     path("account/token/", account.token, name="account_token"),

@@ -18,6 +18,7 @@ from conferences.models import (
     Conference,
     Invitation,
     Kind,
+    Mail,
     Participant,
     Removal,
     RemovalState,
@@ -48,6 +49,24 @@ def conference_by_name(name: str) -> Conference | None:
 def setup(token: str) -> Setup | None:
     """The call to the conference application whose page has that secret."""
     return Setup.objects.select_related("conference").filter(token=token).first()
+
+
+def invitation(token: str) -> Invitation | None:
+    """The invitation whose link to answer has that secret, with its conference."""
+    rows = Invitation.objects.select_related("conference__organizer", "user")
+    return rows.filter(token=token).first()
+
+
+def outbox(conference: Conference) -> QuerySet[Mail]:
+    """What its invitees were, are to be, or would be sent, the latest first."""
+    rows = Mail.objects.select_related("conference__organizer", "invitation__user")
+    return rows.filter(conference=conference)
+
+
+def calendar(user: User, *, since: datetime.datetime) -> QuerySet[Conference]:
+    """What stands in somebody's calendar: bookings that were not over by `since`."""
+    rows = visible_to(user).filter(kind=Kind.BOOKED)
+    return rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
 
 
 def pattern(conference: Conference) -> recurrence.Pattern:

@@ -101,3 +101,8 @@ def user_of_token(token: str) -> User | None:
     digest = hashlib.sha256(token.encode()).hexdigest()
     found = ApiToken.objects.select_related("user").filter(digest=digest).first()
     return found.user if found is not None and found.user.is_active else None
+
+
+def user_of_calendar(token: str) -> User | None:
+    """Whose calendar the link with that secret shows."""
+    return User.objects.filter(calendar_token=token, is_active=True).first()

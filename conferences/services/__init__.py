@@ -3,7 +3,8 @@
 `people` are accounts, credentials, guests and PINs; `bookings` are made,
 changed and cancelled; `moderation` is what may be asked of a conference;
 `records` is what the gateway's database thread writes down; `calls` and
-`removals` are carried out by jobs. `names` has the rules of what may be
+`removals` are carried out by jobs, and so are `mails`, the invitations. `capacity`
+is the ledger of ports, `guestlists` who is invited. `names` has the rules of what may be
 called how, and `refused` the one exception that carries a `policy.Refusal`.
 """
 
@@ -15,6 +16,7 @@ from conferences.services.jobs import (
     place_calls,
     prune,
 )
+from conferences.services.mails import answer, new_calendar_link, send_mail
 from conferences.services.moderation import (
     ask_to_call,
     ask_to_mute,
@@ -59,6 +61,7 @@ __all__ = [
     "Refused",
     "Way",
     "admit_guest",
+    "answer",
     "answer_setup",
     "ask_to_call",
     "ask_to_mute",
@@ -82,6 +85,7 @@ __all__ = [
     "issue_phone_credentials",
     "join_refused",
     "lock",
+    "new_calendar_link",
     "open_and_close",
     "open_setup",
     "participant_joined",
@@ -92,6 +96,7 @@ __all__ = [
     "removal_ended",
     "renew_leases",
     "roster_changed",
+    "send_mail",
     "set_sip_password",
     "take_lease",
     "unlock",

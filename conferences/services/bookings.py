@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import secrets
 import zoneinfo
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,13 +24,12 @@ from conferences.models import (
     CallState,
     Conference,
     Event,
-    Invitation,
     Kind,
     Lease,
     User,
     Way,
 )
-from conferences.services import capacity, names
+from conferences.services import capacity, guestlists, mails, names
 from conferences.services.calls import plan_calls
 from conferences.services.names import Invitee
 from conferences.services.refused import Refused
@@ -41,7 +39,6 @@ DEFAULT_MINUTES = 60
 LONGEST_MINUTES = 7 * 24 * 60
 #: Minutes before the start and after the end: at most a day.
 LONGEST_MARGIN = 24 * 60
-MOST_INVITEES = 1000
 #: An ad-hoc conference is over after a day at the latest, so its ports are taken
 #: for no longer.
 ADHOC_LASTS = datetime.timedelta(hours=24)
@@ -123,7 +120,7 @@ def book(
         with transaction.atomic():
             row.save()
             capacity.take(row, now=now)
-            _write_list(row, listed)
+            mails.invite(row, guestlists.write(row, listed).added, now=now)
             plan_calls(row, by=selectors.aor(organizer.username), way=way, now=now)
             _note(row, "booked", actor=selectors.aor(organizer.username), way=way, at=now)
     except capacity.NoRoom as no_room:
@@ -163,6 +160,7 @@ def _change(
         raise ValidationError("This conference is cancelled.")
     complaints = _Complaints()
     before, shape = row.starts_at, capacity.shape(row)
+    told, times = mails.told(row), mails.told(row, mails.TIMES)
     listed = _say(row, said, complaints)
     if row.starts_at is not None and row.starts_at != before:
         _check_start(row, complaints, now=now, running=False)
@@ -170,8 +168,13 @@ def _change(
     row.save()
     if capacity.shape(row) != shape:
         capacity.take(row, now=now)
-    if listed is not None:
-        _write_list(row, listed)
+    written = guestlists.write(row, listed) if listed is not None else guestlists.Written()
+    mails.withdraw(row, written.removed, now=now)
+    if mails.told(row) != told:
+        times_changed = mails.told(row, mails.TIMES) != times
+        new = [one.pk for one in written.added]
+        mails.tell_change(row, times_changed=times_changed, but=new, now=now)
+    mails.invite(row, written.added, now=now)
     _cancel_calls(row, CallState.PLANNED)
     plan_calls(row, by=actor, way=way, now=now)
     _note(row, "changed", actor=actor, way=way, at=now, fields=sorted(said))
@@ -188,6 +191,7 @@ def cancel(*, conference: Conference, actor: str, way: Way = Way.WEB) -> None:
     if Lease.objects.filter(conference=conference, expires_at__gt=now).exists():
         Conference.objects.filter(pk=conference.pk).update(end_by=actor)
     capacity.give_back(conference.pk)
+    mails.withdraw(conference, conference.invitations.select_related("user"), now=now)
     _cancel_calls(conference, CallState.PLANNED, CallState.DUE)
     _note(conference, "cancelled", actor=actor, way=way, at=now)
     notices.conference_changed(conference.pk)
@@ -252,7 +256,7 @@ def _say(row: Conference, said: Changes, complaints: _Complaints) -> list[Invite
     row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
     if "invitees" not in said:
         return None if row.pk else []
-    return _checked_list(said["invitees"], complaints)
+    return _listed(said["invitees"], complaints)
 
 
 def _say_who_may(row: Conference, said: Changes) -> None:
@@ -344,52 +348,12 @@ def _check_start(
         complaints.say("starts_at", "The start lies in the past.")
 
 
-def _checked_list(invitees: Iterable[Invitee], complaints: _Complaints) -> list[Invitee]:
-    """The invited once each, the last word about each counting, URIs in canonical form."""
-    listed: dict[str, Invitee] = {}
-    for invitee in invitees:
-        with complaints.about("invitees"):
-            one = _checked_invitee(invitee)
-            listed[one.uri or one.email] = one
-    if len(listed) > MOST_INVITEES:
-        complaints.say("invitees", f"At most {MOST_INVITEES} can be invited.")
-    return list(listed.values())
-
-
-def _checked_invitee(invitee: Invitee) -> Invitee:
-    """With the URI of a person of ours whose mail address was given."""
-    if invitee.role is policy.Role.ORGANIZER:
-        raise ValidationError("A conference has one organizer, who booked it.")
-    email = invitee.email.strip().lower()
-    uri = names.canonical_uri(invitee.uri) if invitee.uri else ""
-    if email and not uri:
-        known = User.objects.filter(email__iexact=email, is_active=True).first()
-        uri = selectors.aor(known.username) if known else ""
-    if not uri and re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", email) is None:
-        raise ValidationError("Somebody is invited by a URI or by a mail address.")
-    if invitee.dial_out and not uri:
-        raise ValidationError(f"{email} cannot be called: no URI is known.")
-    return Invitee(uri, email, invitee.role, invitee.dial_out)
-
-
-def _write_list(row: Conference, listed: list[Invitee] | None) -> None:
-    """Make the invitations those of `listed`; who was on the list keeps his token."""
-    before = {one.uri or one.email: one for one in row.invitations.all()}
-    people = User.objects.in_bulk(
-        {names.username_of(one.uri) for one in listed or ()} - {""}, field_name="username"
-    )
-    for one in listed or ():
-        kept = before.pop(one.uri or one.email, None)
-        invitation = kept or Invitation(conference=row, token=secrets.token_urlsafe(32))
-        invitation.uri, invitation.email = one.uri, one.email
-        invitation.role, invitation.dial_out = one.role.value, one.dial_out
-        invitation.user = people.get(names.username_of(one.uri))
-        invitation.save()
-    for gone in before.values():
-        Call.objects.filter(invitation=gone, state=CallState.PLANNED).update(
-            state=CallState.CANCELLED
-        )
-        gone.delete()
+def _listed(invitees: Iterable[Invitee], complaints: _Complaints) -> list[Invitee]:
+    try:
+        return guestlists.checked(invitees)
+    except ValidationError as error:
+        complaints.found["invitees"] = error.error_list
+    return []
 
 
 def _cancel_calls(conference: Conference, *states: CallState) -> None:

@@ -31,7 +31,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import capacity, records
+from conferences.services import capacity, mails, records
 from conferences.services.calls import plan_calls
 
 #: After this long a claimed row is told again: the notice may have been lost.
@@ -194,4 +194,5 @@ def prune(*, now: datetime.datetime) -> None:
     Event.objects.filter(at__lte=now - KEEP_EVENTS).delete()
     Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
     capacity.prune_holds(now=now)
+    mails.prune_mails(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

@@ -48,6 +48,8 @@ class Invited:
     address: str
     role: str
     role_words: str
+    answer: str
+    answer_words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,8 @@ def _invited(one: Invitation) -> Invited:
         address=one.user.username if one.user else address,
         role=one.role,
         role_words=one.get_role_display(),
+        answer=one.answer,
+        answer_words=one.get_answer_display(),
     )
 
 

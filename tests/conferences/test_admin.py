@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from conferences import selectors, services
 from conferences.models import Conference, User, Way
+from conferences.services import Invitee
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL
 
@@ -32,6 +33,7 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
         identity=selectors.identity_of_guest(guest), guest=guest, until=timezone.now()
     )
     services.issue_api_token(alice)
+    services.book(organizer=alice, title="Talk", invitees=[Invitee(email="zoe@example.com")])
     services.ask_to_remove(
         conference=live.conference.key,
         participant=live.key(BOB),

@@ -26,6 +26,8 @@ NAMES = [
     "RTP_PORTS",
     "SIP_TRUNK",
     "USER_CHOSEN_URIS",
+    "EMAIL_URL",
+    "EMAIL_FROM",
 ]
 
 
@@ -139,3 +141,44 @@ def test_what_is_wrong_is_named(environment: Environment, name: str, value: str)
 def test_janus_needs_an_address(environment: Environment) -> None:
     with pytest.raises(ImproperlyConfigured, match="JANUS_URL"):
         environment.read(MEDIA_ENGINE="janus")
+
+
+@pytest.mark.parametrize(
+    ("url", "server", "tls", "ssl"),
+    [
+        ("smtp://mail.example", ("mail.example", 25, "", ""), False, False),
+        ("smtp+tls://u%40x:p%2Fq@mail.example", ("mail.example", 587, "u@x", "p/q"), True, False),
+        ("smtps://u:p@mail.example:4465", ("mail.example", 4465, "u", "p"), False, True),
+    ],
+)
+def test_a_mail_server(
+    environment: Environment, url: str, server: tuple[str, int, str, str], tls: bool, ssl: bool
+) -> None:
+    read = environment.read(EMAIL_URL=url, EMAIL_FROM="Calls <calls@example.org>")
+    found = (read["EMAIL_HOST"], read["EMAIL_PORT"])
+    assert (*found, read["EMAIL_HOST_USER"], read["EMAIL_HOST_PASSWORD"]) == server
+    assert (read["EMAIL_USE_TLS"], read["EMAIL_USE_SSL"]) == (tls, ssl)
+    assert read["MAIL_GOES_OUT"] is True
+    assert read["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+    assert read["DEFAULT_FROM_EMAIL"] == "Calls <calls@example.org>"
+
+
+def test_without_a_mail_server_nothing_leaves(environment: Environment) -> None:
+    read = environment.read()
+    assert read["MAIL_GOES_OUT"] is False
+    assert read["EMAIL_BACKEND"].endswith("dummy.EmailBackend")
+    assert read["DEFAULT_FROM_EMAIL"] == "Parley <parley@127.0.0.1>"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EMAIL_URL", "mail.example"),
+        ("EMAIL_URL", "http://mail.example"),
+        ("EMAIL_URL", "smtp://mail.example:x"),
+        ("EMAIL_FROM", "nobody"),
+    ],
+)
+def test_a_mail_server_that_is_none(environment: Environment, name: str, value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        environment.read(**{name: value})

@@ -259,6 +259,9 @@ def test_every_icon_in_use_is_in_the_sprite() -> None:
 def test_no_page_has_a_script_or_style_of_its_own() -> None:
     """So that a strict Content-Security-Policy can be switched on."""
     for path in Path(settings.BASE_DIR, "templates").rglob("*.html"):
+        # A mail has nothing but what stands in it.
+        if path.parent.name == "mail":
+            continue
         text = path.read_text()
         assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
         assert not re.search(r"\s(?:style|on[a-z]+)=", text), path

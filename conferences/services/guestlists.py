@@ -1,0 +1,87 @@
+"""The list of a conference: who is invited, checked and written down."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+
+from conferences import policy, selectors
+from conferences.models import Call, CallState, Conference, Invitation, User
+from conferences.services import names
+from conferences.services.names import Invitee
+
+MOST_INVITEES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a list. The removed are gone from the database, and know their people."""
+
+    added: list[Invitation] = field(default_factory=list)
+    removed: list[Invitation] = field(default_factory=list)
+
+
+def checked(invitees: Iterable[Invitee]) -> list[Invitee]:
+    """The invited once each, the last word about each counting, URIs in canonical form.
+
+    Raises `ValidationError` with all that is to be mended.
+    """
+    listed: dict[str, Invitee] = {}
+    wrong: list[ValidationError] = []
+    for invitee in invitees:
+        try:
+            one = _checked(invitee)
+        except ValidationError as error:
+            wrong.extend(error.error_list)
+        else:
+            listed[one.uri or one.email] = one
+    if len(listed) > MOST_INVITEES:
+        wrong.append(ValidationError(f"At most {MOST_INVITEES} can be invited."))
+    if wrong:
+        raise ValidationError(wrong)
+    return list(listed.values())
+
+
+def _checked(invitee: Invitee) -> Invitee:
+    """With the URI of a person of ours whose mail address was given."""
+    if invitee.role is policy.Role.ORGANIZER:
+        raise ValidationError("A conference has one organizer, who booked it.")
+    email = invitee.email.strip().lower()
+    uri = names.canonical_uri(invitee.uri) if invitee.uri else ""
+    if email and not uri:
+        known = User.objects.filter(email__iexact=email, is_active=True).first()
+        uri = selectors.aor(known.username) if known else ""
+    if not uri and re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", email) is None:
+        raise ValidationError("Somebody is invited by a URI or by a mail address.")
+    if invitee.dial_out and not uri:
+        raise ValidationError(f"{email} cannot be called: no URI is known.")
+    return Invitee(uri, email, invitee.role, invitee.dial_out)
+
+
+def write(row: Conference, listed: list[Invitee] | None) -> Written:
+    """Make the invitations those of `listed`; who was on the list keeps his token."""
+    before = {one.uri or one.email: one for one in row.invitations.select_related("user")}
+    people = User.objects.in_bulk(
+        {names.username_of(one.uri) for one in listed or ()} - {""}, field_name="username"
+    )
+    added = []
+    for one in listed or ():
+        kept = before.pop(one.uri or one.email, None)
+        invitation = kept or Invitation(conference=row, token=secrets.token_urlsafe(32))
+        invitation.uri, invitation.email = one.uri, one.email
+        invitation.role, invitation.dial_out = one.role.value, one.dial_out
+        invitation.user = people.get(names.username_of(one.uri))
+        invitation.save()
+        if kept is None:
+            added.append(invitation)
+    removed = list(before.values())
+    for gone in removed:
+        Call.objects.filter(invitation=gone, state=CallState.PLANNED).update(
+            state=CallState.CANCELLED
+        )
+        gone.delete()
+    return Written(added, removed)

@@ -1,0 +1,191 @@
+"""Invitations by mail: who is told what, and the job that sends it.
+
+A booking, a change and a cancellation write rows; the job claims each by a
+conditional update and writes the mail from what is booked at that moment, so a
+late one is not an outdated one. A booking's own transaction never waits for a
+mail server, and a mail server's failure never undoes a booking.
+
+Where no server is named (`EMAIL_URL`) the rows are kept for the organizer to
+read, and nothing is ever sent of them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import secrets
+import smtplib
+from collections.abc import Collection, Iterable, Iterator
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models import F
+
+from conferences import invitations, notices, selectors
+from conferences.models import (
+    Answer,
+    Conference,
+    Invitation,
+    Mail,
+    MailKind,
+    MailState,
+    User,
+)
+
+log = logging.getLogger(__name__)
+
+#: What a calendar or a mail says of a booking: a change of these is told to all.
+TOLD = ("title", "kind", "starts_at", "duration_minutes", "timezone", "rrule", "pin")
+#: Of these, those after which whoever had accepted may not be able to come.
+TIMES = ("kind", "starts_at", "duration_minutes", "rrule")
+#: Seconds until the next attempt, by how many there were; after the last it has failed.
+PAUSES = (60, 300, 1800, 7200)
+#: A claim this old belongs to a worker that is gone.
+SENDING_TAKES = datetime.timedelta(minutes=10)
+#: Mails of one run; the next one takes the rest.
+AT_ONCE = 100
+#: How long what was sent can be looked at.
+KEEP_MAILS = datetime.timedelta(days=90)
+
+
+def told(conference: Conference, fields: Iterable[str] = TOLD) -> tuple[object, ...]:
+    """While this is the same there is nothing to tell."""
+    return tuple(getattr(conference, field) for field in fields)
+
+
+def invite(conference: Conference, listed: Iterable[Invitation], *, now: datetime.datetime) -> None:
+    """Write to those who are new on the list."""
+    if mails := list(_to(listed)):
+        _write(conference, mails, MailKind.INVITED, now)
+
+
+def tell_change(
+    conference: Conference, *, times_changed: bool, but: Collection[int], now: datetime.datetime
+) -> None:
+    """Write to all on the list `but` those invitations, who hear of it for the first time.
+
+    An answer was about a time: with another time it is asked for again.
+    """
+    _count_change(conference)
+    if times_changed:
+        conference.invitations.update(answer=Answer.NONE, answered_at=None)
+    kept = conference.invitations.select_related("user").exclude(pk__in=but)
+    if mails := list(_to(kept)):
+        _write(conference, mails, MailKind.CHANGED, now)
+
+
+def withdraw(
+    conference: Conference, listed: Iterable[Invitation], *, now: datetime.datetime
+) -> None:
+    """Write to those who are on the list no more, or to all, that it is cancelled for them.
+
+    SEQUENCE grows, or calendars would pass the word over.
+    """
+    mails = list(_to(listed))
+    if mails:
+        _count_change(conference)
+        _write(conference, mails, MailKind.CANCEL, now)
+
+
+def _count_change(conference: Conference) -> None:
+    Conference.objects.filter(pk=conference.pk).update(sequence=F("sequence") + 1)
+    conference.sequence += 1
+
+
+def _to(listed: Iterable[Invitation]) -> Iterator[Mail]:
+    """A mail to each who has an address; the others read of it on their pages."""
+    for one in listed:
+        address = one.email or (one.user.email if one.user else "")
+        if address:
+            name = one.user.get_full_name()[:100] if one.user else ""
+            yield Mail(invitation=one if one.pk else None, address=address, name=name)
+
+
+def _write(
+    conference: Conference, mails: Iterable[Mail], kind: MailKind, now: datetime.datetime
+) -> None:
+    """Have the mails sent, in place of those to the same people that still wait."""
+    written = list(mails)
+    waiting = Mail.objects.filter(
+        conference=conference,
+        address__in=[one.address for one in written],
+        state=MailState.DUE,
+        attempts=0,
+    )
+    # Whoever has not read of it yet is invited to what it is now, or never hears of it.
+    unaware = set(waiting.filter(kind=MailKind.INVITED).values_list("address", flat=True))
+    waiting.delete()
+    if kind == MailKind.CANCEL:
+        written = [one for one in written if one.address not in unaware]
+    for one in written:
+        again = kind == MailKind.CHANGED and one.address in unaware
+        one.conference, one.kind = conference, MailKind.INVITED if again else kind
+        one.sequence, one.created_at, one.due_at = conference.sequence, now, now
+        one.state = MailState.DUE if settings.MAIL_GOES_OUT else MailState.KEPT
+    Mail.objects.bulk_create(written)
+    if settings.MAIL_GOES_OUT and written:
+        notices.wake("send_mail")
+
+
+def send_mail(*, now: datetime.datetime) -> None:
+    """Send what is due."""
+    if not settings.MAIL_GOES_OUT:
+        return
+    lost = Mail.objects.filter(state=MailState.SENDING, claimed_at__lte=now - SENDING_TAKES)
+    lost.update(state=MailState.DUE)
+    due = Mail.objects.filter(state=MailState.DUE, due_at__lte=now).order_by("pk")
+    mails = list(due.select_related("conference__organizer", "invitation__user")[:AT_ONCE])
+    if not mails:
+        return
+    with get_connection() as connection:
+        for mail in mails:
+            _send(mail, connection, now)
+    if len(mails) == AT_ONCE:
+        notices.wake("send_mail")
+
+
+def _send(mail: Mail, connection: BaseEmailBackend, now: datetime.datetime) -> None:
+    mine = Mail.objects.filter(pk=mail.pk, state=MailState.DUE)
+    if mine.update(state=MailState.SENDING, claimed_at=now) != 1:
+        return
+    message = invitations.message(invitations.letter(mail, at=now), mail.conference)
+    message.connection = connection
+    claimed = Mail.objects.filter(pk=mail.pk, state=MailState.SENDING)
+    try:
+        message.send()
+    except (smtplib.SMTPException, OSError) as error:
+        log.warning("a mail about conference %s was not taken", mail.conference_id, exc_info=True)
+        _try_later(mail, str(error)[:255], now)
+    else:
+        claimed.update(state=MailState.SENT, done_at=now, error="")
+
+
+def _try_later(mail: Mail, error: str, now: datetime.datetime) -> None:
+    claimed = Mail.objects.filter(pk=mail.pk, state=MailState.SENDING)
+    attempts = mail.attempts + 1
+    if attempts > len(PAUSES):
+        claimed.update(state=MailState.FAILED, done_at=now, attempts=attempts, error=error)
+        return
+    again = now + datetime.timedelta(seconds=PAUSES[attempts - 1])
+    claimed.update(state=MailState.DUE, due_at=again, attempts=attempts, error=error)
+
+
+def answer(*, invitation: Invitation, answer: Answer, at: datetime.datetime) -> None:
+    """What an invitee says. Raises `ValidationError` where it is too late."""
+    if selectors.window(invitation.conference, now=at).over:
+        raise ValidationError("This conference is over, or was cancelled.")
+    Invitation.objects.filter(pk=invitation.pk).update(answer=answer, answered_at=at)
+
+
+def new_calendar_link(user: User) -> str:
+    """A new secret for the link to his calendar; the old one is good for nothing more."""
+    token = secrets.token_urlsafe(32)
+    User.objects.filter(pk=user.pk).update(calendar_token=token)
+    return token
+
+
+def prune_mails(*, now: datetime.datetime) -> None:
+    """Forget what was sent long ago."""
+    Mail.objects.filter(created_at__lte=now - KEEP_MAILS).delete()
