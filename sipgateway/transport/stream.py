@@ -123,6 +123,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport = secured
         self._open(secured)
+        self._drain()  # the phone's first octets may have come with the end of its handshake
 
     def _open(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=MAX_UNSENT)
@@ -132,6 +133,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Octets came."""
         self._framer.receive(data)
+        if self.flow is not None:
+            self._drain()
+
+    def _drain(self) -> None:
         try:
             while (event := self._framer.next_event()) is not None:
                 self._happened(event)

@@ -1,0 +1,144 @@
+"""baresip, a phone that hums a tone and records what it hears.
+
+It takes its calls from the command line and ends by itself; what it heard lies
+in a WAV file of its codec's rate, written by its module sndfile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy
+
+from tests.live.phone import Account
+from tests.live.server import free_port
+
+MODULES = Path("/usr/lib/baresip/modules")
+CONFIGURATION = """\
+poll_method epoll
+sip_listen 127.0.0.1:{port}
+audio_player aubridge,nil
+audio_alert aubridge,nil
+audio_source ausine,{tone}
+ausrc_srate 48000
+ausrc_channels 2
+auplay_channels 1
+rtp_ports {rtp}-{rtp_end}
+snd_path {directory}
+module_path {modules}
+module opus.so
+module g711.so
+module g722.so
+module srtp.so
+module ausine.so
+module aubridge.so
+module sndfile.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+"""
+
+
+class Baresip:
+    """One running baresip with one account."""
+
+    def __init__(self, directory: Path, *, tone: int) -> None:
+        self.directory = directory
+        self.tone = tone
+        self.said = ""
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._changed = asyncio.Condition()
+
+    async def start(
+        self,
+        account: Account,
+        *,
+        through: tuple[str, int],
+        codec: str = "PCMU",
+        encryption: str = "",
+        dial: str = "",
+    ) -> None:
+        """Register by a transport and port, and call."""
+        transport, port = through
+        self.directory.mkdir(parents=True)
+        rtp = free_port() & ~1
+        configuration = CONFIGURATION.format(
+            port=free_port(),
+            tone=self.tone,
+            rtp=rtp,
+            rtp_end=rtp + 20,
+            directory=self.directory,
+            modules=MODULES,
+        )
+        (self.directory / "config").write_text(configuration)
+        (self.directory / "contacts").touch()
+        described = (
+            f"<sip:{account.username}@{account.domain};transport={transport}>"
+            f";auth_user={account.username};auth_pass={account.password};regint=600"
+            f';audio_codecs={codec};outbound="sip:127.0.0.1:{port};transport={transport}"'
+        )
+        if encryption:
+            described += f";mediaenc={encryption}"
+        (self.directory / "accounts").write_text(described + "\n")
+        await self._run(["-e", f"/dial {dial}"] if dial else [])
+
+    async def _run(self, options: Sequence[str]) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            "baresip",
+            *("-f", str(self.directory), *options),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=self.directory,
+        )
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while octets := await self._process.stdout.read(4096):
+            async with self._changed:
+                self.said += octets.decode(errors="replace")
+                self._changed.notify_all()
+
+    async def says(self, text: str, *, within: float = 10.0) -> None:
+        """Wait until it has printed `text`."""
+        try:
+            async with asyncio.timeout(within), self._changed:
+                await self._changed.wait_for(lambda: text in self.said)
+        except TimeoutError:
+            raise AssertionError(f"never said {text!r}:\n{self.said[-3000:]}") from None
+
+    async def stop(self) -> None:
+        """Hang up and end, as Ctrl-C does."""
+        if self._process is None or self._reading is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(8.0):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await self._reading
+
+    def level(self, tone: int) -> float:
+        """Decibels (of full scale) of a tone in the last second that it heard."""
+        (path,) = self.directory.glob("dump-*-dec.wav")
+        with wave.open(str(path)) as recording:
+            rate = recording.getframerate()
+            channels = recording.getnchannels()
+            octets = recording.readframes(recording.getnframes())
+        samples = numpy.frombuffer(octets, dtype="<i2")[::channels][-rate:] / 32768.0
+        assert len(samples) >= rate // 2, "too little was recorded"
+        spectrum = numpy.abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
+        # A Hanning window halves the amplitude; a tone between two bins shows in both.
+        bin_ = round(tone * len(samples) / rate)
+        amplitude = 4.0 * float(spectrum[bin_ - 2 : bin_ + 3].max()) / len(samples)
+        return float(20.0 * numpy.log10(max(amplitude, 1e-6)))

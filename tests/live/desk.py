@@ -1,0 +1,287 @@
+"""Parley with UDP, TCP and TLS on, and phones of text that speak these."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import ipaddress
+import json
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from websockets.asyncio.client import ClientConnection
+
+from tests.live.phone import Account, Dialog, Phone
+from tests.live.server import Server, free_port
+from tests.live.wire import Message
+
+SIPP = Path(__file__).parent / "sipp"
+#: What a desk phone offers; nobody is at this port.
+OFFER = "\r\n".join(
+    [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "c=IN IP4 127.0.0.1",
+        "t=0 0",
+        "m=audio 9 RTP/AVP 0 101",
+        "a=rtpmap:101 telephone-event/8000",
+        "",
+    ]
+)
+
+
+def certify(directory: Path, *, days: int = 30) -> tuple[Path, Path]:
+    """A new key and a certificate for 127.0.0.1 that it signs itself; their files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    begins = datetime.now(UTC) - timedelta(hours=1)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = directory / "certificate.pem", directory / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files
+
+
+class DeskServer(Server):
+    """A server with all transports on, and therefore with HTTPS."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.certificate, self.key = certify(directory)
+        self.ports = {"udp": free_port(), "tls": free_port()}
+        self.ports["tcp"] = self.ports["udp"]
+        super().__init__(
+            directory,
+            environment={
+                "SIP_PORT": str(self.ports["udp"]),
+                "SIPS_PORT": str(self.ports["tls"]),
+                "TLS_CERT": str(self.certificate),
+                "TLS_KEY": str(self.key),
+            },
+        )
+
+    @property
+    def domain(self) -> str:
+        return f"127.0.0.1:{self.ports['udp']}"
+
+    def trust(self) -> ssl.SSLContext:
+        """Whoever trusts this server's certificate and no other."""
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def request(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any, Mapping[str, str]]:
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=10, context=self.trust()
+        )
+        content = None if body is None else json.dumps(body)
+        with contextlib.closing(connection):
+            connection.request(method, path, content, dict(headers or {}))
+            response = connection.getresponse()
+            text = response.read().decode()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+        is_json = "json" in fields.get("content-type", "")
+        return response.status, json.loads(text) if is_json and text else text, fields
+
+    def roster(self, conference: str) -> list[str]:
+        """Who is in, one entry for every endpoint."""
+        shown = self.manage("conference", "show", conference)
+        return [
+            participant["entity"]
+            for participant in shown["participants"]
+            for _ in participant["endpoints"]
+        ]
+
+
+@contextlib.contextmanager
+def serving(directory: Path) -> Iterator[DeskServer]:
+    """A desk server that is stopped at the end, and must have left no alarm."""
+    server = DeskServer(directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        if not server.gone():
+            server.stop()
+    assert not server.alarms(), server.log()[-6000:]
+
+
+class Wire:
+    """What `Phone` wants of a WebSocket, over something else: texts out, texts in."""
+
+    def __init__(self, transport: str) -> None:
+        self._transport = transport.upper()
+        self.incoming: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def send(self, text: str) -> None:
+        """Send a message that was written for a WebSocket."""
+        self.write(text.replace("SIP/2.0/WS ", f"SIP/2.0/{self._transport} ").encode())
+
+    def write(self, octets: bytes) -> None:
+        """Send octets as they stand."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """End it."""
+        await self.incoming.put(None)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while (text := await self.incoming.get()) is not None:
+            yield text
+
+
+class Datagrams(Wire, asyncio.DatagramProtocol):
+    """UDP."""
+
+    def __init__(self) -> None:
+        super().__init__("udp")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._datagrams = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.incoming.put_nowait(data.decode())
+
+    def write(self, octets: bytes) -> None:
+        self._datagrams.sendto(octets)
+
+    async def close(self) -> None:
+        self._datagrams.close()
+        await super().close()
+
+
+class Stream(Wire):
+    """TCP and TLS."""
+
+    def __init__(
+        self, transport: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        super().__init__(transport)
+        self._writer = writer
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = next(
+                    int(line.partition(":")[2])
+                    for line in head.lower().split("\r\n")
+                    if line.startswith("content-length:")
+                )
+                self.incoming.put_nowait(head + (await reader.readexactly(length)).decode())
+        await super().close()
+
+    def write(self, octets: bytes) -> None:
+        self._writer.write(octets)
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._reading
+
+
+class DeskPhone(Phone):
+    """`Phone` over UDP, TCP or TLS."""
+
+    def __init__(self, account: Account, wire: Wire, *, transport: str, host: str) -> None:
+        super().__init__(account, cast(ClientConnection, wire))
+        self.host, self.transport = host, transport
+
+    @property
+    def contact(self) -> str:
+        return f"<sip:{self.account.username}@{self.host};transport={self.transport}>"
+
+    async def __aenter__(self) -> DeskPhone:
+        return self
+
+    async def accepted(self, dialog: Dialog, invite: Message) -> Message:
+        """Send an INVITE, which has to be answered, and acknowledge; the 200."""
+        response = await self.transact(invite)
+        assert response.status == 200, response.start
+        await self.acknowledges(dialog, response)
+        return response
+
+    async def acknowledges(self, dialog: Dialog, response: Message) -> None:
+        """Send the ACK of a 200."""
+        dialog.confirm(response)
+        acknowledgement = self.build("ACK", dialog.target, dialog=dialog)
+        await self.send_text(dialog.renumbered(acknowledgement, response).text())
+
+    @classmethod
+    async def open(cls, server: DeskServer, account: Account, transport: str) -> DeskPhone:
+        """Connect."""
+        where = ("127.0.0.1", server.ports[transport])
+        if transport == "udp":
+            loop = asyncio.get_running_loop()
+            opened, wire = await loop.create_datagram_endpoint(Datagrams, remote_addr=where)
+            here = opened.get_extra_info("sockname")
+            return cls(account, wire, transport=transport, host=f"{here[0]}:{here[1]}")
+        context = server.trust() if transport == "tls" else None
+        reader, writer = await asyncio.open_connection(*where, ssl=context)
+        here = writer.get_extra_info("sockname")
+        wire_ = Stream(transport, reader, writer)
+        return cls(account, wire_, transport=transport, host=f"{here[0]}:{here[1]}")
+
+
+async def sipp(
+    server: DeskServer,
+    scenario: str,
+    transport: str,
+    *,
+    account: Account,
+    target: str,
+    calls: int = 1,
+    rate: int = 10,
+    hold: float = 1.0,
+    within: float = 30.0,
+) -> None:
+    """Run a scenario of ``sipp/``; fails with SIPp's own words if a call did."""
+    errors = server.directory / f"sipp-{scenario}-{transport}.log"
+    command = ["sipp", f"127.0.0.1:{server.ports[transport]}", "-sf", f"{SIPP / scenario}.xml"]
+    command += ["-t", {"udp": "u1", "tcp": "t1"}[transport], "-i", "127.0.0.1", "-nostdin"]
+    command += ["-p", str(free_port()), "-mp", str(free_port() & ~1), "-m", str(calls)]
+    command += ["-r", str(rate), "-l", str(calls), "-d", str(round(hold * 1000))]
+    command += ["-au", account.username, "-ap", account.password]
+    command += ["-key", "username", account.username, "-key", "domain", account.domain]
+    command += ["-key", "target", target.removeprefix("sip:")]
+    command += ["-trace_err", "-error_file", str(errors), "-recv_timeout", "10000"]
+    command += ["-timeout", f"{within:.0f}", "-timeout_error"]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        async with asyncio.timeout(within + 5.0):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    told = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
+    assert process.returncode == 0, f"{told}\n{said.decode(errors='replace')[-1500:]}"

@@ -1,0 +1,297 @@
+"""Desk phones: SIPp over UDP and TCP, baresip over UDP, TCP and TLS, and messages by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.baresip import Baresip
+from tests.live.desk import OFFER, DeskPhone, DeskServer, certify, serving, sipp
+from tests.live.phone import Account, Dialog
+from tests.live.server import Server, until
+from tests.live.wire import Challenge, Message
+
+DESCRIBED = [("Content-Type", "application/sdp")]
+#: Decibels of full scale over which a tone is heard, and under which it is not.
+HEARD, UNHEARD = -40.0, -55.0
+#: Calls a second, and for how long; `LOAD_SECONDS=30` is the full measure.
+RATE, SECONDS = 10, int(os.environ.get("LOAD_SECONDS", "5"))
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
+    with serving(tmp_path_factory.mktemp("desk")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def alice(desk: DeskServer) -> Account:
+    return desk.phone("alice", "--organizer")
+
+
+@pytest.fixture(scope="module")
+def bob(desk: DeskServer) -> Account:
+    return desk.phone("bob")
+
+
+@pytest.fixture
+def room(desk: DeskServer, alice: Account) -> str:
+    """URI of a room that is open to all who have signed in."""
+    uri: str = desk.conference("--open")["uri"]
+    return uri
+
+
+def name_of(uri: str) -> str:
+    return uri.removeprefix("sip:").partition("@")[0]
+
+
+def is_empty(desk: DeskServer, room: str) -> bool:
+    return until(lambda: not desk.roster(name_of(room)), within=10.0, every=0.5)
+
+
+# -- SIPp ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("scenario", ["register", "call", "hold", "session_timer"])
+async def test_sipp(
+    desk: DeskServer, bob: Account, room: str, scenario: str, transport: str
+) -> None:
+    await sipp(desk, scenario, transport, account=bob, target=room)
+    assert is_empty(desk, room)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_ten_calls_a_second(
+    desk: DeskServer, bob: Account, room: str, transport: str
+) -> None:
+    calls, within = RATE * SECONDS, SECONDS + 30.0
+    await sipp(
+        desk,
+        "call",
+        transport,
+        account=bob,
+        target=room,
+        calls=calls,
+        rate=RATE,
+        hold=2.0,
+        within=within,
+    )
+    assert is_empty(desk, room)
+
+
+# -- by hand ---------------------------------------------------------------------
+
+
+@pytest.fixture(params=["udp", "tcp", "tls"])
+async def phone(
+    desk: DeskServer, bob: Account, request: pytest.FixtureRequest
+) -> AsyncIterator[DeskPhone]:
+    async with await DeskPhone.open(desk, bob, request.param) as opened:
+        yield opened
+
+
+async def authorized(phone: DeskPhone, uri: str) -> tuple[Dialog, Message]:
+    """An INVITE with the right credentials, not sent yet, and its dialog."""
+    dialog = Dialog(phone, remote=f"<{uri}>")
+    asked = phone.build("INVITE", uri, DESCRIBED, body=OFFER, dialog=dialog)
+    refused = await phone.transact(asked)
+    challenge = Challenge.parse(refused.get("www-authenticate"))
+    account = phone.account
+    proof = challenge.answer(account.username, account.password, "INVITE", uri)
+    fields = [*DESCRIBED, ("Authorization", proof)]
+    return dialog, phone.build("INVITE", uri, fields, body=OFFER, dialog=dialog)
+
+
+def same_but(request: Message, method: str) -> Message:
+    """CANCEL, or the ACK of a refusal: what has the INVITE's identity (RFC 3261 9.1)."""
+    kept = ("Via", "Max-Forwards", "From", "To", "Call-ID")
+    number = request.get("cseq").split()[0]
+    fields = [(name, request.get(name)) for name in kept]
+    return Message(
+        f"{method} {request.start.split()[1]} SIP/2.0", (*fields, ("CSeq", f"{number} {method}"))
+    )
+
+
+async def test_an_invite_that_comes_again_is_one_participant(
+    desk: DeskServer, phone: DeskPhone, room: str
+) -> None:
+    """RFC 3261 17.2.1: the answer was lost, so the phone asks again and gets the same one."""
+    dialog, invite = await authorized(phone, room)
+
+    def is_final(message: Message) -> bool:
+        return message.status >= 200 and message.branch == invite.branch
+
+    await phone.send_text(invite.text())
+    await phone.send_text(invite.text())
+    first = await phone.receives(is_final)
+    await phone.send_text(invite.text())
+    if phone.transport == "udp":  # not acknowledged yet, so it comes again (13.3.1.4)
+        assert (await phone.receives(is_final)).text() == first.text()
+    await phone.acknowledges(dialog, first)
+    await asyncio.to_thread(until, lambda: bool(desk.roster(name_of(room))), within=5.0)
+    assert desk.roster(name_of(room)) == [phone.account.aor]
+    await dialog.hang_up()
+
+
+async def test_cancel(desk: DeskServer, phone: DeskPhone, room: str) -> None:
+    """RFC 3261 9.2, with the CANCEL on the heels of the INVITE; on a stream in one piece."""
+    _, invite = await authorized(phone, room)
+    cancel = same_but(invite, "CANCEL")
+    await phone.send_text(invite.text())
+    await phone.send_text(cancel.text())
+    taken = await phone.receives(lambda m: m.status >= 200 and m.method == "CANCEL")
+    ended = await phone.receives(lambda m: m.status >= 200 and m.method == "INVITE")
+    assert (taken.status, ended.status) == (200, 487)
+    acknowledgement = same_but(invite, "ACK").text().replace(invite.get("to"), ended.get("to"))
+    await phone.send_text(acknowledgement)
+    assert desk.roster(name_of(room)) == []
+
+
+async def test_contact_leads_back_by_the_same_transport(
+    desk: DeskServer, phone: DeskPhone, room: str
+) -> None:
+    """So that whoever came by TLS does not go on in clear."""
+    dialog, invite = await authorized(phone, room)
+    response = await phone.accepted(dialog, invite)
+    by = phone.transport
+    wanted = {"udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls"}[by]
+    assert dialog.target == f"sip:{name_of(room)}@127.0.0.1:{desk.ports[by]}{wanted}"
+    assert "isfocus" in response.contact_parameters()
+    await dialog.hang_up()
+
+
+async def test_keep_alive_and_what_is_not_sip(desk: DeskServer, bob: Account) -> None:
+    """RFC 5626 3.5.1: a ping gets its pong; another protocol gets a closed connection."""
+    where = ("127.0.0.1", desk.ports["tcp"])
+    reader, writer = await asyncio.open_connection(*where)
+    writer.write(b"\r\n\r\n")
+    assert await asyncio.wait_for(reader.readexactly(2), 5.0) == b"\r\n"
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert await asyncio.wait_for(reader.read(), 5.0) == b""
+    writer.close()
+    for rubbish in (b"\r\n\r\n", b"\x00\x01\x00\x00!\x12\xa4B" + bytes(12), b"\xff" * 2000, b"x"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.sendto(rubbish, ("127.0.0.1", desk.ports["udp"]))
+    async with await DeskPhone.open(desk, bob, "udp") as phone:
+        assert (await phone.register()).status == 200
+
+
+async def test_a_thousand_silent_connections_keep_nobody_out(
+    desk: DeskServer, bob: Account, room: str
+) -> None:
+    silent = []
+    try:
+        async with await DeskPhone.open(desk, bob, "tcp") as before:
+            dialog, invite = await authorized(before, room)
+            await before.accepted(dialog, invite)
+            for number in range(1000):
+                port = desk.ports["tcp" if number % 2 else "tls"]
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"INVITE sip:x SIP/2.0\r\n")
+                silent.append(writer)
+            for transport in ("tcp", "tls"):
+                async with await DeskPhone.open(desk, bob, transport) as after:
+                    assert (await after.register()).status == 200
+            await dialog.hang_up()
+    finally:
+        for writer in silent:
+            writer.transport.abort()
+
+
+async def test_a_certificate_is_reloaded_with_calls_up(
+    desk: DeskServer, bob: Account, room: str
+) -> None:
+    """SIGHUP; who is connected stays, who comes sees the new one."""
+    async with await DeskPhone.open(desk, bob, "tls") as before:
+        dialog, invite = await authorized(before, room)
+        await before.accepted(dialog, invite)
+        where = ("127.0.0.1", desk.ports["tls"])
+        old = await asyncio.to_thread(ssl.get_server_certificate, where)
+        kept = desk.certificate.read_bytes(), desk.key.read_bytes()
+        assert desk.process is not None
+        certify(desk.directory)
+        desk.process.send_signal(signal.SIGHUP)
+
+        def is_new() -> bool:
+            return ssl.get_server_certificate(where) != old
+
+        assert await asyncio.to_thread(until, is_new, within=5.0)
+        async with await DeskPhone.open(desk, bob, "tls") as after:
+            assert (await after.register()).status == 200
+        await dialog.hang_up()
+        # The pages still show the first one.
+        desk.certificate.write_bytes(kept[0])
+        desk.key.write_bytes(kept[1])
+        desk.process.send_signal(signal.SIGHUP)
+
+
+class Failing(Server):
+    """A server that is up once it says what fails."""
+
+    def healthy(self) -> bool:
+        with contextlib.suppress(OSError):
+            status, answer, _ = self.request("GET", "/healthz")
+            return status == 503 and "SIP_PORT" in str(answer)
+        return False
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    """In the log and in /healthz; the pages are up all the same."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        server = Failing(tmp_path, environment={"SIP_PORT": str(port)})
+        server.start()
+        try:
+            assert f"SIP_PORT: UDP 127.0.0.1 port {port}: Address already in use" in server.log()
+            assert server.request("GET", "/sign-in/")[0] == 200
+        finally:
+            server.stop()
+
+
+# -- baresip ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("transport", "codec", "encryption"),
+    [("udp", "PCMU", ""), ("udp", "opus", ""), ("tcp", "G722", ""), ("tls", "PCMA", "srtp-mand")],
+)
+async def test_baresip_hears_the_other(
+    desk: DeskServer,
+    alice: Account,
+    bob: Account,
+    room: str,
+    tmp_path: Path,
+    transport: str,
+    codec: str,
+    encryption: str,
+) -> None:
+    """Registers, calls, is in the roster, hears the other and not himself, leaves."""
+    hers, his = Baresip(tmp_path / "alice", tone=1000), Baresip(tmp_path / "bob", tone=440)
+    through = (transport, desk.ports[transport])
+    how = {"through": through, "codec": codec, "encryption": encryption, "dial": room}
+    try:
+        await hers.start(alice, **how)  # type: ignore[arg-type]
+        await his.start(bob, **how)  # type: ignore[arg-type]
+        await hers.says("Call established")
+        await his.says("Call established")
+        await his.says("200 OK")
+        joined = sorted([alice.aor, bob.aor])
+        assert until(lambda: sorted(desk.roster(name_of(room))) == joined, within=5.0)
+        await asyncio.sleep(3.0)  # to be recorded
+    finally:
+        await his.stop()
+        await hers.stop()
+    assert is_empty(desk, room)
+    assert his.level(hers.tone) > HEARD
+    assert his.level(his.tone) < UNHEARD
+    assert hers.level(hers.tone) < UNHEARD
