@@ -23,6 +23,9 @@ from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
     AnswerSetup,
     AskCall,
+    AskEnd,
+    AskLock,
+    AskMute,
     AskRemoval,
     CallProgressed,
     CloseSetup,
@@ -41,6 +44,7 @@ from sipgateway.focus.actions import (
     Record,
     RemovalEnded,
     RosterChanged,
+    Wish,
     WrongPin,
 )
 from sipgateway.focus.events import (
@@ -63,7 +67,7 @@ BATCH = 200
 """Facts written in one transaction at most."""
 
 Questions = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | OpenSetup
-DirectoryAction = Questions | AnswerSetup | CloseSetup | Record
+DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | Record
 _Work = Callable[[], FocusEvent | None]
 
 
@@ -233,7 +237,7 @@ def _ask_removal(action: AskRemoval) -> RemovalAsked:
             conference=action.conference,
             participant=action.participant,
             actor=action.actor,
-            way=services.Way.REFER,
+            way=services.Way.KEYPAD if action.keypad else services.Way.REFER,
             reason=action.reason,
         )
     except services.Refused as refused:
@@ -255,6 +259,37 @@ def _ask_call(action: AskCall) -> CallAsked:
     except ValidationError:
         return CallAsked(action.question, None)
     return CallAsked(action.question, call.pk)
+
+
+def _ask_mute(action: AskMute) -> None:
+    services.ask_to_mute(
+        conference=action.conference,
+        participant=action.participant,
+        muted=action.muted,
+        actor=action.actor,
+        way=services.Way.KEYPAD,
+    )
+
+
+def _ask_lock(action: AskLock) -> None:
+    change = services.lock if action.locked else services.unlock
+    change(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
+
+
+def _ask_end(action: AskEnd) -> None:
+    services.end(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
+
+
+def _wish(carry_out: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A wish that policy refuses stays one; the focus has asked policy before."""
+
+    def asked(action: Any) -> None:
+        try:
+            carry_out(action)
+        except services.Refused as refused:
+            LOG.info("a wish by keypad was refused: %s", refused)
+
+    return asked
 
 
 def _open_setup(action: OpenSetup) -> SetupOpened:
@@ -280,6 +315,9 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AskRemoval: _ask_removal,
     AskCall: _ask_call,
     OpenSetup: _open_setup,
+    AskMute: _wish(_ask_mute),
+    AskLock: _wish(_ask_lock),
+    AskEnd: _wish(_ask_end),
     AnswerSetup: _answer_setup,
     CloseSetup: _close_setup,
 }

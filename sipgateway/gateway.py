@@ -22,6 +22,9 @@ from sipgateway.focus.actions import (
     AnswerOffer,
     AnswerSetup,
     AskCall,
+    AskEnd,
+    AskLock,
+    AskMute,
     AskRemoval,
     CloseSetup,
     CreateConference,
@@ -37,6 +40,7 @@ from sipgateway.focus.actions import (
     PlayRoom,
     Reach,
     Record,
+    Wish,
 )
 from sipgateway.focus.events import (
     FocusEvent,
@@ -77,6 +81,7 @@ DirectoryAction = (
     | AskRemoval
     | AskCall
     | OpenSetup
+    | Wish
     | AnswerSetup
     | CloseSetup
     | Record
@@ -421,6 +426,9 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     CreateConference: Gateway._ask_directory,
     AskRemoval: Gateway._ask_directory,
     AskCall: Gateway._ask_directory,
+    AskMute: Gateway._ask_directory,
+    AskLock: Gateway._ask_directory,
+    AskEnd: Gateway._ask_directory,
     OpenSetup: Gateway._ask_directory,
     AnswerSetup: Gateway._ask_directory,
     CloseSetup: Gateway._ask_directory,

@@ -224,7 +224,9 @@ class Stage:
 
     def _ask(self, action: actions.Action) -> bool:
         """Do what service and job do about a wish; False for what is none."""
-        if isinstance(action, actions.AskRemoval):
+        if isinstance(action, actions.Wish):
+            self._wish(action)
+        elif isinstance(action, actions.AskRemoval):
             self._removal(action)
         elif isinstance(action, actions.AskCall):
             self._call(action)
@@ -254,6 +256,22 @@ class Stage:
         else:
             return False
         return True
+
+    def _wish(self, action: actions.Wish) -> None:
+        """What the services do about a wish that policy allows."""
+        name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
+        snapshot = self.snapshots[name]
+        if isinstance(action, actions.AskLock):
+            self.changes(name, locked=action.locked)
+        elif isinstance(action, actions.AskEnd):
+            self.changes(name, end_by=action.actor.display_name)
+        elif action.participant is not None:
+            one = {action.participant}
+            muted = snapshot.muted | one if action.muted else snapshot.muted - one
+            self.changes(name, muted=frozenset(muted))
+        else:
+            others = {self.key_of(who, name) for who in self.roster(name)}
+            self.changes(name, muted=frozenset(others - {self.key_of("alice", name)}))
 
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, actions.Record):

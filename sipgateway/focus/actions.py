@@ -51,6 +51,8 @@ class AskRemoval:
     participant: ParticipantKey
     actor: Identity
     reason: str = ""
+    #: By the keypad rather than by REFER.
+    keypad: bool = False
 
 
 # One answer: SetupOpened.
@@ -135,6 +137,36 @@ class Reach:
 
     question: int
     uri: Uri
+
+
+@dataclass(frozen=True, slots=True)
+class AskMute:
+    """Ask that a participant, or (None) everybody who does not command, be muted or heard."""
+
+    conference: ConferenceId
+    participant: ParticipantKey | None
+    muted: bool
+    actor: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class AskLock:
+    """Ask that the conference be locked or opened."""
+
+    conference: ConferenceId
+    locked: bool
+    actor: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class AskEnd:
+    """Ask that the conference be ended for all."""
+
+    conference: ConferenceId
+    actor: Identity
+
+
+Wish = AskMute | AskLock | AskEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,4 +346,6 @@ Question = (
     | Describe
     | Reach
 )
-Action = Question | AnswerSetup | CloseSetup | Place | Mute | Play | PlayRoom | DropMedia | Record
+Action = (
+    Question | Wish | AnswerSetup | CloseSetup | Place | Mute | Play | PlayRoom | DropMedia | Record
+)

@@ -13,9 +13,12 @@ from dataclasses import replace
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, ParticipantKey, Refusal, Role, Snapshot
-from sipgateway.focus import answers, messages, referral
+from sipgateway.focus import answers, keypad, messages, referral
 from sipgateway.focus.actions import (
     AskCall,
+    AskEnd,
+    AskLock,
+    AskMute,
     AskRemoval,
     Describe,
     Emptied,
@@ -469,8 +472,11 @@ class Conference:
         self._dialings.ringing(leg, status, now)
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
-        """See `calls.Room`: a digit of the PIN."""
+        """See `calls.Room`: a digit of the PIN, or of a command."""
         if leg.pin is None:
+            leg.keyed, verb = keypad.press(leg.keyed, digit)
+            if verb is not None and leg.joined:
+                self._commanded(leg, verb)
             return
         if digit != "#":
             leg.pin = (leg.pin + digit)[-LONGEST_PIN:]
@@ -488,6 +494,36 @@ class Conference:
             self.calls.hang_up(leg, Farewell(Departure.FAILED, status=403, text=text), now)
             return
         self._desk.act(Play(leg.id, "wrong-pin"))
+
+    def _commanded(self, leg: Leg, verb: keypad.Verb) -> None:
+        """A key is a wish like any other."""
+        who, conference = leg.identity, self.snapshot.id
+        user = self.roster.users.get(who.uri)
+        if user is None:
+            return
+        if verb in keypad.COMMANDS and policy.may_command(self.snapshot, who) is not None:
+            self._desk.act(Play(leg.id, "not-allowed"))
+        elif verb is keypad.Verb.MUTE:
+            self._desk.act(AskMute(conference, user.key, user.key not in self.snapshot.muted, who))
+        elif verb is keypad.Verb.MUTE_ALL:
+            self._desk.act(AskMute(conference, None, True, who))
+        elif verb is keypad.Verb.LOCK:
+            self._desk.act(AskLock(conference, not self.snapshot.locked, who))
+        elif verb is keypad.Verb.END:
+            self._desk.act(AskEnd(conference, who))
+        else:
+            self._remove_last(who)
+
+    def _remove_last(self, who: Identity) -> None:
+        """The one who came last goes, if it is not the one who asks."""
+        here = list(self.roster.users.values())
+        last = here[-1] if here else None
+        if last is not None and last.entity != who.uri:
+            key, conference = last.key, self.snapshot.id
+            self._desk.ask(
+                lambda number: AskRemoval(number, conference, key, who, keypad=True),
+                lambda _answer, _now: None,
+            )
 
     def _user_for(self, leg: Leg) -> User:
         """The roster's entry for a leg's person, or a new one."""
@@ -663,6 +699,8 @@ class Conference:
             leg = self.calls.get(entry.leg)
             if entry.muted != muted and leg is not None:
                 self._desk.act(Mute(leg.id, muted))
+                if not leg.flow.web:  # a desk phone has no page to read it on
+                    self._desk.act(Play(leg.id, "muted" if muted else "unmuted"))
                 self._update(leg, now, lambda known: replace(known, muted=muted))
 
     def _clock(self, snapshot: Snapshot) -> None:

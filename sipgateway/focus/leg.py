@@ -150,6 +150,8 @@ class Leg:
     #: Digits keyed so far while the PIN is wanted; None when it is not.
     pin: str | None = None
     wrong_pins: int = 0
+    #: The start of a command on the keypad.
+    keyed: str = ""
     #: When the session dies unless refreshed (RFC 4028).
     session_ends: float | None = None
     flow_gone: bool = False

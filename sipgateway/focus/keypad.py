@@ -1,0 +1,42 @@
+"""The keypad in a conference: ``*`` and a digit, the same commands as the page's buttons.
+
+A key is a wish like any other: it goes through the services, is refused by
+the same policy, and what comes of it is seen by all in the same way.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+
+class Verb(enum.StrEnum):
+    """What a key asks for."""
+
+    MUTE = "mute"  # oneself, or the other way round
+    LOCK = "lock"  # or unlock
+    MUTE_ALL = "mute-all"
+    REMOVE_LAST = "remove-last"
+    END = "end"
+
+
+#: ``*`` and this key. The first is for everybody, the others for those who command.
+KEYS: Mapping[str, Verb] = {
+    "6": Verb.MUTE,
+    "5": Verb.LOCK,
+    "8": Verb.MUTE_ALL,
+    "3": Verb.REMOVE_LAST,
+    "0": Verb.END,
+}
+COMMANDS = frozenset({Verb.LOCK, Verb.MUTE_ALL, Verb.REMOVE_LAST, Verb.END})
+
+
+def press(keyed: str, digit: str) -> tuple[str, Verb | None]:
+    """What is keyed after a digit, and the wish that it completes, if any.
+
+    >>> press("*", "6")
+    ('', <Verb.MUTE: 'mute'>)
+    """
+    if digit == "*":
+        return "*", None
+    return "", KEYS.get(digit) if keyed == "*" else None
