@@ -29,6 +29,8 @@ Command = Sequence[str]
 #: What the tests start, and the Debian package that brings it.
 PROGRAMS = {
     "chromium": "chromium",
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
 }
 
 
