@@ -9,50 +9,35 @@ the legs, and who is to be called, removed, muted or let go is. It asks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from conferences import policy
-from conferences.policy import CreatorDeparts, Identity, ParticipantKey, Refusal, Role, Snapshot
-from sipgateway.focus import answers, keypad, messages, referral
+from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
+from sipgateway.focus import answers, messages
 from sipgateway.focus.actions import (
-    AskCall,
-    AskEnd,
-    AskLock,
-    AskMute,
-    AskRemoval,
     Describe,
     Emptied,
     Ended,
-    EndpointChanged,
-    EndpointLeft,
     Fact,
-    Joined,
     JoinRefused,
-    Left,
-    Mute,
     Occupied,
-    Place,
-    Play,
     PlayRoom,
     Record,
-    RosterChanged,
-    WrongPin,
 )
+from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.events import Answer, CallAsked, Negotiated, RemovalAsked
+from sipgateway.focus.events import Answer, Negotiated
 from sipgateway.focus.leg import Farewell, Leg, State
-from sipgateway.focus.referral import Referral, Wanted, Wish
-from sipgateway.focus.relay import Relay
+from sipgateway.focus.pad import Pad
+from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
-from sipgateway.focus.roster import Departure, EndpointEntry, Joining, Roster, Status, User
+from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
 from sipgateway.focus.watchers import Watchers
-from sipgateway.media.engine import Direction, LegId, RoomId, Session
+from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body
-from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -64,12 +49,7 @@ from sipgateway.sip.events import (
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
-from sipgateway.sip.subscription import Subscription
 from sipgateway.sip.uri import SipUri
-
-PIN_TRIES = 3
-"""Wrong PINs in one call before it is hung up."""
-LONGEST_PIN = 32
 
 Idle = Callable[["Conference", float], None]
 
@@ -81,17 +61,29 @@ class Conference:
         self._desk = desk
         self._idle = idle
         self.snapshot = snapshot
-        self.roster = Roster(locked=snapshot.locked)
-        self._referrals: dict[DialogId, list[Referral]] = {}
         self._ended = False
         self._occupied = False
         self.calls = Calls(desk, self)
         self._removals = Removals(self, self.calls)
         self._dialings = Dialings(desk, self, self.calls)
+        self._attendance = Attendance(desk, self, self.calls.get)
+        self._pad = Pad(desk, self, self.calls, self._attendance)
+        self._referring = Referring(
+            desk,
+            self,
+            attendance=self._attendance,
+            removals=self._removals,
+            dialings=self._dialings,
+        )
         self._watchers = Watchers(desk, self, self._about(), self.roster)
         self._clock(snapshot)
 
     # -- who and where we are ------------------------------------------------
+
+    @property
+    def roster(self) -> Roster:
+        """Who is in."""
+        return self._attendance.roster
 
     @property
     def uri(self) -> SipUri:
@@ -194,7 +186,7 @@ class Conference:
         """
         self._occupy(now)
         calls.hand_over(leg, self.calls)
-        self._join(leg, now)
+        self._attendance.join(leg, now)
         self.calls.reinvite(leg)
 
     def _present(self) -> set[str]:
@@ -260,131 +252,9 @@ class Conference:
         self._watchers.subscribe(event, identity, self.contact, now)
         self.maybe_idle(now)
 
-    # -- REFER ---------------------------------------------------------------
-
     def refer(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """Somebody asks the focus to add or remove (RFC 4579 5.5, 5.11)."""
-        try:
-            wanted = referral.parse(event.request)
-        except BadMessage as error:
-            self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
-            return
-        if not isinstance(wanted.target, SipUri):
-            self._refer_elsewhere(event, identity, now)
-        elif wanted.wish is Wish.REMOVE:
-            self._refer_removal(event, identity, wanted.target, now)
-        elif wanted.wish is Wish.ADD:
-            self._refer_call(event, identity, wanted.target, now)
-        elif wanted.wish is Wish.REFER:
-            self._refer_refer(event, identity, wanted, now)
-        else:
-            self._desk.endpoint.respond(event.transaction, 501, now)
-
-    def _refer_elsewhere(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """A target that the focus cannot call."""
-        if self._refused_call(event, identity, now):
-            return
-        reason = "Only SIP URIs Can Be Called"
-        self._desk.endpoint.respond(event.transaction, 488, now, reason=reason)
-
-    def _refused_call(self, event: RequestReceived, identity: Identity, now: float) -> bool:
-        joined = identity.uri in self.roster.users
-        refusal = policy.may_add(self.snapshot, identity, joined=joined)
-        if refusal is None:
-            refusal = policy.when(self.snapshot, now=now)
-        if refusal is not None:
-            self.refuse(event.transaction, refusal, now)
-        return refusal is not None
-
-    def _refer_call(
-        self, event: RequestReceived, identity: Identity, target: SipUri, now: float
-    ) -> None:
-        if self._refused_call(event, identity, now):
-            return
-        told = self._accept_refer(event, now)
-        told.tell(100, now)
-
-        def asked(answer: Answer, then: float) -> None:
-            if isinstance(answer, CallAsked) and answer.call is not None:
-                self._dialings.follow(answer.call, told)
-            else:
-                told.tell(403 if isinstance(answer, CallAsked) else 503, then)
-
-        conference, uri = self.snapshot.id, str(target)
-        self._desk.ask(lambda number: AskCall(number, conference, uri, identity), asked)
-
-    def _refer_refer(
-        self, event: RequestReceived, identity: Identity, wanted: Wanted, now: float
-    ) -> None:
-        """RFC 4579 5.7: have somebody call in by himself."""
-        if self._refused_call(event, identity, now):
-            return
-        nested = uri_of(wanted.nested.strip("<> "))
-        target = wanted.target
-        if not isinstance(target, SipUri) or nested.aor != self.uri.aor:
-            reason = "Refer-To header: not this conference"
-            self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
-            return
-        aor = self._desk.domain.uri(target.name.lower())
-        phones = self._desk.phones(aor.aor, now) if self._desk.domain.owns(target) else []
-        if not phones:
-            reason = "No Phone Is Registered"
-            self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
-            return
-        refer_to = headers.REFER_TO.build(NameAddr(self.uri, "", self.contact.params))
-        asker = NameAddr(uri_of(identity.uri), identity.display_name)
-        relay = Relay(self._desk, event, self.contact)
-        relay.start(phones, from_=asker, to=NameAddr(aor), refer_to=refer_to, now=now)
-
-    def _refer_removal(
-        self, event: RequestReceived, identity: Identity, target: SipUri, now: float
-    ) -> None:
-        user = self._find(target)
-        entity = user.entity if user else target.aor
-        refusal = policy.may_remove(self.snapshot, identity, target=entity)
-        if refusal is not None:
-            self.refuse(event.transaction, refusal, now)
-            return
-        told = self._accept_refer(event, now)
-        told.tell(100, now)
-        if user is None:
-            told.tell(404, now)
-            return
-
-        def asked(answer: Answer, then: float) -> None:
-            if isinstance(answer, RemovalAsked) and answer.removal is not None:
-                self._removals.follow(answer.removal, told, then)
-            else:
-                told.tell(403 if isinstance(answer, RemovalAsked) else 503, then)
-
-        key = user.key
-        self._desk.ask(lambda number: AskRemoval(number, self.snapshot.id, key, identity), asked)
-
-    def _accept_refer(self, event: RequestReceived, now: float) -> Referral:
-        """202, and the implicit subscription unless it is declined (RFC 3515, RFC 4488)."""
-        if referral.unsubscribed(event.request):
-            fields = (("Refer-Sub", "false"),)
-            self._desk.endpoint.respond(event.transaction, 202, now, fields=fields)
-            return Referral(self._desk, self, None)
-        dialog = self._desk.endpoint.respond(event.transaction, 202, now, contact=self.contact)
-        if dialog is None:
-            return Referral(self._desk, self, None)
-        subscription = Subscription(dialog, referral.event_of(event.request), now + referral.LIFE)
-        told = Referral(self._desk, self, subscription)
-        self._referrals.setdefault(dialog, []).append(told)
-        self._desk.own(dialog, self)
-        return told
-
-    def _find(self, target: SipUri) -> User | None:
-        """The participant whom a URI names: by his address, or by one of his devices."""
-        for user in self.roster.users.values():
-            if user.entity == target.aor:
-                return user
-            if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
-                return user
-        if self._desk.domain.owns(target):
-            return self.roster.users.get(self._desk.domain.uri(target.name.lower()).aor)
-        return None
+        """Somebody asks the focus to add or remove (RFC 4579 5.5, 5.7, 5.11)."""
+        self._referring.refer(event, identity, now)
 
     # -- requests in dialogs -------------------------------------------------
 
@@ -440,10 +310,8 @@ class Conference:
 
     def usage_ended(self, dialog: DialogId) -> None:
         """See `desk.DialogOwner`."""
-        left = [told for told in self._referrals.pop(dialog, []) if not told.over]
-        if left:
-            self._referrals[dialog] = left
-        if dialog not in self.calls and dialog not in self._watchers and not left:
+        told_all = self._referring.usage_ended(dialog)
+        if dialog not in self.calls and dialog not in self._watchers and told_all:
             self._desk.disown(dialog)
 
     # -- legs come and go ----------------------------------------------------
@@ -453,10 +321,13 @@ class Conference:
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.answered(leg, now)
         elif policy.needs_pin(self.snapshot, leg.identity) and not self._takes_over(leg):
-            leg.pin = ""
-            self._desk.act(Play(leg.id, "enter-pin"))
+            self._pad.ask_pin(leg)
             return
-        self._join(leg, now)
+        self.welcome(leg, now)
+
+    def welcome(self, leg: Leg, now: float) -> None:
+        """Into the room; a phone whose place this one takes goes (RFC 3891)."""
+        self._attendance.join(leg, now)
         replaced = self.calls.get(leg.replaces) if leg.replaces else None
         if replaced is not None:
             bye = Farewell(Departure.DEPARTED, text="Replaced by another phone")
@@ -467,173 +338,35 @@ class Conference:
         replaced = self.calls.get(leg.replaces) if leg.replaces else None
         return replaced is not None and replaced.joined
 
+    def dialing(self, leg: Leg, status: Status, now: float) -> None:
+        """See `dialing.Host`."""
+        self._occupy(now)
+        self._attendance.dialing(leg, status, now)
+
     def ringing(self, leg: Leg, status: int, now: float) -> None:
         """See `calls.Room`."""
         self._dialings.ringing(leg, status, now)
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
-        """See `calls.Room`: a digit of the PIN, or of a command."""
-        if leg.pin is None:
-            leg.keyed, verb = keypad.press(leg.keyed, digit)
-            if verb is not None and leg.joined:
-                self._commanded(leg, verb)
-            return
-        if digit != "#":
-            leg.pin = (leg.pin + digit)[-LONGEST_PIN:]
-            return
-        keyed, leg.pin = leg.pin, ""
-        if keyed == self.snapshot.pin:
-            leg.pin = None
-            self._join(leg, now)
-            return
-        leg.wrong_pins += 1
-        self.record(WrongPin(leg.identity.uri), now)
-        if leg.wrong_pins >= PIN_TRIES:
-            leg.pin = None
-            _, _, text = answers.REFUSALS[Refusal.WRONG_PIN_TOO_OFTEN]
-            self.calls.hang_up(leg, Farewell(Departure.FAILED, status=403, text=text), now)
-            return
-        self._desk.act(Play(leg.id, "wrong-pin"))
-
-    def _commanded(self, leg: Leg, verb: keypad.Verb) -> None:
-        """A key is a wish like any other."""
-        who, conference = leg.identity, self.snapshot.id
-        user = self.roster.users.get(who.uri)
-        if user is None:
-            return
-        if verb in keypad.COMMANDS and policy.may_command(self.snapshot, who) is not None:
-            self._desk.act(Play(leg.id, "not-allowed"))
-        elif verb is keypad.Verb.MUTE:
-            self._desk.act(AskMute(conference, user.key, user.key not in self.snapshot.muted, who))
-        elif verb is keypad.Verb.MUTE_ALL:
-            self._desk.act(AskMute(conference, None, True, who))
-        elif verb is keypad.Verb.LOCK:
-            self._desk.act(AskLock(conference, not self.snapshot.locked, who))
-        elif verb is keypad.Verb.END:
-            self._desk.act(AskEnd(conference, who))
-        else:
-            self._remove_last(who)
-
-    def _remove_last(self, who: Identity) -> None:
-        """The one who came last goes, if it is not the one who asks."""
-        here = list(self.roster.users.values())
-        last = here[-1] if here else None
-        if last is not None and last.entity != who.uri:
-            key, conference = last.key, self.snapshot.id
-            self._desk.ask(
-                lambda number: AskRemoval(number, conference, key, who, keypad=True),
-                lambda _answer, _now: None,
-            )
-
-    def _user_for(self, leg: Leg) -> User:
-        """The roster's entry for a leg's person, or a new one."""
-        known = self.roster.users.get(leg.identity.uri)
-        if known is not None:
-            return known
-        key = ParticipantKey(self._desk.tokens.opaque())
-        role = self.snapshot.role_of(leg.identity)
-        return User(key, leg.identity.uri, leg.display_text, role)
-
-    def _entry(self, leg: Leg, status: Status, now: float, *, muted: bool = False) -> EndpointEntry:
-        return EndpointEntry(
-            leg=leg.id,
-            entity=leg.endpoint,
-            status=status,
-            joining_method=leg.joining,
-            joined_at=now,
-            source=leg.source,
-            direction=leg.direction,
-            muted=muted,
-            referred_by=leg.referred_by,
-        )
-
-    def dialing(self, leg: Leg, status: Status, now: float) -> None:
-        """See `dialing.Host`."""
-        self._occupy(now)
-        user = self._user_for(leg)
-        entry = user.endpoint(leg.id)
-        if entry is None or entry.status is not status:
-            changed = user.with_endpoint(self._entry(leg, status, now))
-            self._changed(self.roster.with_user(changed), now)
-
-    def _join(self, leg: Leg, now: float) -> None:
-        """Into the room and the roster."""
-        user = self._user_for(leg)
-        leg.joined, leg.participant = True, user.key
-        muted = self._is_muted(user)
-        if self.roster.count and user.entity not in self.roster.users:
-            self._desk.act(PlayRoom(self.room, "entry"))
-        self._desk.act(Mute(leg.id, muted))
-        self._desk.act(Place(leg.id, self.room))
-        entry = self._entry(leg, Status.CONNECTED, now, muted=muted)
-        self.record(
-            Joined(
-                user.key,
-                user.entity,
-                user.display_text,
-                user.role,
-                entry.entity,
-                entry.joining_method,
-                by=leg.referred_by,
-            ),
-            now,
-        )
-        self._changed(self.roster.with_user(user.with_endpoint(entry)), now)
-
-    def _is_muted(self, user: User) -> bool:
-        """By order, or because he only listens."""
-        return user.key in self.snapshot.muted or user.role is Role.LISTENER
+        """See `calls.Room`."""
+        self._pad.keyed(leg, digit, now)
 
     def silenced(self, leg: Leg, now: float) -> None:
         """See `calls.Room`."""
-        self._desk.act(Place(leg.id, None))
-        if leg.joined:
-            self._update(leg, now, lambda entry: replace(entry, status=Status.DISCONNECTING))
+        self._attendance.silence(leg, now)
 
     def renegotiated(self, leg: Leg, now: float) -> None:
         """See `calls.Room`."""
-        if leg.joined and leg.state is State.CONNECTED:
-            self._desk.act(Place(leg.id, self.room))
-        if leg.joined:
-            status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
-            self._update(
-                leg,
-                now,
-                lambda entry: replace(
-                    entry, status=status, direction=leg.direction, source=leg.source
-                ),
-            )
+        self._attendance.renegotiated(leg, now)
 
     def departed(self, leg: Leg, now: float) -> None:
         """See `calls.Room`; the last leg of a participant takes him along."""
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.ended(leg, now)
-        user = self.roster.user_of(leg.id)
-        entry = user.endpoint(leg.id) if user else None
-        if user is not None and entry is not None:
-            self._leave(leg, user, entry, now)
+        user = self._attendance.leave(leg, now)
+        if user is not None:
+            self._left(user, leg.farewell, now)
         self._removals.departed(leg, now)
-
-    def _leave(self, leg: Leg, user: User, entry: EndpointEntry, now: float) -> None:
-        bye = leg.farewell
-        joined, leg.joined = leg.joined, False
-        if len(user.endpoints) > 1:
-            if joined:
-                self.record(EndpointLeft(user.key, entry.entity, bye.method), now)
-            self._changed(self.roster.with_user(user.without_endpoint(leg.id)), now)
-            return
-        gone = replace(
-            entry,
-            status=Status.DISCONNECTED,
-            disconnection=bye.method,
-            disconnected_at=now,
-            disconnected_by=bye.by,
-            disconnection_reason=bye.text or bye.reason,
-        )
-        if joined:
-            self.record(Left(user.key, bye.method, bye.by, bye.reason), now)
-        self._changed(self.roster.without_user(user.with_endpoint(gone)), now)
-        self._left(user, bye, now)
 
     def _left(self, user: User, bye: Farewell, now: float) -> None:
         """What somebody's leaving brings about."""
@@ -650,23 +383,9 @@ class Conference:
         del leg
         self.maybe_idle(now)
 
-    def _update(
-        self, leg: Leg, now: float, change: Callable[[EndpointEntry], EndpointEntry]
-    ) -> None:
-        """Change what the roster says of a leg."""
-        user = self.roster.user_of(leg.id)
-        entry = user.endpoint(leg.id) if user else None
-        if user is None or entry is None or (changed := change(entry)) == entry:
-            return
-        if (changed.status, changed.muted) != (entry.status, entry.muted):
-            fact = EndpointChanged(user.key, changed.entity, changed.status, changed.muted)
-            self.record(fact, now)
-        self._changed(self.roster.with_user(user.with_endpoint(changed)), now)
-
-    def _changed(self, roster: Roster, now: float) -> None:
-        self.roster = roster
-        self.record(RosterChanged(roster.version), now)
-        self._watchers.changed(self._about(), roster, now)
+    def roster_changed(self, now: float) -> None:
+        """See `attendance.Host`."""
+        self._watchers.changed(self._about(), self.roster, now)
 
     # -- what should be ------------------------------------------------------
 
@@ -675,10 +394,7 @@ class Conference:
         before, self.snapshot = self.snapshot, snapshot
         if snapshot.closes_at != before.closes_at:
             self._clock(snapshot)
-        if snapshot.locked != self.roster.locked:
-            self._changed(self.roster.with_lock(snapshot.locked), now)
-        for user in list(self.roster.users.values()):
-            self._apply_to(user, now)
+        self._attendance.apply(now)
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
         for call in snapshot.calls:
@@ -688,20 +404,6 @@ class Conference:
         self._watchers.changed(self._about(), self.roster, now)
         if snapshot.end_by or snapshot.over:
             self.end(snapshot.end_by, now, over=True)
-
-    def _apply_to(self, user: User, now: float) -> None:
-        role = self.snapshot.role_of(Identity(user.entity))
-        if role is not user.role:
-            user = replace(user, role=role)
-            self._changed(self.roster.with_user(user), now)
-        muted = self._is_muted(user)
-        for entry in user.endpoints:
-            leg = self.calls.get(entry.leg)
-            if entry.muted != muted and leg is not None:
-                self._desk.act(Mute(leg.id, muted))
-                if not leg.flow.web:  # a desk phone has no page to read it on
-                    self._desk.act(Play(leg.id, "muted" if muted else "unmuted"))
-                self._update(leg, now, lambda known: replace(known, muted=muted))
 
     def _clock(self, snapshot: Snapshot) -> None:
         if snapshot.closes_at is not None:
@@ -740,10 +442,6 @@ class Conference:
             self.record(Emptied(), now)
         if self.empty:
             self._idle(self, now)
-
-
-#: What a phone's stream is when its person has put us on hold (RFC 3264 8.4).
-_HELD = frozenset({Direction.SENDONLY, Direction.INACTIVE})
 
 
 def _display(request: Request, identity: Identity) -> str:

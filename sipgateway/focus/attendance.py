@@ -1,0 +1,228 @@
+"""Who is in a conference: keeps the roster, in step with legs, mixer and database.
+
+Every change makes a new frozen `Roster`, is recorded, and reaches the
+watchers; the room in the mixer follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from conferences.policy import Identity, ParticipantKey, Role, Snapshot
+from sipgateway.focus.actions import (
+    EndpointChanged,
+    EndpointLeft,
+    Fact,
+    Joined,
+    Left,
+    Mute,
+    Place,
+    Play,
+    PlayRoom,
+    RosterChanged,
+)
+from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.leg import Leg, State
+from sipgateway.focus.roster import EndpointEntry, Roster, Status, User
+from sipgateway.media.engine import Direction, LegId, RoomId
+from sipgateway.sip.uri import SipUri
+
+
+class Host(Protocol):
+    """The conference whose attendance this is."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is meant to be."""
+
+    @property
+    def room(self) -> RoomId:
+        """Its room in the media engine."""
+
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
+    def roster_changed(self, now: float) -> None:
+        """The watchers are to hear of a new roster."""
+
+
+#: What a phone's stream is when its person has put us on hold (RFC 3264 8.4).
+_HELD = frozenset({Direction.SENDONLY, Direction.INACTIVE})
+
+
+class Attendance:
+    """See the module."""
+
+    def __init__(self, desk: Desk, host: Host, legs: Callable[[LegId], Leg | None]) -> None:
+        self._desk = desk
+        self._host = host
+        self._legs = legs
+        self.roster = Roster(locked=host.snapshot.locked)
+
+    def __iter__(self) -> Iterator[User]:
+        return iter(list(self.roster.users.values()))
+
+    def __contains__(self, entity: str) -> bool:
+        return entity in self.roster.users
+
+    def find(self, target: SipUri) -> User | None:
+        """The participant whom a URI names: by his address, or by one of his devices."""
+        for user in self:
+            if user.entity == target.aor:
+                return user
+            if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
+                return user
+        if self._desk.domain.owns(target):
+            return self.roster.users.get(self._desk.domain.uri(target.name.lower()).aor)
+        return None
+
+    # -- legs come and go ----------------------------------------------------
+
+    def _user_for(self, leg: Leg) -> User:
+        """The roster's entry for a leg's person, or a new one."""
+        known = self.roster.users.get(leg.identity.uri)
+        if known is not None:
+            return known
+        key = ParticipantKey(self._desk.tokens.opaque())
+        role = self._host.snapshot.role_of(leg.identity)
+        return User(key, leg.identity.uri, leg.display_text, role)
+
+    def _is_muted(self, user: User) -> bool:
+        """By order, or because he only listens."""
+        return user.key in self._host.snapshot.muted or user.role is Role.LISTENER
+
+    def dialing(self, leg: Leg, status: Status, now: float) -> None:
+        """Show that a phone is being called."""
+        user = self._user_for(leg)
+        entry = user.endpoint(leg.id)
+        if entry is None or entry.status is not status:
+            changed = user.with_endpoint(_entry(leg, status, now))
+            self._change(self.roster.with_user(changed), now)
+
+    def join(self, leg: Leg, now: float) -> None:
+        """Into the room and the roster."""
+        user = self._user_for(leg)
+        leg.joined, leg.participant = True, user.key
+        muted, room = self._is_muted(user), self._host.room
+        if self.roster.count and user.entity not in self:
+            self._desk.act(PlayRoom(room, "entry"))
+        self._desk.act(Mute(leg.id, muted))
+        self._desk.act(Place(leg.id, room))
+        entry = _entry(leg, Status.CONNECTED, now, muted=muted)
+        joined = Joined(
+            user.key,
+            user.entity,
+            user.display_text,
+            user.role,
+            entry.entity,
+            entry.joining_method,
+            by=leg.referred_by,
+        )
+        self._host.record(joined, now)
+        self._change(self.roster.with_user(user.with_endpoint(entry)), now)
+
+    def silence(self, leg: Leg, now: float) -> None:
+        """Out of the room at once; the roster says that the leg is about to go."""
+        self._desk.act(Place(leg.id, None))
+        if leg.joined:
+            self._update(leg, now, lambda entry: replace(entry, status=Status.DISCONNECTING))
+
+    def renegotiated(self, leg: Leg, now: float) -> None:
+        """The leg's direction or source may have changed, or its mixer."""
+        if not leg.joined:
+            return
+        if leg.state is State.CONNECTED:
+            self._desk.act(Place(leg.id, self._host.room))
+        status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
+        self._update(
+            leg,
+            now,
+            lambda entry: replace(entry, status=status, direction=leg.direction, source=leg.source),
+        )
+
+    def leave(self, leg: Leg, now: float) -> User | None:
+        """Out of the roster; gives the participant whose last leg it was."""
+        user = self.roster.user_of(leg.id)
+        entry = user.endpoint(leg.id) if user else None
+        if user is None or entry is None:
+            return None
+        bye = leg.farewell
+        joined, leg.joined = leg.joined, False
+        if len(user.endpoints) > 1:
+            if joined:
+                self._host.record(EndpointLeft(user.key, entry.entity, bye.method), now)
+            self._change(self.roster.with_user(user.without_endpoint(leg.id)), now)
+            return None
+        gone = replace(
+            entry,
+            status=Status.DISCONNECTED,
+            disconnection=bye.method,
+            disconnected_at=now,
+            disconnected_by=bye.by,
+            disconnection_reason=bye.text or bye.reason,
+        )
+        if joined:
+            self._host.record(Left(user.key, bye.method, bye.by, bye.reason), now)
+        self._change(self.roster.without_user(user.with_endpoint(gone)), now)
+        return user
+
+    # -- what should be ------------------------------------------------------
+
+    def apply(self, now: float) -> None:
+        """Follow the snapshot: locked, roles, muted."""
+        snapshot = self._host.snapshot
+        if snapshot.locked != self.roster.locked:
+            self._change(self.roster.with_lock(snapshot.locked), now)
+        for user in self:
+            role = snapshot.role_of(Identity(user.entity))
+            if role is not user.role:
+                self._change(self.roster.with_user(replace(user, role=role)), now)
+        for user in self:
+            self._apply_mute(user, now)
+
+    def _apply_mute(self, user: User, now: float) -> None:
+        muted = self._is_muted(user)
+        for entry in user.endpoints:
+            leg = self._legs(entry.leg)
+            if entry.muted == muted or leg is None:
+                continue
+            self._desk.act(Mute(leg.id, muted))
+            if not leg.flow.web:  # a desk phone has no page to read it on
+                self._desk.act(Play(leg.id, "muted" if muted else "unmuted"))
+            self._update(leg, now, lambda known: replace(known, muted=muted))
+
+    # -- changes -------------------------------------------------------------
+
+    def _update(
+        self, leg: Leg, now: float, change: Callable[[EndpointEntry], EndpointEntry]
+    ) -> None:
+        """Change what the roster says of a leg."""
+        user = self.roster.user_of(leg.id)
+        entry = user.endpoint(leg.id) if user else None
+        if user is None or entry is None or (changed := change(entry)) == entry:
+            return
+        if (changed.status, changed.muted) != (entry.status, entry.muted):
+            fact = EndpointChanged(user.key, changed.entity, changed.status, changed.muted)
+            self._host.record(fact, now)
+        self._change(self.roster.with_user(user.with_endpoint(changed)), now)
+
+    def _change(self, roster: Roster, now: float) -> None:
+        self.roster = roster
+        self._host.record(RosterChanged(roster.version), now)
+        self._host.roster_changed(now)
+
+
+def _entry(leg: Leg, status: Status, now: float, *, muted: bool = False) -> EndpointEntry:
+    return EndpointEntry(
+        leg=leg.id,
+        entity=leg.endpoint,
+        status=status,
+        joining_method=leg.joining,
+        joined_at=now,
+        source=leg.source,
+        direction=leg.direction,
+        muted=muted,
+        referred_by=leg.referred_by,
+    )

@@ -1,0 +1,186 @@
+"""REFERs to a conference: call somebody, let somebody go, have somebody call in.
+
+RFC 4579 5.5, 5.7 and 5.11. Policy is asked before anything else happens; what
+comes of it is told as sipfrags in the implicit subscription.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from conferences import policy
+from conferences.policy import Identity, Refusal, Snapshot
+from sipgateway.focus import referral
+from sipgateway.focus.actions import AskCall, AskRemoval
+from sipgateway.focus.attendance import Attendance
+from sipgateway.focus.desk import Desk, DialogOwner, uri_of
+from sipgateway.focus.dialing import Dialings
+from sipgateway.focus.events import Answer, CallAsked, RemovalAsked
+from sipgateway.focus.referral import Referral, Wanted, Wish
+from sipgateway.focus.relay import Relay
+from sipgateway.focus.removals import Removals
+from sipgateway.sip import headers
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.events import DialogId, RequestReceived, TransactionId
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.subscription import Subscription
+from sipgateway.sip.uri import SipUri
+
+
+class Host(DialogOwner, Protocol):
+    """The conference that is asked."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is meant to be."""
+
+    @property
+    def contact(self) -> NameAddr:
+        """Its URI, with `isfocus` unless hidden."""
+
+    def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
+        """Answer a request with what a refusal means in SIP."""
+
+
+class Referring:
+    """See the module."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        host: Host,
+        *,
+        attendance: Attendance,
+        removals: Removals,
+        dialings: Dialings,
+    ) -> None:
+        self._desk = desk
+        self._host = host
+        self._attendance = attendance
+        self._removals = removals
+        self._dialings = dialings
+        self._told: dict[DialogId, list[Referral]] = {}
+
+    def refer(self, event: RequestReceived, who: Identity, now: float) -> None:
+        """Carry out a REFER, in or out of a dialog."""
+        try:
+            wanted = referral.parse(event.request)
+        except BadMessage as error:
+            self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
+            return
+        handler = _WISHES.get(wanted.wish)
+        if handler is None:
+            self._desk.endpoint.respond(event.transaction, 501, now)
+        elif isinstance(wanted.target, SipUri):
+            handler(self, event, who, wanted, wanted.target, now)
+        elif not self._refused(event, who, now):
+            reason = "Only SIP URIs Can Be Called"
+            self._desk.endpoint.respond(event.transaction, 488, now, reason=reason)
+
+    def usage_ended(self, dialog: DialogId) -> bool:
+        """Forget what is told to the end; whether nothing is left to tell in that dialog."""
+        left = [told for told in self._told.pop(dialog, []) if not told.over]
+        if left:
+            self._told[dialog] = left
+        return not left
+
+    # -- wishes --------------------------------------------------------------
+
+    def _refused(self, event: RequestReceived, who: Identity, now: float) -> bool:
+        """Refuse who may not add; whether that was done."""
+        refusal = policy.may_add(self._host.snapshot, who, joined=who.uri in self._attendance)
+        if refusal is None:
+            refusal = policy.when(self._host.snapshot, now=now)
+        if refusal is not None:
+            self._host.refuse(event.transaction, refusal, now)
+        return refusal is not None
+
+    def _add(
+        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, now: float
+    ) -> None:
+        del wanted
+        if self._refused(event, who, now):
+            return
+        told = self._accept(event, now)
+        told.tell(100, now)
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, CallAsked) and answer.call is not None:
+                self._dialings.follow(answer.call, told)
+            else:
+                told.tell(403 if isinstance(answer, CallAsked) else 503, then)
+
+        conference, uri = self._host.snapshot.id, str(target)
+        self._desk.ask(lambda number: AskCall(number, conference, uri, who), asked)
+
+    def _remove(
+        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, now: float
+    ) -> None:
+        del wanted
+        user = self._attendance.find(target)
+        entity = user.entity if user else target.aor
+        refusal = policy.may_remove(self._host.snapshot, who, target=entity)
+        if refusal is not None:
+            self._host.refuse(event.transaction, refusal, now)
+            return
+        told = self._accept(event, now)
+        told.tell(100, now)
+        if user is None:
+            told.tell(404, now)
+            return
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, RemovalAsked) and answer.removal is not None:
+                self._removals.follow(answer.removal, told, then)
+            else:
+                told.tell(403 if isinstance(answer, RemovalAsked) else 503, then)
+
+        key, conference = user.key, self._host.snapshot.id
+        self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
+
+    def _refer(
+        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, now: float
+    ) -> None:
+        """RFC 4579 5.7: have somebody call in by himself."""
+        if self._refused(event, who, now):
+            return
+        contact = self._host.contact
+        if uri_of(wanted.nested.strip("<> ")).aor != uri_of(str(contact.uri)).aor:
+            reason = "Refer-To header: not this conference"
+            self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
+            return
+        person = self._desk.domain.uri(target.name.lower())
+        phones = self._desk.phones(person.aor, now) if self._desk.domain.owns(target) else []
+        if not phones:
+            reason = "No Phone Is Registered"
+            self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
+            return
+        asker = NameAddr(uri_of(who.uri), who.display_name)
+        refer_to = headers.REFER_TO.build(contact)
+        relay = Relay(self._desk, event, contact)
+        relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=now)
+
+    def _accept(self, event: RequestReceived, now: float) -> Referral:
+        """202, and the implicit subscription unless it is declined (RFC 3515, RFC 4488)."""
+        if referral.unsubscribed(event.request):
+            fields = (("Refer-Sub", "false"),)
+            self._desk.endpoint.respond(event.transaction, 202, now, fields=fields)
+            return Referral(self._desk, self._host, None)
+        contact = self._host.contact
+        dialog = self._desk.endpoint.respond(event.transaction, 202, now, contact=contact)
+        if dialog is None:
+            return Referral(self._desk, self._host, None)
+        subscription = Subscription(dialog, referral.event_of(event.request), now + referral.LIFE)
+        told = Referral(self._desk, self._host, subscription)
+        self._told.setdefault(dialog, []).append(told)
+        self._desk.own(dialog, self._host)
+        return told
+
+
+_Handler = Callable[[Referring, RequestReceived, Identity, Wanted, SipUri, float], None]
+_WISHES: Mapping[Wish, _Handler] = {
+    Wish.ADD: Referring._add,
+    Wish.REMOVE: Referring._remove,
+    Wish.REFER: Referring._refer,
+}
