@@ -131,7 +131,7 @@ class Application:
 
     def admitted(self, leg: Leg, now: float) -> None:
         """The call stands: greet, and wait."""
-        self._desk.act(Play(leg.id, "welcome"))
+        self._desk.act(Play(leg.id, "application"))
         self._desk.later(now + PATIENCE, lambda then: self._impatient(leg, then))
 
     def _impatient(self, leg: Leg, now: float) -> None:

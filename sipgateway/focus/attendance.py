@@ -106,7 +106,10 @@ class Attendance:
         user = self._user_for(leg)
         leg.joined, leg.participant = True, user.key
         muted, room = self._is_muted(user), self._host.room
-        if self.roster.count and user.entity not in self:
+        if not self.roster.count:
+            if not leg.flow.web:  # a page says so itself
+                self._desk.act(Play(leg.id, "first"))
+        elif user.entity not in self:
             self._desk.act(PlayRoom(room, "entry"))
         self._desk.act(Mute(leg.id, muted))
         self._desk.act(Place(leg.id, room))

@@ -28,6 +28,9 @@ SPOKEN = {
     "wrong-pin": "That PIN is not correct.",
     "unknown-conference": "There is no such conference.",
     "welcome": "Welcome to the conference.",
+    "application": "Welcome. Press the hash key to open your conference, "
+    "or use the page that your phone shows you.",
+    "not-allowed": "Only a moderator can do that.",
     "first": "You are the first one here.",
     "waiting": "Please wait until the conference begins.",
     "too-early": "The conference has not opened yet.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import sys
 from typing import Any
 
@@ -42,6 +43,8 @@ class Command(BaseCommand):
             verbosity=0,
             ready_callable=lambda: asyncio.ensure_future(self._announce(application.ready)),
         )
+        # A shell that starts us in the background has Ctrl-C ignored; Twisted would leave it so.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run()
 
     async def _announce(self, ready: asyncio.Event) -> None:
