@@ -31,6 +31,7 @@ PROGRAMS = {
     "chromium": "chromium",
     "sipp": "sip-tester",
     "baresip": "baresip-core",
+    "redis-server": "redis-server",
 }
 
 

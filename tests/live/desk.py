@@ -7,8 +7,10 @@ import contextlib
 import http.client
 import ipaddress
 import json
+import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import ClientConnection
 
 from tests.live.phone import Account, Dialog, Phone
-from tests.live.server import Server, free_port
+from tests.live.server import Server, free_port, until
 from tests.live.wire import Message
 
 SIPP = Path(__file__).parent / "sipp"
@@ -72,18 +74,26 @@ def certify(directory: Path, *, days: int = 30) -> tuple[Path, Path]:
 class DeskServer(Server):
     """A server with all transports on, and therefore with HTTPS."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        command: Sequence[str] = ("manage.py", "serve"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.certificate, self.key = certify(directory)
         self.ports = {"udp": free_port(), "tls": free_port()}
         self.ports["tcp"] = self.ports["udp"]
         super().__init__(
             directory,
+            command=command,
             environment={
                 "SIP_PORT": str(self.ports["udp"]),
                 "SIPS_PORT": str(self.ports["tls"]),
                 "TLS_CERT": str(self.certificate),
                 "TLS_KEY": str(self.key),
+                **(environment or {}),
             },
         )
 
@@ -120,10 +130,41 @@ class DeskServer(Server):
         ]
 
 
+class GatewayAlone(DeskServer):
+    """``manage.py sipgateway``, which tells on standard output that it is ready."""
+
+    def __init__(self, directory: Path, *, redis: str) -> None:
+        super().__init__(
+            directory, command=("manage.py", "sipgateway"), environment={"REDIS_URL": redis}
+        )
+
+    def healthy(self) -> bool:
+        return "SIP is served" in self.log()
+
+
 @contextlib.contextmanager
-def serving(directory: Path) -> Iterator[DeskServer]:
-    """A desk server that is stopped at the end, and must have left no alarm."""
-    server = DeskServer(directory)
+def redis_server(directory: Path) -> Iterator[str]:
+    """A Redis of our own; its URL."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen([*command, "--dir", str(directory)], stdout=subprocess.DEVNULL) as redis:
+        try:
+            until(lambda: accepts(port), within=10.0)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            redis.terminate()
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens on a TCP port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def serving(server: DeskServer) -> Iterator[DeskServer]:
+    """The server, started; stopped at the end, when it must have left no alarm."""
     server.start()
     try:
         yield server

@@ -14,9 +14,19 @@ from pathlib import Path
 import pytest
 
 from tests.live.baresip import Baresip
-from tests.live.desk import OFFER, DeskPhone, DeskServer, certify, serving, sipp
+from tests.live.desk import (
+    OFFER,
+    DeskPhone,
+    DeskServer,
+    GatewayAlone,
+    accepts,
+    certify,
+    redis_server,
+    serving,
+    sipp,
+)
 from tests.live.phone import Account, Dialog
-from tests.live.server import Server, until
+from tests.live.server import NotReady, Server, until
 from tests.live.wire import Challenge, Message
 
 DESCRIBED = [("Content-Type", "application/sdp")]
@@ -28,7 +38,7 @@ RATE, SECONDS = 10, int(os.environ.get("LOAD_SECONDS", "5"))
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
-    with serving(tmp_path_factory.mktemp("desk")) as server:
+    with serving(DeskServer(tmp_path_factory.mktemp("desk"))) as server:
         yield server
 
 
@@ -256,6 +266,26 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
             assert server.request("GET", "/sign-in/")[0] == 200
         finally:
             server.stop()
+
+
+async def test_the_gateway_on_its_own(tmp_path: Path) -> None:
+    """`manage.py sipgateway`, without web pages."""
+    with redis_server(tmp_path) as redis, serving(GatewayAlone(tmp_path, redis=redis)) as alone:
+        alice = alone.phone("alice", "--organizer")
+        room: str = alone.conference("--open")["uri"]
+        for transport in ("udp", "tcp", "tls"):
+            async with await DeskPhone.open(alone, alice, transport) as phone:
+                assert (await phone.register()).status == 200
+                dialog, invite = await authorized(phone, room)
+                await phone.accepted(dialog, invite)
+                await dialog.hang_up()
+        assert not accepts(alone.port)
+
+
+def test_the_gateway_on_its_own_wants_redis(tmp_path: Path) -> None:
+    server = DeskServer(tmp_path, command=("manage.py", "sipgateway"))
+    with pytest.raises(NotReady, match="REDIS_URL"):
+        server.start()
 
 
 # -- baresip ---------------------------------------------------------------------
