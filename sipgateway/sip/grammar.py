@@ -84,4 +84,6 @@ def split_commas(text: str) -> list[str]:
     if "," not in text:
         value = text.strip()
         return [value] if value else []
+    if '"' not in text and "<" not in text:
+        return [value for part in text.split(",") if (value := part.strip())]
     return [value for match in _VALUE.findall(text) if (value := match.strip())]

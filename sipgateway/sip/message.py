@@ -11,6 +11,7 @@ CSeq(number=1, method='OPTIONS')
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from sipgateway.sip import grammar, headers, multipart
@@ -99,6 +100,28 @@ class Message:
                 except BadMessage as error:
                     raise BadMessage(f"{header.name} header: {error.reason}") from None
         return values
+
+    def read_all(self, unless: Collection[str]) -> None:
+        """Read every field that has a row in the table, in one go, except those keys.
+
+        `BadMessage`, naming the header, if one cannot be read or may be there only once.
+        """
+        typed: dict[str, list[object]] = {}
+        for key, text in self.fields:
+            row = headers.TABLE.get(key)
+            if row is None or key in unless:
+                continue
+            values = typed.setdefault(key, [])
+            if values and not row.many and not row.repeats:
+                raise BadMessage(f"Multiple {row.name} headers")
+            try:
+                if row.many:
+                    values.extend(map(row.parse, grammar.split_commas(text)))
+                else:
+                    values.append(row.parse(text))
+            except BadMessage as error:
+                raise BadMessage(f"{row.name} header: {error.reason}") from None
+        self._typed.update(typed)
 
     def add(self, header: Header[T], value: T) -> None:
         """Append a field."""

@@ -80,7 +80,7 @@ ROWS = (
     Row("bext01", "3.3.5", 420, "nothingSupportsThis, nothingSupportsThisEither", stage=420),
     Row("invut", "3.3.6", 415, "application/sdp", stage=415),
     Row("regaut01", "3.3.7", TAKEN),
-    Row("multi01", "3.3.8", 400, "Multiple From headers", stage=400),
+    Row("multi01", "3.3.8", 400, "Multiple CSeq headers", stage=400),
     Row("mcl01", "3.3.9", 400, "Content-Length headers", stage=400),
     Row("bcast", "3.3.10", DROPPED, stage=DROPPED),
     Row("zeromf", "3.3.11", TAKEN),

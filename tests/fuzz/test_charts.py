@@ -1,0 +1,43 @@
+"""What fuzzing starts from does what it is meant to, and what it has found stays mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipgateway.sip.events import (
+    AckReceived,
+    CancelReceived,
+    RequestReceived,
+    ResponseReceived,
+)
+from tests.fuzz import seeds
+from tests.fuzz.application import Application
+
+MEANT: dict[str, dict[type, int]] = {
+    "call": {RequestReceived: 4, AckReceived: 2},
+    "cancelled": {RequestReceived: 1, CancelReceived: 1},
+    "twice": {RequestReceived: 1},
+    "reliable": {RequestReceived: 1, AckReceived: 1},
+    "watching": {RequestReceived: 2},
+    "forks": {ResponseReceived: 5},
+    "refused": {ResponseReceived: 2},
+}
+#: Charts that once broke something, and what they were about.
+FOUND: dict[str, bytes] = {
+    "lengths that differ": b"\x00OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n"
+    b"l: 2\r\nl: 1\r\n\r\nhi",
+}
+
+
+@pytest.mark.parametrize("name", list(seeds.charts()))
+def test_seeds_go_well(name: str) -> None:
+    application = Application()
+    application.run(seeds.charts()[name])
+    heard = [type(event) for event in application.seen if not getattr(event, "local", False)]
+    got = {kind: heard.count(kind) for kind in MEANT[name]}
+    assert got == MEANT[name]
+
+
+@pytest.mark.parametrize("chart", FOUND.values(), ids=list(FOUND))
+def test_what_was_found(chart: bytes) -> None:
+    Application().run(chart)
