@@ -6,9 +6,10 @@ import functools
 import hashlib
 from dataclasses import dataclass
 
+from sipgateway.sip import arrival, headers, message, provisional, sanity, timers
 from sipgateway.sip import dialog as dialogs
-from sipgateway.sip import headers, message, provisional, sanity, timers
 from sipgateway.sip import transaction as transactions
+from sipgateway.sip.arrival import Key
 from sipgateway.sip.dialog import Dialog, DialogKey
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import (
@@ -20,16 +21,13 @@ from sipgateway.sip.events import (
     TransactionId,
 )
 from sipgateway.sip.flow import Flow
-from sipgateway.sip.headers import NameAddr, Via
+from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.provisional import Provisionals
 from sipgateway.sip.sanity import Objection
 from sipgateway.sip.tables import Body, Fields, Tables, fill
-from sipgateway.sip.tokens import MAGIC_COOKIE
 from sipgateway.sip.transaction import Effect, Input, Kind, State, Timer, Transaction
 from sipgateway.sip.uac import UserAgentClient
-
-_Key = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -50,8 +48,8 @@ class UserAgentServer:
         self._tables = tables
         self._client = client
         self._salt = tables.tokens.opaque().encode()
-        self._servers: dict[_Key, Transaction] = {}
-        self._merged: dict[_Key, _Key] = {}
+        self._servers: dict[Key, Transaction] = {}
+        self._merged: dict[Key, Key] = {}
         self._untried: list[Transaction] = []
         self._acks: dict[DialogId, _AckWait] = {}
         self._reliable: dict[TransactionId, Provisionals] = {}
@@ -63,14 +61,14 @@ class UserAgentServer:
         if not sanity.answerable(request):
             self._tables.counters["dropped: unanswerable"] += 1
             return
-        _note_source(request, flow)
-        _meant_by_rfc_2543(request)
+        arrival.note_source(request, flow)
+        arrival.meant_by_rfc_2543(request)
         try:
             message.clip(request)
         except BadMessage as error:
             self._refuse(request, flow, Objection(400, error.reason))
             return
-        known = self._servers.get(server_key(request))
+        known = self._servers.get(arrival.server_key(request))
         if known is not None and request.method != "ACK":
             self._step(known, Input.REQUEST, now)
             return
@@ -89,7 +87,7 @@ class UserAgentServer:
             self._tables.counters["dropped: malformed ACK"] += 1
             return
         self._tables.counters[f"refused: {objection.status}"] += 1
-        same = "\n".join([*server_key(request), request.get("call-id") or ""])
+        same = "\n".join([*arrival.server_key(request), request.get("call-id") or ""])
         octets = same.encode("utf-8", "surrogateescape")
         tag = hashlib.blake2s(octets, key=self._salt[:32], digest_size=8).hexdigest()
         response = message.reply(request, objection.status, objection.reason, tag=tag)
@@ -120,10 +118,10 @@ class UserAgentServer:
         kind = Kind.INVITE_SERVER if request.method == "INVITE" else Kind.SERVER
         transaction = self._tables.add(kind, request, flow, now)
         transaction.tag = dialog.local.tag if dialog else self._tables.tokens.tag()
-        key = server_key(request)
+        key = arrival.server_key(request)
         self._servers[key] = transaction
         if dialog is None:
-            self._merged[_merge_key(request)] = key
+            self._merged[arrival.merge_key(request)] = key
         if kind is Kind.INVITE_SERVER:
             self._untried.append(transaction)
         return transaction
@@ -134,7 +132,7 @@ class UserAgentServer:
             return Objection(481) if dialog is None else None
         if request.method == "PRACK":
             return Objection(481)
-        if _merge_key(request) in self._merged:
+        if arrival.merge_key(request) in self._merged:
             return Objection(482, "Merged Request")
         for via in request.every(headers.VIA):
             # 16.3, RFC 5393 4.2: it is a spiral, and fine, if its target has changed
@@ -156,7 +154,7 @@ class UserAgentServer:
         return None
 
     def _cancelled(self, request: Request, flow: Flow) -> None:
-        invite = self._servers.get((*server_key(request)[:-1], "INVITE"))
+        invite = self._servers.get((*arrival.server_key(request)[:-1], "INVITE"))
         if invite is None:
             self._refuse(request, flow, Objection(481))
             return
@@ -366,75 +364,18 @@ class UserAgentServer:
         if not transaction.over:
             self._tables.schedule(transaction)
             return
-        key, merged = server_key(transaction.request), _merge_key(transaction.request)
+        key, merged = (
+            arrival.server_key(transaction.request),
+            arrival.merge_key(transaction.request),
+        )
         self._servers.pop(key, None)
         if self._merged.get(merged) == key:
             del self._merged[merged]
         self._tables.remove(transaction)
 
 
-def _note_source(request: Request, flow: Flow) -> None:
-    """Fill in received and rport (18.2.1, RFC 3581); a browser needs neither."""
-    if flow.web:
-        return
-    try:
-        via = request.every(headers.VIA)[0]
-    except BadMessage:
-        return
-    params: list[tuple[str, str | None]] = []
-    asked = False
-    for name, value in via.params:
-        lower = name.lower()
-        if lower == "rport":
-            asked = True
-            params.append((name, str(flow.remote_port)))
-        elif lower != "received":
-            params.append((name, value))
-    if asked or via.host.strip("[]").lower() != flow.remote_host.lower():
-        params.append(("received", flow.remote_host))
-    if tuple(params) != via.params:
-        request.pop("via")
-        top = Via(via.transport, via.host, via.port, tuple(params), via.version)
-        request.push("Via", headers.build_via(top))
-
-
-def _meant_by_rfc_2543(request: Request) -> None:
-    """An INVITE of before the magic cookie needs no Contact: what it means is its From."""
-    if request.method != "INVITE" or request.get("contact") is not None:
-        return
-    try:
-        old = not request.must(headers.VIA).branch.startswith(MAGIC_COOKIE)
-        if old:
-            request.append("Contact", f"<{request.must(headers.FROM).uri}>")
-    except BadMessage:
-        return
-
-
 def _dialog_key(request: Request, local_tag: str) -> DialogKey:
     return (request.must(headers.CALL_ID), local_tag, request.must(headers.FROM).tag)
-
-
-def server_key(request: Request) -> _Key:
-    """RFC 3261 17.2.3; without a branch behind the magic cookie by the rules of RFC 2543."""
-    try:
-        via = request.must(headers.VIA)
-    except BadMessage:
-        return ("", "", request.method)
-    method = "INVITE" if request.method == "ACK" else request.method
-    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):
-        return (via.branch, via.sent_by, method)
-    cseq = (request.get("cseq") or "").split()
-    old = "|".join(
-        (request.uri, request.get("from") or "", request.get("call-id") or "", *cseq[:1])
-    )
-    return (old, headers.build_via(via), method)
-
-
-def _merge_key(request: Request) -> _Key:
-    """RFC 3261 8.2.2.2."""
-    cseq = request.must(headers.CSEQ)
-    tag = request.must(headers.FROM).tag
-    return (tag, request.must(headers.CALL_ID), str(cseq.number), cseq.method)
 
 
 def _undecided(transaction: Transaction) -> bool:

@@ -1,0 +1,72 @@
+"""What is done to a request before anybody looks into it, and what it is known by."""
+
+from __future__ import annotations
+
+from sipgateway.sip import headers
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import Via
+from sipgateway.sip.message import Request
+from sipgateway.sip.tokens import MAGIC_COOKIE
+
+Key = tuple[str, ...]
+
+
+def note_source(request: Request, flow: Flow) -> None:
+    """Fill in received and rport (18.2.1, RFC 3581); a browser needs neither."""
+    if flow.web:
+        return
+    try:
+        via = request.every(headers.VIA)[0]
+    except BadMessage:
+        return
+    params: list[tuple[str, str | None]] = []
+    asked = False
+    for name, value in via.params:
+        lower = name.lower()
+        if lower == "rport":
+            asked = True
+            params.append((name, str(flow.remote_port)))
+        elif lower != "received":
+            params.append((name, value))
+    if asked or via.host.strip("[]").lower() != flow.remote_host.lower():
+        params.append(("received", flow.remote_host))
+    if tuple(params) != via.params:
+        request.pop("via")
+        top = Via(via.transport, via.host, via.port, tuple(params), via.version)
+        request.push("Via", headers.build_via(top))
+
+
+def meant_by_rfc_2543(request: Request) -> None:
+    """An INVITE of before the magic cookie needs no Contact: what it means is its From."""
+    if request.method != "INVITE" or request.get("contact") is not None:
+        return
+    try:
+        old = not request.must(headers.VIA).branch.startswith(MAGIC_COOKIE)
+        if old:
+            request.append("Contact", f"<{request.must(headers.FROM).uri}>")
+    except BadMessage:
+        return
+
+
+def server_key(request: Request) -> Key:
+    """RFC 3261 17.2.3; without a branch behind the magic cookie by the rules of RFC 2543."""
+    try:
+        via = request.must(headers.VIA)
+    except BadMessage:
+        return ("", "", request.method)
+    method = "INVITE" if request.method == "ACK" else request.method
+    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):
+        return (via.branch, via.sent_by, method)
+    cseq = (request.get("cseq") or "").split()
+    old = "|".join(
+        (request.uri, request.get("from") or "", request.get("call-id") or "", *cseq[:1])
+    )
+    return (old, headers.build_via(via), method)
+
+
+def merge_key(request: Request) -> Key:
+    """RFC 3261 8.2.2.2."""
+    cseq = request.must(headers.CSEQ)
+    tag = request.must(headers.FROM).tag
+    return (tag, request.must(headers.CALL_ID), str(cseq.number), cseq.method)
