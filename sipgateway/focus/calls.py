@@ -23,6 +23,7 @@ from sipgateway.focus.leg import (
     Leg,
     State,
 )
+from sipgateway.focus.pulse import Pulse
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.session_timer import SessionTimer
 from sipgateway.media.engine import (
@@ -105,6 +106,7 @@ class Calls:
         self._legs: dict[LegId, Leg] = {}
         self._by_dialog: dict[DialogId, Leg] = {}
         self._timer = SessionTimer(desk, self._session_died)
+        self._pulse = Pulse(desk, self._fell_silent)
 
     def __iter__(self) -> Iterator[Leg]:
         return iter(list(self._legs.values()))
@@ -327,12 +329,20 @@ class Calls:
         if isinstance(event, DigitKeyed):
             self._room.keyed(leg, event.digit, now)
         elif isinstance(event, LegSilent):
-            gone = leg.flow_gone and event.seconds >= GONE_AFTER
-            if gone or (leg.flow.web and event.seconds >= SILENT_AFTER):
-                text = "Nothing was heard from the phone any more"
-                self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
+            self._silent(leg, event.seconds, now)
         elif isinstance(event, LegLost):
             self._media_lost(leg, now)
+
+    def _silent(self, leg: Leg, seconds: float, now: float) -> None:
+        gone = leg.flow_gone and seconds >= GONE_AFTER
+        if gone or (leg.flow.web and seconds >= SILENT_AFTER):
+            self._fell_silent(leg, now)
+        elif not leg.flow.web:
+            self._pulse.silent(leg, now)
+
+    def _fell_silent(self, leg: Leg, now: float) -> None:
+        text = "Nothing was heard from the phone any more"
+        self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
 
     def _media_lost(self, leg: Leg, now: float) -> None:
         """Renegotiate; a phone whose connection is gone as well is gone."""

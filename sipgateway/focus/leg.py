@@ -155,6 +155,10 @@ class Leg:
     #: When the session dies unless refreshed (RFC 4028).
     session_ends: float | None = None
     flow_gone: bool = False
+    #: When a silent phone was asked whether it is there; None once it has answered.
+    asked_at: float | None = None
+    #: Until then its last answer counts.
+    alive_until: float = 0.0
     #: The engine has lost the leg, and no new description is agreed yet.
     media_lost: bool = False
     #: The leg of the same person whose place this one takes (RFC 3891).
