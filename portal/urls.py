@@ -6,12 +6,23 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from conferences.api import api
-from portal.views import account, booking, calendar, conference, health, home, room, setup
+from portal.views import (
+    account,
+    booking,
+    calendar,
+    conference,
+    health,
+    home,
+    phone,
+    room,
+    setup,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("sign-in/", account.sign_in, name="sign_in"),
     path("sign-out/", account.sign_out, name="sign_out"),
+    path("start/", booking.start, name="start"),
     path("book/", booking.book, name="book"),
     path("history/", conference.history, name="history"),
     path("conferences/<str:name>/", conference.conference, name="conference"),
@@ -27,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sip-password/", account.sip_password, name="account_sip_password"),
     path("account/token/", account.token, name="account_token"),
     path("account/password/", account.password, name="account_password"),
+    path("phone/", phone.phone, name="phone"),
+    path("phone/call/<str:name>/", phone.call, name="phone_call"),
     path("c/<str:name>/", room.room, name="room"),
     path("c/<str:name>/enter/", room.enter, name="room_enter"),
     path("c/<str:name>/standing/", room.standing, name="room_standing"),

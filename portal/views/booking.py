@@ -6,9 +6,10 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
 
-from conferences import forms, services
+from conferences import forms, policy, services
 from conferences.models import Conference, User
 from conferences.services import Invitee
 from portal import access
@@ -33,6 +34,18 @@ def book(request: HttpRequest, user: User) -> HttpResponse:
             messages.success(request, "Booked. Here is all that others need to join.")
             return redirect("conference", conference.name)
     return render(request, "conferences/book.html", {"form": form})
+
+
+@require_POST
+@access.signed_in
+def start(request: HttpRequest, user: User) -> HttpResponse:  # noqa: ARG001
+    """One click: a room that anyone with its link may enter, and the organizer at its door."""
+    if not user.is_organizer:
+        raise PermissionDenied
+    now = timezone.localtime()
+    title = f"{user.get_full_name()}, {now.day} {now:%B, %H:%M}"
+    conference = services.book(organizer=user, title=title, admission=policy.Admission.OPEN)
+    return redirect("room", conference.name)
 
 
 @require_http_methods(["GET", "POST"])

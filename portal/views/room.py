@@ -16,7 +16,6 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -35,7 +34,7 @@ from conferences.models import (
 from conferences.policy import Refusal
 from conferences.selectors.identities import GUEST_KEY
 from portal import access
-from portal.views import presence, story
+from portal.views import in_call, presence, story
 
 #: How long the page's phone may register where the booking sets no end.
 CREDENTIALS_LAST = timedelta(hours=12)
@@ -212,29 +211,19 @@ def _context(request: HttpRequest, entrance: Entrance) -> dict[str, Any]:
     """The room's context; what the page's phone needs is in `config`."""
     conference, snapshot, identity = entrance.conference, entrance.snapshot, entrance.identity
     guest = identity is None or identity.is_guest
+    shown = in_call.context(request, conference, snapshot, identity)
+    shown["config"] |= {
+        "phone": _phone(request, entrance),
+        "enter": reverse("room_enter", args=[conference.name]),
+    }
     return {
-        "conference": conference,
-        "url": selectors.conference_url(conference),
+        **shown,
         "identity": identity,
         "present": presence.count(conference),
         "asks_name": guest,
         "guest_name": identity.display_name if identity and guest else "",
         "has_pin": bool(snapshot.pin),
         "asks_pin": policy.needs_pin(snapshot, identity) if identity else bool(snapshot.pin),
-        "config": {
-            "phone": _phone(request, entrance),
-            "conference": {
-                "uri": selectors.conference_uri(conference),
-                "name": conference.name,
-                "title": conference.title,
-            },
-            "role": (snapshot.role_of(identity) if identity else policy.Role.PARTICIPANT).value,
-            "commands": identity is not None and policy.may_command(snapshot, identity) is None,
-            "api": f"/api/v1/conferences/{conference.name}",
-            "enter": reverse("room_enter", args=[conference.name]),
-            "standing": reverse("room_standing", args=[conference.name]),
-            "csrf": get_token(request),
-        },
     }
 
 

@@ -28,24 +28,22 @@ async function copy(text) {
   if (!done) throw new Error("This browser does not let the page copy.");
 }
 
-function copying(button) {
+async function copying(button) {
   const use = button.querySelector("use");
   const before = use?.getAttribute("href");
-  button.addEventListener("click", async () => {
-    try {
-      await copy(button.dataset.copy);
-    } catch {
-      announce("Copying did not work. Select the text and copy it by hand.");
-      return;
-    }
-    announce(`${button.dataset.copyWhat ?? "Text"} copied`);
-    button.classList.add("copied");
-    use?.setAttribute("href", before.replace(/#.*/, "#check-lg"));
-    setTimeout(() => {
-      button.classList.remove("copied");
-      use?.setAttribute("href", before);
-    }, 1600);
-  });
+  try {
+    await copy(button.dataset.copy);
+  } catch {
+    announce("Copying did not work. Select the text and copy it by hand.");
+    return;
+  }
+  announce(`${button.dataset.copyWhat ?? "Text"} copied`);
+  button.classList.add("copied");
+  use?.setAttribute("href", before.replace(/#.*/, "#check-lg"));
+  setTimeout(() => {
+    button.classList.remove("copied");
+    use?.setAttribute("href", before);
+  }, 1600);
 }
 
 function digits(count) {
@@ -117,9 +115,6 @@ function dialogs() {
   for (const button of document.querySelectorAll("[data-opens]")) {
     button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
   }
-  for (const button of document.querySelectorAll("[data-closes]")) {
-    button.addEventListener("click", () => button.closest("dialog").close());
-  }
   for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
 }
 
@@ -185,7 +180,12 @@ function waiting(door) {
   setTimeout(() => location.reload(), Math.min(left() + 400, 86_400_000));
 }
 
-document.querySelectorAll("[data-copy]").forEach(copying);
+// Some parts of a page come later, so these are listened for on the whole of it.
+document.addEventListener("click", ({ target }) => {
+  const copied = target.closest("[data-copy]");
+  if (copied && !copied.classList.contains("copied")) copying(copied);
+  target.closest("[data-closes]")?.closest("dialog").close();
+});
 document.querySelectorAll("[data-generate]").forEach(generating);
 document.querySelectorAll("form[data-shows]").forEach(showing);
 document.querySelectorAll("[data-invitee-list]").forEach(inviteeLists);

@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.utils import timezone
 from playwright.async_api import Browser, Page, async_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from conferences import services
 from conferences.models import Conference, User
+from tests import people
 from tests.portal.conftest import PASSWORD, join
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -55,16 +57,24 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 async def open_page(
-    browser: Browser, *, width: int = 1280, height: int = 800, theme: Any = "light"
+    browser: Browser,
+    *,
+    width: int = 1280,
+    height: int = 800,
+    theme: Any = "light",
+    scripts: bool = True,
 ) -> Page:
-    """A page that fails the test for every exception in its scripts."""
+    """A page that fails the test for exceptions in its scripts and breaches of its policy."""
     context = await browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        java_script_enabled=scripts,
     )
     page = await context.new_page()
     page.set_default_timeout(5000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Policy" in said.text else None)
     setattr(page, "errors", errors)  # noqa: B010 - looked at by `is_sound`
     return page
 
@@ -101,8 +111,19 @@ async def test_every_page_is_accessible(
     tomorrow: Conference,
 ) -> None:
     key = await sync_to_async(join)(room, "bob")
+    await sync_to_async(called)("answered")
+    await sync_to_async(services.answer_setup)(token="answered", title="Made by a form")
+    await sync_to_async(called)("waiting")
     stranger = await open_page(browser, width=width, height=height, theme=theme)
-    for path in ("/", "/sign-in/", "/nothing", "/c/open/", f"/c/{tomorrow.name}/"):
+    for path in (
+        "/",
+        "/sign-in/",
+        "/nothing",
+        "/c/open/",
+        f"/c/{tomorrow.name}/",
+        "/setup/waiting/",
+        "/setup/answered/",
+    ):
         await stranger.goto(live_server.url + path)
         await is_sound(stranger, path)
     alice = await open_page(browser, width=width, height=height, theme=theme)
@@ -112,6 +133,7 @@ async def test_every_page_is_accessible(
         "/book/",
         "/history/",
         "/account/",
+        "/phone/",
         "/conferences/planning/",
         "/conferences/planning/change/",
         "/conferences/planning/cancel/",
@@ -126,6 +148,29 @@ async def test_every_page_is_accessible(
     async with alice.expect_navigation():
         await alice.click("main form button[type=submit]")
     await is_sound(alice, "the form with mistakes")
+
+
+def called(token: str) -> None:
+    """Alice is on the line to the conference application."""
+    at = timezone.now().timestamp()
+    services.open_setup(token=token, caller=people.ALICE, at=at)
+
+
+async def test_the_setup_page_needs_no_scripts(
+    browser: Browser, live_server: LiveServer, alice: User
+) -> None:
+    await sync_to_async(called)("token")
+    page = await open_page(browser, scripts=False)
+    await page.goto(f"{live_server.url}/setup/token/")
+    await page.fill("input[name=title]", "Planning")
+    await page.fill("input[name=pin]", "1")
+    await page.click("main form button[type=submit]")
+    await page.get_by_text("A PIN has 4 to 16 digits.").wait_for()
+    assert await page.input_value("input[name=title]") == "Planning"
+    await page.fill("input[name=pin]", "4711")
+    await page.click("main form button[type=submit]")
+    await page.get_by_role("heading", name="Planning").wait_for()
+    assert await page.locator("[data-copy]:visible").count() == 0
 
 
 async def test_the_theme_can_be_chosen(browser: Browser, live_server: LiveServer) -> None:

@@ -101,6 +101,7 @@ export function summary(user) {
     roles: user.roles,
     gone: endpoints.length > 0 && here.length === 0,
     calling: here.length > 0 && connected.length === 0,
+    ringing: connected.length === 0 && here.some((endpoint) => endpoint.status === "alerting"),
     held: connected.length > 0 && connected.every((endpoint) => endpoint.status === "on-hold"),
     muted:
       audio.length > 0 &&

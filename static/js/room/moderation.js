@@ -1,4 +1,5 @@
-// What moderators do, through the same REST API as everybody else's scripts.
+// What moderators do, and who may call others in, through the same REST API as
+// everybody else's scripts.
 
 export class Moderation {
   constructor(base, csrf) {
@@ -53,6 +54,16 @@ export class Moderation {
     return this._ask("POST", locked ? "/lock" : "/unlock", {});
   }
 
+  /** Has somebody called in; answers with the job that says how it goes. */
+  call(uri) {
+    return this._ask("POST", "/participants", { uri });
+  }
+
+  /** A job, where the base of this object is that of jobs. */
+  job(id) {
+    return this._ask("GET", encodeURIComponent(id));
+  }
+
   end() {
     return this._ask("POST", "/end", {});
   }
@@ -62,8 +73,9 @@ export class Moderation {
 async function problem(response) {
   const text = await response.text();
   try {
-    const { detail, title } = JSON.parse(text);
-    return (typeof detail === "string" && detail) || title || `Parley answered ${response.status}.`;
+    const { detail, title, errors } = JSON.parse(text);
+    const fields = (errors ?? []).map((error) => error.detail).join(" ");
+    return fields || (typeof detail === "string" && detail) || title || `Parley answered ${response.status}.`;
   } catch {
     return `Parley answered ${response.status}.`;
   }

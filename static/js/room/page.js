@@ -1,4 +1,4 @@
-// Small things that the parts of the room page share: finding an element,
+// Small things that the parts of the room and of the phone share: finding an element,
 // changing an icon, telling those who listen rather than look.
 
 export const $ = (id) => document.getElementById(id);

@@ -1,9 +1,13 @@
 // The browser phone: JsSIP with the settings that Parley needs, and events in
 // the words of the room instead of SIP's.
 //
-// Events (CustomEvent, data in `detail`): "ready" (registered), "offline",
-// "online", "progress", "joined", "left" {by, message}, "refused" {status,
-// words, retryAfter}, "broken" (media lost).
+// Events (CustomEvent, data in `detail`): "ready" (registered), "unready"
+// {status}, "offline", "online", "progress" {ringing}, "joined" {focus, page,
+// other}, "moved" {focus} (the call has become a conference's), "left" {by,
+// reason}, "refused" {status, reason, retryAfter}, "broken" (media lost);
+// "rings" {caller, name, by, focus} and "unrings" {reason, answered} of a call
+// that comes in. A `focus` is {uri, name} of the conference that the other end
+// is (RFC 4579 5.1: isfocus in its Contact), or null.
 
 import JsSIP from "../../vendor/jssip.js";
 import { reasonOf } from "./words.js";
@@ -14,13 +18,40 @@ const RECOVERY_SECONDS = { min: 1, max: 8 };
 /** How long somebody who has pressed "Join" waits for the WebSocket. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+const CALL = {
+  mediaConstraints: { audio: true, video: false },
+  rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
+  pcConfig: { iceServers: [] },
+};
+
+/** The conference that a message comes from, by its Contact. */
+function focusOf(message) {
+  const contact = message?.hasHeader?.("contact") ? message.parseHeader("contact") : null;
+  if (!contact?.hasParam("isfocus")) return null;
+  return { uri: contact.uri.toString(), name: decodeURIComponent(contact.uri.user ?? "") };
+}
+
+/** The page that a response or a request names in Call-Info (RFC 3261 20.9). */
+function pageOf(message) {
+  for (const value of message?.getHeaders?.("Call-Info") ?? []) {
+    const found = /<(https?:[^>]+)>\s*(?:;[^,]*)?;?\s*purpose\s*=\s*info/i.exec(value);
+    if (found) return found[1];
+  }
+  return "";
+}
+
+/** Who asked for a call (RFC 3892), as an address. */
+function referrerOf(request) {
+  return /<([^>]+)>|^([^\s;]+)/.exec(request.getHeader("Referred-By") ?? "")?.[1] ?? "";
+}
+
 export class Phone extends EventTarget {
-  constructor(account, conference, audio) {
+  constructor(account, audio) {
     super();
     this.account = account;
-    this.conference = conference;
     this.audio = audio;
     this.session = null;
+    this.ringing = null;
     this.leaving = false;
     this.ua = new JsSIP.UA({
       sockets: [new JsSIP.WebSocketInterface(account.websocket)],
@@ -32,7 +63,7 @@ export class Phone extends EventTarget {
       register_expires: REGISTER_SECONDS,
       connection_recovery_min_interval: RECOVERY_SECONDS.min,
       connection_recovery_max_interval: RECOVERY_SECONDS.max,
-      user_agent: "Parley room page",
+      user_agent: "Parley",
     });
     this._listen();
   }
@@ -56,10 +87,45 @@ export class Phone extends EventTarget {
       lost = true;
       this._tell("offline");
     });
-    this.ua.on("newRTCSession", ({ originator, session }) => {
-      // This page is one conference's room; calls to the person ring elsewhere.
-      if (originator === "remote") session.terminate({ status_code: 486 });
+    this.ua.on("newRTCSession", ({ originator, session, request }) => {
+      if (originator === "remote") this._rings(session, request);
     });
+  }
+
+  _rings(session, request) {
+    if (this.session || this.ringing) {
+      session.terminate({ status_code: 486 });
+      return;
+    }
+    this.ringing = session;
+    this.invite = request;
+    session.on("failed", ({ originator, message, cause }) => {
+      if (this.ringing !== session) return;
+      this.ringing = null;
+      if (originator === "local") return;
+      const reason = reasonOf(message);
+      this._tell("unrings", { reason, cause, answered: /elsewhere/i.test(reason) });
+    });
+    const { uri, display_name: name } = session.remote_identity;
+    const caller = uri.toString();
+    this._tell("rings", { caller, name, by: referrerOf(request), focus: focusOf(request) });
+  }
+
+  /** Takes the call that rings, with the microphone in `stream`. */
+  accept(stream) {
+    const session = this.ringing;
+    if (!session) return;
+    this.ringing = null;
+    this.leaving = false;
+    this._follow(session, this.invite);
+    session.on("peerconnection", ({ peerconnection }) => this._hear(peerconnection));
+    session.answer({ ...CALL, mediaStream: stream });
+  }
+
+  /** 603: the person does not want it; another status where it is not he who says so. */
+  decline(status = 603) {
+    this.ringing?.terminate({ status_code: status });
+    this.ringing = null;
   }
 
   start() {
@@ -95,24 +161,41 @@ export class Phone extends EventTarget {
     });
   }
 
-  /** Calls the conference with the microphone in `stream`. */
-  async call(stream, patience = CONNECT_TIMEOUT_MS) {
+  /** Calls `target` with the microphone in `stream`. */
+  async call(target, stream, patience = CONNECT_TIMEOUT_MS) {
     await this._online(patience);
     this.leaving = false;
-    const session = this.ua.call(this.conference.uri, {
-      mediaStream: stream,
-      mediaConstraints: { audio: true, video: false },
-      rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
-      pcConfig: { iceServers: [] },
-    });
+    const session = this.ua.call(target, { ...CALL, mediaStream: stream });
+    this._follow(session);
+    this._hear(session.connection);
+  }
+
+  /** From now on `session` is the call of this phone. */
+  _follow(session, invite = null) {
     this.session = session;
+    let answer = invite;
+    let page = "";
     // JsSIP waits until ICE gathering is complete, 120 ms after the candidate we need.
     session.on("icecandidate", ({ ready }) => ready());
-    session.on("progress", () => this._tell("progress"));
-    session.on("confirmed", () => this._tell("joined"));
+    session.on("progress", ({ response }) => {
+      page ||= pageOf(response);
+      this._tell("progress", { ringing: response?.status_code === 180 });
+    });
+    session.on("accepted", ({ response }) => {
+      answer = response ?? answer;
+      page = pageOf(response) || page;
+    });
+    session.on("confirmed", () => {
+      const { uri, display_name: name } = session.remote_identity;
+      const other = { uri: uri.toString(), name: name || uri.user || uri.host };
+      this._tell("joined", { focus: focusOf(answer), page, other });
+    });
+    session.on("reinvite", ({ request }) => {
+      const focus = focusOf(request);
+      if (focus) this._tell("moved", { focus });
+    });
     session.on("ended", (event) => this._ended(session, event));
     session.on("failed", (event) => this._failed(session, event));
-    this._hear(session.connection);
   }
 
   _hear(connection) {

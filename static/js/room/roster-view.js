@@ -16,6 +16,12 @@ export function faceOf(entity) {
   return `face-${sum % FACES}`;
 }
 
+function stateWords({ calling, ringing, held }) {
+  if (ringing) return "ringing…";
+  if (calling) return "being called…";
+  return held ? "on hold" : "";
+}
+
 const ROLES = { organizer: "Organizer", moderator: "Moderator", listener: "Listener" };
 
 export class RosterView {
@@ -79,8 +85,9 @@ export class RosterView {
     item.dataset.muted = person.muted;
     item.dataset.calling = person.calling;
     part("muted").hidden = !person.muted;
-    part("state").textContent = person.calling ? "being called…" : person.held ? "on hold" : "";
+    part("state").textContent = stateWords(person);
     if (this.commands && !own) {
+      part("do").hidden = person.calling;
       part("remove").setAttribute("aria-label", `Remove ${person.name}`);
       part("mute").setAttribute("aria-label", `${person.muted ? "Unmute" : "Mute"} ${person.name}`);
       part("mute").setAttribute("aria-pressed", String(person.muted));

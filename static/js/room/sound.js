@@ -22,16 +22,31 @@ export class Sound {
     this.enabled = true;
   }
 
+  /** Listens, and opens the microphone at once. */
   start() {
-    $("mic-again").addEventListener("click", () => this.open());
-    for (const select of document.querySelectorAll("[data-devices=input]")) {
-      select.addEventListener("change", () => this._useInput(select.value));
-    }
-    for (const select of document.querySelectorAll("[data-devices=output]")) {
-      select.addEventListener("change", () => this._useOutput(select.value));
-    }
-    navigator.mediaDevices?.addEventListener?.("devicechange", () => this._devices());
+    this.listen();
     return this.open();
+  }
+
+  listen() {
+    $("mic-again").addEventListener("click", () => this.open());
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this._devices());
+    // In-call settings come and go with the call on some pages.
+    document.addEventListener("change", ({ target }) => {
+      if (target.dataset?.devices === "input") this._useInput(target.value);
+      if (target.dataset?.devices === "output") this._useOutput(target.value);
+    });
+  }
+
+  /** Opens the microphone where it is not open yet. */
+  async ready() {
+    if (!this.microphone.track || this.microphone.silent) await this.open();
+    await this._devices();
+  }
+
+  /** Nobody needs the microphone any more. */
+  close() {
+    this.microphone.close();
   }
 
   get speaking() {

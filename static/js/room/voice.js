@@ -14,19 +14,20 @@ export class Voice {
    * `tell(muted)` says it to Parley; `look()` has `shown` called again with what
    * the roster says by then.
    */
-  constructor({ sound, commands, tell, look }) {
+  constructor({ sound, commands, tell, look, muted = false }) {
     this.sound = sound;
     this.commands = commands;
     this.tell = tell;
     this.look = look;
     this.phone = null;
-    this.muted = false;
+    this.muted = muted;
     this.silenced = false;
     this.unmutedAt = 0;
   }
 
   start() {
     $("mute").addEventListener("click", () => this.set(!this.off));
+    this._button();
   }
 
   get off() {

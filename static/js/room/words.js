@@ -1,4 +1,4 @@
-// Everything that the room says about what went wrong or how it ended.
+// Everything that the room and the phone say about what went wrong or how it ended.
 
 /** The `text` of a Reason header for SIP (RFC 3326), e.g. of a BYE; else "". */
 export function reasonOf(message) {
@@ -33,8 +33,13 @@ const REFUSALS = {
     "It has not started yet",
     retryAfter ? `The doors open at ${at(retryAfter)}.` : "Try again in a little while.",
   ],
-  486: () => ["The conference is full", "Try again when somebody has left."],
+  486: ({ reason }) =>
+    !reason || /full/i.test(reason)
+      ? ["The conference is full", "Try again when somebody has left."]
+      : ["Busy", "The line is taken. Try again later."],
   488: () => ["This browser cannot join", "It and the conference have no kind of audio in common."],
+  501: () => ["That cannot be called", "Parley carries calls to conferences."],
+  603: () => ["Declined", "The other side does not want to talk now."],
   503: () => ["Parley is very busy", "Wait a moment, then try again."],
 };
 
@@ -78,13 +83,15 @@ function ending(text) {
 }
 
 /** An address as one reads it, where no name is known. */
-const bare = (uri) => uri.replace(/^sips?:/, "").replace(/@.*/, "");
+export const bare = (uri) => uri.replace(/^(sips?|tel):/i, "").replace(/@.*/, "");
 
 /**
  * How a call ended, out of what the BYE said and what Parley's records say;
- * `nameOf` knows the names of those who were in the call.
+ * `nameOf` knows the names of those who were in the call; `ends` says that the
+ * conference was ours and does not outlast us.
  */
-export function farewell({ by, reason }, standing, nameOf) {
+export function farewell({ by, reason }, standing, nameOf, ends = false) {
+  if (by === "self" && ends) return { state: "left", title: "You have left", text: "With you the conference has ended.", again: false };
   if (by === "self") return { state: "left", title: "You have left", text: "The conference goes on without you.", again: true };
   const removed = standing ? standing.removed : removal(reason);
   if (removed) {
@@ -108,6 +115,37 @@ export function farewell({ by, reason }, standing, nameOf) {
     };
   }
   return { state: "left", title: "The call has ended", text: "The other side hung up.", reason, again: true };
+}
+
+/** Why somebody could not be called in, by the status of the job; `name` is whom. */
+const OUTCOMES = {
+  0: (name) => `The call to ${name} was not made`,
+  403: (name) => `${name} does not take this call`,
+  404: (name) => `There is no ${name} to call`,
+  408: (name) => `${name} did not answer`,
+  480: (name, reason) =>
+    /no phone/i.test(reason) ? `${name} has no phone that is on right now` : `${name} is not reachable right now`,
+  486: (name, reason) =>
+    /full/i.test(reason) ? `The conference is full; ${name} was not called` : `${name} is busy`,
+  487: (name) => `The call to ${name} was given up`,
+  488: (name) => `${name}’s phone and the conference have no kind of audio in common`,
+  600: (name) => `${name} is busy`,
+  603: (name) => `${name} declined`,
+  604: (name) => `There is no ${name} to call`,
+};
+
+export function callOutcome({ state, status, reason }, name) {
+  if (state === "cancelled") return `The call to ${name} was given up`;
+  const words = OUTCOMES[status ?? 0];
+  if (words) return words(name, reason ?? "");
+  return `The call to ${name} did not work${reason ? `: ${reason}` : ""}`;
+}
+
+/** What is said of a call that rang here and rings no more; null where nobody need be told. */
+export function missed({ reason, answered }, title) {
+  if (answered) return { title: "Answered on another phone", text: `${title} reached you elsewhere.` };
+  const text = /no answer/i.test(reason) ? "It rang until nobody answered." : "They gave up before you answered.";
+  return { title: `Missed call: ${title}`, text, again: true };
 }
 
 /** How somebody else's going is told. */

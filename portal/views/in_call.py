@@ -1,0 +1,59 @@
+"""What a page has to know of a conference to show the call that somebody has in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.urls import reverse
+
+from conferences import policy, selectors
+from conferences.models import Conference
+
+
+def _ends_with(snapshot: policy.Snapshot, identity: policy.Identity) -> bool:
+    """Whether the conference is over when `identity` leaves it (RFC 4579 5.12)."""
+    ends = snapshot.creator_departs is policy.CreatorDeparts.END
+    return ends and snapshot.creator == identity.uri
+
+
+def config(
+    request: HttpRequest,
+    conference: Conference,
+    snapshot: policy.Snapshot,
+    identity: policy.Identity | None,
+) -> dict[str, Any]:
+    """For the scripts: the conference, what `identity` may do in it, and where to ask for it."""
+    return {
+        "conference": {
+            "uri": selectors.conference_uri(conference),
+            "name": conference.name,
+            "title": conference.title,
+        },
+        "role": (snapshot.role_of(identity) if identity else policy.Role.PARTICIPANT).value,
+        "commands": identity is not None and policy.may_command(snapshot, identity) is None,
+        "adds": identity is not None and policy.may_add(snapshot, identity, joined=True) is None,
+        "ends": identity is not None and _ends_with(snapshot, identity),
+        "api": f"/api/v1/conferences/{conference.name}",
+        "jobs": "/api/v1/jobs/",
+        "standing": reverse("room_standing", args=[conference.name]),
+        "csrf": get_token(request),
+    }
+
+
+def context(
+    request: HttpRequest,
+    conference: Conference,
+    snapshot: policy.Snapshot,
+    identity: policy.Identity | None,
+) -> dict[str, Any]:
+    """For the templates `room/line.html` and `room/call.html`."""
+    return {
+        "conference": conference,
+        "url": selectors.conference_url(conference),
+        "link_label": "Link for everybody, guests included"
+        if snapshot.admission is policy.Admission.OPEN
+        else "Link, for people with an account",
+        "config": config(request, conference, snapshot, identity),
+    }

@@ -1,0 +1,333 @@
+// The phone page: a phone of one's own in the browser, for as long as it is open.
+//
+// It is called by conferences and calls them: the URI of one, the factory, which
+// makes one (RFC 4579 5.4), the conference application, which asks on a page what
+// is to be made (5.3). As soon as the other end says that it is a focus, the call
+// is shown as in the conference's room, by the same modules.
+
+import { InCall, PLAIN, debugView, unlockSound } from "../room/in-call.js";
+import { $, notice, say } from "../room/page.js";
+import { Phone } from "../room/phone.js";
+import { Ringing } from "../room/ringing.js";
+import { Sound } from "../room/sound.js";
+import { bare, farewell, missed, refusal } from "../room/words.js";
+import { SetupPage } from "./setup-page.js";
+
+const LINES = {
+  offline: ["Not connected", "warn"],
+  unready: ["Not registered", "bad"],
+  ready: ["Ready for calls", "live"],
+};
+
+/** How long a renewed roster may lack us before the call counts as forgotten. */
+const FORGOTTEN_MS = 4_000;
+
+/** What was typed, as an address: names and numbers are of this house. */
+function addressOf(text, domain) {
+  const said = text.trim();
+  if (/^(sips?|tel):/i.test(said)) return said;
+  if (said.includes("@")) return `sip:${said}`;
+  const number = /^[+0-9][0-9 ().-]*$/.test(said);
+  return `sip:${number ? said.replace(/[ ().-]/g, "") : said.toLowerCase()}@${domain}`;
+}
+
+class PhonePage {
+  constructor(config) {
+    this.config = config;
+    this.account = config.phone;
+    this.phone = new Phone(config.phone, $("remote-audio"));
+    this.sound = new Sound();
+    this.setup = new SetupPage($("setup"));
+    this.ringing = new Ringing({
+      accept: () => this._accept(),
+      decline: () => this.phone.decline(),
+    });
+    this.state = "idle";
+    this.line = "offline";
+    this.inCall = null;
+    /** Whom the last or present call is with: `{title, target}`. */
+    this.other = null;
+  }
+
+  start() {
+    this.sound.listen();
+    this.ringing.start();
+    this._buttons();
+    this._listen();
+    this.phone.start();
+    unlockSound();
+    // Pressed before anybody listens, they would do nothing, or load the page again.
+    for (const button of $("idle").querySelectorAll("button")) button.disabled = false;
+    addEventListener("pagehide", () => this.phone.hangUp());
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+  }
+
+  _buttons() {
+    $("dial-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._submit();
+    });
+    for (const button of document.querySelectorAll("[data-dial]")) {
+      const { dial, called } = button.dataset;
+      button.addEventListener("click", () => this.dial(dial, called));
+    }
+    $("dialing-cancel").addEventListener("click", () => this._cancel());
+    $("told-again").addEventListener("click", () => this.dial(this.other.target, this.other.title));
+    $("sound-check").addEventListener("click", () => {
+      $("sound-check").hidden = true;
+      $("sound-parts").hidden = false;
+      this.sound.ready();
+    });
+  }
+
+  _listen() {
+    const on = (name, act) => this.phone.addEventListener(name, ({ detail }) => act(detail));
+    on("ready", () => this._line("ready"));
+    on("unready", ({ status }) => this._unready(status));
+    on("offline", () => this._offline());
+    on("online", () => this._online());
+    on("progress", ({ ringing }) => {
+      $("dialing-words").textContent = ringing ? "Ringing…" : "Connecting…";
+    });
+    on("joined", (detail) => this._joined(detail));
+    on("moved", ({ focus }) => this._enter(focus));
+    on("left", (detail) => this._left(detail));
+    on("refused", (detail) => this._refused(detail));
+    on("broken", () => this.phone.hangUp());
+    on("rings", (detail) => this._rings(detail));
+    on("unrings", (detail) => this._unrings(detail));
+    on("silenced", () =>
+      notice("Your browser waits for a click before it plays sound. Click anywhere.", "warn"),
+    );
+  }
+
+  // --- what is shown ----------------------------------------------------------
+
+  _show(state) {
+    this.state = state;
+    document.body.dataset.call = state;
+    $("idle").hidden = state !== "idle";
+    $("dialing").hidden = state !== "dialing";
+    $("stage").hidden = state !== "in-call";
+    document.body.classList.toggle("in-call", state === "in-call");
+  }
+
+  _tell({ title, text, reason, again }) {
+    $("told").hidden = false;
+    $("told-title").textContent = title;
+    $("told-text").textContent = text ?? "";
+    $("told-reason").hidden = !reason;
+    $("told-reason").textContent = reason ? `“${reason}”` : "";
+    $("told-again").hidden = !again || !this.other?.target;
+    $("told").focus();
+  }
+
+  // --- the line ---------------------------------------------------------------
+
+  _line(line) {
+    this.line = line;
+    const [words, kind] = LINES[line];
+    $("line").dataset.state = line;
+    $("line").textContent = words;
+    $("line").className = `tag tag-${kind}`;
+    if (line !== "ready") return;
+    if (this.state === "idle") notice("");
+    if (this.phone.inCall) this.inCall?.renew();
+  }
+
+  _unready(status) {
+    this._line("unready");
+    const { title, text } = refusal({ status });
+    notice(`${title}. ${text}`, "bad");
+  }
+
+  _offline() {
+    if (this.phone.leaving && this.state === "idle") return;
+    this._line("offline");
+    const words = this.phone.inCall
+      ? "Reconnecting… You can go on talking: the sound takes another way."
+      : "No connection to Parley. Trying again…";
+    notice(words, "warn");
+  }
+
+  _online() {
+    notice("");
+    setTimeout(() => {
+      if (this.phone.inCall && this.inCall?.forgotten) this.phone.hangUp();
+    }, FORGOTTEN_MS);
+  }
+
+  // --- calling -----------------------------------------------------------------
+
+  _submit() {
+    const said = $("dial").value.trim();
+    $("dial-error").textContent = said ? "" : "Type whom to call.";
+    $("dial").toggleAttribute("aria-invalid", !said);
+    if (said) this.dial(said, said);
+    else $("dial").focus();
+  }
+
+  async dial(said, title) {
+    const target = addressOf(said, this.config.domain);
+    this.other = { title, target };
+    $("told").hidden = true;
+    $("dialing-title").textContent = `Calling ${title}`;
+    $("dialing-words").textContent = "Connecting…";
+    this._show("dialing");
+    $("dialing-cancel").focus();
+    this.given = false;
+    try {
+      await this.sound.ready();
+      if (!this.given) await this.phone.call(target, this.sound.stream);
+    } catch (error) {
+      this._notCalled(error);
+    }
+  }
+
+  _notCalled(error) {
+    if (error instanceof TypeError) {
+      this._end();
+      $("dial-error").textContent = "That is no address that can be called.";
+      $("dial").setAttribute("aria-invalid", "true");
+      $("dial").focus();
+    } else this._refused({ status: 0, cause: "Connection Error" });
+  }
+
+  _cancel() {
+    this.given = true;
+    if (this.phone.session) this.phone.hangUp();
+    else this._end();
+  }
+
+  // --- being called --------------------------------------------------------------
+
+  _rings({ caller, name, by }) {
+    if (this.state !== "idle") {
+      this.phone.decline(486);
+      return;
+    }
+    const title = name || bare(caller);
+    this.other = { title, target: caller };
+    $("told").hidden = true;
+    $("line").dataset.state = "ringing";
+    this.ringing.show({ title, by: bare(by) });
+  }
+
+  _unrings(detail) {
+    this.ringing.hide();
+    this._line(this.line);
+    this._tell(missed(detail, this.other.title));
+  }
+
+  async _accept() {
+    this._line(this.line);
+    $("dialing-title").textContent = this.other.title;
+    $("dialing-words").textContent = "Connecting…";
+    this._show("dialing");
+    await this.sound.ready();
+    if (!this.phone.ringing) return this._end(); // They gave up while the microphone opened.
+    this.phone.accept(this.sound.stream);
+  }
+
+  // --- in the call ------------------------------------------------------------------
+
+  async _joined({ focus, page, other }) {
+    if (focus && (await this._enter(focus))) return;
+    if (!this.phone.inCall) return;
+    this._stage($("plain-call").content.cloneNode(true), PLAIN);
+    $("stage").querySelector("h1").textContent = this.other.title;
+    this.inCall.showOther({ entity: other.uri, name: page ? "Conference application" : other.name });
+    if (page) this.setup.open(page);
+  }
+
+  /** Shows the call as one in the conference that `focus` is; whether that could be done. */
+  async _enter({ name }) {
+    let response;
+    try {
+      const url = this.config.call.replace("NAME", encodeURIComponent(name));
+      response = await fetch(url, { credentials: "same-origin" });
+    } catch {
+      return false; // Offline, while the call stands: it is shown without its roster.
+    }
+    if (!response.ok || !this.phone.inCall) return false;
+    const part = new DOMParser().parseFromString(await response.text(), "text/html");
+    const config = JSON.parse(part.getElementById("call-config").textContent);
+    if (!this.phone.inCall) return false;
+    this.setup.close();
+    this.other = { title: config.conference.title, target: config.conference.uri };
+    this._stage(document.adoptNode(part.body), config);
+    return true;
+  }
+
+  /** Puts the elements of a call on the page, in place of what showed it before. */
+  _stage(elements, config) {
+    const before = this.inCall;
+    before?.over();
+    $("stage").replaceChildren(...elements.childNodes);
+    this.inCall = new InCall({ config, sound: this.sound, muted: before?.voice.muted });
+    this.inCall.start();
+    this.inCall.attach(this.phone, this.account);
+    this._show("in-call");
+    $("call").hidden = false;
+    const state = $("stage").querySelector("[data-testid=call-state]");
+    state.dataset.state = "joined";
+    state.textContent = "You are in";
+    say(config.conference ? `You are in ${config.conference.title}` : "The call is up");
+    this.inCall.joined();
+    this.sound.ready();
+  }
+
+  // --- and out of it ------------------------------------------------------------------
+
+  _end() {
+    this.inCall?.over();
+    this.inCall = null;
+    this.setup.close();
+    this.ringing.hide();
+    $("stage").replaceChildren();
+    this.sound.setEnabled(true);
+    if ($("sound-parts").hidden) this.sound.close();
+    this._show("idle");
+  }
+
+  async _left(detail) {
+    const { inCall } = this;
+    const nameOf = inCall?.names() ?? (() => undefined);
+    const config = inCall?.config;
+    const standing = await this._standing(config, detail);
+    this._end();
+    this._tell(this._farewell(detail, standing, { nameOf, config }));
+  }
+
+  _farewell(detail, standing, { nameOf, config }) {
+    if (this.given) return { title: "You gave up the call", again: true };
+    if (!config?.conference) return { title: "The call has ended", again: true };
+    return farewell(detail, standing, nameOf, config.ends);
+  }
+
+  /** What Parley's records say of our going, where they say more than the BYE. */
+  async _standing(config, { by }) {
+    if (by === "self" || !config?.conference) return null;
+    try {
+      const response = await fetch(config.standing, { credentials: "same-origin" });
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null;
+    }
+  }
+
+  _refused(detail) {
+    const told = refusal(detail);
+    this._end();
+    this._tell(told);
+  }
+}
+
+const page = new PhonePage(JSON.parse($("phone-config").textContent));
+const view = debugView({
+  state: () => page.state,
+  phone: () => page.phone,
+  inCall: () => page.inCall,
+});
+Object.defineProperty(window, "parley", { value: view, writable: false });
+page.start();

@@ -1,0 +1,222 @@
+// The call as one is in it: who is there, who speaks, and what one can do.
+//
+// The room and the phone show the same call, by the elements of
+// templates/room/line.html and call.html. An `InCall` is made for those that
+// stand on the page now; it is given a line (`attach`), and told when a call on
+// it is up (`joined`) and over (`over`).
+
+import { Hosting } from "./hosting.js";
+import { Inviting } from "./inviting.js";
+import { Moderation } from "./moderation.js";
+import { $, notice, say, setIcon } from "./page.js";
+import { Quality } from "./quality.js";
+import { RosterView } from "./roster-view.js";
+import { talkers } from "./speaking.js";
+import { Voice } from "./voice.js";
+import { Watcher } from "./watcher.js";
+import { departure } from "./words.js";
+
+const SPEAKING_EVERY_MS = 150;
+const QUALITY_EVERY_MS = 2_000;
+
+const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "reception-1", silent: "wifi-off" };
+
+/** A call to something that is no conference of ours: nobody to moderate, nothing to watch. */
+export const PLAIN = { conference: null, commands: false, adds: false };
+
+export class InCall {
+  /** `config` is what portal/views/in_call.py says of the conference, or `PLAIN`. */
+  constructor({ config, sound, muted = false }) {
+    this.config = config;
+    this.sound = sound;
+    this.known = null;
+    this.quality = new Quality();
+    const api = config.conference && new Moderation(config.api, config.csrf);
+    this.voice = new Voice({
+      sound,
+      muted,
+      commands: config.commands,
+      tell: (off) => api?.setMuted(this.account.uri, off),
+      look: () => this._roster(),
+    });
+    this.hosting = config.commands
+      ? new Hosting(config.api, config.csrf, () => this.watcher.roster.locked)
+      : null;
+    this.inviting = config.adds ? new Inviting(config, () => this.watcher.roster.people()) : null;
+  }
+
+  /** Listens to the buttons that are on the page. */
+  start() {
+    this.voice.start();
+    this.hosting?.start();
+    this.inviting?.start();
+    $("leave").addEventListener("click", () => this.phone.hangUp());
+    $("keys").addEventListener("click", () => $("keypad").showModal());
+    $("devices").addEventListener("click", () => $("devices-dialog").showModal());
+    for (const key of document.querySelectorAll("[data-key]")) {
+      key.addEventListener("click", () => this._key(key.dataset.key));
+    }
+    $("keypad").addEventListener("keydown", (event) => {
+      if (/^[0-9*#]$/.test(event.key)) this._key(event.key);
+    });
+  }
+
+  /** From now on calls are made by `phone`, under the name of `account`. */
+  attach(phone, account) {
+    this.watcher?.stop();
+    this.phone = phone;
+    this.account = account;
+    this.sound.phone = phone;
+    $("roster").replaceChildren();
+    this.view = new RosterView($("roster"), $("tile"), {
+      own: account.uri,
+      commands: this.config.commands,
+      act: (kind, person) => this.hosting.act(kind, person),
+    });
+    if (!this.config.conference) return;
+    this.watcher = new Watcher(phone.ua, this.config.conference.uri);
+    this.watcher.addEventListener("roster", () => this._roster());
+  }
+
+  /** The call is up. */
+  joined() {
+    this.since ??= Date.now();
+    this.voice.joined(this.phone);
+    this.sound.applySpeaker(this.phone);
+    this.known = null;
+    this.watcher?.start();
+    clearInterval(this.beat);
+    clearInterval(this.look);
+    this.beat = setInterval(() => this._beat(), SPEAKING_EVERY_MS);
+    this.look = setInterval(() => this._quality(), QUALITY_EVERY_MS);
+    $("mute").focus({ preventScroll: true });
+  }
+
+  /** It is over, however it ended. */
+  over() {
+    clearInterval(this.beat);
+    clearInterval(this.look);
+    this.watcher?.stop();
+    this.inviting?.stop();
+    this.since = null;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  }
+
+  /** The line is back: the focus may have forgotten the subscription. */
+  renew() {
+    this.watcher?.renew();
+  }
+
+  /** Whether the roster says by now that we are not in the call any more. */
+  get forgotten() {
+    const roster = this.watcher?.roster;
+    if (!roster || roster.version === null) return false;
+    return !roster.people().some((person) => person.entity === this.account.uri);
+  }
+
+  /** From an address to the name in the roster that was shown last. */
+  names() {
+    const known = this.known ?? new Map();
+    return (entity) => known.get(entity)?.name;
+  }
+
+  /** Who is at the other end where nothing tells a roster. */
+  showOther(other) {
+    const nothing = { roles: [], calling: false, held: false, muted: false, sources: [] };
+    const own = { ...nothing, entity: this.account.uri, name: this.account.display_name };
+    this.view.show([own, { ...nothing, ...other }]);
+  }
+
+  _roster() {
+    const roster = this.watcher?.roster;
+    if (!roster || roster.version === null) return;
+    const people = roster.people();
+    const now = new Map(people.map((person) => [person.entity, person]));
+    this._tellChanges(now);
+    this.known = now;
+    this.view.show(people);
+    this.inviting?.seen(people);
+    const count = people.filter((person) => !person.calling).length;
+    $("count").textContent = count === 1 ? "1 person" : `${count} people`;
+    $("alone").hidden = people.length > 1;
+    $("locked").hidden = !roster.locked;
+    this.hosting?.showLocked(roster.locked);
+    const me = now.get(this.account.uri);
+    if (me) this.voice.shown(me.muted);
+  }
+
+  _tellChanges(now) {
+    if (!this.known) return;
+    for (const [entity, person] of now) {
+      const before = this.known.get(entity);
+      if (entity !== this.account.uri && !person.calling && (!before || before.calling)) {
+        say(`${person.name} has joined`);
+      }
+    }
+    for (const [entity, before] of this.known) {
+      if (now.has(entity) || entity === this.account.uri || before.calling) continue;
+      say(departure({ ...before, farewell: this.watcher.roster.farewell(entity) }, this.names()));
+    }
+  }
+
+  _beat() {
+    const own = this.sound.speaking && !this.voice.silenced;
+    this.view.speak(talkers(this.phone.connection), own);
+    const seconds = Math.floor((Date.now() - this.since) / 1000);
+    const two = (part) => String(part).padStart(2, "0");
+    const hours = Math.floor(seconds / 3600);
+    const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+    $("clock").textContent = hours ? `${hours}:${rest}` : rest;
+  }
+
+  async _quality() {
+    if (!this.phone.connection) return;
+    const { grade, words } = await this.quality.measure(this.phone.connection);
+    if ($("quality").dataset.grade === grade) return;
+    $("quality").dataset.grade = grade;
+    $("quality-words").textContent = words;
+    setIcon($("quality"), QUALITY_ICONS[grade] ?? "reception-2");
+  }
+
+  _key(digit) {
+    try {
+      this.phone.key(digit);
+      $("keyed").textContent = ($("keyed").textContent + digit).slice(-16);
+    } catch {
+      notice("This call takes no keypad tones.", "warn");
+    }
+  }
+}
+
+/** For tests and the curious; nothing in it can be changed from outside. */
+export function debugView({ state, phone, inCall }) {
+  return Object.freeze({
+    get state() {
+      return state();
+    },
+    get session() {
+      return phone()?.session ?? null;
+    },
+    get roster() {
+      return inCall()?.watcher?.roster.people() ?? [];
+    },
+    async stats() {
+      const connection = phone()?.connection;
+      return connection ? [...(await connection.getStats()).values()] : [];
+    },
+  });
+}
+
+/** Browsers may hold sound back until somebody touches the page; then it plays. */
+export function unlockSound() {
+  document.addEventListener("pointerdown", async () => {
+    const audio = $("remote-audio");
+    if (!audio.srcObject || !audio.paused) return;
+    try {
+      await audio.play();
+      notice("");
+    } catch {
+      // The browser wants another kind of gesture; the notice still says so.
+    }
+  });
+}

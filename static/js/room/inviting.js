@@ -1,0 +1,146 @@
+// Having somebody called in, and how that goes, in words. A line for each call
+// stands above the roster: what the job says (portal's REST API) and what the
+// roster says of a phone that rings. Good ends go by themselves; the others stay
+// until they are read.
+
+import { Moderation } from "./moderation.js";
+import { $, setIcon } from "./page.js";
+import { bare, callOutcome } from "./words.js";
+
+const LOOK_EVERY_MS = 700;
+const GOOD_STAYS_MS = 5_000;
+
+export class Inviting {
+  constructor({ api, jobs, csrf }, people) {
+    this.api = new Moderation(api, csrf);
+    this.jobs = new Moderation(jobs, csrf);
+    this.people = people;
+    this.running = new Set();
+  }
+
+  start() {
+    $("add").addEventListener("click", () => {
+      this._complain("");
+      $("add-uri").value = "";
+      $("add-dialog").showModal();
+    });
+    $("add-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._submit();
+    });
+  }
+
+  stop() {
+    for (const call of this.running) clearTimeout(call.timer);
+    this.running.clear();
+    $("outgoing").replaceChildren();
+    $("outgoing").hidden = true;
+  }
+
+  /** The roster has changed: a phone that is called may ring by now. */
+  seen(people) {
+    for (const call of this.running) {
+      const person = people.find(({ entity }) => entity === call.uri);
+      if (!person || !call.waits) continue;
+      // Whoever is in already, by another phone, has not answered this one.
+      if (!person.calling && !call.present) this._done(call);
+      else if (person.ringing) this._say(call, `${this._name(call)}’s phone is ringing…`, "ringing");
+    }
+  }
+
+  async _submit() {
+    const uri = $("add-uri").value.trim();
+    if (!uri) return this._complain("Say whom: a user name or a SIP address.");
+    $("add-form").querySelector("[type=submit]").disabled = true;
+    try {
+      await this._call(uri);
+      $("add-dialog").close();
+    } catch (error) {
+      this._complain(error.message);
+    } finally {
+      $("add-form").querySelector("[type=submit]").disabled = false;
+    }
+  }
+
+  _complain(words) {
+    $("add-error").textContent = words;
+    $("add-uri").toggleAttribute("aria-invalid", Boolean(words));
+    if (words) $("add-uri").focus();
+  }
+
+  async _call(uri) {
+    const job = await this.api.call(uri);
+    const present = this.people().some(({ entity, calling }) => entity === job.uri && !calling);
+    const call = { job: job.job, uri: job.uri, present, waits: true, line: this._line() };
+    this.running.add(call);
+    this._say(call, `Calling ${this._name(call)}…`, "calling");
+    this.seen(this.people());
+    call.timer = setTimeout(() => this._look(call), LOOK_EVERY_MS);
+  }
+
+  _line() {
+    const line = $("outgoing-line").content.firstElementChild.cloneNode(true);
+    $("outgoing").append(line);
+    $("outgoing").hidden = false;
+    return line;
+  }
+
+  _name({ uri }) {
+    return this.people().find(({ entity }) => entity === uri)?.name ?? bare(uri);
+  }
+
+  _say(call, words, state) {
+    const place = call.line.querySelector("[data-part=words]");
+    if (place.textContent !== words) place.textContent = words;
+    call.line.dataset.state = state;
+  }
+
+  async _look(call) {
+    if (!this.running.has(call) || !call.waits) return;
+    try {
+      const job = await this.jobs.job(call.job);
+      if (!this.running.has(call) || !call.waits) return;
+      if (job.state === "done") return this._done(call);
+      if (job.state === "failed" || job.state === "cancelled") return this._failed(call, job);
+    } catch {
+      // Offline for a moment: the next look tells.
+    }
+    call.timer = setTimeout(() => this._look(call), LOOK_EVERY_MS);
+  }
+
+  _done(call) {
+    call.waits = false;
+    this._say(call, `${this._name(call)} has answered`, "done");
+    setIcon(call.line, "check2-circle");
+    call.timer = setTimeout(() => this._drop(call), GOOD_STAYS_MS);
+  }
+
+  _failed(call, job) {
+    call.waits = false;
+    this._say(call, callOutcome(job, this._name(call)), "failed");
+    setIcon(call.line.querySelector(".outgoing-mark"), "telephone-x");
+    const button = (part) => call.line.querySelector(`[data-part=${part}]`);
+    button("again").hidden = false;
+    button("again").addEventListener("click", () => this._again(call));
+    button("drop").hidden = false;
+    button("drop").setAttribute("aria-label", `Take away: ${this._name(call)}`);
+    button("drop").addEventListener("click", () => this._drop(call));
+  }
+
+  async _again(call) {
+    try {
+      await this._call(call.uri);
+      this._drop(call);
+    } catch (error) {
+      this._say(call, error.message, "failed");
+    }
+  }
+
+  _drop(call) {
+    const held = call.line.contains(document.activeElement);
+    call.line.remove();
+    this.running.delete(call);
+    $("outgoing").hidden = $("outgoing").childElementCount === 0;
+    if (held) $("add").focus();
+  }
+}

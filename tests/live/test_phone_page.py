@@ -1,0 +1,212 @@
+"""The browser as a phone (/phone/), and people called into a room by its page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.live import browser as browsers
+from tests.live import room as rooms
+from tests.live.conftest import People
+from tests.live.phone import Account, Phone, is_request
+from tests.live.room import Room
+from tests.live.server import Server
+from tests.live.wire import Message
+
+ALICE, CAROL = browsers.TONES["alice"], browsers.TONES["carol"]
+
+
+class PhonePage(Room):
+    """The phone page of one person; in a call it is a room's."""
+
+    @classmethod
+    async def open(cls, browser: Browser, server: Server, account: Account) -> PhonePage:
+        """Sign in and open the page; it is ready for calls."""
+        page = await browsers.open_page(browser, tone=browsers.TONES[account.username])
+        await page.goto(f"{server.url}/sign-in/")
+        await page.fill("input[name=username]", account.username)
+        await page.fill("input[name=password]", account.web_password)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("link", name="Phone").first).to_be_visible()
+        await page.goto(f"{server.url}/phone/")
+        phone = cls(page)
+        await phone.is_ready()
+        return phone
+
+    async def is_ready(self) -> None:
+        await expect(self.hook("phone-state")).to_have_attribute("data-state", "ready")
+
+    async def dials(self, text: str) -> None:
+        await self.hook("dial").fill(text)
+        await self.hook("dial-button").click()
+
+
+async def has_called(room: Room, whom: str) -> Locator:
+    """Have somebody called by the room's form; the line that tells how it goes."""
+    await room.hook("add-button").click()
+    await room.hook("add-uri").fill(whom)
+    await room.hook("add-confirm").click()
+    return room.hook("outgoing-call").last
+
+
+@pytest.fixture
+async def organizer(browser: Browser, server: Server, people: People) -> AsyncIterator[Page]:
+    """Alice's browser, signed in."""
+    page = await browsers.open_page(browser, tone=ALICE)
+    await rooms.sign_in(page, server, people.alice)
+    yield page
+    await page.context.close()
+
+
+@pytest.fixture
+async def alice(organizer: Page) -> Room:
+    """Alice in a room of hers."""
+    await organizer.get_by_test_id("start-button").click()
+    room = Room(organizer)
+    await room.joins()
+    return room
+
+
+@pytest.fixture
+async def carol(browser: Browser, server: Server, people: People) -> AsyncIterator[PhonePage]:
+    """Carol's phone page, ready for calls."""
+    phone = await PhonePage.open(browser, server, people.carol)
+    yield phone
+    await phone.page.context.close()
+
+
+async def test_carol_is_called_in(alice: Room, carol: PhonePage) -> None:
+    """It rings; she accepts, hears and is heard, and sees who is there."""
+    line = await has_called(alice, "carol")
+    await expect(carol.hook("ring")).to_contain_text("alice asks you to join")
+    await expect(line).to_contain_text("ringing")
+    await expect(alice.entry("carol")).to_have_attribute("data-calling", "true")
+    await carol.hook("ring-accept").click()
+    await expect(line).to_contain_text("has answered")
+    await expect(alice.entry("carol")).to_have_attribute("data-calling", "false")
+    await carol.sees("Alice", "carol")
+    await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
+    await expect(carol.hook("remove-button")).to_have_count(0)
+    await alice.removes("carol", for_good=False)
+    await carol.says("Alice removed you")
+    await carol.is_ready()
+    await alice.sees("Alice")
+
+
+async def test_carol_declines(alice: Room, carol: PhonePage) -> None:
+    line = await has_called(alice, "carol")
+    await carol.hook("ring-decline").click()
+    await expect(line).to_contain_text("carol declined")
+    await alice.sees("Alice")
+    await line.get_by_role("button", name="Call again").click()
+    await expect(carol.hook("ring")).to_be_visible()
+    await expect(alice.hook("outgoing-call")).to_have_count(1)
+
+
+async def test_nobody_is_there(alice: Room) -> None:
+    """No phone of Bob's is on; an address that is none is said at the field."""
+    line = await has_called(alice, "bob")
+    await expect(line).to_contain_text("bob has no phone that is on")
+    await has_called(alice, "no such address")
+    await expect(alice.hook("add-error")).to_contain_text("is not an address that can be called")
+    await expect(alice.hook("add-uri")).to_be_focused()
+    await alice.sees("Alice")
+
+
+async def test_one_answers_the_others_stop(
+    alice: Room, carol: PhonePage, browser: Browser, server: Server, people: People
+) -> None:
+    """Two pages of hers ring; one takes it, the other says so."""
+    other = await PhonePage.open(browser, server, people.carol)
+    await has_called(alice, "carol")
+    await expect(other.hook("ring")).to_be_visible()
+    await carol.hook("ring-accept").click()
+    await other.says("Answered on another phone")
+    await carol.sees("Alice", "carol")
+
+
+async def test_a_missed_call_is_called_back(alice: Room, carol: PhonePage) -> None:
+    """Alice ends it while it rings."""
+    await has_called(alice, "carol")
+    await expect(carol.hook("ring")).to_be_visible()
+    await alice.hook("end-button").click()
+    await alice.hook("end-confirm").click()
+    await carol.says("Missed call")
+    await carol.hook("again-button").click()
+    await carol.sees("Carol")
+
+
+async def test_a_conference_now(carol: PhonePage, browser: Browser, people: People) -> None:
+    """The factory makes one (RFC 4579 5.4); its link is on the page, and others come by it."""
+    await carol.hook("factory-button").click()
+    await carol.sees("Carol")
+    uri = await carol.page.get_by_text("sip:").last.inner_text()
+    async with await Phone.connect(people.bob) as bob:
+        await bob.joins(uri)
+        await carol.sees("Carol", "Bob")
+        await carol.hook("leave-button").click()
+        await carol.says("With you the conference has ended")
+        await bob.receives(is_request("BYE"))
+    await carol.dials(uri)
+    await carol.says("over")
+
+
+async def test_the_application_asks_on_the_page(alice: Room, carol: PhonePage) -> None:
+    """Draft 4.3: the page of the call is shown beside it; then it is the conference's."""
+    await carol.hook("application-button").click()
+    panel = carol.hook("setup-panel")
+    await panel.locator("[name=title]").fill("Made by a form")
+    await panel.locator("[name=pin]").fill("1")
+    await panel.locator("[type=submit]").click()
+    await expect(panel).to_contain_text("A PIN has 4 to 16 digits.")
+    await expect(panel.locator("[name=title]")).to_have_value("Made by a form")
+    await panel.locator("[name=pin]").fill("4711")
+    await panel.locator("[type=submit]").click()
+    await expect(carol.page.get_by_role("heading", name="Made by a form")).to_be_visible()
+    await expect(panel).to_be_hidden()
+    await carol.sees("Carol")
+
+
+async def test_what_cannot_be_called(carol: PhonePage) -> None:
+    await carol.dials("")
+    await expect(carol.hook("dial-error")).to_have_text("Type whom to call.")
+    await carol.dials("0049 (30) 1234")
+    await carol.says("There is no such conference")
+    await carol.is_ready()
+
+
+async def test_the_room_rings_for_its_own_conference(
+    alice: Room, browser: Browser, server: Server, people: People
+) -> None:
+    """Carol has only opened the room's page; its moderator calls her in."""
+    page = await browsers.open_page(browser, tone=CAROL)
+    await page.goto(f"{server.url}/sign-in/?next={alice.page.url.removeprefix(server.url)}")
+    await page.fill("input[name=username]", people.carol.username)
+    await page.fill("input[name=password]", people.carol.web_password)
+    await page.get_by_role("button", name="Sign in").click()
+    carol = Room(page)
+    await expect(page.locator("body")).to_have_attribute("data-phone", "ready")
+    await has_called(alice, "carol")
+    await carol.hook("ring-accept").click()
+    await carol.is_in("joined", within=rooms.JOINED_WITHIN)
+    await browsers.hears(alice.page, CAROL)
+    await page.context.close()
+
+
+async def test_mallory_calls_nobody_in(alice: Room, people: People, server: Server) -> None:
+    """What the form sends is refused when she sends it."""
+    name = alice.page.url.rstrip("/").rpartition("/")[2]
+    api = server.api("mallory")
+    status, _ = api.call("POST", f"/conferences/{name}/participants", {"uri": "carol"})
+    assert status == 403
+    async with await Phone.connect(people.mallory) as phone:
+        dialog = await phone.joins(f"sip:{name}@{server.domain}")
+        answer: Message = await dialog.ask("REFER", [("Refer-To", f"<{people.carol.aor}>")])
+        # She is in an open room, where participants may add; out of it she may not.
+        assert answer.status == 202
+        await dialog.hang_up()
+    status, _ = api.call("POST", f"/conferences/{name}/participants", {"uri": "carol"})
+    assert status == 403
