@@ -124,7 +124,9 @@ def parse_auth(text: str) -> Auth:
         match = grammar.auth_param.fullmatch(part)
         if match is None:
             raise BadMessage("Malformed credentials")
-        params.append((match[1].lower(), grammar.unquote(match[2])))
+        name, value = match[1].lower(), grammar.unquote(match[2])
+        # A name is looked up in the database; all else is only hashed, octet for octet.
+        params.append((name, grammar.clean(value) if name == "username" else value))
     if not params or len({name for name, _ in params}) < len(params):
         raise BadMessage("Malformed credentials")
     return Auth("digest", tuple(params))
@@ -231,6 +233,11 @@ def build_dialog_ref(value: DialogRef) -> str:
     return f"{value.call_id}{tags}{build_params(value.params)}"
 
 
+def parse_text(text: str) -> str:
+    """Text that people read, fit to be shown and stored."""
+    return grammar.clean(text.strip(" \t"))
+
+
 def build_text(value: str) -> str:
     """Text as a value; `LocalError` if it would break the line."""
     if "\r" in value or "\n" in value:
@@ -287,6 +294,8 @@ TARGET_DIALOG = Header("Target-Dialog", parse_dialog_ref, build_dialog_ref)
 REASON = Header("Reason", parse_tokened, build_tokened, many=True)
 PRIVACY = Header("Privacy", parse_tokened, build_tokened)
 CALL_INFO = Header("Call-Info", str.strip, build_text, many=True)
+USER_AGENT = Header("User-Agent", parse_text, build_text)
+SUBJECT = Header("Subject", parse_text, build_text)
 REFER_SUB = Header("Refer-Sub", parse_tokened, build_tokened)
 
 #: Every row, by key.

@@ -12,5 +12,3 @@ GIVE_UP = 64 * T1
 """Timers B, F, H, J, L and M: when a transaction has had its time."""
 TIMER_D = 32.0
 """How long an INVITE client transaction absorbs answers over UDP (> 32 s)."""
-TIMER_C = 180.0
-"""How long an INVITE of ours may ring before it is cancelled (RFC 3261 16.6)."""

@@ -116,6 +116,8 @@ GOOD: list[tuple[Header[Any], str, object]] = [
     (headers.PRIVACY, "id;user", Tokened("id", (("user", None),))),
     (headers.CALL_INFO, "<http://h/>;purpose=info", "<http://h/>;purpose=info"),
     (headers.REFER_SUB, "false", Tokened("false")),
+    (headers.USER_AGENT, "Phone/1.0 (x; y) \udcff", "Phone/1.0 (x; y) \ufffd"),
+    (headers.SUBJECT, "Über, uns", "Über, uns"),
     # synthetic
     (
         headers.FROM,
@@ -229,6 +231,13 @@ def test_what_is_shown_is_clean() -> None:
     read = headers.parse_name_addr('"a\\\x00b\udcff\u2028c" <sip:bob@conf.test>;x="\udcff"')
     assert read.display_name == "a b\ufffd c"
     assert read.param("x") == "\ufffd"
+
+
+def test_a_user_name_is_clean() -> None:
+    """It is looked up before anybody knows who sends it; the rest is hashed as it is."""
+    auth = headers.parse_auth('Digest username="a\udcff\\\x00", cnonce="\udcff"')
+    assert auth.get("username") == "a\ufffd "
+    assert auth.get("cnonce") == "\udcff"
 
 
 printable = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]))
