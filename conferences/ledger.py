@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+#: Ports of a conference of which nobody said how many come.
+DEFAULT_SIZE = 10
 #: The end of a span that has none.
 FOR_EVER = math.inf
 #: Spans are kept in pieces no longer than this, so that those of a moment are

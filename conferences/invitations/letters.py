@@ -70,7 +70,7 @@ def letter(mail: Mail, *, at: datetime.datetime) -> Letter:
     return Letter(
         to=formataddr((mail.name, mail.address)) if mail.name else mail.address,
         subject=_subject(mail),
-        text=render_to_string("mail/invitation.txt", shown),
+        text=render_to_string("mail/invitation.txt", shown).strip() + "\n",
         html=render_to_string("mail/invitation.html", shown),
         calendar=_calendar(mail, attendee, at),
         method="CANCEL" if _withdraws(mail) else "REQUEST",

@@ -21,11 +21,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from conferences import ledger, recurrence, selectors
-from conferences.ledger import FOR_EVER, Limit, Load, Span, Taken
+from conferences.ledger import DEFAULT_SIZE, FOR_EVER, Limit, Load, Span, Taken
 from conferences.models import Conference, Hold, Kind, Ledger
 
-#: Ports of a conference of which nobody said how many come.
-DEFAULT_SIZE = 10
 #: How many starts a refusal proposes.
 PROPOSED = 3
 #: So long after its end nobody asks about a hold any more.

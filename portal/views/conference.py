@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from conferences import forms, policy, selectors, services
+from conferences import forms, policy, recurrence, repetition, selectors, services
 from conferences.models import (
     Conference,
     Invitation,
@@ -32,6 +33,8 @@ from portal.views import presence, story
 
 #: Conferences on one page of the history.
 PAGE = 25
+#: Occurrences of a series that its page names.
+NEXT = 5
 
 _ADMISSION = {
     policy.Admission.INVITED: "The invited only",
@@ -64,6 +67,8 @@ class Page:
     admission: str
     starts_at: datetime | None
     ends_at: datetime | None
+    repeats: str
+    next_ones: list[recurrence.Occurrence]
     over: bool
     may_change: bool
     commands: bool
@@ -170,6 +175,8 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         admission=_ADMISSION[visit.snapshot.admission],
         starts_at=starts_at,
         ends_at=ends_at,
+        repeats=repetition.words(row.rrule) if row.rrule else "",
+        next_ones=_next_ones(row, now=now),
         over=visit.snapshot.over,
         may_change=visit.owns,
         commands=visit.commands,
@@ -181,6 +188,14 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         story_more=more,
         invitation_text=_invitation_text(row, url=url, starts_at=starts_at),
     )
+
+
+def _next_ones(row: Conference, *, now: datetime) -> list[recurrence.Occurrence]:
+    """The next of a series that goes on."""
+    if not row.rrule or row.cancelled_at is not None:
+        return []
+    found = selectors.occurrences(row, since=now, until=now + recurrence.HORIZON)
+    return list(itertools.islice(found, NEXT))
 
 
 def _invited(one: Invitation) -> Invited:
@@ -205,7 +220,7 @@ def _invitation_text(row: Conference, *, url: str, starts_at: datetime | None) -
         )
     lines = [
         row.title,
-        f"When: {when}",
+        f"When: {when}" + (f", {repetition.words(row.rrule)}" if row.rrule else ""),
         f"In the browser: {url}",
         f"By SIP phone: {selectors.conference_uri(row)}",
     ]

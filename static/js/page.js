@@ -60,12 +60,16 @@ function generating(button) {
   });
 }
 
-/** The fields for a date are there only for a conference that has one. */
+/** The fields for a date are there only for a conference that has one, and so on: a part
+ * with `data-when="name=one|other"` is there while that is chosen, inside parts that are. */
 function showing(form) {
+  const chosen = (name) =>
+    form.querySelector(`[name="${name}"]:checked, select[name="${name}"] option:checked`)?.value;
   const apply = () => {
     for (const part of form.querySelectorAll("[data-when]")) {
-      const [name, value] = part.dataset.when.split("=");
-      const wanted = form.querySelector(`[name="${name}"]:checked`)?.value === value;
+      const [name, values] = part.dataset.when.split("=");
+      const within = !part.parentElement.closest("[data-when][hidden]");
+      const wanted = within && values.split("|").includes(chosen(name));
       part.hidden = !wanted;
       for (const field of part.querySelectorAll("input, select")) field.disabled = !wanted;
     }

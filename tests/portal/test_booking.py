@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from conferences import services
-from conferences.models import Conference, User
+from conferences.models import Conference, Ledger, User
 from conferences.policy import Role
 from conferences.services import Invitee
 from tests.portal.conftest import SignedIn, join
@@ -146,3 +147,119 @@ def test_cancelling_asks_first(room: Conference, alice: User, signed_in: SignedI
     assert browser.post("/conferences/planning/cancel/").status_code == 302
     assert Conference.objects.exclude(cancelled_at=None).get() == room
     assert "Cancelled" in browser.get("/conferences/planning/").content.decode()
+
+
+def _booked(**said: Any) -> dict[str, Any]:
+    """The form for noon UTC of a day to come, a Tuesday."""
+    day = timezone.now().date() + datetime.timedelta(days=21)
+    day += datetime.timedelta(days=(1 - day.weekday()) % 7)
+    return {
+        **ROOM,
+        "kind": "booked",
+        "date": day.isoformat(),
+        "time": "12:00",
+        "duration_minutes": "60",
+        "timezone": "UTC",
+        **said,
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        ({"repeats": "never", "every": "3"}, ""),
+        (
+            {"repeats": "daily", "every": "2", "ends": "count", "count": "4"},
+            "FREQ=DAILY;INTERVAL=2;COUNT=4",
+        ),
+        (
+            {"repeats": "weekdays", "ends": "never", "count": "4"},
+            "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
+        ),
+        ({"repeats": "weekly"}, "FREQ=WEEKLY;BYDAY=TU"),
+        (
+            {"repeats": "weekly", "days": ["FR", "TU"], "ends": "until", "until": "2099-01-01"},
+            "FREQ=WEEKLY;BYDAY=TU,FR;UNTIL=20990101",
+        ),
+        ({"repeats": "rule", "rrule": "rrule:freq=yearly"}, "FREQ=YEARLY"),
+    ],
+)
+def test_a_series_is_booked_and_shown_again(
+    alice: User, signed_in: SignedIn, said: dict[str, Any], rule: str
+) -> None:
+    browser = signed_in(alice)
+    assert browser.post("/book/", _booked(**said)).status_code == 302
+    row = Conference.objects.get()
+    assert row.rrule == rule
+    page = browser.get(f"/conferences/{row.name}/change/").content.decode()
+    assert f'<option value="{said["repeats"]}" selected>' in page
+    told = browser.get(f"/conferences/{row.name}/").content.decode()
+    assert ("Next times" in told) == bool(rule)
+    # Saved as it is shown, it stays what it is.
+    again = {**_booked(**said), "title": "Other"}
+    assert browser.post(f"/conferences/{row.name}/change/", again).status_code == 302
+    row.refresh_from_db()
+    assert (row.title, row.rrule) == ("Other", rule)
+
+
+def test_the_page_of_a_series_says_it_in_words(alice: User, signed_in: SignedIn) -> None:
+    browser = signed_in(alice)
+    said = _booked(repeats="weekly", days=["TU", "TH"], ends="count", count="3")
+    browser.post("/book/", said)
+    row = Conference.objects.get()
+    assert row.starts_at is not None
+    page = browser.get(f"/conferences/{row.name}/").content.decode()
+    assert "every week on Tuesday and Thursday, 3 times" in page
+    for days in (0, 2, 7):
+        at = row.starts_at + datetime.timedelta(days=days)
+        assert f"{at:%a} {at.day} {at:%b %Y}, 12:00" in page
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"repeats": "daily", "ends": "until"}, "Choose the last day."),
+        ({"repeats": "daily", "ends": "until", "until": "2020-01-01"}, "lies before the start"),
+        ({"repeats": "daily", "ends": "count"}, "Say how many times."),
+        ({"repeats": "daily", "every": "0"}, "greater than or equal to 1"),
+        ({"repeats": "weekly", "days": ["XX"]}, "Select a valid choice."),
+        ({"repeats": "rule"}, "Type a rule."),
+        ({"repeats": "rule", "rrule": "FREQ=SECONDLY"}, "is not a part of a rule"),
+        ({"repeats": "hourly"}, "Select a valid choice."),
+    ],
+)
+def test_mistakes_in_a_series_are_told_at_their_field(
+    alice: User, signed_in: SignedIn, said: dict[str, Any], words: str
+) -> None:
+    assert words in signed_in(alice).post("/book/", _booked(**said)).content.decode()
+    assert not Conference.objects.exists()
+
+
+def test_a_form_that_does_not_ask_leaves_the_rule(alice: User, signed_in: SignedIn) -> None:
+    browser = signed_in(alice)
+    browser.post("/book/", _booked(repeats="daily"))
+    row = Conference.objects.get()
+    browser.post(f"/conferences/{row.name}/change/", _booked(title="Other"))
+    row.refresh_from_db()
+    assert (row.title, row.rrule) == ("Other", "FREQ=DAILY")
+
+
+def test_who_is_refused_the_last_ports_takes_a_time_that_is_free(
+    alice: User, mallory: User, signed_in: SignedIn
+) -> None:
+    Ledger.objects.update_or_create(pk=Ledger.ONLY, defaults={"ports": 20})
+    said = _booked(timezone="Asia/Kathmandu", max_participants="15")
+    assert signed_in(alice).post("/book/", said).status_code == 302
+    browser = signed_in(mallory)
+    page = browser.post("/book/", {**said, "title": "Mine"}).content.decode()
+    assert "only 5 of them are free at that time" in page
+    found = re.findall(r'name="take" value="([^"]+)"', page)
+    assert found == [f"{said['date']}T{hour}:00" for hour in (13, 14, 15)]
+    assert browser.post("/book/", {**said, "title": "Mine", "take": found[0]}).status_code == 302
+    mine = Conference.objects.get(title="Mine")
+    first = Conference.objects.get(title="Planning")
+    assert mine.starts_at is not None
+    assert first.starts_at is not None
+    assert mine.starts_at - first.starts_at == datetime.timedelta(hours=1)
+    # Words that are no time are passed over.
+    assert browser.post("/book/", {**said, "take": "soon"}).status_code == 200

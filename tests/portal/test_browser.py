@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from conferences import services
-from conferences.models import Conference, User
+from conferences.models import Conference, Ledger, User
 from tests import people
 from tests.portal.conftest import PASSWORD, join
 
@@ -214,6 +214,40 @@ async def test_the_form_follows_what_is_chosen(
     assert await page.locator("input[name=invitee]").count() == 3
     await page.locator("[data-drop]").first.click()
     assert await page.locator("input[name=invitee]").first.input_value() == "carol@example.org"
+
+
+async def test_a_series_is_booked_and_a_free_time_taken(
+    browser: Browser, live_server: LiveServer, alice: User, tomorrow: Conference
+) -> None:
+    await sync_to_async(Ledger.objects.update_or_create)(pk=1, defaults={"ports": 10})
+    page = await open_page(browser)
+    await sign_in(page, live_server, "alice")
+    await page.goto(f"{live_server.url}/book/")
+    assert not await page.is_visible("select[name=repeats]")
+    await page.check("input[name=kind][value=booked]", force=True)
+    for chosen, days, end in (
+        ("never", False, False),
+        ("daily", False, True),
+        ("weekly", True, True),
+    ):
+        await page.select_option("select[name=repeats]", chosen)
+        assert await page.locator("input[name=days]").first.is_visible() is days
+        assert await page.is_visible("select[name=ends]") is end
+    assert not await page.is_visible("input[name=count]")
+    await page.select_option("select[name=ends]", "count")
+    await page.fill("input[name=count]", "2")
+    assert tomorrow.starts_at is not None
+    await page.fill("input[name=title]", "Mine")
+    await page.fill("input[name=date]", f"{tomorrow.starts_at:%Y-%m-%d}")
+    await page.fill("input[name=time]", f"{tomorrow.starts_at:%H:%M}")
+    await page.select_option("select[name=repeats]", "never")
+    # Enter presses no proposal.
+    for _ in range(2):
+        await page.press("input[name=title]", "Enter")
+        await page.get_by_text("There is room at", exact=True).wait_for()
+    await is_sound(page, "a refusal for want of ports")
+    await page.locator("button[name=take]").first.click()
+    await page.get_by_role("heading", name="Mine").wait_for()
 
 
 async def test_the_roster_of_a_page_is_kept_fresh(

@@ -1,9 +1,4 @@
-"""The forms of the pages: what is typed into what the services take.
-
-A form turns text into values and says at its field what cannot be read. What
-a booking may be is decided by `services.book`; its complaints, by the name of
-its argument, come back through `BookingForm.complain`.
-"""
+"""The form by which a conference is booked and changed."""
 
 from __future__ import annotations
 
@@ -19,9 +14,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from conferences import policy, selectors
+from conferences.forms import plain, repeating
+from conferences.ledger import DEFAULT_SIZE
 from conferences.models import AdmissionChoice, Conference, Kind, RoleChoice, User
-
-MIN_SIP_PASSWORD = 12
+from conferences.repetition import Repeats
 
 #: Roles that the form offers; others that a script gave stay as they are.
 _INVITABLE = [(role.value, role.label) for role in (RoleChoice.PARTICIPANT, RoleChoice.MODERATOR)]
@@ -66,36 +62,6 @@ _LENGTHS = [
 ]
 
 
-def zones() -> list[tuple[str, str]]:
-    """Time zones as a person looks for them: by region and city, and UTC."""
-    named = sorted(
-        zone
-        for zone in zoneinfo.available_timezones()
-        if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
-    )
-    return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in named)]
-
-
-def _dress(form: forms.BaseForm) -> None:
-    """Give every widget the class that the style sheets know."""
-    for field in form.fields.values():
-        widget = field.widget
-        if isinstance(widget, forms.RadioSelect | forms.CheckboxInput):
-            widget.attrs["class"] = "form-check-input"
-        elif isinstance(widget, forms.Select):
-            widget.attrs["class"] = "form-select"
-        else:
-            widget.attrs["class"] = f"form-control {widget.attrs.get('class', '')}".strip()
-
-
-class PlainForm(forms.Form):
-    """A form in our clothes."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _dress(self)
-
-
 @dataclass(slots=True)
 class InviteeRow:
     """One row of the list of invitees, as typed."""
@@ -126,7 +92,7 @@ class Guestlist:
     role: policy.Role
 
 
-class BookingForm(PlainForm):
+class BookingForm(repeating.RepeatingForm):
     """Books a conference, or changes one: `values()` is what the services take."""
 
     title = forms.CharField(
@@ -142,7 +108,7 @@ class BookingForm(PlainForm):
     duration_minutes = forms.TypedChoiceField(
         label="Length", choices=_LENGTHS, coerce=int, empty_value=None, required=False
     )
-    timezone = forms.ChoiceField(label="Time zone", choices=zones, required=False)
+    timezone = forms.ChoiceField(label="Time zone", choices=plain.zones, required=False)
     admission = forms.ChoiceField(
         label="Who may come in", choices=_ADMISSIONS, widget=forms.RadioSelect
     )
@@ -158,7 +124,7 @@ class BookingForm(PlainForm):
         min_value=1,
         max_value=100_000,
         required=False,
-        help_text="How many can be in it at once.",
+        help_text=f"How many can be in it at once; left empty, {DEFAULT_SIZE} ports are kept.",
         widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
     )
     name = forms.CharField(
@@ -179,7 +145,8 @@ class BookingForm(PlainForm):
     ) -> None:
         self.invitee_error = ""
         self._listed: list[Guestlist] = []
-        super().__init__(data, initial=_initial(owner, conference))
+        self.proposals: list[datetime.datetime] = []
+        super().__init__(_taken(data), initial=_initial(owner, conference))
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
         if conference is not None:
@@ -212,6 +179,7 @@ class BookingForm(PlainForm):
             for field, words in (("date", "Choose a date."), ("time", "Choose a time.")):
                 if not values.get(field) and field not in self.errors:
                     self.add_error(field, words)
+            self.check_repetition(values)
         for row in self.invitee_rows:
             self._read(row)
         if any(row.error for row in self.invitee_rows):
@@ -235,6 +203,7 @@ class BookingForm(PlainForm):
         """The arguments of `services.book` and `change`, but for the list; once valid."""
         said = self.cleaned_data
         booked = said["kind"] == Kind.BOOKED.value
+        repeats = self.repetition_values(said["date"]) if booked else {}
         zone = said["timezone"] or self.initial["timezone"]
         return {
             "title": said["title"],
@@ -248,6 +217,7 @@ class BookingForm(PlainForm):
             "pin": said["pin"],
             "max_participants": said["max_participants"],
             "admission": policy.Admission(said["admission"]),
+            **repeats,
             **({"name": said["name"]} if said.get("name") else {}),
         }
 
@@ -257,12 +227,42 @@ class BookingForm(PlainForm):
             self.add_error(None, error)
             return
         for field, errors in error.error_dict.items():
-            shown = {"starts_at": "date"}.get(field, field)
+            self._propose(errors)
+            shown = self._shown(field)
             if shown == "invitees":
                 self.invitee_error = " ".join(error.messages)
                 self.add_error(None, "Somebody on the list of invitees cannot be invited.")
+            elif self.proposals:
+                self.add_error(None, list(errors))
             else:
                 self.add_error(shown if shown in self.fields else None, list(errors))
+
+    def _shown(self, field: str) -> str:
+        """Where a complaint about an argument of the service belongs."""
+        if field == "rrule" and self.cleaned_data.get("repeats") != Repeats.RULE:
+            return "repeats"
+        return {"starts_at": "date"}.get(field, field)
+
+    def _propose(self, errors: list[ValidationError]) -> None:
+        """Offer the times at which there is room, in the zone that was chosen."""
+        zone = zoneinfo.ZoneInfo(self.cleaned_data.get("timezone") or self.initial["timezone"])
+        for error in errors:
+            free = (error.params or {}).get("free", ()) if error.code == "full" else ()
+            # Without the zone, or the template would turn them to the reader's.
+            self.proposals += [at.astimezone(zone).replace(tzinfo=None) for at in free]
+
+
+def _taken(data: Any) -> Any:
+    """`data` with the date and time of the proposal whose button was pressed."""
+    if data is None or not data.get("take"):
+        return data
+    try:
+        at = datetime.datetime.fromisoformat(data["take"])
+    except ValueError:
+        return data
+    changed = data.copy()
+    changed["date"], changed["time"] = f"{at:%Y-%m-%d}", f"{at:%H:%M}"
+    return changed
 
 
 def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
@@ -272,6 +272,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
             "duration_minutes": 60,
             "timezone": owner.timezone,
             "admission": AdmissionChoice.INVITED.value,
+            **repeating.initial("", None),
         }
     starts = conference.starts_at
     local = starts.astimezone(zoneinfo.ZoneInfo(conference.timezone)) if starts else None
@@ -285,6 +286,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "admission": conference.admission,
         "pin": conference.pin,
         "max_participants": conference.max_participants,
+        **repeating.initial(conference.rrule, local.date() if local else None),
     }
 
 
@@ -298,94 +300,3 @@ def _typed_rows(data: Mapping[str, Any]) -> Iterator[InviteeRow]:
             continue
         role = roles[index] if index < len(roles) else ""
         yield InviteeRow(address.strip(), role if role in known else policy.Role.PARTICIPANT.value)
-
-
-class SetupForm(PlainForm):
-    """What a caller of the conference application is asked for (draft 4.3)."""
-
-    title = forms.CharField(
-        max_length=200,
-        error_messages={"required": "Give it a title."},
-        widget=forms.TextInput(attrs={"placeholder": "Weekly planning", "autofocus": True}),
-    )
-    call = forms.CharField(
-        label="Call these people",
-        required=False,
-        help_text="User names or SIP addresses, one a line. Their phones ring at once.",
-        widget=forms.Textarea(attrs={"rows": 2, "autocapitalize": "none", "spellcheck": "false"}),
-    )
-    pin = forms.CharField(
-        label="PIN",
-        max_length=16,
-        required=False,
-        help_text="4 to 16 digits, for those who dial in.",
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )
-    max_participants = forms.IntegerField(
-        label="Size",
-        min_value=1,
-        max_value=100_000,
-        required=False,
-        widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
-    )
-
-    def clean_call(self) -> list[str]:
-        """The addresses, a user name made into one."""
-        found = []
-        for text in self.cleaned_data["call"].replace(",", "\n").split():
-            name = text.lower()
-            found.append(selectors.aor(name) if selectors.person_exists(name) else text)
-        return found
-
-    def values(self) -> dict[str, Any]:
-        """The arguments of `services.answer_setup`; once valid."""
-        return dict(self.cleaned_data)
-
-    def complain(self, error: ValidationError) -> None:
-        """Show what the service found wrong at the field that it is about."""
-        if not hasattr(error, "error_dict"):
-            self.add_error(None, error)
-            return
-        for field, errors in error.error_dict.items():
-            self.add_error(field if field in self.fields else None, list(errors))
-
-
-class RemovalForm(PlainForm):
-    """Why somebody is removed, and whether for good."""
-
-    reason = forms.CharField(max_length=200, required=False, label="Reason")
-    ban = forms.BooleanField(required=False, label="May not come back")
-
-
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """How somebody is called, and in which zone he reads times."""
-
-    timezone = forms.ChoiceField(label="Time zone", choices=zones)
-
-    class Meta:
-        model = User
-        fields = ("display_name", "timezone")
-        help_texts = {"display_name": "What others read when you are in a conference."}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _dress(self)
-
-
-class SipPasswordForm(PlainForm):
-    """A password for phones; left empty, one is made up."""
-
-    password = forms.CharField(
-        label="Password of your own",
-        required=False,
-        min_length=MIN_SIP_PASSWORD,
-        max_length=128,
-        strip=False,
-        help_text="Leave it empty to have a strong one made up.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-
-
-def dress(form: forms.BaseForm) -> None:
-    """Clothes for a form of Django's own (signing in, changing the password)."""
-    _dress(form)

@@ -1,0 +1,30 @@
+"""The forms of the pages: what is typed into what the services take.
+
+A form turns text into values and says at its field what cannot be read. What
+a booking may be is decided by `services.book`; its complaints, by the name of
+its argument, come back through `BookingForm.complain`.
+"""
+
+from conferences.forms.booking import BookingForm, Guestlist, InviteeRow
+from conferences.forms.plain import PlainForm, dress, zones
+from conferences.forms.small import (
+    MIN_SIP_PASSWORD,
+    AccountForm,
+    RemovalForm,
+    SetupForm,
+    SipPasswordForm,
+)
+
+__all__ = [
+    "MIN_SIP_PASSWORD",
+    "AccountForm",
+    "BookingForm",
+    "Guestlist",
+    "InviteeRow",
+    "PlainForm",
+    "RemovalForm",
+    "SetupForm",
+    "SipPasswordForm",
+    "dress",
+    "zones",
+]

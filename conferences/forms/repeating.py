@@ -1,0 +1,103 @@
+"""How a booking repeats, as a form asks for it (see `conferences.repetition`)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django import forms
+
+from conferences import repetition
+from conferences.forms import plain
+from conferences.repetition import Repeats, Repetition
+
+_REPEATS = [
+    (Repeats.NEVER.value, "Never"),
+    (Repeats.DAILY.value, "Every day"),
+    (Repeats.WEEKDAYS.value, "Every weekday, Monday to Friday"),
+    (Repeats.WEEKLY.value, "Every week"),
+    (Repeats.BY_DATE.value, "Every month, on the same date"),
+    (Repeats.BY_WEEKDAY.value, "Every month, on the same weekday"),
+    (Repeats.RULE.value, "By a rule of your own"),
+]
+_DAYS = list(zip(repetition.DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
+_ENDS = [("never", "Never"), ("until", "On a day"), ("count", "After n times")]
+
+
+class RepeatingForm(plain.PlainForm):
+    """The fields of a repetition, and the rule that they make."""
+
+    repeats = forms.ChoiceField(label="Repeats", choices=_REPEATS, required=False)
+    every = forms.IntegerField(
+        label="Every",
+        min_value=1,
+        max_value=99,
+        required=False,
+        help_text="2 is every other day, week or month.",
+        widget=forms.NumberInput(attrs={"placeholder": "1"}),
+    )
+    days = forms.MultipleChoiceField(
+        label="On", choices=_DAYS, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    ends = forms.ChoiceField(label="Ends", choices=_ENDS, required=False)
+    until = forms.DateField(
+        label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    count = forms.IntegerField(label="Times", min_value=1, max_value=999, required=False)
+    rrule = forms.CharField(
+        label="Rule",
+        max_length=255,
+        required=False,
+        help_text="RFC 5545, as in FREQ=MONTHLY;BYDAY=2TU,4TU",
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}
+        ),
+    )
+
+    def check_repetition(self, values: dict[str, Any]) -> None:
+        """Complain of parts that are missing."""
+        chosen = values.get("repeats")
+        if chosen in ("", Repeats.NEVER.value):
+            return
+        if chosen == Repeats.RULE.value:
+            self._want("rrule", "Type a rule.")
+            return
+        if values.get("ends") == "until":
+            self._want("until", "Choose the last day.")
+            if values.get("until") and values.get("date") and values["until"] < values["date"]:
+                self.add_error("until", "This lies before the start.")
+        if values.get("ends") == "count":
+            self._want("count", "Say how many times.")
+
+    def _want(self, field: str, words: str) -> None:
+        if not self.cleaned_data.get(field) and field not in self.errors:
+            self.add_error(field, words)
+
+    def repetition_values(self, first: datetime.date) -> dict[str, str]:
+        """The argument ``rrule`` of the services; nothing where the page did not ask for it."""
+        said = self.cleaned_data
+        if "repeats" not in self.data:
+            return {}
+        chosen = Repetition(
+            Repeats(said["repeats"] or Repeats.NEVER),
+            every=said["every"] or 1,
+            days=tuple(said["days"]),
+            until=said["until"] if said["ends"] == "until" else None,
+            count=said["count"] if said["ends"] == "count" else None,
+            rule=said["rrule"],
+        )
+        return {"rrule": repetition.build_rule(chosen, first)}
+
+
+def initial(rule: str, first: datetime.date | None) -> dict[str, Any]:
+    """What the form shows of a rule that begins on `first`."""
+    found = repetition.parse_repetition(rule, first) if first else Repetition()
+    return {
+        "repeats": found.repeats.value,
+        "every": found.every,
+        "days": list(found.days),
+        "ends": "until" if found.until else "count" if found.count else "never",
+        "until": found.until,
+        "count": found.count,
+        "rrule": found.rule,
+    }

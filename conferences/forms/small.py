@@ -1,0 +1,100 @@
+"""The smaller forms: the conference application's, removing somebody, one's account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from conferences import selectors
+from conferences.forms import plain
+from conferences.models import User
+
+MIN_SIP_PASSWORD = 12
+
+
+class SetupForm(plain.PlainForm):
+    """What a caller of the conference application is asked for (draft 4.3)."""
+
+    title = forms.CharField(
+        max_length=200,
+        error_messages={"required": "Give it a title."},
+        widget=forms.TextInput(attrs={"placeholder": "Weekly planning", "autofocus": True}),
+    )
+    call = forms.CharField(
+        label="Call these people",
+        required=False,
+        help_text="User names or SIP addresses, one a line. Their phones ring at once.",
+        widget=forms.Textarea(attrs={"rows": 2, "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    pin = forms.CharField(
+        label="PIN",
+        max_length=16,
+        required=False,
+        help_text="4 to 16 digits, for those who dial in.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    max_participants = forms.IntegerField(
+        label="Size",
+        min_value=1,
+        max_value=100_000,
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
+    )
+
+    def clean_call(self) -> list[str]:
+        """The addresses, a user name made into one."""
+        found = []
+        for text in self.cleaned_data["call"].replace(",", "\n").split():
+            name = text.lower()
+            found.append(selectors.aor(name) if selectors.person_exists(name) else text)
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of `services.answer_setup`; once valid."""
+        return dict(self.cleaned_data)
+
+    def complain(self, error: ValidationError) -> None:
+        """Show what the service found wrong at the field that it is about."""
+        if not hasattr(error, "error_dict"):
+            self.add_error(None, error)
+            return
+        for field, errors in error.error_dict.items():
+            self.add_error(field if field in self.fields else None, list(errors))
+
+
+class RemovalForm(plain.PlainForm):
+    """Why somebody is removed, and whether for good."""
+
+    reason = forms.CharField(max_length=200, required=False, label="Reason")
+    ban = forms.BooleanField(required=False, label="May not come back")
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """How somebody is called, and in which zone he reads times."""
+
+    timezone = forms.ChoiceField(label="Time zone", choices=plain.zones)
+
+    class Meta:
+        model = User
+        fields = ("display_name", "timezone")
+        help_texts = {"display_name": "What others read when you are in a conference."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        plain.dress(self)
+
+
+class SipPasswordForm(plain.PlainForm):
+    """A password for phones; left empty, one is made up."""
+
+    password = forms.CharField(
+        label="Password of your own",
+        required=False,
+        min_length=MIN_SIP_PASSWORD,
+        max_length=128,
+        strip=False,
+        help_text="Leave it empty to have a strong one made up.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
