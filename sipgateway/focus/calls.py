@@ -170,9 +170,10 @@ class Calls:
 
     def feed(self, leg: Leg, what: Input, now: float) -> None:
         """Take a step of the leg's table and do what it says."""
-        for effect in leg.feed(what):
+        effects = leg.feed(what)
+        for effect in effects:
             _EFFECTS[effect](self, leg, now)
-        if leg.state is State.GONE:
+        if Effect.FREE in effects:
             self._room.freed(leg, now)
 
     # -- requests in dialogs -------------------------------------------------
@@ -262,7 +263,8 @@ class Calls:
         """It never came."""
         leg = self._by_dialog.get(event.dialog)
         if leg is not None:
-            leg.farewell = Farewell(Departure.FAILED, status=408, text="No ACK came")
+            if leg.state is State.ANSWERED:  # else it has a reason to go already
+                leg.farewell = Farewell(Departure.FAILED, status=408, text="No ACK came")
             self.feed(leg, Input.ACK_MISSING, now)
 
     def flow_closed(self, event: FlowClosed) -> None:
@@ -384,6 +386,8 @@ class Calls:
         if status < 200 or leg.dialog is None:
             return
         leg.reinvite = None
+        if leg.dialog not in self._by_dialog:
+            return  # he hung up meanwhile
         if status == 491:
             self._desk.later(now + RETRY_GLARE, lambda _: self.reinvite(leg))
         elif status < 300:

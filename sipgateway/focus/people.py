@@ -68,7 +68,8 @@ class People:
         call.ring(phones, now)
 
     def _over(self, call: PersonCall) -> None:
-        self.calls.remove(call)
+        if call in self.calls:  # a late answer of the mixer frees a leg twice
+            self.calls.remove(call)
 
     def _options(
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float

@@ -89,6 +89,13 @@ class Referral:
         self.waiting.append((status, reason or message.REASONS.get(status, "")))
         self._next(now)
 
+    def expire(self, now: float) -> None:
+        """What has not come to an end by now is not told any more."""
+        sub = self.subscription
+        if sub is not None and not sub.over:
+            sub.terminate(self.desk.endpoint, now, reason="timeout", body=None)
+            self.owner.usage_ended(sub.dialog)
+
     def _next(self, now: float) -> None:
         sub = self.subscription
         if sub is None or not sub.idle or not self.waiting:

@@ -175,6 +175,7 @@ class Referring:
         told = Referral(self._desk, self._host, subscription)
         self._told.setdefault(dialog, []).append(told)
         self._desk.own(dialog, self._host)
+        self._desk.later(now + referral.LIFE, told.expire)
         return told
 
 

@@ -254,7 +254,8 @@ class Switchboard:
 
     def _idle(self, conference: Conference, now: float) -> None:
         del now
-        self._conferences.pop(conference.snapshot.id, None)
+        if self._conferences.get(conference.snapshot.id) is conference:
+            del self._conferences[conference.snapshot.id]
 
     def _route(
         self, conference: Conference, event: RequestReceived, identity: Identity, now: float
