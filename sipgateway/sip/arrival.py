@@ -17,7 +17,7 @@ def note_source(request: Request, flow: Flow) -> None:
     if flow.web:
         return
     try:
-        via = request.every(headers.VIA)[0]
+        via = request.must(headers.VIA)
     except BadMessage:
         return
     params: list[tuple[str, str | None]] = []

@@ -1,4 +1,6 @@
-"""Digest authentication of requests (RFC 7616, RFC 8760), as a server and as a client.
+"""Digest authentication of requests (RFC 7616, RFC 8760), as a server.
+
+The client side is `credentials`.
 
 Nonces need no storage: they carry the time and are signed with the server's
 key. What is kept is small and bounded: the highest ``nc`` of each nonce that
@@ -126,47 +128,6 @@ def challenge_fields(
     header = headers.PROXY_AUTHENTICATE if proxy else headers.WWW_AUTHENTICATE
     fields = tuple((header.name, header.build(challenge)) for challenge in challenges)
     return (407 if proxy else 401), fields
-
-
-def best(challenges: Iterable[Auth]) -> Auth | None:
-    """The first challenge that a client of ours can answer (RFC 8760 2.4), or None."""
-    for challenge in challenges:
-        qops = {qop.strip() for qop in challenge.get("qop").lower().split(",")}
-        if challenge.scheme == "digest" and _algorithm(challenge) in _HASHES and "auth" in qops:
-            return challenge
-    return None
-
-
-def credentials(
-    challenge: Auth,
-    *,
-    username: str,
-    password: str,
-    method: str,
-    uri: str,
-    cnonce: str,
-    nc: int = 1,
-) -> Auth:
-    """The answer of a client to a challenge that `best` has chosen."""
-    algorithm, realm, nonce = _algorithm(challenge), challenge.get("realm"), challenge.get("nonce")
-    ha1, count = hash_text(algorithm, f"{username}:{realm}:{password}"), f"{nc:08x}"
-    response = response_of(
-        algorithm, ha1, method=method, uri=uri, nonce=nonce, nc=count, cnonce=cnonce, qop="auth"
-    )
-    opaque = [("opaque", challenge.get("opaque"))] if challenge.get("opaque") else []
-    params = [
-        ("username", username),
-        ("realm", realm),
-        ("uri", uri),
-        ("response", response),
-        ("algorithm", challenge.get("algorithm") or "MD5"),
-        ("nonce", nonce),
-        ("nc", count),
-        ("cnonce", cnonce),
-        ("qop", "auth"),
-        *opaque,
-    ]
-    return Auth("digest", tuple(params))
 
 
 class Digest:

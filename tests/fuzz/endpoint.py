@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the user agent with the application behind it.
 
-    python -m tests.fuzz.endpoint --seconds 60 [--keep FOLDER]
+    python -m tests.fuzz.endpoint --seconds 60 [--keep FOLDER] [--corpus FOLDER]
 
 An input is a chart (see `application`). Nothing may be raised but what the
 core catches itself, timers must come to an end, and what goes out must be
@@ -8,7 +8,8 @@ messages.
 
 It starts from the messages of RFC 4475 and from the calls of `seeds`;
 mutations cut, repeat and swap header lines as well as octets. An input that
-breaks something is written to the folder `--keep` names, or to a temporary one.
+breaks something is written to the folder `--keep` names, or to a temporary one;
+what leads somewhere new goes to `--corpus`, likewise, for the next time.
 """
 
 from __future__ import annotations
@@ -69,20 +70,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fuzz the SIP user agent.")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--keep", type=Path, default=None)
+    parser.add_argument("--corpus", type=Path, default=None)
     arguments = parser.parse_args()
     keep = arguments.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
-    keep.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as corpus:
-        fill(Path(corpus))
-        options = [
-            f"-max_total_time={arguments.seconds}",
-            "-max_len=8192",
-            "-timeout=20",
-            f"-artifact_prefix={keep}/",
-            "-print_final_stats=1",
-        ]
-        atheris.Setup([sys.argv[0], *options, corpus], one_input, custom_mutator=mutate)
-        atheris.Fuzz()
+    corpus = arguments.corpus or Path(tempfile.mkdtemp(prefix="fuzz-corpus-"))
+    for folder in (keep, corpus):
+        folder.mkdir(parents=True, exist_ok=True)
+    fill(corpus)
+    options = [
+        f"-max_total_time={arguments.seconds}",
+        "-max_len=8192",
+        "-timeout=20",
+        f"-artifact_prefix={keep}/",
+        "-print_final_stats=1",
+    ]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one_input, custom_mutator=mutate)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ MEANT: dict[str, dict[type, int]] = {
 FOUND: dict[str, bytes] = {
     "lengths that differ": b"\x00OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n"
     b"l: 2\r\nl: 1\r\n\r\nhi",
+    "a Via without a value": b"\x00OPTIONS sip:h SIP/2.0\r\nVia: ,\r\n\r\n",
 }
 
 

@@ -107,7 +107,7 @@ def test_what_is_built_breaks_no_line() -> None:
         (OPTIONS.replace(b"i: 1", b": 1"), (400, "Malformed header line")),
         (OPTIONS.replace(b"i: 1", b"i\xe9: 1"), (400, "Malformed header line")),
         (OPTIONS.replace(b"i: 1", b"i: 1\nEvil: yes"), (400, "Call-ID header: stray line break")),
-        (OPTIONS.replace(b"i: 1", b"s: 1\rEvil: yes"), (400, "subject header: stray line break")),
+        (OPTIONS.replace(b"i: 1", b"s: 1\rEvil: yes"), (400, "Subject header: stray line break")),
         (
             OPTIONS.replace(b"i: 1", b"X: 1\r\n" * (message.MAX_HEADERS + 1) + b"i: 1"),
             (400, "Too many headers"),
