@@ -270,8 +270,8 @@ class Stage:
             muted = snapshot.muted | one if action.muted else snapshot.muted - one
             self.changes(name, muted=frozenset(muted))
         else:
-            others = {self.key_of(who, name) for who in self.roster(name)}
-            self.changes(name, muted=frozenset(others - {self.key_of("alice", name)}))
+            others = {self.key_of(who, name) for who in self.roster(name) if who != "alice"}
+            self.changes(name, muted=frozenset(others))
 
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, actions.Record):
