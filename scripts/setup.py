@@ -32,6 +32,7 @@ PROGRAMS = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "redis-server": "redis-server",
+    "pg_ctlcluster": "postgresql",
 }
 
 
