@@ -395,7 +395,9 @@ def _refused(_: str, record: Record, fact: JoinRefused) -> None:
 
 
 def _wrong_pin(_: str, record: Record, fact: WrongPin) -> None:
-    services.wrong_pin(conference=record.conference, entity=fact.entity, at=record.at)
+    services.wrong_pin(
+        conference=record.conference, entity=fact.entity, at=record.at, last=fact.last
+    )
 
 
 def _removal_ended(_: str, record: Record, fact: RemovalEnded) -> None:

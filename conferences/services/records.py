@@ -259,10 +259,15 @@ def join_refused(*, conference: ConferenceId, entity: str, refusal: str, at: flo
         _note(conference, "refused", when, actor=entity, detail={"refusal": refusal})
 
 
-def wrong_pin(*, conference: ConferenceId, entity: str, at: float) -> None:
-    """A wrong PIN was keyed in the call."""
-    WrongPin.objects.create(conference_id=conference, entity=entity, at=_time(at))
-    _note(conference, "wrong-pin", _time(at), actor=entity)
+def wrong_pin(*, conference: ConferenceId, entity: str, at: float, last: bool = False) -> None:
+    """A wrong PIN was keyed in the call; the `last` one, that ended it, holds off at once."""
+    when = _time(at)
+    wrong = WrongPin.objects.filter(conference_id=conference, entity=entity)
+    missing = max(1, policy.WRONG_PINS - wrong.count()) if last else 1
+    WrongPin.objects.bulk_create(
+        WrongPin(conference_id=conference, entity=entity, at=when) for _ in range(missing)
+    )
+    _note(conference, "wrong-pin", when, actor=entity)
 
 
 @transaction.atomic

@@ -267,9 +267,10 @@ class JoinRefused:
 
 @dataclass(frozen=True, slots=True)
 class WrongPin:
-    """Somebody keyed a wrong PIN."""
+    """Somebody keyed a wrong PIN; the last one that his call allows, if `last`."""
 
     entity: str
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,9 @@ class Pad:
             self._host.welcome(leg, now)
             return
         leg.wrong_pins += 1
-        self._host.record(WrongPin(leg.identity.uri), now)
-        if leg.wrong_pins < PIN_TRIES:
+        last = leg.wrong_pins >= PIN_TRIES
+        self._host.record(WrongPin(leg.identity.uri, last), now)
+        if not last:
             self._desk.act(Play(leg.id, "wrong-pin"))
             return
         leg.pin = None

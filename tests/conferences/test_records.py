@@ -220,3 +220,14 @@ def test_what_a_report_costs(
             live.leave(BOB)
         else:
             selectors.account("alice")
+
+
+def test_the_last_wrong_pin_of_a_call_holds_off_at_once(room: Conference) -> None:
+    """Three tries a call: whoever calls again has to wait."""
+    room.pin = "2468"
+    room.save(update_fields=["pin"])
+    for last in (False, False, True):
+        services.wrong_pin(conference=room.key, entity=MALLORY.uri, at=_now(), last=last)
+    snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
+    assert snapshot.held_off == {MALLORY.uri}
