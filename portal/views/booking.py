@@ -43,7 +43,7 @@ def start(request: HttpRequest, user: User) -> HttpResponse:  # noqa: ARG001
     if not user.is_organizer:
         raise PermissionDenied
     now = timezone.localtime()
-    title = f"{user.get_full_name()}, {now.day} {now:%B, %H:%M}"
+    title = f"Conference of {user.get_full_name()}, {now.day} {now:%b %H:%M}"
     conference = services.book(organizer=user, title=title, admission=policy.Admission.OPEN)
     return redirect("room", conference.name)
 

@@ -170,6 +170,28 @@ async def test_the_application_asks_on_the_page(alice: Room, carol: PhonePage) -
     await carol.sees("Carol")
 
 
+async def test_a_call_between_people(
+    carol: PhonePage, browser: Browser, server: Server, people: People
+) -> None:
+    """No conference, so no roster: two people, who hear each other."""
+    alice = await PhonePage.open(browser, server, people.alice)
+    await alice.dials("Carol")
+    await expect(carol.hook("ring")).to_contain_text("Alice is calling")
+    await carol.hook("ring-accept").click()
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
+    await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
+    await carol.sees("Carol", "Alice")
+    await expect(carol.hook("add-button")).to_have_count(0)
+    await carol.hook("leave-button").click()
+    await alice.says("The call has ended")
+    await alice.is_ready()
+
+
+async def test_who_has_no_phone_on(carol: PhonePage) -> None:
+    await carol.dials("bob")
+    await carol.says("No phone is on there")
+
+
 async def test_what_cannot_be_called(carol: PhonePage) -> None:
     await carol.dials("")
     await expect(carol.hook("dial-error")).to_have_text("Type whom to call.")

@@ -121,7 +121,7 @@ def test_one_click_starts_a_conference(alice: User, signed_in: SignedIn) -> None
     response = browser.post("/start/")
     row = Conference.objects.get()
     assert response["Location"] == f"/c/{row.name}/"
-    assert row.title.startswith("Alice, ")
+    assert row.title.startswith("Conference of Alice, ")
     assert row.admission == Admission.OPEN
     snapshot = selectors.snapshot(row.key)
     assert snapshot is not None

@@ -1,6 +1,6 @@
 // The phone page: a phone of one's own in the browser, for as long as it is open.
 //
-// It is called by conferences and calls them: the URI of one, the factory, which
+// It is called by conferences and people, and calls them: by URI, the factory, which
 // makes one (RFC 4579 5.4), the conference application, which asks on a page what
 // is to be made (5.3). As soon as the other end says that it is a focus, the call
 // is shown as in the conference's room, by the same modules.
@@ -201,7 +201,7 @@ class PhonePage {
 
   // --- being called --------------------------------------------------------------
 
-  _rings({ caller, name, by }) {
+  _rings({ caller, name, by, focus }) {
     if (this.state !== "idle") {
       this.phone.decline(486);
       return;
@@ -210,7 +210,7 @@ class PhonePage {
     this.other = { title, target: caller };
     $("told").hidden = true;
     $("line").dataset.state = "ringing";
-    this.ringing.show({ title, by: bare(by) });
+    this.ringing.show({ title, by, conference: Boolean(focus) });
   }
 
   _unrings(detail) {
@@ -235,8 +235,9 @@ class PhonePage {
     if (focus && (await this._enter(focus))) return;
     if (!this.phone.inCall) return;
     this._stage($("plain-call").content.cloneNode(true), PLAIN);
-    $("stage").querySelector("h1").textContent = this.other.title;
-    this.inCall.showOther({ entity: other.uri, name: page ? "Conference application" : other.name });
+    const name = page ? "Conference application" : this.other.title;
+    $("stage").querySelector("h1").textContent = name;
+    this.inCall.showOther({ entity: other.uri, name });
     if (page) this.setup.open(page);
   }
 

@@ -11,7 +11,7 @@ import { $, notice, say } from "./page.js";
 import { Phone } from "./phone.js";
 import { Ringing } from "./ringing.js";
 import { Sound } from "./sound.js";
-import { bare, farewell, refusal, restarting } from "./words.js";
+import { farewell, refusal, restarting } from "./words.js";
 
 /** How long a renewed roster may lack us before the call counts as forgotten. */
 const FORGOTTEN_MS = 4_000;
@@ -160,7 +160,7 @@ class Room {
   _rings({ focus, caller, by }) {
     const { uri, title } = this.config.conference;
     if ((focus?.uri ?? caller) !== uri) this.phone.decline(480);
-    else this.ringing.show({ title, by: bare(by) });
+    else this.ringing.show({ title, by, conference: true });
   }
 
   _accept() {

@@ -4,13 +4,13 @@
 // Events (CustomEvent, data in `detail`): "ready" (registered), "unready"
 // {status}, "offline", "online", "progress" {ringing}, "joined" {focus, page,
 // other}, "moved" {focus} (the call has become a conference's), "left" {by,
-// reason}, "refused" {status, reason, retryAfter}, "broken" (media lost);
+// reason}, "refused" {status, reason, phrase, retryAfter}, "broken" (media lost);
 // "rings" {caller, name, by, focus} and "unrings" {reason, answered} of a call
-// that comes in. A `focus` is {uri, name} of the conference that the other end
-// is (RFC 4579 5.1: isfocus in its Contact), or null.
+// that comes in, `by` being who asked for it. A `focus` is {uri, name} of the
+// conference that the other end is (RFC 4579 5.1: isfocus in its Contact), or null.
 
 import JsSIP from "../../vendor/jssip.js";
-import { reasonOf } from "./words.js";
+import { bare, reasonOf } from "./words.js";
 
 const REGISTER_SECONDS = 600;
 /** A lost WebSocket is taken up again quickly: a call hangs on it. */
@@ -40,9 +40,12 @@ function pageOf(message) {
   return "";
 }
 
-/** Who asked for a call (RFC 3892), as an address. */
+/** Who asked for a call (RFC 3892): his name where it is told, else that of his address. */
 function referrerOf(request) {
-  return /<([^>]+)>|^([^\s;]+)/.exec(request.getHeader("Referred-By") ?? "")?.[1] ?? "";
+  const value = request.getHeader("Referred-By") ?? "";
+  const found = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]+)>/.exec(value);
+  const name = (found?.[1] ?? found?.[2] ?? "").replace(/\\(.)/g, "$1");
+  return name || bare(found?.[3] ?? value.replace(/;.*/, "").trim());
 }
 
 export class Phone extends EventTarget {
@@ -227,6 +230,7 @@ export class Phone extends EventTarget {
     this._tell("refused", {
       status: message?.status_code ?? 0,
       reason: reasonOf(message),
+      phrase: message?.reason_phrase ?? "",
       retryAfter: Number.parseInt(message?.getHeader?.("Retry-After") ?? "", 10) || null,
       cause,
     });

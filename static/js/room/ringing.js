@@ -5,6 +5,11 @@ import { $ } from "./page.js";
 /** Two tones for half a second, every three seconds: a bell that is heard and not hated. */
 const BELL = { tones: [587, 784], beat: 3_000, length: 0.5, gain: 0.12 };
 
+function words(by, conference) {
+  if (!conference) return "Answer to talk.";
+  return by ? `${by} asks you to join.` : "Answer to join.";
+}
+
 export class Ringing {
   constructor({ accept, decline }) {
     this.accept = accept;
@@ -18,10 +23,10 @@ export class Ringing {
     $("ring").addEventListener("cancel", (event) => event.preventDefault());
   }
 
-  /** `title` calls; `by` is who asked for it, where that is known. */
-  show({ title, by }) {
+  /** `title` calls, a conference or a person; `by` is who asked for it, where that is known. */
+  show({ title, by, conference }) {
     $("ring-title").textContent = `${title} is calling`;
-    $("ring-by").textContent = by ? `${by} asks you to join.` : "Answer to join.";
+    $("ring-by").textContent = words(by, conference);
     if (!$("ring").open) $("ring").showModal();
     $("ring-accept").focus();
     this.before ??= document.title;

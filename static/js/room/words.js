@@ -25,27 +25,27 @@ const REFUSALS = {
     reason || "You may not come in",
     "Ask the organizer or a moderator to let you in.",
   ],
-  404: () => ["There is no such conference", "Check the link, or ask the person who sent it."],
+  404: () => ["There is no such conference", "Check the address, or ask the person who sent it."],
   408: () => ["No answer", "Parley did not answer in time. Try again."],
   410: () => ["This conference is over", "There is nothing to join any more."],
   415: () => ["This browser cannot join", "It and the conference have no kind of audio in common."],
-  480: ({ retryAfter }) => [
-    "It has not started yet",
-    retryAfter ? `The doors open at ${at(retryAfter)}.` : "Try again in a little while.",
-  ],
+  480: ({ retryAfter, phrase }) => {
+    if (retryAfter) return ["It has not started yet", `The doors open at ${at(retryAfter)}.`];
+    if (/no phone/i.test(phrase)) return ["No phone is on there", "Nobody can be reached at that address right now."];
+    return ["Not reachable right now", "Try again in a little while."];
+  },
   486: ({ reason }) =>
-    !reason || /full/i.test(reason)
+    /full/i.test(reason)
       ? ["The conference is full", "Try again when somebody has left."]
       : ["Busy", "The line is taken. Try again later."],
   488: () => ["This browser cannot join", "It and the conference have no kind of audio in common."],
-  501: () => ["That cannot be called", "Parley carries calls to conferences."],
   603: () => ["Declined", "The other side does not want to talk now."],
   503: () => ["Parley is very busy", "Wait a moment, then try again."],
 };
 
-export function refusal({ status, reason, retryAfter, cause }) {
+export function refusal({ status, reason, phrase, retryAfter, cause }) {
   if (REFUSALS[status]) {
-    const [title, text] = REFUSALS[status]({ retryAfter, reason });
+    const [title, text] = REFUSALS[status]({ retryAfter, reason, phrase });
     return { title, text, again: !FINAL.includes(status) || /locked/.test(reason) };
   }
   if (cause === "User Denied Media Access") return { title: "No microphone", text: microphone("NotAllowedError").text, again: true };
