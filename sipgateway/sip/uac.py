@@ -252,6 +252,7 @@ class UserAgentClient:
         dialog = dialogs.as_client(
             self._tables.new_dialog_id(), request, response, transaction.flow
         )
+        dialog.early = response.status < 200
         self._tables.keep(dialog)
         return dialog
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from dataclasses import dataclass
 
-from sipgateway.sip import arrival, headers, message, provisional, sanity, timers
+from sipgateway.sip import arrival, glare, headers, message, provisional, sanity, timers
 from sipgateway.sip import dialog as dialogs
 from sipgateway.sip import transaction as transactions
 from sipgateway.sip.arrival import Key
@@ -145,13 +145,7 @@ class UserAgentServer:
         """CSeq behind (12.2.2), glare and overlap (14.2, RFC 3311 5.2)."""
         if not dialog.in_order(request):
             return Objection(500, "CSeq is behind")
-        if request.method not in _OFFERING:
-            return None
-        for other in self._tables.of(dialog.call_id):
-            open_ = other.request.method in _OFFERING and _undecided(other)
-            if open_ and _belongs(other, dialog) and (found := _clash(request, other)):
-                return found
-        return None
+        return glare.objection(request, dialog, self._tables.of(dialog.call_id))
 
     def _cancelled(self, request: Request, flow: Flow) -> None:
         invite = self._servers.get((*arrival.server_key(request)[:-1], "INVITE"))
@@ -223,7 +217,7 @@ class UserAgentServer:
                 continue
             if reliable.acknowledged(rack):
                 # An offer in a PRACK would want an answer, which only the focus can give.
-                status = 488 if _offers(prack.request) else 200
+                status = 488 if bool(prack.request.body) else 200
                 self.respond(prack.id, status, now)
                 self._send_provisional(invite, reliable, now)
                 return
@@ -350,6 +344,7 @@ class UserAgentServer:
             contact=contact,
             flow=server.flow,
         )
+        dialog.early = status < 200
         self._tables.keep(dialog)
         return dialog
 
@@ -376,35 +371,3 @@ class UserAgentServer:
 
 def _dialog_key(request: Request, local_tag: str) -> DialogKey:
     return (request.must(headers.CALL_ID), local_tag, request.must(headers.FROM).tag)
-
-
-def _undecided(transaction: Transaction) -> bool:
-    return transaction.state in {State.CALLING, State.TRYING, State.PROCEEDING}
-
-
-#: Requests that may make an offer within a dialog.
-_OFFERING = frozenset({"INVITE", "UPDATE"})
-
-
-def _clash(request: Request, other: Transaction) -> Objection | None:
-    """What a request gets that comes while another is open in its dialog."""
-    offers = _offers(request)
-    if other.kind in {Kind.INVITE_CLIENT, Kind.CLIENT}:
-        return Objection(491) if offers and _offers(other.request) else None
-    if offers or request.method == other.request.method:
-        reason = f"{other.request.method} in progress"
-        return Objection(500, reason, (("Retry-After", "1"),))
-    return None
-
-
-def _offers(request: Request) -> bool:
-    """Whether an offer is open while the request is (an INVITE without one gets one)."""
-    return request.method == "INVITE" or bool(request.body)
-
-
-def _belongs(transaction: Transaction, dialog: Dialog) -> bool:
-    """Whether a transaction of the same call runs in that dialog."""
-    request = transaction.request
-    ours = transaction.kind in {Kind.INVITE_CLIENT, Kind.CLIENT}
-    theirs = request.must(headers.TO if ours else headers.FROM).tag
-    return theirs in {dialog.remote.tag, ""}

@@ -363,6 +363,18 @@ def test_mallory_knows_the_call_id_alone() -> None:
     assert names(table.hears(forged.build())) == ["481 BYE"]
 
 
+def test_a_refused_invite_leaves_the_subscription_it_came_in() -> None:
+    """Two usages of one dialog: only what is early ends with a refusal (12.3)."""
+    table = Table()
+    table.hears(request("SUBSCRIBE", Event="conference").build())
+    dialog = rings(table, 200)
+    assert dialog is not None
+    response = only(table.out())
+    table.hears(in_dialog("INVITE", response, 2).build())
+    rings(table, 403)
+    assert table.endpoint.dialog(dialog) is not None
+
+
 # -- where it came from --------------------------------------------------------
 
 FAR = Flow(FlowId(7), Transport.UDP, "198.51.100.7", 40000, "192.0.2.9", 5060)
