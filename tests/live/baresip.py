@@ -128,6 +128,14 @@ class Baresip:
             await self._process.wait()
         await self._reading
 
+    async def is_switched_off(self) -> None:
+        """It is gone without a word."""
+        assert self._process is not None
+        assert self._reading is not None
+        self._process.kill()
+        await self._process.wait()
+        await self._reading
+
     def level(self, tone: int) -> float:
         """Decibels (of full scale) of a tone in the last second that it heard."""
         (path,) = self.directory.glob("dump-*-dec.wav")

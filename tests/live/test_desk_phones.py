@@ -325,3 +325,19 @@ async def test_baresip_hears_the_other(
     assert his.level(hers.tone) > HEARD
     assert his.level(his.tone) < UNHEARD
     assert hers.level(hers.tone) < UNHEARD
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_phone_that_is_switched_off_is_gone(
+    desk: DeskServer, bob: Account, room: str, tmp_path: Path, transport: str
+) -> None:
+    """No flow (nobody hears of that over UDP) and no media: off the roster within 30 s."""
+    his = Baresip(tmp_path / "bob", tone=440)
+    await his.start(bob, through=(transport, desk.ports[transport]), dial=room)
+    try:
+        await his.says("Call established")
+        assert until(lambda: desk.roster(name_of(room)) == [bob.aor], within=5.0)
+    finally:
+        await his.is_switched_off()
+    gone = until(lambda: not desk.roster(name_of(room)), within=30.0, every=1.0)
+    assert gone, desk.roster(name_of(room))
