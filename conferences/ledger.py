@@ -20,8 +20,9 @@ DEFAULT_SIZE = 10
 #: The end of a span that has none.
 FOR_EVER = math.inf
 #: Spans are kept in pieces no longer than this, so that those of a moment are
-#: found among the starts of one day before it (see `services.capacity`).
-LONGEST_PIECE = 86_400.0
+#: found among the starts of so long before it (see `services.capacity`): the longest
+#: day there is, when the clocks go back.
+LONGEST_PIECE = 90_000.0
 #: Free starts are looked for on the quarters of an hour, for a week.
 STEP = 900.0
 SEARCHED = 7 * 86_400.0
@@ -60,6 +61,17 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         else:
             found.append(span)
     return found
+
+
+def whole_seconds(spans: Iterable[Span]) -> list[Span]:
+    """`spans` rounded outwards, and merged."""
+    return merged(
+        Span(
+            math.floor(one.starts_at),
+            one.ends_at if one.ends_at == FOR_EVER else math.ceil(one.ends_at),
+        )
+        for one in spans
+    )
 
 
 def pieces(span: Span) -> Iterator[Span]:

@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
             name='Hold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
+                ('starts_at', models.BigIntegerField()),
+                ('ends_at', models.BigIntegerField(blank=True, null=True)),
                 ('ports', models.PositiveIntegerField()),
             ],
         ),

@@ -14,10 +14,6 @@ _SIZE = 10
 _ADHOC_LASTS = datetime.timedelta(hours=24)
 
 
-def _time(at):
-    return None if at == ledger.FOR_EVER else datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
-
-
 def _spans(row, now):
     if row.kind == "room":
         return [ledger.Span(now.timestamp())]
@@ -28,7 +24,7 @@ def _spans(row, now):
     pattern = recurrence.Pattern(
         row.starts_at, datetime.timedelta(minutes=row.duration_minutes), row.timezone, row.rrule
     )
-    return ledger.merged(
+    return (
         ledger.Span((one.starts_at - early).timestamp(), (one.ends_at + grace).timestamp())
         for one in recurrence.occurrences(pattern, after=now - grace)
     )
@@ -49,11 +45,11 @@ def enter(apps, schema_editor):
         Hold.objects.bulk_create(
             Hold(
                 conference=row,
-                starts_at=_time(piece.starts_at),
-                ends_at=_time(piece.ends_at),
+                starts_at=int(piece.starts_at),
+                ends_at=None if piece.ends_at == ledger.FOR_EVER else int(piece.ends_at),
                 ports=row.max_participants or _SIZE,
             )
-            for span in _spans(row, now)
+            for span in ledger.whole_seconds(_spans(row, now))
             for piece in ledger.pieces(span)
         )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import math
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
@@ -29,7 +29,6 @@ PROPOSED = 3
 #: So long after its end nobody asks about a hold any more.
 KEEP_HOLDS = datetime.timedelta(days=1)
 
-_PIECE = datetime.timedelta(seconds=ledger.LONGEST_PIECE)
 #: Within a day a series can be put off without falling on other days.
 _SAME_DAY = datetime.timedelta(days=1)
 
@@ -71,7 +70,7 @@ def take(conference: Conference, *, now: datetime.datetime) -> None:
     """
     only, _ = Ledger.objects.select_for_update().get_or_create(pk=Ledger.ONLY)
     conference.holds.all().delete()
-    spans = _spans(conference, now)
+    spans = ledger.whole_seconds(_spans(conference, now))
     if not spans:
         return
     for limit, quota in _limits(conference, only, spans[0].starts_at, spans[-1].ends_at):
@@ -80,8 +79,8 @@ def take(conference: Conference, *, now: datetime.datetime) -> None:
     Hold.objects.bulk_create(
         Hold(
             conference=conference,
-            starts_at=_time(piece.starts_at),
-            ends_at=None if piece.ends_at == FOR_EVER else _time(piece.ends_at),
+            starts_at=int(piece.starts_at),
+            ends_at=None if piece.ends_at == FOR_EVER else int(piece.ends_at),
             ports=size(conference),
         )
         for span in spans
@@ -121,8 +120,8 @@ def _words(at: datetime.datetime, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b %H:%M}"
 
 
-def _spans(conference: Conference, now: datetime.datetime) -> list[Span]:
-    """When it takes ports from `now` on, in order and apart."""
+def _spans(conference: Conference, now: datetime.datetime) -> Iterable[Span]:
+    """When it takes ports from `now` on; they may overlap."""
     if conference.cancelled_at is not None:
         return []
     if conference.kind == Kind.ROOM:
@@ -132,7 +131,7 @@ def _spans(conference: Conference, now: datetime.datetime) -> list[Span]:
         if conference.ended_at is not None or until is None or until <= now:
             return []
         return [Span(now.timestamp(), until.timestamp())]
-    return ledger.merged(_occurrences(conference, now))
+    return _occurrences(conference, now)
 
 
 def _occurrences(conference: Conference, now: datetime.datetime) -> Iterator[Span]:
@@ -161,24 +160,22 @@ def _limits(
 
 def _holds(since: float, until: float) -> QuerySet[Hold]:
     """Those that lie, even in part, in that time; by the index, for no piece is longer."""
-    begin = _time(since)
-    pieces = Q(starts_at__gt=begin - _PIECE, ends_at__gt=begin)
+    pieces = Q(starts_at__gt=since - ledger.LONGEST_PIECE, ends_at__gt=since)
     if until != FOR_EVER:
-        pieces &= Q(starts_at__lt=_time(until))
+        pieces &= Q(starts_at__lt=until)
     return Hold.objects.filter(pieces | Q(ends_at__isnull=True))
 
 
 def _taken(holds: QuerySet[Hold]) -> Iterator[tuple[int | None, Taken]]:
     """Whose they are, and what they take."""
     rows = holds.values_list("conference__organizer", "starts_at", "ends_at", "ports")
-    for whose, starts_at, ends_at, ports in rows:
-        end = ends_at.timestamp() if ends_at else FOR_EVER
-        yield whose, Taken(Span(starts_at.timestamp(), end), ports)
+    for whose, starts_at, ends_at, ports in rows.iterator(2000):
+        yield whose, Taken(Span(starts_at, FOR_EVER if ends_at is None else ends_at), ports)
 
 
 def _proposals(conference: Conference, now: datetime.datetime) -> list[datetime.datetime]:
     """Starts at which the whole series would find room: for a single one within a week."""
-    spans = _spans(conference, now)
+    spans = ledger.whole_seconds(_spans(conference, now))
     if conference.kind != Kind.BOOKED or conference.starts_at is None or not spans:
         return []
     searched = _rest_of_day(conference) if conference.rrule else ledger.SEARCHED
@@ -205,8 +202,4 @@ def _rest_of_day(conference: Conference) -> float:
 
 def prune_holds(*, now: datetime.datetime) -> None:
     """Forget what was taken in the past."""
-    Hold.objects.filter(ends_at__lte=now - KEEP_HOLDS).delete()
-
-
-def _time(at: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
+    Hold.objects.filter(ends_at__lte=(now - KEEP_HOLDS).timestamp()).delete()
