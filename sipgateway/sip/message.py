@@ -276,7 +276,7 @@ def parse(octets: bytes) -> Request | Response:
     if isinstance(received, Request):
         received.defect = defect or ((400, fault) if fault else None)
     elif fault:
-        raise BadMessage(fault)
+        raise BadMessage("Malformed header line")
     return received
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipgateway.sip import headers, message, multipart
+from sipgateway.sip import headers, message, multipart, sanity
 from sipgateway.sip.errors import BadMessage, LocalError
 from sipgateway.sip.headers import CSeq, Tokened
 from sipgateway.sip.message import Request, Response
@@ -239,6 +241,36 @@ def test_no_boundary(params: headers.Params) -> None:
 def test_parts_are_counted() -> None:
     kind = Tokened("multipart/mixed", (("boundary", "b"),))
     assert len(multipart.parts(b"--b\r\n\r\nx\r\n" * 1000, kind)) == multipart.MAX_PARTS
+
+
+# Mallory's lines: each made to be matched in as many ways as possible.
+COSTLY = {
+    "spaces and a fold": b"X:" + b" " * 60_000 + b"x\r\n y",
+    "folds": b"X: a" + b"\r\n " * 20_000 + b"b",
+    "spaces behind a Via": b"Via: SIP/2.0/UDP h" + b" " * 60_000 + b"x",
+    "spaces in a Via": b"Via: SIP" + b" " * 60_000 + b"x",
+    "hyphens in a host": b"Via: SIP/2.0/UDP " + b"a-" * 30_000 + b"!",
+    "spaces behind a type": b"Content-Type: a" + b" " * 60_000 + b"x",
+    "open angles": b"Contact: a," + b"<" * 60_000,
+    "open quotes": b'Contact: a,"' + b'\\"' * 30_000,
+    "quotes": b"Contact: a," + b'"' * 60_001,
+    "a long address": b"Contact: sip:" + b"a" * 60_000,
+    "parameters": b"Contact: <sip:a@b>" + b";a" * 30_000 + b"\x01",
+    "open values": b"Contact: <sip:a@b>" + b';a="\\"' * 10_000,
+    "spaces in credentials": b"Authorization: Digest a" + b" " * 60_000 + b"x",
+    "commas": b"Supported: " + b"," * 60_000,
+    "a name": b'From: "' + b"\\a" * 30_000,
+    "words of a name": b"From: " + b"a " * 30_000,
+}
+
+
+@pytest.mark.parametrize("line", COSTLY.values(), ids=list(COSTLY))
+def test_what_is_costly_to_match_is_not(line: bytes) -> None:
+    """60,000 octets in as many steps, not in their square: seconds, then, not milliseconds."""
+    octets = OPTIONS.replace(b"Timestamp: 54", line)
+    start = time.process_time()
+    sanity.objection(asked(octets))
+    assert time.process_time() - start < 0.5
 
 
 @given(st.binary(max_size=200))
