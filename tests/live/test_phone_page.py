@@ -12,9 +12,10 @@ from tests.live import room as rooms
 from tests.live.conftest import People
 from tests.live.phone import Account, Phone, is_request
 from tests.live.room import Room
-from tests.live.server import Server
+from tests.live.server import ROOT, Server
 from tests.live.wire import Message
 
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 ALICE, CAROL = browsers.TONES["alice"], browsers.TONES["carol"]
 
 
@@ -41,6 +42,14 @@ class PhonePage(Room):
     async def dials(self, text: str) -> None:
         await self.hook("dial").fill(text)
         await self.hook("dial-button").click()
+
+
+async def is_accessible(page: Page) -> None:
+    """axe-core finds nothing to complain of in what is shown now."""
+    await page.evaluate(f"{AXE.read_text()}\n;0")
+    found = await page.evaluate("axe.run(document)")
+    told = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+    assert told == []
 
 
 async def has_called(room: Room, whom: str) -> Locator:
@@ -83,6 +92,8 @@ async def test_carol_is_called_in(alice: Room, carol: PhonePage) -> None:
     await expect(carol.hook("ring")).to_contain_text("alice asks you to join")
     await expect(line).to_contain_text("ringing")
     await expect(alice.entry("carol")).to_have_attribute("data-calling", "true")
+    await is_accessible(alice.page)
+    await is_accessible(carol.page)
     await carol.hook("ring-accept").click()
     await expect(line).to_contain_text("has answered")
     await expect(alice.entry("carol")).to_have_attribute("data-calling", "false")
@@ -90,6 +101,7 @@ async def test_carol_is_called_in(alice: Room, carol: PhonePage) -> None:
     await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
     await expect(carol.hook("remove-button")).to_have_count(0)
+    await is_accessible(carol.page)
     await alice.removes("carol", for_good=False)
     await carol.says("Alice removed you")
     await carol.is_ready()
@@ -113,7 +125,23 @@ async def test_nobody_is_there(alice: Room) -> None:
     await has_called(alice, "no such address")
     await expect(alice.hook("add-error")).to_contain_text("is not an address that can be called")
     await expect(alice.hook("add-uri")).to_be_focused()
+    await is_accessible(alice.page)
     await alice.sees("Alice")
+
+
+async def test_a_phone_that_lost_its_connection_rings_again(alice: Room, carol: PhonePage) -> None:
+    assert await carol.page.evaluate("loseSockets()") >= 1
+    await expect(carol.hook("phone-state")).to_have_attribute("data-state", "offline")
+    await carol.is_ready()
+    await has_called(alice, "carol")
+    await carol.hook("ring-accept").click()
+    await carol.sees("Alice", "carol")
+    assert await carol.page.evaluate("loseSockets()") >= 1
+    await expect(carol.hook("phone-state")).to_have_attribute("data-state", "offline")
+    await expect(carol.hook("phone-state")).to_have_attribute("data-state", "ready")
+    await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
+    await alice.removes("carol", for_good=False)
+    await carol.says("Alice removed you")
 
 
 async def test_one_answers_the_others_stop(
@@ -163,6 +191,7 @@ async def test_the_application_asks_on_the_page(alice: Room, carol: PhonePage) -
     await panel.locator("[type=submit]").click()
     await expect(panel).to_contain_text("A PIN has 4 to 16 digits.")
     await expect(panel.locator("[name=title]")).to_have_value("Made by a form")
+    await is_accessible(carol.page)
     await panel.locator("[name=pin]").fill("4711")
     await panel.locator("[type=submit]").click()
     await expect(carol.page.get_by_role("heading", name="Made by a form")).to_be_visible()

@@ -11,6 +11,7 @@ import { Phone } from "../room/phone.js";
 import { Ringing } from "../room/ringing.js";
 import { Sound } from "../room/sound.js";
 import { bare, farewell, missed, refusal } from "../room/words.js";
+import { addressOf } from "./address.js";
 import { SetupPage } from "./setup-page.js";
 
 const LINES = {
@@ -21,15 +22,6 @@ const LINES = {
 
 /** How long a renewed roster may lack us before the call counts as forgotten. */
 const FORGOTTEN_MS = 4_000;
-
-/** What was typed, as an address: names and numbers are of this house. */
-function addressOf(text, domain) {
-  const said = text.trim();
-  if (/^(sips?|tel):/i.test(said)) return said;
-  if (said.includes("@")) return `sip:${said}`;
-  const number = /^[+0-9][0-9 ().-]*$/.test(said);
-  return `sip:${number ? said.replace(/[ ().-]/g, "") : said.toLowerCase()}@${domain}`;
-}
 
 class PhonePage {
   constructor(config) {
@@ -162,7 +154,7 @@ class PhonePage {
   _submit() {
     const said = $("dial").value.trim();
     $("dial-error").textContent = said ? "" : "Type whom to call.";
-    $("dial").toggleAttribute("aria-invalid", !said);
+    $("dial").setAttribute("aria-invalid", String(!said));
     if (said) this.dial(said, said);
     else $("dial").focus();
   }
@@ -275,7 +267,13 @@ class PhonePage {
     state.textContent = "You are in";
     say(config.conference ? `You are in ${config.conference.title}` : "The call is up");
     this.inCall.joined();
-    this.sound.ready();
+    this.sound.ready().then(() => this._unheard());
+  }
+
+  /** Who has no microphone hears the others and is told that they do not hear him. */
+  _unheard() {
+    const { problem } = this.sound;
+    if (problem && this.phone.inCall) notice(`${problem}. You hear the others; they do not hear you.`, "warn");
   }
 
   // --- and out of it ------------------------------------------------------------------
@@ -287,6 +285,7 @@ class PhonePage {
     this.ringing.hide();
     $("stage").replaceChildren();
     this.sound.setEnabled(true);
+    if (this.line === "ready") notice("");
     if ($("sound-parts").hidden) this.sound.close();
     this._show("idle");
   }

@@ -64,7 +64,7 @@ export class Inviting {
 
   _complain(words) {
     $("add-error").textContent = words;
-    $("add-uri").toggleAttribute("aria-invalid", Boolean(words));
+    $("add-uri").setAttribute("aria-invalid", String(Boolean(words)));
     if (words) $("add-uri").focus();
   }
 

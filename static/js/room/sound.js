@@ -20,6 +20,8 @@ export class Sound {
     /** The phone of a call that runs, which has to hear of another device. */
     this.phone = null;
     this.enabled = true;
+    /** Why there is no microphone, in words; empty where there is one. */
+    this.problem = "";
   }
 
   /** Listens, and opens the microphone at once. */
@@ -69,6 +71,7 @@ export class Sound {
     $("mic-meter").hidden = false;
     try {
       const track = await this.microphone.open(deviceId);
+      this.problem = "";
       track.enabled = this.enabled;
       track.addEventListener("ended", () => this._lost(track));
       $("join-how").textContent = "";
@@ -96,6 +99,7 @@ export class Sound {
 
   _failed(error) {
     const { title, text } = microphoneWords(error.name);
+    this.problem = title;
     $("mic-meter").hidden = true;
     $("mic-problem").hidden = false;
     $("mic-problem-title").textContent = title;
