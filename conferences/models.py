@@ -663,6 +663,8 @@ class Admittance(models.Model):
 
     conference = models.ForeignKey(Conference, on_delete=models.CASCADE, related_name="admittances")
     entity = models.CharField(max_length=255)
+    #: A moderator had him called: he may come in though he is not on the list.
+    pulled_in = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

@@ -137,8 +137,10 @@ class Snapshot:
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
     creator: str = ""
     banned: frozenset[str] = frozenset()
-    #: Addresses that need no PIN: asked on a web page, or pulled in.
+    #: Addresses that need no PIN: asked on a web page, or pulled in. It puts nobody on the list.
     admitted: frozenset[str] = frozenset()
+    #: Addresses that a moderator has had called: they may come in without being on the list.
+    pulled_in: frozenset[str] = frozenset()
     #: Addresses that gave wrong PINs too often and have to wait.
     held_off: frozenset[str] = frozenset()
     #: Roster entries that a moderator has muted.
@@ -169,7 +171,7 @@ def when(snapshot: Snapshot, *, now: float) -> Refusal | None:
 def _on_the_list(snapshot: Snapshot, who: Identity) -> bool:
     if who.is_guest:
         return who.guest_of == snapshot.id and snapshot.admission is Admission.OPEN
-    if who.uri in snapshot.roles or who.uri in snapshot.admitted:
+    if who.uri in snapshot.roles or who.uri in snapshot.pulled_in:
         return True
     return snapshot.admission is not Admission.INVITED
 
@@ -197,7 +199,9 @@ def may_join(snapshot: Snapshot, who: Identity, *, present: int, now: float) -> 
 
 def needs_pin(snapshot: Snapshot, who: Identity) -> bool:
     """Whether `who` has to key the PIN in the call."""
-    if not snapshot.pin or who.uri in snapshot.admitted or who.is_guest:
+    if not snapshot.pin or who.is_guest:
+        return False
+    if who.uri in snapshot.admitted or who.uri in snapshot.pulled_in:
         return False
     return snapshot.roles.get(who.uri) is not Role.ORGANIZER
 

@@ -141,6 +141,7 @@ def snapshot(
         return None
     now = now or timezone.now()
     when = window(row, now=now)
+    admittances = dict(row.admittances.values_list("entity", "pulled_in"))
     return policy.Snapshot(
         id=conference,
         name=row.name,
@@ -158,7 +159,8 @@ def snapshot(
         creator_departs=policy.CreatorDeparts(row.creator_departs),
         creator=_creator(row),
         banned=frozenset(row.bans.values_list("entity", flat=True)),
-        admitted=frozenset(row.admittances.values_list("entity", flat=True)),
+        admitted=frozenset(admittances),
+        pulled_in=frozenset(one for one, pulled_in in admittances.items() if pulled_in),
         held_off=_held_off(row, now),
         muted=_muted(row),
         removals=tuple(_removals(row)),

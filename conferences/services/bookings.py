@@ -20,10 +20,12 @@ from django.utils import timezone as clock
 
 from conferences import notices, policy, recurrence, selectors
 from conferences.models import (
+    Admittance,
     Call,
     CallState,
     Conference,
     Event,
+    Invitation,
     Kind,
     Lease,
     User,
@@ -161,6 +163,7 @@ def _change(
     complaints = _Complaints()
     before, shape = row.starts_at, capacity.shape(row)
     told, times = mails.told(row), mails.told(row, mails.TIMES)
+    pin = row.pin
     listed = _say(row, said, complaints)
     if row.starts_at is not None and row.starts_at != before:
         _check_start(row, complaints, now=now, running=False)
@@ -169,6 +172,7 @@ def _change(
     if capacity.shape(row) != shape:
         capacity.take(row, now=now)
     written = guestlists.write(row, listed) if listed is not None else guestlists.Written()
+    _forget_admitted(row, written.removed, pin_changed=row.pin != pin)
     mails.withdraw(row, written.removed, now=now)
     if mails.told(row) != told:
         times_changed = mails.told(row, mails.TIMES) != times
@@ -354,6 +358,14 @@ def _listed(invitees: Iterable[Invitee], complaints: _Complaints) -> list[Invite
     except ValidationError as error:
         complaints.found["invitees"] = error.error_list
     return []
+
+
+def _forget_admitted(row: Conference, removed: Iterable[Invitation], *, pin_changed: bool) -> None:
+    """Who is off the list may no more come in; a new PIN is asked of all who gave the old."""
+    gone = [selectors.aor(one.user.username) if one.user else one.uri for one in removed]
+    Admittance.objects.filter(conference=row, entity__in=gone).delete()
+    if pin_changed:
+        Admittance.objects.filter(conference=row, pulled_in=False).delete()
 
 
 def _cancel_calls(conference: Conference, *states: CallState) -> None:

@@ -228,7 +228,9 @@ def ask_to_call(
             create_defaults={"role": role, "token": secrets.token_urlsafe(32)},
         )
     if commands:
-        Admittance.objects.get_or_create(conference_id=conference, entity=uri)
+        Admittance.objects.update_or_create(
+            conference_id=conference, entity=uri, defaults={"pulled_in": True}
+        )
     call = Call.objects.create(
         conference_id=conference,
         job=secrets.token_hex(16),

@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from conferences import policy, selectors, services
-from conferences.models import Conference, SipAccount, User
+from conferences.models import Conference, SipAccount, User, Way
 from conferences.policy import Refusal
-from conferences.services import Refused
+from conferences.services import Invitee, Refused
 from tests import people
 
 HOUR = datetime.timedelta(hours=1)
@@ -179,3 +179,36 @@ def test_mallory_is_not_admitted_by_a_right_pin(room: Conference, mallory: User)
     with pytest.raises(Refused) as caught:
         services.check_pin(conference=room, identity=people.MALLORY, pin="123456")
     assert caught.value.refusal is Refusal.NOT_INVITED
+
+
+def test_who_gave_the_pin_and_is_no_more_invited_stays_out(room: Conference, mallory: User) -> None:
+    invited = [Invitee(people.BOB.uri), Invitee(people.MALLORY.uri)]
+    services.change(conference=room, actor=people.ALICE.uri, pin="123456", invitees=invited)
+    for who in (people.BOB, people.MALLORY):
+        services.check_pin(conference=room, identity=who, pin="123456")
+    services.change(conference=room, actor=people.ALICE.uri, invitees=invited[:1])
+    snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
+    assert policy.may_join(snapshot, people.MALLORY, present=0, now=0.0) is Refusal.NOT_INVITED
+    assert policy.may_subscribe(snapshot, people.MALLORY) is Refusal.NOT_INVITED
+    assert snapshot.admitted == {people.BOB.uri}
+
+
+def test_a_new_pin_is_asked_of_who_gave_the_old_one(room: Conference) -> None:
+    services.change(conference=room, actor=people.ALICE.uri, pin="123456")
+    services.check_pin(conference=room, identity=people.BOB, pin="123456")
+    services.ask_to_call(conference=room.key, uri=people.CAROL.uri, actor=people.ALICE, way=Way.WEB)
+    services.change(conference=room, actor=people.ALICE.uri, pin="654321")
+    snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
+    assert policy.needs_pin(snapshot, people.BOB)
+    assert not policy.needs_pin(snapshot, people.CAROL)
+    assert policy.may_join(snapshot, people.CAROL, present=0, now=0.0) is None
+
+
+def test_whom_a_moderator_called_stays_out_once_taken_off_the_list(room: Conference) -> None:
+    services.ask_to_call(conference=room.key, uri=people.BOB.uri, actor=people.ALICE, way=Way.WEB)
+    services.change(conference=room, actor=people.ALICE.uri, invitees=[])
+    snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
+    assert policy.may_join(snapshot, people.BOB, present=0, now=0.0) is Refusal.NOT_INVITED

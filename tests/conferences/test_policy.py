@@ -38,7 +38,13 @@ SIGNED_IN = dataclasses.replace(LISTED, admission=Admission.SIGNED_IN)
         (OPEN, MALLORY, 0, None),
         (OPEN, GUEST, 0, None),
         (OPEN, STRANGE_GUEST, 0, Refusal.NOT_INVITED),
-        (dataclasses.replace(LISTED, admitted=frozenset({MALLORY.uri})), MALLORY, 0, None),
+        (dataclasses.replace(LISTED, pulled_in=frozenset({MALLORY.uri})), MALLORY, 0, None),
+        (
+            dataclasses.replace(LISTED, admitted=frozenset({MALLORY.uri})),
+            MALLORY,
+            0,
+            Refusal.NOT_INVITED,
+        ),
         (dataclasses.replace(OPEN, banned=frozenset({BOB.uri})), BOB, 0, Refusal.BANNED),
         (
             dataclasses.replace(LISTED, held_off=frozenset({BOB.uri})),
@@ -119,6 +125,8 @@ def test_needs_pin(who: Identity, asked: bool) -> None:
     assert not policy.needs_pin(OPEN, who)
     admitted = dataclasses.replace(snapshot, admitted=frozenset({who.uri}))
     assert not policy.needs_pin(admitted, who)
+    pulled_in = dataclasses.replace(snapshot, pulled_in=frozenset({who.uri}))
+    assert not policy.needs_pin(pulled_in, who)
 
 
 @pytest.mark.parametrize(
