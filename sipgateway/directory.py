@@ -131,11 +131,8 @@ class Directory:
             try:
                 self._carry_out(batch)
                 self._failing = ""
-            except DatabaseError as error:
-                self._failing = f"the database does not answer: {error}"
-                LOG.exception("%d facts or questions failed", len(batch))
-                for item in batch:
-                    self._fail(item)
+            except Exception as error:  # noqa: BLE001  without this guard nobody is let in any more
+                self._failed(batch, error)
         connection.close()
 
     def _batches(self) -> Iterator[list[DirectoryAction | _Work]]:
@@ -171,6 +168,20 @@ class Directory:
         answer = item() if callable(item) else _QUESTIONS[type(item)](item)
         if answer is not None:
             self._tell(answer)
+
+    def _failed(self, batch: list[DirectoryAction | _Work], error: Exception) -> None:
+        """Answer what was asked; write facts one by one, so that one does not take the others."""
+        LOG.error("%d facts or questions failed", len(batch), exc_info=error)
+        if isinstance(error, DatabaseError):
+            self._failing = f"the database does not answer: {error}"
+        if len(batch) == 1:
+            self._fail(batch[0])
+            return
+        for item in batch:
+            try:
+                self._carry_out([item])
+            except Exception:  # the same guard
+                LOG.exception("a fact was lost: %r", item)
 
     def _fail(self, item: DirectoryAction | _Work) -> None:
         if isinstance(item, Questions):

@@ -96,6 +96,7 @@ class Attendance:
     def dialing(self, leg: Leg, status: Status, now: float) -> None:
         """Show that a phone is being called."""
         user = self._user_for(leg)
+        leg.participant = user.key
         entry = user.endpoint(leg.id)
         if entry is None or entry.status is not status:
             changed = user.with_endpoint(_entry(leg, status, now))

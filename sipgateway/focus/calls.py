@@ -36,7 +36,7 @@ from sipgateway.media.engine import (
     Session,
     Speaking,
 )
-from sipgateway.sip import headers
+from sipgateway.sip import headers, timers
 from sipgateway.sip.endpoint import Body, Fields
 from sipgateway.sip.events import (
     AckMissing,
@@ -487,6 +487,9 @@ class Calls:
         if leg.transaction is not None:
             fields = _reason_fields(leg, leg.farewell.status)
             self._desk.endpoint.cancel(leg.transaction, now, fields=fields)
+            # A phone that answers neither is taken for gone (RFC 3261 9.1).
+            gone = now + timers.GIVE_UP
+            self._desk.later(gone, lambda then: self.feed(leg, Input.DECLINED, then))
 
     def _acknowledge(self, leg: Leg, now: float) -> None:
         del now

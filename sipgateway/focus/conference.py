@@ -51,6 +51,11 @@ from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
 from sipgateway.sip.uri import SipUri
 
+CLOCK_SKEW = 5.0
+"""Seconds by which our clock may be behind the one that says which occurrence is next."""
+MAX_CALLS = 8
+"""Calls of one person into one conference: more are a program gone wrong (486)."""
+
 Idle = Callable[["Conference", float], None]
 
 
@@ -76,7 +81,9 @@ class Conference:
             dialings=self._dialings,
         )
         self._watchers = Watchers(desk, self, self._about(), self.roster)
-        self._clock(snapshot)
+        #: When the clock is set to ring; nothing rings for what nobody is in.
+        self._closes_at: float | None = None
+        self._retired = False
 
     # -- who and where we are ------------------------------------------------
 
@@ -149,6 +156,9 @@ class Conference:
         self, event: RequestReceived, identity: Identity, now: float, *, replaces: Leg | None = None
     ) -> None:
         """Somebody dials in (RFC 4579 5.1), or changes his phone (5.9)."""
+        if sum(leg.identity.uri == identity.uri for leg in self.calls) >= MAX_CALLS:
+            self._desk.endpoint.respond(event.transaction, 486, now, reason="Too Many Calls")
+            return
         refusal = self._may_come(identity, replaces, now)
         if refusal is not None:
             self.record(JoinRefused(identity.uri, refusal), now)
@@ -168,15 +178,28 @@ class Conference:
             endpoint=str(event.request.must(headers.CONTACT).uri),
             replaces=replaces.id if replaces else None,
         )
+        self._ended = False
         self._occupy(now)
         self.calls.dial_in(leg)
 
     def _may_come(self, identity: Identity, replaces: Leg | None, now: float) -> Refusal | None:
-        """Who is in already may change his phone, in a full or locked conference too."""
+        """Asked when somebody calls, and again when he is about to be let in."""
         if replaces is not None and replaces.joined:
+            # Who is in already may change his phone, in a full or locked conference too.
             return policy.may_subscribe(self.snapshot, identity)
+        if self._pad.holds_off(identity.uri, now):
+            return Refusal.WRONG_PIN_TOO_OFTEN
         present = len(self._present() - {identity.uri})
         return policy.may_join(self.snapshot, identity, present=present, now=now)
+
+    def _may_enter(self, leg: Leg, now: float) -> Refusal | None:
+        """Whether a leg whose call stands may be let in now: much may have changed since."""
+        if leg.joining is Joining.DIALED_OUT:
+            # Whom somebody pulls in need not be on the list.
+            banned = leg.identity.uri in self.snapshot.banned
+            return Refusal.BANNED if banned else policy.when(self.snapshot, now=now)
+        replaced = self.calls.get(leg.replaces) if leg.replaces else None
+        return self._may_come(leg.identity, replaced, now)
 
     def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
         """Take over a call that was for something else until now (draft 4.3, 4.9).
@@ -190,7 +213,8 @@ class Conference:
         self.calls.reinvite(leg)
 
     def _present(self) -> set[str]:
-        return {leg.identity.uri for leg in self.calls if leg.present}
+        """Who has a place: one who stands at the PIN has none."""
+        return {leg.identity.uri for leg in self.calls if leg.present and leg.pin is None}
 
     def is_full(self, entity: str) -> bool:
         """Whether there is no place for somebody who is not in yet."""
@@ -198,6 +222,7 @@ class Conference:
         return maximum is not None and len(self._present() - {entity}) >= maximum
 
     def _occupy(self, now: float) -> None:
+        self._clock()
         if not self._occupied:
             self._occupied = True
             self.record(Occupied(), now)
@@ -250,6 +275,7 @@ class Conference:
             self.refuse(event.transaction, refusal, now)
             return
         self._watchers.subscribe(event, identity, self.contact, now)
+        self._clock()
         self.maybe_idle(now)
 
     def refer(self, event: RequestReceived, identity: Identity, now: float) -> None:
@@ -321,12 +347,18 @@ class Conference:
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.answered(leg, now)
         elif policy.needs_pin(self.snapshot, leg.identity) and not self._takes_over(leg):
-            self._pad.ask_pin(leg)
+            self._pad.ask_pin(leg, now)
             return
         self.welcome(leg, now)
 
     def welcome(self, leg: Leg, now: float) -> None:
-        """Into the room; a phone whose place this one takes goes (RFC 3891)."""
+        """Into the room, if policy still allows; a phone whose place this one takes goes."""
+        if (refusal := self._may_enter(leg, now)) is not None:
+            self.record(JoinRefused(leg.identity.uri, refusal), now)
+            status, _, text = answers.REFUSALS[refusal]
+            bye = Farewell(Departure.FAILED, status=status, text=text)
+            self.calls.hang_up(leg, bye, now)
+            return
         self._attendance.join(leg, now)
         replaced = self.calls.get(leg.replaces) if leg.replaces else None
         if replaced is not None:
@@ -392,25 +424,40 @@ class Conference:
     def apply(self, snapshot: Snapshot, now: float) -> None:
         """Make what is follow what should be."""
         before, self.snapshot = self.snapshot, snapshot
-        if snapshot.closes_at != before.closes_at:
-            self._clock(snapshot)
+        if self._closes_at is not None:
+            self._clock()
         self._attendance.apply(now)
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
         for call in snapshot.calls:
             self._dialings.place(call, now)
         for entity in snapshot.banned - before.banned:
-            self._watchers.end_of(entity, now, reason="rejected")
+            self._banish(entity, now)
         self._watchers.changed(self._about(), self.roster, now)
-        if snapshot.end_by or snapshot.over:
+        shut = policy.when(snapshot, now=now)
+        was_open = policy.when(before, now=now - CLOCK_SKEW) is None
+        if snapshot.end_by or shut is Refusal.OVER or (shut is Refusal.TOO_EARLY and was_open):
             self.end(snapshot.end_by, now, over=True)
 
-    def _clock(self, snapshot: Snapshot) -> None:
-        if snapshot.closes_at is not None:
-            self._desk.later(snapshot.closes_at, self._closing)
+    def _banish(self, entity: str, now: float) -> None:
+        """Whoever may not come back is out with all his phones, at the PIN or ringing too."""
+        self._watchers.end_of(entity, now, reason="rejected")
+        status, _, text = answers.REFUSALS[Refusal.BANNED]
+        for leg in self.calls:
+            if leg.identity.uri == entity and not leg.joined:
+                bye = Farewell(Departure.BOOTED, status=status, text=text)
+                self.calls.hang_up(leg, bye, now)
+
+    def _clock(self) -> None:
+        """Have the end of the window ring, once for each end."""
+        closes_at = self.snapshot.closes_at
+        if closes_at is not None and closes_at != self._closes_at:
+            self._desk.later(closes_at, self._closing)
+        self._closes_at = closes_at
 
     def _closing(self, now: float) -> None:
-        if not self._ended and self._over(now):
+        """The window is over, or already that of the next occurrence."""
+        if not self._retired and not self._ended and policy.when(self.snapshot, now=now):
             self.end("", now, over=True)
 
     def _over(self, now: float) -> bool:
@@ -441,6 +488,7 @@ class Conference:
             self._ended = self._ended and self._over(now)
             self.record(Emptied(), now)
         if self.empty:
+            self._retired = True
             self._idle(self, now)
 
 

@@ -149,7 +149,6 @@ class Leg:
     referred_by: str = ""
     #: Digits keyed so far while the PIN is wanted; None when it is not.
     pin: str | None = None
-    wrong_pins: int = 0
     #: The start of a command on the keypad.
     keyed: str = ""
     #: When the session dies unless refreshed (RFC 4028).

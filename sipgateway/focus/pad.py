@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from conferences import policy
@@ -25,6 +26,10 @@ from sipgateway.focus.roster import Departure
 PIN_TRIES = 3
 """Wrong PINs in one call before it is hung up."""
 LONGEST_PIN = 32
+PATIENCE = 60.0
+"""Seconds that somebody may stand at the PIN."""
+HOLD_OFF = 30.0
+"""Seconds that we hold off ourselves; by then the database's own, growing pause has come."""
 
 
 class Host(Protocol):
@@ -49,11 +54,25 @@ class Pad:
         self._host = host
         self._calls = calls
         self._attendance = attendance
+        #: Wrong PINs by person, on whichever of his calls.
+        self._wrong: Counter[str] = Counter()
+        self._held_off: dict[str, float] = {}
 
-    def ask_pin(self, leg: Leg) -> None:
+    def holds_off(self, entity: str, now: float) -> bool:
+        """Whether somebody has given wrong PINs too often just now."""
+        self._held_off = {who: until for who, until in self._held_off.items() if until > now}
+        return entity in self._held_off
+
+    def ask_pin(self, leg: Leg, now: float) -> None:
         """Have the PIN keyed before anything else."""
         leg.pin = ""
         self._desk.act(Play(leg.id, "enter-pin"))
+        self._desk.later(now + PATIENCE, lambda then: self._waited(leg, then))
+
+    def _waited(self, leg: Leg, now: float) -> None:
+        if leg.pin is not None:
+            text = "No PIN was keyed"
+            self._calls.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
         """A digit: of the PIN while it is wanted, else of a command."""
@@ -69,19 +88,26 @@ class Pad:
             leg.pin = ((leg.pin or "") + digit)[-LONGEST_PIN:]
             return
         keyed, leg.pin = leg.pin, ""
-        if keyed == self._host.snapshot.pin:
+        entity = leg.identity.uri
+        if keyed == self._host.snapshot.pin and not self.holds_off(entity, now):
             leg.pin = None
+            del self._wrong[entity]
             self._host.welcome(leg, now)
             return
-        leg.wrong_pins += 1
-        last = leg.wrong_pins >= PIN_TRIES
-        self._host.record(WrongPin(leg.identity.uri, last), now)
+        self._wrong[entity] += 1
+        last = self._wrong[entity] >= PIN_TRIES
+        self._host.record(WrongPin(entity, last), now)
         if not last:
             self._desk.act(Play(leg.id, "wrong-pin"))
             return
-        leg.pin = None
+        del self._wrong[entity]
+        self._held_off[entity] = now + HOLD_OFF
         _, _, text = answers.REFUSALS[Refusal.WRONG_PIN_TOO_OFTEN]
-        self._calls.hang_up(leg, Farewell(Departure.FAILED, status=403, text=text), now)
+        for other in self._calls:
+            if other.identity.uri == entity and other.pin is not None:
+                other.pin = None
+                bye = Farewell(Departure.FAILED, status=403, text=text)
+                self._calls.hang_up(other, bye, now)
 
     def _command(self, leg: Leg, verb: keypad.Verb) -> None:
         """A key is a wish like any other."""

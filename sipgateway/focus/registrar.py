@@ -157,7 +157,7 @@ class Registrar:
 
 def _expires(request: Request, contact: NameAddr) -> int:
     own = contact.param("expires")
-    if own is not None and own.isdecimal():
-        return min(int(own), LONGEST)
+    if own is not None and own.isdecimal() and own.isascii():
+        return min(int(own[:10]), LONGEST)
     asked = request.one(headers.EXPIRES)
     return DEFAULT_EXPIRES if asked is None else min(asked, LONGEST)

@@ -7,7 +7,7 @@ from typing import Protocol
 from conferences.policy import RemovalOrder
 from sipgateway.focus.actions import Fact, RemovalEnded
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.leg import TALKING, Farewell, Leg
+from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.referral import Referral
 from sipgateway.focus.roster import Departure
 
@@ -41,7 +41,7 @@ class Removals:
         if order.id in self._over or order.id in self._going:
             return
         legs = [leg for leg in self._calls if leg.participant == order.participant]
-        going = [leg for leg in legs if leg.state in TALKING]
+        going = [leg for leg in legs if leg.present]
         if not going:
             self._end(order.id, "absent", 404, now)
             return

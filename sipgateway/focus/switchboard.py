@@ -18,7 +18,7 @@ from sipgateway.focus import answers, application, joining
 from sipgateway.focus.actions import Action, CreateConference, LoadAccount, LoadConference
 from sipgateway.focus.application import Application
 from sipgateway.focus.conference import Conference
-from sipgateway.focus.desk import Desk, Domain
+from sipgateway.focus.desk import Desk, Domain, uri_of
 from sipgateway.focus.events import (
     AccountLoaded,
     Answer,
@@ -39,7 +39,7 @@ from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import Speaking
 from sipgateway.sip import digest, headers
-from sipgateway.sip.digest import Digest, Verdict
+from sipgateway.sip.digest import Digest, Verdict, claim_of
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import (
@@ -363,7 +363,9 @@ class Switchboard:
             else:
                 self._unavailable(event, at)
 
-        name = credentials.get("username")
+        claim = claim_of(credentials)
+        # A hashed name (RFC 7616 3.4.4) was never offered and is nobody's.
+        name = "" if claim.hashed_by else claim.name
         self._desk.ask(lambda number: LoadAccount(number, name), loaded)
 
     @staticmethod
@@ -383,11 +385,18 @@ class Switchboard:
         if not self._endpoint.pending(event.transaction):
             return
         ha1 = account.ha1 if account.identity else self._digest.no_such_user()
-        verdict = self._digest.verify(auth, ha1, method=event.request.method, now=now)
+        request = event.request
+        verdict = self._digest.verify(auth, ha1, method=request.method, now=now, body=request.body)
+        if not self._is_for_us(auth.get("uri"), request):
+            verdict = Verdict.BAD
         if verdict is Verdict.GOOD and account.identity is not None:
             then(account.identity, now)
             return
         self._challenge(event, now, stale=verdict is Verdict.STALE and bool(account.identity))
+
+    def _is_for_us(self, uri: str, request: Request) -> bool:
+        """RFC 7616 3.4.6. SIPp names the server alone, so any URI of this house will do."""
+        return uri == request.uri or self._house.domain.owns(uri_of(uri))
 
     def _challenge(self, event: RequestReceived, now: float, *, stale: bool) -> None:
         user_agent = event.request.get("user-agent") or ""

@@ -27,6 +27,8 @@ PACE = 0.1
 """Seconds between two NOTIFYs to one watcher: what a person sees as at once.
 
 RFC 4575 4.5 recommends 5 s, which would show a removed person for that long."""
+MAX_WATCHING = 20
+"""Subscriptions of one person to one conference: more are a program gone wrong (403)."""
 DEFAULT_EXPIRES = 3600
 """RFC 4575 3.4."""
 
@@ -68,6 +70,10 @@ class Watchers:
         if not _accepts(event):
             self._desk.endpoint.respond(event.transaction, 406, now)
             return
+        if event.dialog is None and self._watching(identity.uri) >= MAX_WATCHING:
+            reason = "Too Many Subscriptions"
+            self._desk.endpoint.respond(event.transaction, 403, now, reason=reason)
+            return
         expires = subscription.granted(event.request, default=DEFAULT_EXPIRES)
         if expires is None:
             fields = (("Min-Expires", str(subscription.SHORTEST)),)
@@ -86,6 +92,9 @@ class Watchers:
             return
         self._desk.later(now + expires, lambda later: self._expire(watcher, later))
         self._tell(watcher, now)
+
+    def _watching(self, entity: str) -> int:
+        return sum(watcher.identity.uri == entity for watcher in self._watchers.values())
 
     def _watcher(self, dialog: DialogId, event: RequestReceived, identity: Identity) -> Watcher:
         known = self._watchers.get(dialog)
