@@ -24,11 +24,12 @@ from conferences.models import (
     Participant,
     Removal,
     RemovalState,
+    User,
     Way,
 )
 from conferences.policy import ConferenceId, Identity, ParticipantKey
 from conferences.services import records
-from conferences.services.names import canonical_uri
+from conferences.services.names import canonical_uri, username_of
 from conferences.services.refused import Refused, unless_none
 
 
@@ -193,6 +194,12 @@ def end(*, conference: ConferenceId, actor: Identity, way: Way) -> None:
     notices.conference_changed(conference)
 
 
+def _name_of(uri: str) -> str:
+    """What the person behind an address calls himself, if he has an account here."""
+    person = User.objects.filter(username=username_of(uri), is_active=True).first()
+    return selectors.identity_of_user(person).display_name if person else ""
+
+
 @transaction.atomic
 def ask_to_call(
     *,
@@ -235,7 +242,7 @@ def ask_to_call(
         conference_id=conference,
         job=secrets.token_hex(16),
         uri=uri,
-        display_name=display_name[:100],
+        display_name=(display_name or _name_of(uri))[:100],
         role=role,
         by=actor.uri,
         way=way,

@@ -84,6 +84,7 @@ class Conference:
         #: When the clock is set to ring; nothing rings for what nobody is in.
         self._closes_at: float | None = None
         self._retired = False
+        self._creator_gone = False
 
     # -- who and where we are ------------------------------------------------
 
@@ -187,6 +188,8 @@ class Conference:
         if replaces is not None and replaces.joined:
             # Who is in already may change his phone, in a full or locked conference too.
             return policy.may_subscribe(self.snapshot, identity)
+        if self._creator_gone:
+            return Refusal.OVER  # the row says so in a moment
         if self._pad.holds_off(identity.uri, now):
             return Refusal.WRONG_PIN_TOO_OFTEN
         present = len(self._present() - {identity.uri})
@@ -408,6 +411,7 @@ class Conference:
             self._desk.act(PlayRoom(self.room, "exit"))
         departs = self.snapshot.creator_departs is CreatorDeparts.END
         if departs and user.entity == self.snapshot.creator:
+            self._creator_gone = True
             self.end(user.display_text or user.entity, now, over=True)
 
     def freed(self, leg: Leg, now: float) -> None:

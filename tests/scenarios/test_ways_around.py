@@ -195,3 +195,17 @@ def test_an_endless_number_is_no_harm(stage: Stage) -> None:
     bob = stage.person("bob")
     bob.registers(contact=f"<sip:bob@bob.invalid>;expires={'9' * 5000}")
     assert stage.switchboard._registrar.phones(f"sip:bob@{DOMAIN}", stage.now)
+
+
+def test_what_ended_with_its_creator_takes_nobody_in_again(stage: Stage) -> None:
+    """Not even while somebody's BYE goes unanswered."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    request = alice.sends("INVITE", f"sip:conference-factory@{DOMAIN}", body=OFFER)
+    alice.accepts(request, alice.gets("200"))
+    name = alice.target.removeprefix("sip:").partition("@")[0]
+    bob.dials(name)
+    bob.answers_requests = False
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    alice.sends("INVITE", f"sip:{name}@{DOMAIN}", body=OFFER)
+    alice.gets("410")
