@@ -97,7 +97,7 @@ def owned(user: User, name: str) -> Visit:
 
 def visitor(request: HttpRequest, conference: Conference) -> policy.Identity | None:
     """Who stands at the door of the room: a person, a guest of this conference, or nobody."""
-    identity = selectors.identity_of_request_session(request.user, request.session)
+    identity = selectors.identity_of_request_session(request.user, request.session, conference.key)
     if identity is None or identity.guest_of not in (None, conference.key):
         return None
     return identity

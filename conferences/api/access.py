@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 
 from conferences import policy, selectors
-from conferences.models import Conference, User
+from conferences.models import Conference, User, Way
 from conferences.services import Refused
 
 
@@ -20,6 +20,8 @@ class Caller:
 
     identity: policy.Identity
     user: User | None
+    #: What he wishes comes from a page of ours, or from a script.
+    way: Way
 
 
 class BearerToken(HttpBearer):
@@ -28,7 +30,7 @@ class BearerToken(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Caller | None:  # noqa: ARG002
         """Whose token it is."""
         user = selectors.user_of_token(token)
-        return Caller(selectors.identity_of_user(user), user) if user else None
+        return Caller(selectors.identity_of_user(user), user, Way.REST) if user else None
 
 
 class BrowserSession(APIKeyCookie):
@@ -45,11 +47,21 @@ class BrowserSession(APIKeyCookie):
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:  # noqa: ARG002
         """The session itself is read by Django's middleware."""
-        identity = selectors.identity_of_request_session(request.user, request.session)
+        identity = selectors.identity_of_request_session(
+            request.user, request.session, _named(request)
+        )
         if identity is None:
             return None
         user = request.user if isinstance(request.user, User) else None
-        return Caller(identity, user)
+        return Caller(identity, user, Way.WEB)
+
+
+def _named(request: HttpRequest) -> policy.ConferenceId | None:
+    """The conference in the address of the call, of which somebody may be a guest."""
+    match = request.resolver_match
+    name = match.kwargs.get("conference") if match else None
+    row = selectors.conference_by_name(name) if name else None
+    return row.key if row else None
 
 
 def caller(request: HttpRequest) -> Caller:

@@ -21,7 +21,7 @@ from conferences.api.schemas import (
     InviteeIn,
     WindowIn,
 )
-from conferences.models import Conference, Way
+from conferences.models import Conference
 from conferences.services import Invitee, Refused
 
 router = Router(tags=["Bookings"])
@@ -59,7 +59,9 @@ def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[d
     caller = access.caller(request)
     if caller.user is None or not caller.user.is_organizer:
         raise Refused(policy.Refusal.NOT_ALLOWED)
-    row = services.book(organizer=caller.user, name=said.id, way=Way.REST, **_said(said))
+    row = services.book(
+        organizer=caller.user, name=said.id, way=access.caller(request).way, **_said(said)
+    )
     response["Location"] = f"{settings.BASE_URL}/api/v1/conferences/{row.name}"
     return Status(201, _shown(row, caller.identity))
 
@@ -98,7 +100,9 @@ def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, A
     """Change what you send; the rest stays. `invitees` replaces the whole list."""
     row = access.conference(request, conference, access.may_change)
     who = access.caller(request).identity
-    row = services.change(conference=row, actor=who.uri, way=Way.REST, **_said(said))
+    row = services.change(
+        conference=row, actor=who.uri, way=access.caller(request).way, **_said(said)
+    )
     return _shown(row, who)
 
 
@@ -106,5 +110,7 @@ def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, A
 def cancel(request: HttpRequest, conference: str) -> Status[None]:
     """Call it off for good; whoever is in it is sent away."""
     row = access.conference(request, conference, access.may_change)
-    services.cancel(conference=row, actor=access.caller(request).identity.uri, way=Way.REST)
+    services.cancel(
+        conference=row, actor=access.caller(request).identity.uri, way=access.caller(request).way
+    )
     return Status(204, None)

@@ -21,7 +21,6 @@ from conferences.api.schemas import (
     TargetIn,
     WhyIn,
 )
-from conferences.models import Way
 from conferences.policy import ParticipantKey
 
 router = Router(tags=["Rooms"])
@@ -43,7 +42,7 @@ def call(request: HttpRequest, conference: str, said: CallIn) -> Status[dict[str
         display_name=said.display_name,
         role=said.role,
         actor=access.caller(request).identity,
-        way=Way.REST,
+        way=access.caller(request).way,
     )
     return Status(202, selectors.job(asked))
 
@@ -73,7 +72,7 @@ def remove(
         conference=row.key,
         participant=ParticipantKey(participant),
         actor=access.caller(request).identity,
-        way=Way.REST,
+        way=access.caller(request).way,
         reason=(said.reason if said else "") or why.reason,
         ban=(said.ban if said else False) or why.ban,
     )
@@ -104,7 +103,7 @@ def _mute(
         participant=None if meant is None else ParticipantKey(meant),
         muted=muted,
         actor=access.caller(request).identity,
-        way=Way.REST,
+        way=access.caller(request).way,
     )
     return Status(204, None)
 
@@ -113,7 +112,9 @@ def _mute(
 def lock(request: HttpRequest, conference: str) -> Status[None]:
     """Let nobody else in but those who command."""
     row = access.conference(request, conference, policy.may_command)
-    services.lock(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
+    services.lock(
+        conference=row.key, actor=access.caller(request).identity, way=access.caller(request).way
+    )
     return Status(204, None)
 
 
@@ -121,7 +122,9 @@ def lock(request: HttpRequest, conference: str) -> Status[None]:
 def unlock(request: HttpRequest, conference: str) -> Status[None]:
     """Undo it."""
     row = access.conference(request, conference, policy.may_command)
-    services.unlock(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
+    services.unlock(
+        conference=row.key, actor=access.caller(request).identity, way=access.caller(request).way
+    )
     return Status(204, None)
 
 
@@ -129,7 +132,9 @@ def unlock(request: HttpRequest, conference: str) -> Status[None]:
 def end(request: HttpRequest, conference: str) -> Status[None]:
     """End it for all. A standing room may be joined again."""
     row = access.conference(request, conference, policy.may_command)
-    services.end(conference=row.key, actor=access.caller(request).identity, way=Way.REST)
+    services.end(
+        conference=row.key, actor=access.caller(request).identity, way=access.caller(request).way
+    )
     return Status(204, None)
 
 

@@ -15,8 +15,9 @@ from django.utils import timezone
 from conferences import policy
 from conferences.models import ApiToken, Conference, Guest, SipAccount, User
 
-#: Key of a browser session under which a guest's primary key is kept.
-GUEST_KEY = "guest"
+#: Key of a browser session under which its guests are kept: primary key of the
+#: conference, as a string, to that of the guest; the latest stands last.
+GUESTS_KEY = "guests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +61,35 @@ def identity_of_guest(guest: Guest) -> policy.Identity:
 
 
 def identity_of_request_session(
-    user: User | AnonymousUser, session: SessionBase
+    user: User | AnonymousUser,
+    session: SessionBase,
+    conference: policy.ConferenceId | None = None,
 ) -> policy.Identity | None:
-    """Who is behind a browser's request: signed in, a guest whose time is not over, or nobody."""
+    """Who is behind a browser's request: signed in, a guest whose time is not over, or nobody.
+
+    Somebody may be a guest of several: at `conference` he is the guest of that
+    one, elsewhere the one that he became last.
+    """
     if isinstance(user, User):
         return identity_of_user(user)
-    pk = session.get(GUEST_KEY)
-    if not isinstance(pk, int):
-        return None
-    guest = Guest.objects.filter(pk=pk, expires_at__gt=timezone.now()).first()
+    guest = guest_of_session(session, conference)
     return identity_of_guest(guest) if guest else None
+
+
+def guest_of_session(
+    session: SessionBase, conference: policy.ConferenceId | None = None
+) -> Guest | None:
+    """The session's guest of `conference`, else the latest; None once his time is over."""
+    guests: dict[str, int] = session.get(GUESTS_KEY, {})
+    pk = guests.get(str(conference)) or next(reversed(guests.values()), 0)
+    return Guest.objects.filter(pk=pk, expires_at__gt=timezone.now()).first()
+
+
+def keep_guest(session: SessionBase, guest: Guest) -> None:
+    """Have the session remember `guest`, and those of other conferences beside him."""
+    guests: dict[str, int] = session.get(GUESTS_KEY, {})
+    guests.pop(str(guest.conference_id), None)
+    session[GUESTS_KEY] = {**guests, str(guest.conference_id): guest.pk}
 
 
 def person_exists(username: str) -> bool:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from conferences import forms, policy, recurrence, repetition, selectors, services
 from conferences.models import (
     Conference,
+    Guest,
     Invitation,
     Participant,
     RemovalState,
@@ -111,8 +112,18 @@ def remove(request: HttpRequest, user: User, name: str, key: str) -> HttpRespons
         _ask_to_remove(visit, participant, form)
         messages.success(request, f"{participant} is being removed.")
         return redirect("conference", visit.conference.name)
-    context = {"conference": visit.conference, "participant": participant, "form": form}
+    context = {
+        "conference": visit.conference,
+        "participant": participant,
+        "form": form,
+        "guest": _is_guest(participant),
+    }
     return render(request, "conferences/remove.html", context)
+
+
+def _is_guest(participant: Participant) -> bool:
+    uri_user = participant.entity.removeprefix("sip:").partition("@")[0]
+    return Guest.objects.filter(conference=participant.conference_id, uri_user=uri_user).exists()
 
 
 def _ask_to_remove(visit: Visit, participant: Participant, form: forms.RemovalForm) -> None:

@@ -32,7 +32,6 @@ from conferences.models import (
     User,
 )
 from conferences.policy import Refusal
-from conferences.selectors.identities import GUEST_KEY
 from portal import access
 from portal.views import in_call, presence, story
 
@@ -187,7 +186,7 @@ def _admit(request: HttpRequest, conference: Conference) -> dict[str, str]:
         pin=request.POST.get("pin", ""),
         source=request.META.get("REMOTE_ADDR", "") or "guest",
     )
-    request.session[GUEST_KEY] = guest.pk
+    selectors.keep_guest(request.session, guest)
     identity = selectors.identity_of_guest(guest)
     phone = services.issue_phone_credentials(identity=identity, guest=guest, until=guest.expires_at)
     return asdict(phone)
@@ -232,7 +231,7 @@ def _phone(request: HttpRequest, entrance: Entrance) -> dict[str, str] | None:
     if entrance.identity is None:
         return None
     user = request.user if isinstance(request.user, User) else None
-    guest = None if user else Guest.objects.get(pk=request.session[GUEST_KEY])
+    guest = None if user else selectors.guest_of_session(request.session, entrance.conference.key)
     phone = services.issue_phone_credentials(
         identity=entrance.identity, user=user, guest=guest, until=_until(entrance.snapshot, guest)
     )

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from conferences import selectors, services
-from conferences.models import Call, CallState, Conference, Removal, User
+from conferences.models import Call, CallState, Conference, Removal, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL
@@ -353,6 +353,20 @@ def test_a_page_calls_with_its_session_and_a_csrf_token(live: Joined, bob: User)
     assert sent.status_code == 204
 
 
+@pytest.mark.parametrize("way", [Way.WEB, Way.REST])
+def test_history_tells_the_page_from_a_script(
+    way: Way, live: Joined, alice: User, as_alice: Api
+) -> None:
+    path = f"/conferences/{live.conference.name}/lock"
+    if way is Way.REST:
+        assert as_alice.call("POST", path)[0] == 204
+    else:
+        browser = Client()
+        browser.force_login(alice)
+        assert browser.post(f"/api/v1{path}").status_code == 204
+    assert live.conference.events.get(kind="locked").way == way
+
+
 def test_a_guest_calls_with_his_session(open_room: Conference, room: Conference) -> None:
     guest = services.admit_guest(conference=open_room, display_name="Grace")
     identity = selectors.identity_of_guest(guest)
@@ -360,7 +374,7 @@ def test_a_guest_calls_with_his_session(open_room: Conference, room: Conference)
     joined.join(identity)
     browser = Client()
     session = browser.session
-    session["guest"] = guest.pk
+    selectors.keep_guest(session, guest)
     session.save()
     path = f"/api/v1/conferences/{open_room.name}"
     assert browser.get(f"{path}/participants").status_code == 200

@@ -180,6 +180,18 @@ def test_removal_by_the_page(room: Conference, alice: User, bob: User, signed_in
     assert browser.get("/conferences/planning/remove/nobody/").status_code == 404
 
 
+def test_a_guest_may_come_back_under_another_name_and_the_page_says_so(
+    open_room: Conference, alice: User, signed_in: SignedIn
+) -> None:
+    guest = services.admit_guest(conference=open_room, display_name="Grace", pin="4711")
+    warned = {}
+    for username in (guest.uri_user, "bob"):
+        key = join(open_room, username)
+        page = signed_in(alice).get(f"/conferences/open/remove/{key}/").content.decode()
+        warned[username] = "come back under another name" in page
+    assert warned == {guest.uri_user: True, "bob": False}
+
+
 def test_a_moderator_does_not_remove_the_organizer(
     alice: User, carol: User, signed_in: SignedIn
 ) -> None:

@@ -229,6 +229,22 @@ def test_a_banned_guest_does_not_become_another(
     assert (again.status_code, again.json()["refusal"]) == (403, "banned")
 
 
+def test_a_banned_guest_is_still_himself_after_another_room(
+    open_room: Conference, alice: User, client: Client
+) -> None:
+    services.book(organizer=alice, name="other", title="Other", admission=policy.Admission.OPEN)
+    client.post("/c/open/enter/", {"display_name": "Mallory", "pin": "4711"})
+    key = join(open_room, Guest.objects.get().uri_user)
+    removed(open_room, key, alice, ban=True)
+    assert client.post("/c/other/enter/", {"display_name": "Mallory"}).status_code == 200
+    assert client.get("/c/other/").status_code == 200
+    assert client.get("/c/open/").status_code == 403
+    again = client.post("/c/open/enter/", {"display_name": "Heidi", "pin": "4711"})
+    assert (again.status_code, again.json()["refusal"]) == (403, "banned")
+    assert client.get("/api/v1/conferences/open/participants").status_code == 403
+    assert client.get("/api/v1/conferences/other/participants").status_code == 200
+
+
 def test_the_end_for_all_is_told(
     room: Conference, alice: User, bob: User, signed_in: SignedIn
 ) -> None:

@@ -36,6 +36,7 @@ export class Hosting {
     $("remove-name").textContent = person.name;
     $("remove-reason").value = "";
     $("remove-ban").checked = false;
+    $("remove-guest").hidden = !/^sip:guest-/.test(person.entity);
     this.removing = person.entity;
     $("remove-dialog").showModal();
   }
