@@ -20,6 +20,7 @@ from sipgateway.sip.events import DialogId, FlowClosed, SipEvent, TransactionId
 from sipgateway.sip.flow import Flow, FlowId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request, Response
+from sipgateway.sip.sanity import Objection
 from sipgateway.sip.tables import Body as Body
 from sipgateway.sip.tables import Fields as Fields
 from sipgateway.sip.tables import Tables
@@ -91,6 +92,16 @@ class Endpoint:
         return self._uas.respond(
             transaction, status, now, reason=reason, fields=fields, body=body, contact=contact
         )
+
+    def refuse(
+        self, transaction: TransactionId, status: int, *, reason: str = "", fields: Fields = ()
+    ) -> None:
+        """Refuse a request that nothing was answered to yet, and keep nothing of it.
+
+        For what strangers ask, who may ask a lot: a challenge, an overload (RFC 3261
+        8.2.7, 26.3.2.4). Asked once more, the same request is a new one.
+        """
+        self._uas.refuse(transaction, Objection(status, reason, tuple(fields)))
 
     def request(
         self,

@@ -94,6 +94,15 @@ class UserAgentServer:
         fill(response, objection.fields, None)
         self._tables.post(flow, response.build())
 
+    def refuse(self, transaction: TransactionId, objection: Objection) -> None:
+        """See `Endpoint.refuse`."""
+        server = self._tables.transactions.get(transaction)
+        if server is None or server.tag == "" or server.response is not None:
+            return
+        server.state = State.TERMINATED
+        self._drop(server)
+        self._refuse(server.request, server.flow, objection)
+
     def _new_request(self, request: Request, flow: Flow, now: float) -> None:
         tag = request.must(headers.TO).tag
         dialog = self._tables.find(_dialog_key(request, tag)) if tag else None
@@ -356,13 +365,14 @@ class UserAgentServer:
         for effect in transaction.feed(what, now):
             if effect is Effect.SEND and transaction.octets:
                 self._tables.post(transaction.flow, transaction.octets)
-        if not transaction.over:
+        if transaction.over:
+            self._drop(transaction)
+        else:
             self._tables.schedule(transaction)
-            return
-        key, merged = (
-            arrival.server_key(transaction.request),
-            arrival.merge_key(transaction.request),
-        )
+
+    def _drop(self, transaction: Transaction) -> None:
+        key = arrival.server_key(transaction.request)
+        merged = arrival.merge_key(transaction.request)
         self._servers.pop(key, None)
         if self._merged.get(merged) == key:
             del self._merged[merged]

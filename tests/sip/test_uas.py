@@ -67,6 +67,44 @@ def test_a_refused_request_gets_the_same_tag_again() -> None:
     assert not table.endpoint._tables.transactions
 
 
+@pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+def test_a_stranger_is_refused_and_forgotten(method: str) -> None:
+    """26.3.2.4: a flood of requests without credentials leaves nothing behind."""
+    table = Table()
+    octets = request(method).build()
+    tags = set()
+    for _ in range(2):
+        table.endpoint.receive(octets, table.flow, table.now)
+        event = table.endpoint.next_event()
+        assert isinstance(event, RequestReceived)
+        challenge = (("WWW-Authenticate", 'Digest realm="conf.test"'),)
+        table.endpoint.refuse(event.transaction, 401, fields=challenge)
+        response = only(table.out())
+        assert (response.status, response.all("www-authenticate")) == (401, [challenge[0][1]])
+        tags.add(response.must(headers.TO).tag)
+        assert not table.endpoint.pending(event.transaction)
+        assert table.endpoint.respond(event.transaction, 200, table.now) is None
+        assert not table.endpoint._tables.transactions
+    assert len(tags) == 1
+    ack = request("ACK", to=response.get("to") or "")
+    assert table.hears(ack.build()) == []
+    assert table.passes(60) == []
+
+
+def test_who_has_been_answered_is_not_refused() -> None:
+    table = Table()
+    table.hears(invite().build())
+    event = table.asked()
+    table.endpoint.respond(event.transaction, 180, table.now, contact=ua.OURS)
+    table.out()
+    table.endpoint.refuse(event.transaction, 401)
+    sent, _ = table.calls()
+    table.endpoint.refuse(sent, 401)
+    assert table.out() == []
+    assert table.endpoint.pending(event.transaction)
+    assert table.endpoint.pending(sent)
+
+
 def test_a_response_after_the_final_one_is_not_sent() -> None:
     table = Table()
     table.hears(request("OPTIONS").build())
