@@ -130,8 +130,10 @@ Listener = Callable[[MediaEvent], None]
 class MediaEngine(Protocol):
     """What the gateway can ask of an engine. All raise `MediaError`, and only that.
 
-    `answer` and `offer` create the leg if it is not known. Every other call
-    for a leg that is not (or no longer) known does nothing.
+    `answer` and `offer` create the leg if it is not known, unless it was
+    dropped; `room` says where it is going to be placed, if that is known, and
+    places nothing. Every other call for a leg that is not (or no longer) known
+    does nothing.
     """
 
     async def start(self, listener: Listener) -> None:
@@ -143,13 +145,17 @@ class MediaEngine(Protocol):
     def failing(self) -> str:
         """Empty when ready, else what is wrong, for ``/healthz``."""
 
-    async def answer(self, leg: LegId, offer: str, session: Session) -> Description:
+    async def answer(
+        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+    ) -> Description:
         """Answer an initial offer or a re-offer of a phone.
 
         A re-offer keeps ports, keys and o= session id; o= version goes up by one.
         """
 
-    async def offer(self, leg: LegId, kind: LegKind, session: Session) -> Description:
+    async def offer(
+        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+    ) -> Description:
         """Make an offer: a first one for a new leg, or a session refresh.
 
         For a known leg it repeats what was negotiated, o= version + 1.
@@ -174,4 +180,4 @@ class MediaEngine(Protocol):
         """Play a named prompt to everyone in a room."""
 
     def drop(self, leg: LegId) -> None:
-        """Forget the leg and free all it held."""
+        """Forget the leg for good and free all it held; its id is never used again."""

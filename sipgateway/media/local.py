@@ -6,8 +6,12 @@ a browser needs no round trip to a worker: what was agreed is written to the
 worker before the answer is handed out, and so is there before the first
 packet. Only a plain RTP leg waits for its ports.
 
-A room lives in one worker, that of the first leg in it; who knows the room
-of a leg when it is answered says so (`room`), so that it is made there.
+A room lives in one worker, that of the first leg meant for it; who knows the
+room of a leg when it is answered says so (`room`), so that it is made there.
+What is new is made in the worker with the fewest legs.
+
+Questions about a leg and its end may cross: a leg that was dropped is never
+made again, and one that is dropped while it is made holds nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import itertools
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +56,12 @@ REPLY = 3.0
 END = 3.0
 """Seconds a worker may take to end by itself."""
 
+GONE = "The leg is gone"
+
+REMEMBERED = 10_000
+"""Dropped legs that are known as such: a question that crosses with the end of
+its leg comes within seconds, and no server sees as many calls end in those."""
+
 PAUSE = (0.1, 0.5, 2.0, 5.0)
 """Seconds between a worker's death and its next start, the last one for ever."""
 
@@ -62,6 +72,8 @@ class _Leg:
 
     negotiation: Negotiation
     worker: _Worker
+    room: RoomId | None
+    """The room it is in or meant for."""
     port: int = 0
     muted: bool = False
 
@@ -104,6 +116,7 @@ class LocalEngine:
         self._workers = [_Worker(number) for number in range(1, workers + 1)]
         self._tasks: list[asyncio.Task[None]] = []
         self._legs: dict[LegId, _Leg] = {}
+        self._dropped: dict[LegId, None] = {}  # in the order of dropping
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
         self._questions = itertools.count(1)
@@ -134,6 +147,7 @@ class LocalEngine:
     async def stop(self) -> None:
         """End every worker."""
         self._legs.clear()
+        self._dropped.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -157,28 +171,20 @@ class LocalEngine:
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
         stream = streams.choose(streams.read(offer))
-        known = self._legs.get(leg)
-        one = known or _Leg(Negotiation(), self._worker_for(room))
-        local = await self._local(leg, one, stream.kind)
-        try:
+        with self._made(leg, room) as one:
+            local = await self._local(leg, one, stream.kind)
             text, terms = one.negotiation.answer(stream, local, session)
-        except MediaError:
-            if known is None:
-                one.worker.order({"op": "drop", "leg": leg})
-            raise
-        self._legs[leg] = one
-        one.worker.order({"op": "leg", "leg": leg, "terms": terms})
+            one.worker.order({"op": "leg", "leg": leg, "terms": terms})
         return Description(text, stream.direction, one.negotiation.source)
 
     async def offer(
         self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
-        one = self._legs.get(leg) or _Leg(Negotiation(), self._worker_for(room))
-        kind = one.negotiation.kind or kind
-        local = await self._local(leg, one, kind)
-        text = one.negotiation.offer(kind, local, session)
-        self._legs[leg] = one
+        with self._made(leg, room) as one:
+            kind = one.negotiation.kind or kind
+            local = await self._local(leg, one, kind)
+            text = one.negotiation.offer(kind, local, session)
         return Description(text, engine.Direction.SENDRECV, one.negotiation.source)
 
     async def accept(self, leg: LegId, answer: str) -> Description:
@@ -208,10 +214,10 @@ class LocalEngine:
         if room is not None:
             worker = self._rooms.setdefault(room, one.worker)
             if worker is not one.worker:
-                self.drop(leg)
+                self._forget(leg)
                 self._listener(engine.LegLost(leg, "its room lives in another mixer worker"))
                 return
-            self._places[leg] = room
+            self._places[leg] = one.room = room
         self._tell_place(leg)
 
     def mute(self, leg: LegId, muted: bool) -> None:
@@ -231,7 +237,14 @@ class LocalEngine:
             worker.order({"op": "play_room", "room": room, "prompt": prompt})
 
     def drop(self, leg: LegId) -> None:
-        """Forget a leg."""
+        """Forget a leg for good."""
+        self._dropped[leg] = None
+        if len(self._dropped) > REMEMBERED:
+            del self._dropped[next(iter(self._dropped))]
+        self._forget(leg)
+
+    def _forget(self, leg: LegId) -> None:
+        """Free what a leg holds; it may be made anew."""
         self._order(leg, {"op": "drop", "leg": leg})
         self._unplace(leg)
         self._legs.pop(leg, None)
@@ -251,16 +264,36 @@ class LocalEngine:
 
     # Workers
 
+    @contextlib.contextmanager
+    def _made(self, leg: LegId, room: RoomId | None) -> Iterator[_Leg]:
+        """The leg, made if it is not known, and then kept only if all goes well."""
+        if leg in self._dropped:
+            raise MediaError(500, GONE)
+        known = self._legs.get(leg)
+        one = known or _Leg(Negotiation(), self._worker_for(room), room)
+        self._legs[leg] = one
+        well = known is not None
+        try:
+            yield one
+            well = True
+        finally:
+            if not well:
+                self._forget(leg)
+
     def _worker_for(self, room: RoomId | None) -> _Worker:
         """Where a new leg is made. Raises `MediaError` (503)."""
-        if room is None:
-            worker = self._workers[0]
-        else:
-            used = [one.worker for one in self._legs.values()]
-            worker = self._rooms.get(room) or min(self._workers, key=used.count)
-        if not worker.ready.is_set():
+        ready = [worker for worker in self._workers if worker.ready.is_set()]
+        if not ready:
             raise MediaError(503, "The mixer is not running")
-        return worker
+        used = [one.worker for one in self._legs.values()]
+        return self._home(room) or min(ready, key=used.count)
+
+    def _home(self, room: RoomId | None) -> _Worker | None:
+        """Where a room lives, or will when the first leg meant for it is placed."""
+        if room is None:
+            return None
+        meant = (one.worker for one in self._legs.values() if one.room == room)
+        return self._rooms.get(room) or next(meant, None)
 
     async def _local(self, leg: LegId, one: _Leg, kind: LegKind) -> Local:
         """Where the leg's media is taken."""
@@ -268,6 +301,8 @@ class LocalEngine:
             one.port = await self._ask(one.worker, leg)
             if not one.port:
                 raise MediaError(503, "No RTP port is free")
+            if self._legs.get(leg) is not one:
+                raise MediaError(500, GONE)  # the order to drop it follows that to open ports
         return Local(self._addresses, one.port or one.worker.port, one.worker.fingerprint)
 
     async def _ask(self, worker: _Worker, leg: LegId) -> int:

@@ -14,7 +14,7 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
-from sipgateway.media import codec, codecs, dtmf, engine, rtp
+from sipgateway.media import codec, codecs, dtmf, engine, local, rtp
 from sipgateway.media.codec import FRAME, PERIOD, Samples
 from sipgateway.media.engine import LegId, LegKind, MediaError, RoomId, Session
 from sipgateway.media.local import LocalEngine
@@ -312,6 +312,81 @@ async def test_a_room_lives_in_one_worker(tmp_path: Path) -> None:
     assert events == []
     mixer.place(BOB, ROOM)
     assert events == [engine.LegLost(BOB, "its room lives in another mixer worker")]
+    await mixer.stop()
+
+
+async def test_rooms_spread_over_the_workers_before_anybody_is_placed(tmp_path: Path) -> None:
+    """Calls to one conference come together, and are placed only when they stand."""
+    mixer = LocalEngine(host="127.0.0.1", ports=(31000, 31999), prompts=tmp_path, workers=2)
+    events: list[engine.MediaEvent] = []
+    await mixer.start(events.append)
+    rooms = {ALICE: ROOM, BOB: RoomId("4712"), CAROL: ROOM, LegId("mallory"): RoomId("4712")}
+    await asyncio.gather(
+        *[mixer.answer(leg, offers.BARESIP, Session(), room=room) for leg, room in rooms.items()]
+    )
+    used = [one.worker.number for one in mixer._legs.values()]
+    assert sorted(used) == [1, 1, 2, 2]
+    for leg, room in rooms.items():
+        mixer.place(leg, room)
+    assert events == []
+    await mixer.stop()
+
+
+async def test_a_leg_that_was_lost_to_another_worker_is_made_again_there(tmp_path: Path) -> None:
+    """A call to the conference application is answered before its room is known."""
+    mixer = LocalEngine(host="127.0.0.1", ports=(31000, 31999), prompts=tmp_path, workers=2)
+    events: list[engine.MediaEvent] = []
+    await mixer.start(events.append)
+    await mixer.answer(ALICE, offers.CHROMIUM, Session(), room=ROOM)
+    await mixer.answer(BOB, offers.CHROMIUM, Session())
+    mixer.place(ALICE, ROOM)
+    mixer.place(BOB, ROOM)
+    assert [type(event) for event in events] == [engine.LegLost]
+    await mixer.offer(BOB, LegKind.WEBRTC, Session(), room=ROOM)
+    mixer.place(BOB, ROOM)
+    assert mixer._legs[BOB].worker is mixer._legs[ALICE].worker
+    assert len(events) == 1
+    await mixer.stop()
+
+
+async def test_a_dropped_leg_is_not_made_again(stage: Stage) -> None:
+    """A re-INVITE and a BYE that come together."""
+    await stage.mixer.answer(ALICE, offers.BARESIP, Session())
+    stage.mixer.drop(ALICE)
+    for question in (
+        stage.mixer.answer(ALICE, offers.BARESIP, Session()),
+        stage.mixer.offer(ALICE, LegKind.RTP, Session()),
+        stage.mixer.accept(ALICE, offers.BARESIP),
+    ):
+        with pytest.raises(MediaError) as caught:
+            await question
+        assert caught.value.status == 500
+    assert not stage.mixer._legs
+
+
+async def test_dropped_legs_are_remembered_in_bounds(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "REMEMBERED", 2)
+    for leg in (ALICE, BOB, CAROL):
+        stage.mixer.drop(leg)
+    assert list(stage.mixer._dropped) == [BOB, CAROL]
+
+
+async def test_a_leg_dropped_while_its_ports_are_opened_gives_them_back(tmp_path: Path) -> None:
+    """With one pair of ports beside the shared one: Bob gets what Alice did not take."""
+    mixer = LocalEngine(host="127.0.0.1", ports=(31996, 31999), prompts=tmp_path)
+    await mixer.start(lambda _: None)
+    answer = asyncio.create_task(mixer.answer(ALICE, offers.BARESIP, Session()))
+    await asyncio.sleep(0)
+    assert ALICE in mixer._legs, "it is being made"
+    mixer.drop(ALICE)
+    with pytest.raises(MediaError, match="The leg is gone"):
+        await answer
+    await mixer.answer(BOB, offers.BARESIP, Session())
+    with pytest.raises(MediaError, match="No RTP port is free"):
+        await mixer.answer(CAROL, offers.BARESIP, Session())
+    assert list(mixer._legs) == [BOB]
     await mixer.stop()
 
 
