@@ -283,7 +283,7 @@ class Gateway:
             self._drain(now)
         finally:
             self._pumping = False
-        self._arm(now)
+            self._arm(now)  # what broke concerns one message, the timers concern all
 
     def _drain(self, now: float) -> None:
         working = True
@@ -321,9 +321,11 @@ class Gateway:
     def _timed_out(self) -> None:
         self._timer = None
         now = self._clock.now()
-        self._endpoint.handle_timeout(now)
-        self._switchboard.handle_timeout(now)
-        self._pump(now)
+        try:
+            self._endpoint.handle_timeout(now)
+            self._switchboard.handle_timeout(now)
+        finally:
+            self._pump(now)
 
     # -- actions -------------------------------------------------------------
 
@@ -332,11 +334,11 @@ class Gateway:
             self._directory.act(action)
 
     def _answer_offer(self, action: AnswerOffer) -> None:
-        work = self._media.answer(action.leg, action.offer, action.session)
+        work = self._media.answer(action.leg, action.offer, action.session, room=action.room)
         self.spawn(action.leg, self._negotiate(action.question, work))
 
     def _make_offer(self, action: MakeOffer) -> None:
-        work = self._media.offer(action.leg, action.kind, action.session)
+        work = self._media.offer(action.leg, action.kind, action.session, room=action.room)
         self.spawn(action.leg, self._negotiate(action.question, work))
 
     def _accept_answer(self, action: AcceptAnswer) -> None:
@@ -351,12 +353,14 @@ class Gateway:
         return Description(sdp, Direction.SENDRECV, 0)
 
     async def _negotiate(self, question: int, work: Coroutine[None, None, Description]) -> None:
-        answer: Negotiated | NegotiationFailed
+        """Ask the engine; whatever it does, the question gets its one answer."""
+        answer: Negotiated | NegotiationFailed = NegotiationFailed(question, 500, "")
         try:
             answer = Negotiated(question, await work)
         except MediaError as error:
             answer = NegotiationFailed(question, error.status, error.reason)
-        self.told(answer)
+        finally:
+            self.told(answer)
 
     def _reach(self, action: Reach) -> None:
         self.spawn("reach", self._find(action))

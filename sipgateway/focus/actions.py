@@ -101,6 +101,8 @@ class AnswerOffer:
     leg: LegId
     offer: str
     session: Session
+    #: Where the leg is going to be, if that is known.
+    room: RoomId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class MakeOffer:
     leg: LegId
     kind: LegKind
     session: Session
+    #: Where the leg is going to be, if that is known.
+    room: RoomId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, SetupOpened
 from sipgateway.focus.leg import TALKING, Farewell, Leg
 from sipgateway.focus.roster import Departure, Joining
-from sipgateway.media.engine import LegId, Session
+from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.events import (
@@ -58,6 +58,11 @@ class Application:
     def session(self) -> Session:
         """See `calls.Room`."""
         return Session(name="Parley")
+
+    @property
+    def media_room(self) -> RoomId | None:
+        """See `calls.Room`: the conference does not exist yet."""
+        return None
 
     @property
     def occupied(self) -> bool:

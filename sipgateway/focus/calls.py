@@ -33,6 +33,7 @@ from sipgateway.media.engine import (
     LegLost,
     LegSilent,
     MediaEvent,
+    RoomId,
     Session,
     Speaking,
 )
@@ -71,6 +72,10 @@ class Room(DialogOwner, Protocol):
     @property
     def session(self) -> Session:
         """The session-level lines of our descriptions."""
+
+    @property
+    def media_room(self) -> RoomId | None:
+        """Where legs are placed, None where that is not known beforehand."""
 
     def admitted(self, leg: Leg, now: float) -> None:
         """The call stands: into the room, or to whatever comes before it."""
@@ -284,17 +289,17 @@ class Calls:
 
     def _negotiate(self, leg: Leg, offer: str, done: _Done) -> None:
         """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
-        session = self._room.session
+        session, room = self._room.session, self._room.media_room
         leg.offered = not offer
         if offer:
             self._desk.ask(
-                lambda number: AnswerOffer(number, leg.id, offer, session),
+                lambda number: AnswerOffer(number, leg.id, offer, session, room),
                 lambda answer, now: done(leg, answer, now),
             )
             return
         kind = LegKind.WEBRTC if leg.flow.web else LegKind.RTP
         self._desk.ask(
-            lambda number: MakeOffer(number, leg.id, kind, session),
+            lambda number: MakeOffer(number, leg.id, kind, session, room),
             lambda answer, now: done(leg, answer, now),
         )
 

@@ -125,6 +125,11 @@ class Conference:
         return RoomId(f"conference-{self.snapshot.id}")
 
     @property
+    def media_room(self) -> RoomId:
+        """See `calls.Room`."""
+        return self.room
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is left that needs this object."""
         return not len(self.calls) and not len(self._watchers) and not len(self._dialings)

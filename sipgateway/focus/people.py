@@ -232,6 +232,11 @@ class PersonCall:
         """See `calls.Room`."""
         return Session(name="Parley")
 
+    @property
+    def media_room(self) -> RoomId:
+        """See `calls.Room`."""
+        return self._room
+
     def ringing(self, leg: Leg, status: int, now: float) -> None:
         """Told to the caller; early media is not passed on."""
         del leg

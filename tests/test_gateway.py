@@ -1,0 +1,164 @@
+"""The shell goes on, whatever breaks in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from conferences.policy import ConferenceId
+from sipgateway.focus.actions import AnswerOffer, MakeOffer
+from sipgateway.focus.events import FocusEvent, Negotiated, NegotiationFailed
+from sipgateway.gateway import DirectoryAction, Gateway
+from sipgateway.media.engine import (
+    Description,
+    Direction,
+    LegId,
+    LegKind,
+    Listener,
+    MediaError,
+    RoomId,
+    Session,
+)
+from tests.stage import OFFER, Stage
+
+ALICE = LegId("alice")
+ROOM = RoomId("4711")
+
+
+@dataclass
+class Engine:
+    """A mixer that answers with its errors first, and remembers rooms."""
+
+    errors: list[Exception] = field(default_factory=list)
+    rooms: list[RoomId | None] = field(default_factory=list)
+
+    async def start(self, listener: Listener) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def failing(self) -> str:
+        return ""
+
+    async def answer(
+        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+    ) -> Description:
+        self.rooms.append(room)
+        if self.errors:
+            raise self.errors.pop()
+        return Description(offer, Direction.SENDRECV, 1)
+
+    async def offer(
+        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+    ) -> Description:
+        return await self.answer(leg, OFFER, session, room=room)
+
+    async def accept(self, leg: LegId, answer: str) -> Description:
+        return await self.answer(leg, answer, Session())
+
+    async def describe(self, session: Session) -> str:
+        return OFFER
+
+    def place(self, leg: LegId, room: RoomId | None) -> None: ...
+
+    def mute(self, leg: LegId, muted: bool) -> None: ...
+
+    def play(self, leg: LegId, prompt: str) -> None: ...
+
+    def play_room(self, room: RoomId, prompt: str) -> None: ...
+
+    def drop(self, leg: LegId) -> None: ...
+
+
+class Directory:
+    """A directory that nobody asks."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def failing(self) -> str:
+        return ""
+
+    def act(self, action: DirectoryAction) -> None: ...
+
+    def look(self, conference: ConferenceId) -> None: ...
+
+    def look_at_setup(self, token: str) -> None: ...
+
+    def renew(self, conferences: list[ConferenceId]) -> None: ...
+
+
+class House:
+    """A gateway around a real focus, whose events are kept instead of handled."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.engine = Engine()
+        self.told: asyncio.Queue[FocusEvent] = asyncio.Queue()
+        self.gateway = Gateway(
+            endpoint=stage.endpoint, switchboard=stage.switchboard, media=self.engine
+        )
+
+    def handle(self, event: FocusEvent, now: float) -> None:
+        del now
+        self.told.put_nowait(event)
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    stage = Stage()
+    house = House(stage)
+    monkeypatch.setattr(stage.switchboard, "handle", house.handle)
+    await house.gateway.start(Directory())
+    yield house
+    await house.gateway.stop()
+
+
+async def test_every_question_to_the_engine_is_answered(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also when the engine has a fault: else a call would wait for ever."""
+    house.engine.errors = [KeyError("port"), MediaError(488, "No audio")]
+    for number in (1, 2, 3):
+        house.gateway._answer_offer(AnswerOffer(number, ALICE, OFFER, Session()))
+        async with asyncio.timeout(5):
+            event = await house.told.get()
+        if number == 1:
+            assert event == NegotiationFailed(1, 488, "No audio")
+        elif number == 2:
+            assert event == NegotiationFailed(2, 500, "")
+        else:
+            assert event == Negotiated(3, Description(OFFER, Direction.SENDRECV, 1))
+    assert house.told.empty()
+    assert "a task of alice broke" in caplog.text
+
+
+async def test_the_engine_hears_where_a_leg_is_going_to_be(house: House) -> None:
+    house.gateway._answer_offer(AnswerOffer(1, ALICE, OFFER, Session(), ROOM))
+    house.gateway._make_offer(MakeOffer(2, ALICE, LegKind.RTP, Session(), ROOM))
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            await house.told.get()
+    assert house.engine.rooms == [ROOM, ROOM]
+
+
+@pytest.mark.parametrize("part", ["next_event", "handle_timeout"])
+async def test_timers_go_on_when_a_message_or_a_timer_breaks(
+    house: House, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """What broke concerns one call, the timers concern all."""
+    endpoint = house.gateway._endpoint
+
+    def breaks(*_: float) -> None:
+        raise KeyError("branch")
+
+    due = house.gateway._clock.now() + 60
+    monkeypatch.setattr(endpoint, "next_timeout", lambda: due)
+    with monkeypatch.context() as broken:
+        broken.setattr(endpoint, part, breaks)
+        with pytest.raises(KeyError):
+            house.gateway._timed_out()
+    assert house.gateway._timer is not None
+    assert house.gateway._timer.when() > asyncio.get_running_loop().time() + 50
