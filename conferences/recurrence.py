@@ -150,8 +150,8 @@ def _until(pattern: Pattern, first: datetime.datetime) -> datetime.datetime:
             day = datetime.datetime.strptime(found[1], "%Y%m%d")  # noqa: DTZ007 - local
             return day + datetime.timedelta(days=1, seconds=-1)
         until = datetime.datetime.strptime(found[1] + found[2], "%Y%m%d%H%M%S")  # noqa: DTZ007
-    except ValueError as error:
-        raise BadRule(f"{found[0]} is no day") from error
-    if not found[3]:
-        return until
-    return until.replace(tzinfo=UTC).astimezone(ZoneInfo(pattern.zone)).replace(tzinfo=None)
+        if not found[3]:
+            return until
+        return until.replace(tzinfo=UTC).astimezone(ZoneInfo(pattern.zone)).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise BadRule(f"{found[0]} is no day that can be booked") from error

@@ -6,6 +6,7 @@ import datetime
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -25,6 +26,9 @@ from conferences.models import Conference
 from conferences.services import Invitee, Refused
 
 router = Router(tags=["Bookings"])
+
+#: Years that a window may name: all in which anything takes place.
+YEARS = range(1900, 2201)
 
 
 def _shown(row: Conference, who: policy.Identity) -> dict[str, Any]:
@@ -72,7 +76,8 @@ def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
     caller = access.caller(request)
     if caller.user is None:
         raise Refused(policy.Refusal.NOT_ALLOWED)
-    since, until, page = _aware(window.since), _aware(window.until), window.page
+    since, until = _aware(window.since, "from"), _aware(window.until, "to")
+    page = window.page
     pages = Paginator(selectors.booked(caller.user, since=since, until=until), window.page_size)
     now = timezone.now()
     items = [
@@ -83,8 +88,10 @@ def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
     return {"conferences": items, "count": pages.count, "page": page, "pages": pages.num_pages}
 
 
-def _aware(at: datetime.datetime | None) -> datetime.datetime | None:
-    """A time without an offset is UTC."""
+def _aware(at: datetime.datetime | None, field: str) -> datetime.datetime | None:
+    """A time without an offset is UTC. Raises `ValidationError` about `field`."""
+    if at is not None and at.year not in YEARS:
+        raise ValidationError({field: f"Want a year from {YEARS[0]} to {YEARS[-1]}."})
     return at.replace(tzinfo=datetime.UTC) if at is not None and at.tzinfo is None else at
 
 

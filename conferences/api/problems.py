@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import http
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,11 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as BadInput
 
+from conferences.api.schemas import PolicyIn
 from conferences.policy import Refusal
 from conferences.services import Refused
+
+logger = logging.getLogger(__name__)
 
 #: Status and what to mend.
 REFUSALS: dict[Refusal, tuple[int, str]] = {
@@ -93,17 +97,25 @@ def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
 
     Where the ports are, `free` are starts at which they are not.
     """
-    by_field = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
+    if not hasattr(error, "error_dict"):
+        return document(422, " ".join(error.messages))
     errors: list[dict[str, Any]] = []
     status = 422
-    for field, found in by_field.items():
-        shown = "id" if field == "name" else field
+    for field, found in error.error_dict.items():
+        shown = _as_sent(field)
         for one in found:
             status = 409 if one.code in ("taken", "full") else status
             free = [at.isoformat() for at in (one.params or {}).get("free", ())]
             more = {"free": free} if free else {}
             errors.extend({"field": shown, "detail": text, **more} for text in one.messages)
     return document(status, "Mend what stands under errors.", errors=errors)
+
+
+def _as_sent(field: str) -> str:
+    """Where the argument `field` of a service stands in the body of a request."""
+    if field in PolicyIn.model_fields:
+        return f"policy.{field}"
+    return "id" if field == "name" else field
 
 
 def _refused(_request: HttpRequest, error: Refused) -> HttpResponse:
@@ -119,6 +131,12 @@ def _said(_request: HttpRequest, error: HttpError) -> HttpResponse:
     return document(error.status_code, error.message)
 
 
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    """A fault of ours: scripts still get a problem document, and the log has the rest."""
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return document(500, "This is a fault of the server; its log says more.")
+
+
 def install(api: NinjaAPI) -> None:
     """Have `api` answer every error with a problem document."""
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
@@ -128,6 +146,7 @@ def install(api: NinjaAPI) -> None:
         Refused: _refused,
         Http404: _not_found,
         HttpError: _said,
+        Exception: _unexpected,
     }
     for error, handler in handlers.items():
         api.add_exception_handler(error, handler)

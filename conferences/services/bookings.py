@@ -41,6 +41,8 @@ DEFAULT_MINUTES = 60
 LONGEST_MINUTES = 7 * 24 * 60
 #: Minutes before the start and after the end: at most a day.
 LONGEST_MARGIN = 24 * 60
+#: Years in which something can be booked; beyond it is a typing mistake.
+YEARS = range(2000, 2101)
 #: An ad-hoc conference is over after a day at the latest, so its ports are taken
 #: for no longer.
 ADHOC_LASTS = datetime.timedelta(hours=24)
@@ -285,7 +287,11 @@ def _say_time(row: Conference, said: Changes, complaints: _Complaints) -> None:
     if row.timezone not in zoneinfo.available_timezones():
         complaints.say("timezone", f"{row.timezone!r} is no time zone, as Europe/Berlin is.")
         row.timezone = "UTC"
-    row.starts_at = _aware(said.get("starts_at", row.starts_at), row.timezone)
+    starts_at = said.get("starts_at", row.starts_at)
+    if starts_at is not None and starts_at.year not in YEARS:
+        complaints.say("starts_at", f"Want a year from {YEARS[0]} to {YEARS[-1]}.")
+        return
+    row.starts_at = _aware(starts_at, row.timezone)
     row.duration_minutes = said.get("duration_minutes", row.duration_minutes)
     if row.starts_at is None:
         row.kind = Kind.ADHOC if row.kind == Kind.ADHOC else Kind.ROOM
@@ -307,6 +313,7 @@ def _say_time(row: Conference, said: Changes, complaints: _Complaints) -> None:
     ):
         if not 0 <= minutes <= LONGEST_MARGIN:
             complaints.say(field, f"Want 0 to {LONGEST_MARGIN} minutes.")
+            return
     _say_rule(row, said, complaints)
 
 

@@ -51,6 +51,8 @@ def _checked(invitee: Invitee) -> Invitee:
     if invitee.role is policy.Role.ORGANIZER:
         raise ValidationError("A conference has one organizer, who booked it.")
     email = invitee.email.strip().lower()
+    if len(email) > names.LONGEST_EMAIL:
+        raise ValidationError(f"A mail address has at most {names.LONGEST_EMAIL} letters.")
     uri = names.canonical_uri(invitee.uri) if invitee.uri else ""
     if email and not uri:
         known = User.objects.filter(email__iexact=email, is_active=True).first()

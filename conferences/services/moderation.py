@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -210,7 +211,7 @@ def ask_to_call(
     display_name: str = "",
     role: policy.Role = policy.Role.PARTICIPANT,
 ) -> Call:
-    """Have the focus call somebody in. Raises `Refused`, or `ValidationError` about the URI.
+    """Have the focus call somebody in. Raises `Refused`, or `ValidationError` about ``uri``.
 
     Whom a moderator pulls in is asked for no PIN and may come back by himself.
     """
@@ -224,7 +225,7 @@ def ask_to_call(
     commands = policy.may_command(snapshot, actor) is None
     if role is policy.Role.ORGANIZER or (role is not policy.Role.PARTICIPANT and not commands):
         raise Refused(policy.Refusal.NOT_ALLOWED)
-    uri = canonical_uri(uri)
+    uri = _callable(uri)
     if uri in snapshot.banned and not commands:
         raise Refused(policy.Refusal.BANNED)
     if role is not policy.Role.PARTICIPANT:
@@ -250,3 +251,10 @@ def ask_to_call(
     )
     notices.wake("place_calls")
     return call
+
+
+def _callable(uri: str) -> str:
+    try:
+        return canonical_uri(uri)
+    except ValidationError as error:
+        raise ValidationError({"uri": error.error_list}) from error

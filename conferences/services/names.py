@@ -36,6 +36,9 @@ RESERVED = frozenset(
     }
 )
 GUEST_PREFIX = "guest-"
+#: What the columns hold, of URIs and of mail addresses (RFC 5321 4.5.3.1.3).
+LONGEST_URI = 255
+LONGEST_EMAIL = 254
 
 #: Digits of a generated name: log2(10^20) is 66 bits, more than the 64 that
 #: make a URI unguessable, and every phone can dial it.
@@ -105,6 +108,8 @@ def canonical_uri(text: str) -> str:
     user part and parameters. A bare name of a person of ours becomes his URI.
     """
     text = text.strip()
+    if len(text) > LONGEST_URI:
+        raise ValidationError(f"An address has at most {LONGEST_URI} letters.")
     if _NAME.fullmatch(text.lower()) and selectors.person_exists(text):
         return selectors.aor(text)
     if (tel := _TEL.fullmatch(text)) is not None:

@@ -181,6 +181,13 @@ def test_who_may_not_book(as_bob: Api) -> None:
         ({"title": "T", "invitees": [{"uri": "x y"}]}, 422, "invitees"),
         ({"title": "T", "colour": "red"}, 422, "colour"),
         ({"title": "T", "policy": {"admission": "all"}}, 422, "policy.admission"),
+        ({"title": "T", "starts_at": "9999-12-31T23:59:00Z"}, 422, "starts_at"),
+        ({"title": "T", "starts_at": "0001-01-01T00:00:00+14:00"}, 422, "starts_at"),
+        (
+            {"title": "T", "starts_at": "2099-01-01T00:00Z", "policy": {"early_minutes": -1}},
+            422,
+            "policy.early_minutes",
+        ),
         ({"title": "T", "id": "conference-app"}, 422, "id"),
         ({"title": "T", "id": "taken"}, 409, "id"),
         ([], 422, "body"),
@@ -197,6 +204,48 @@ def test_a_problem_says_what_to_mend(
     assert problem["title"]
     assert [one["field"] for one in problem["errors"]] == [field]
     assert all(one["detail"] for one in problem["errors"])
+
+
+@pytest.mark.parametrize(
+    "starts_at", ["9999-12-31T23:59Z", "9999-12-31T23:59-12:00", "0001-01-01T00:00+14:00"]
+)
+def test_a_booking_is_not_moved_out_of_time(
+    starts_at: str, room: Conference, as_alice: Api
+) -> None:
+    path = f"/conferences/{room.name}"
+    status, problem = as_alice.call("PATCH", path, {"starts_at": starts_at})
+    assert (status, problem["errors"][0]["field"]) == (422, "starts_at")
+    status, problem = as_alice.call("GET", "/conferences?from=0001-01-01T00:00%2B14:00")
+    assert (status, problem["errors"][0]["field"]) == (422, "from")
+
+
+def test_an_unexpected_error_is_a_problem_document_too(
+    as_alice: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(services, "book", broken)
+    response = as_alice.response("POST", "/conferences", {"title": "T"})
+    assert response.status_code == 500
+    assert response["Content-Type"] == "application/problem+json"
+    assert b"a fault of ours" not in response.content
+    assert "a fault of ours" in caplog.text
+
+
+def test_an_address_that_cannot_be_called_is_told_at_its_field(
+    room: Conference, as_alice: Api
+) -> None:
+    body = {"uri": f"sip:{'x' * 600}@y.example"}
+    status, problem = as_alice.call("POST", f"/conferences/{room.name}/participants", body)
+    assert (status, problem["errors"][0]["field"]) == (422, "uri")
+
+
+def test_a_cancelled_booking_is_not_changed(room: Conference, as_alice: Api) -> None:
+    services.cancel(conference=room, actor=ALICE.uri)
+    status, problem = as_alice.call("PATCH", f"/conferences/{room.name}", {"title": "T"})
+    assert (status, problem["detail"]) == (422, "This conference is cancelled.")
+    assert "errors" not in problem
 
 
 def test_what_is_not_json(as_alice: Api) -> None:
