@@ -271,7 +271,8 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
             "kind": Kind.ROOM.value,
             "duration_minutes": 60,
             "timezone": owner.timezone,
-            "admission": AdmissionChoice.INVITED.value,
+            # Whoever books sends the link around, and expects it to open the door.
+            "admission": AdmissionChoice.OPEN.value,
             **repeating.initial("", None),
         }
     starts = conference.starts_at

@@ -30,7 +30,7 @@ from conferences.models import (
 from conferences.policy import ParticipantKey
 from portal import access
 from portal.access import Visit
-from portal.views import presence, story
+from portal.views import in_call, presence, story
 
 #: Conferences on one page of the history.
 PAGE = 25
@@ -65,6 +65,7 @@ class Page:
     digits: str
     digits_shown: str
     link_label: str
+    link_admits: bool
     admission: str
     starts_at: datetime | None
     ends_at: datetime | None
@@ -180,9 +181,8 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         uri=selectors.conference_uri(row),
         digits=row.name if row.name.isdigit() else "",
         digits_shown=re.sub(r"(.{4})(?=.)", r"\1 ", row.name),
-        link_label="Link for everybody, guests included"
-        if visit.snapshot.admission is policy.Admission.OPEN
-        else "Link, for people with an account",
+        link_label=in_call.LINK_LABELS[visit.snapshot.admission],
+        link_admits=visit.snapshot.admission is not policy.Admission.INVITED,
         admission=_ADMISSION[visit.snapshot.admission],
         starts_at=starts_at,
         ends_at=ends_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,6 +11,13 @@ from django.urls import reverse
 
 from conferences import policy, selectors
 from conferences.models import Conference
+
+#: What is written beside the link: for whom it opens the door.
+LINK_LABELS: Mapping[policy.Admission, str] = {
+    policy.Admission.INVITED: "Link, for the invited, who sign in",
+    policy.Admission.SIGNED_IN: "Link, for people with an account",
+    policy.Admission.OPEN: "Link for everybody, guests included",
+}
 
 
 def _ends_with(snapshot: policy.Snapshot, identity: policy.Identity) -> bool:
@@ -52,8 +60,6 @@ def context(
     return {
         "conference": conference,
         "url": selectors.conference_url(conference),
-        "link_label": "Link for everybody, guests included"
-        if snapshot.admission is policy.Admission.OPEN
-        else "Link, for people with an account",
+        "link_label": LINK_LABELS[snapshot.admission],
         "config": config(request, conference, snapshot, identity),
     }

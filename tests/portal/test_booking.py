@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from conferences import services
@@ -25,6 +25,17 @@ def test_a_title_is_enough(alice: User, signed_in: SignedIn) -> None:
     assert response["Location"] == f"/conferences/{booked.name}/"
     assert (booked.title, booked.kind, booked.admission) == ("Planning", "room", "invited")
     assert booked.name.isdigit()
+
+
+def test_the_link_opens_to_guests_unless_the_organizer_says_otherwise(
+    alice: User, signed_in: SignedIn, client: Client
+) -> None:
+    page = signed_in(alice).get("/book/").content.decode()
+    (chosen,) = re.findall(r'<input[^>]*name="admission"[^>]*checked[^>]*>', page)
+    assert 'value="open"' in chosen
+    signed_in(alice).post("/book/", ROOM)
+    link = f"/c/{Conference.objects.get().name}/"
+    assert 'data-testid="join-name"' in client.get(link).content.decode()
 
 
 def test_everything_that_the_form_has(alice: User, bob: User, signed_in: SignedIn) -> None:

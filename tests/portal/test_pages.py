@@ -105,6 +105,23 @@ def test_a_conferences_page_has_all_to_join(
     assert "Nobody is in the call right now." in page
 
 
+@pytest.mark.parametrize(
+    ("admission", "label", "hint"),
+    [
+        (policy.Admission.INVITED, "for the invited, who sign in", "only the invited come in"),
+        (policy.Admission.SIGNED_IN, "for people with an account", "or just send the link"),
+        (policy.Admission.OPEN, "for everybody, guests included", "or just send the link"),
+    ],
+)
+def test_the_page_says_for_whom_the_link_is(
+    admission: policy.Admission, label: str, hint: str, alice: User, signed_in: SignedIn
+) -> None:
+    row = services.book(organizer=alice, title="Talk", admission=admission)
+    page = signed_in(alice).get(f"/conferences/{row.name}/").content.decode()
+    assert label in page
+    assert hint in page
+
+
 def test_dialable_names_are_shown_to_dial(alice: User, signed_in: SignedIn) -> None:
     row = services.book(organizer=alice, title="Digits")
     page = signed_in(alice).get(f"/conferences/{row.name}/").content.decode()
