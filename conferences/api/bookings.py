@@ -57,7 +57,9 @@ def _invitee(one: InviteeIn) -> Invitee:
     return Invitee(one.uri, one.email, one.role, one.dial_out)
 
 
-@router.post("/conferences", response={201: ConferenceOut}, exclude_unset=True)
+@router.post(
+    "/conferences", response={201: ConferenceOut}, exclude_unset=True, summary="Book a conference"
+)
 def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[dict[str, Any]]:
     """Book a conference; without `starts_at` it is a standing room, open at once."""
     caller = access.caller(request)
@@ -70,7 +72,7 @@ def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[d
     return Status(201, _shown(row, caller.identity))
 
 
-@router.get("/conferences", response=ConferencesOut, exclude_unset=True)
+@router.get("/conferences", response=ConferencesOut, exclude_unset=True, summary="List conferences")
 def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
     """What you organize or are invited to and takes place in the window; rooms always."""
     caller = access.caller(request)
@@ -95,14 +97,24 @@ def _aware(at: datetime.datetime | None, field: str) -> datetime.datetime | None
     return at.replace(tzinfo=datetime.UTC) if at is not None and at.tzinfo is None else at
 
 
-@router.get("/conferences/{conference}", response=ConferenceOut, exclude_unset=True)
+@router.get(
+    "/conferences/{conference}",
+    response=ConferenceOut,
+    exclude_unset=True,
+    summary="Read a booking",
+)
 def read(request: HttpRequest, conference: str) -> dict[str, Any]:
     """One booking."""
     row = access.conference(request, conference, access.may_look)
     return _shown(row, access.caller(request).identity)
 
 
-@router.patch("/conferences/{conference}", response=ConferenceOut, exclude_unset=True)
+@router.patch(
+    "/conferences/{conference}",
+    response=ConferenceOut,
+    exclude_unset=True,
+    summary="Change a booking",
+)
 def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, Any]:
     """Change what you send; the rest stays. `invitees` replaces the whole list."""
     row = access.conference(request, conference, access.may_change)
@@ -113,7 +125,7 @@ def change(request: HttpRequest, conference: str, said: ChangeIn) -> dict[str, A
     return _shown(row, who)
 
 
-@router.delete("/conferences/{conference}", response={204: None})
+@router.delete("/conferences/{conference}", response={204: None}, summary="Cancel a conference")
 def cancel(request: HttpRequest, conference: str) -> Status[None]:
     """Call it off for good; whoever is in it is sent away."""
     row = access.conference(request, conference, access.may_change)

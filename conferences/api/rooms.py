@@ -26,13 +26,18 @@ from conferences.policy import ParticipantKey
 router = Router(tags=["Rooms"])
 
 
-@router.get("/conferences/{conference}/participants", response=RosterOut)
+@router.get("/conferences/{conference}/participants", response=RosterOut, summary="Who is there")
 def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
     """Who is there now."""
     return selectors.roster(access.conference(request, conference, access.may_look))
 
 
-@router.post("/conferences/{conference}/participants", response={202: JobOut}, exclude_unset=True)
+@router.post(
+    "/conferences/{conference}/participants",
+    response={202: JobOut},
+    exclude_unset=True,
+    summary="Call somebody in",
+)
 def call(request: HttpRequest, conference: str, said: CallIn) -> Status[dict[str, Any]]:
     """Have somebody called in; how that goes is at ``/jobs/{job}``."""
     row = access.conference(request, conference, access.may_look)
@@ -47,7 +52,7 @@ def call(request: HttpRequest, conference: str, said: CallIn) -> Status[dict[str
     return Status(202, selectors.job(asked))
 
 
-@router.get("/jobs/{job}", response=JobOut, exclude_unset=True)
+@router.get("/jobs/{job}", response=JobOut, exclude_unset=True, summary="How a call goes")
 def job(request: HttpRequest, job: str) -> dict[str, Any]:
     """How a dial-out goes; for whoever asked for it, and for those who command."""
     found = selectors.call_by_job(job)
@@ -58,7 +63,11 @@ def job(request: HttpRequest, job: str) -> dict[str, Any]:
     return selectors.job(found)
 
 
-@router.delete("/conferences/{conference}/participants/{participant}", response={202: RemovalOut})
+@router.delete(
+    "/conferences/{conference}/participants/{participant}",
+    response={202: RemovalOut},
+    summary="Remove somebody",
+)
 def remove(
     request: HttpRequest,
     conference: str,
@@ -79,13 +88,13 @@ def remove(
     return Status(202, {"participant": participant, "state": removal.state})
 
 
-@router.post("/conferences/{conference}/mute", response={204: None})
+@router.post("/conferences/{conference}/mute", response={204: None}, summary="Mute one or all")
 def mute(request: HttpRequest, conference: str, said: Body[TargetIn | None] = None) -> Status[None]:
     """Mute one participant, or everybody who does not command."""
     return _mute(request, conference, said, muted=True)
 
 
-@router.post("/conferences/{conference}/unmute", response={204: None})
+@router.post("/conferences/{conference}/unmute", response={204: None}, summary="Unmute one or all")
 def unmute(
     request: HttpRequest, conference: str, said: Body[TargetIn | None] = None
 ) -> Status[None]:
@@ -108,7 +117,7 @@ def _mute(
     return Status(204, None)
 
 
-@router.post("/conferences/{conference}/lock", response={204: None})
+@router.post("/conferences/{conference}/lock", response={204: None}, summary="Lock a conference")
 def lock(request: HttpRequest, conference: str) -> Status[None]:
     """Let nobody else in but those who command."""
     row = access.conference(request, conference, policy.may_command)
@@ -118,7 +127,9 @@ def lock(request: HttpRequest, conference: str) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/conferences/{conference}/unlock", response={204: None})
+@router.post(
+    "/conferences/{conference}/unlock", response={204: None}, summary="Unlock a conference"
+)
 def unlock(request: HttpRequest, conference: str) -> Status[None]:
     """Undo it."""
     row = access.conference(request, conference, policy.may_command)
@@ -128,7 +139,7 @@ def unlock(request: HttpRequest, conference: str) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/conferences/{conference}/end", response={204: None})
+@router.post("/conferences/{conference}/end", response={204: None}, summary="End it for all")
 def end(request: HttpRequest, conference: str) -> Status[None]:
     """End it for all. A standing room may be joined again."""
     row = access.conference(request, conference, policy.may_command)
@@ -138,7 +149,7 @@ def end(request: HttpRequest, conference: str) -> Status[None]:
     return Status(204, None)
 
 
-@router.get("/conferences/{conference}/events", response=EventsOut)
+@router.get("/conferences/{conference}/events", response=EventsOut, summary="What happened")
 def events(
     request: HttpRequest,
     conference: str,

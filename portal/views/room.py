@@ -273,8 +273,15 @@ def standing(request: HttpRequest, name: str) -> JsonResponse:
             "removed": removed,
             "ended": ended is not None,
             "ended_by": by(ended.actor) if by and ended else "",
+            "again": _is_open(conference),
         }
     )
+
+
+def _is_open(conference: Conference) -> bool:
+    """Whether it may be joined now: a standing room outlasts its end for all."""
+    snapshot = selectors.snapshot(conference.key)
+    return snapshot is not None and policy.when(snapshot, now=timezone.now().timestamp()) is None
 
 
 def _removed(conference: Conference, last: Participant) -> dict[str, Any] | None:

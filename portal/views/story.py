@@ -70,9 +70,10 @@ _WAYS: Mapping[str, str] = {
     Way.WEB.value: ", on the page",
 }
 
+_PUT_OUT = "was put out"
 _LEAVING: Mapping[str, str] = {
     "departed": "left",
-    "booted": "was put out",
+    "booted": _PUT_OUT,
     "failed": "lost the connection",
     "busy": "was busy",
 }
@@ -147,8 +148,12 @@ def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> L
     detail: dict[str, Any] = event.detail
     by_other = bool(event.actor) and event.actor != event.target
     what = told.what
+    reason = str(detail.get("reason", ""))
     if event.kind == "left":
         what = _LEAVING.get(str(detail.get("method", "")), told.what)
+        if what == _PUT_OUT and not by_other:
+            # Nobody puts himself out: he ended it, or took his own entry off the roster.
+            what, reason = ("ended the conference", "") if reason == "ended" else ("left", reason)
     elif by_other:
         what = "was called in"
     return Line(
@@ -157,5 +162,5 @@ def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> L
         who=name(event.target),
         what=f"{what} by" if by_other else what,
         whom=name(event.actor) if by_other else "",
-        reason=str(detail.get("reason", "")),
+        reason=reason,
     )

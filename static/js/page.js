@@ -2,6 +2,8 @@
 // dialogs, menus, generated PINs and the list of invitees. Every page works
 // without this file; it only saves steps.
 
+import { countdown } from "./countdown.js";
+
 const live = document.querySelector("#announce");
 
 function announce(words) {
@@ -173,8 +175,7 @@ function waiting(door) {
   const clock = door.querySelector("[data-countdown]");
   const tick = () => {
     const seconds = Math.ceil(left() / 1000);
-    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-    clock.textContent = parts.map((part) => String(part).padStart(2, "0")).join(":");
+    clock.textContent = countdown(seconds);
   };
   if (clock && opens) {
     tick();

@@ -457,3 +457,25 @@ def test_openapi_and_its_page(client: Client) -> None:
     }
     page = client.get("/api/v1/docs").content.decode()
     assert "//cdn" not in page
+
+
+def test_operations_are_named_in_plain_words(client: Client) -> None:
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    told = {one["summary"] for path in paths.values() for one in path.values()}
+    assert told == {
+        "Book a conference",
+        "Call somebody in",
+        "Cancel a conference",
+        "Change a booking",
+        "End it for all",
+        "How a call goes",
+        "List conferences",
+        "Lock a conference",
+        "Mute one or all",
+        "Read a booking",
+        "Remove somebody",
+        "Unlock a conference",
+        "Unmute one or all",
+        "What happened",
+        "Who is there",
+    }

@@ -164,6 +164,26 @@ def test_history_tells_who_removed_whom_how_and_when(
     assert "1 removed" in history
 
 
+def test_who_ends_a_conference_is_not_put_out(
+    room: Conference, alice: User, bob: User, signed_in: SignedIn
+) -> None:
+    keys = [join(room, "alice", role=Role.ORGANIZER), join(room, "bob")]
+    for key in keys:
+        services.participant_left(
+            conference=room.key,
+            key=key,
+            method="booted",
+            by=selectors.aor("alice"),
+            reason="ended",
+            at=timezone.now().timestamp(),
+        )
+    page = signed_in(alice).get("/conferences/planning/").content.decode()
+    said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Alice ended the conference" in said
+    assert "Alice was put out" not in said
+    assert "Bob was put out by Alice : ended" in said
+
+
 def test_every_kind_of_event_has_its_words(room: Conference, alice: User) -> None:
     """Whatever is written down anywhere is told in words."""
     written = set()

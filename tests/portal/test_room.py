@@ -252,6 +252,9 @@ def test_the_end_for_all_is_told(
     services.end(conference=room.key, actor=selectors.identity_of_user(alice), way=Way.WEB)
     told = signed_in(bob).get("/c/planning/standing/").json()
     assert (told["ended"], told["ended_by"]) == (True, "Alice")
+    assert told["again"] is True, "a standing room may be joined again"
+    services.cancel(conference=room, actor=selectors.aor("alice"))
+    assert signed_in(bob).get("/c/planning/standing/").json()["again"] is False
 
 
 def test_every_refusal_has_its_door() -> None:

@@ -120,3 +120,25 @@ def test_leaving_what_ends_with_oneself() -> None:
     stays, ends = results("room/words.js", "farewell", calls)
     assert (stays["again"], ends["again"]) == (True, False)
     assert "ended" in ends["text"]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_room_that_stays_may_be_joined_again(again: bool) -> None:
+    standing = {"removed": None, "ended": True, "ended_by": "", "again": again}
+    call = [{"by": "focus", "reason": ""}, standing]
+    (told,) = results("room/words.js", "farewell", [call])
+    assert told["again"] is again
+    assert ("come in again" in told["text"]) is again
+
+
+def test_only_who_was_in_joins_again() -> None:
+    assert results("room/words.js", "againWords", [[True], [False]]) == ["Join again", "Try again"]
+    doors = [["banned"], ["not-invited"], ["over"], ["locked"], ["full"], ["wrong-pin-too-often"]]
+    knock = results("room/words.js", "mayKnock", doors)
+    assert knock == [False, False, False, True, True, True]
+
+
+def test_a_long_countdown_is_in_days() -> None:
+    seconds = [[0], [61], [86_399], [86_400], [765 * 3600 + 17 * 60 + 31]]
+    told = ["00:00:00", "00:01:01", "23:59:59", "1 day, 00:00:00", "31 days, 21:17:31"]
+    assert results("countdown.js", "countdown", seconds) == told

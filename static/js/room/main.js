@@ -11,7 +11,7 @@ import { $, notice, say } from "./page.js";
 import { Phone } from "./phone.js";
 import { Ringing } from "./ringing.js";
 import { Sound } from "./sound.js";
-import { farewell, refusal, restarting } from "./words.js";
+import { againWords, farewell, mayKnock, refusal, restarting } from "./words.js";
 
 /** How long a renewed roster may lack us before the call counts as forgotten. */
 const FORGOTTEN_MS = 4_000;
@@ -36,6 +36,7 @@ class Room {
     this.config = config;
     this.state = "idle";
     this.phone = null;
+    this.wasIn = false;
     this.sound = new Sound();
     this.entry = new Entry(config.enter, config.csrf);
     this.inCall = new InCall({ config, sound: this.sound });
@@ -114,6 +115,7 @@ class Room {
     $("after-reason").hidden = !reason;
     $("after-reason").textContent = reason ? `“${reason}”` : "";
     $("again").hidden = !again;
+    $("again-words").textContent = againWords(this.wasIn);
     document.title = `${title} · ${this.config.conference.title}`;
     $("after-title").focus();
   }
@@ -185,7 +187,7 @@ class Room {
 
   _notJoined(error) {
     if (error instanceof Mend) this._show("idle");
-    else if (error instanceof Shut) this._after({ state: "failed", again: true, ...error, title: error.title });
+    else if (error instanceof Shut) this._after({ state: "failed", again: mayKnock(error.refusal), ...error, title: error.title });
     else this._refused({ status: 0, cause: "Connection Error" });
   }
 
@@ -204,6 +206,7 @@ class Room {
   _joined() {
     notice("");
     this._show("joined");
+    this.wasIn = true;
     say("You are in the conference");
     this.inCall.joined();
   }

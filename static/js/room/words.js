@@ -18,6 +18,15 @@ export const restarting = (reason) => reason === "The server is stopping";
 /** Refusals after which pressing the button once more can only fail again. */
 const FINAL = [403, 404, 410];
 
+/** Answers of the door, likewise: nothing that one could do again changes them. */
+const SHUT = ["banned", "not-invited", "over", "unknown", "not-allowed"];
+
+/** Whether it is worth while to knock once more at a door that was shut by `refusal`. */
+export const mayKnock = (refusal) => !SHUT.includes(refusal);
+
+/** What the button says: nobody who was never in joins *again*. */
+export const againWords = (wasIn) => (wasIn ? "Join again" : "Try again");
+
 /** Final responses to the INVITE: title and what to do about it. */
 const REFUSALS = {
   401: () => ["Your way in has expired", "Load this page again and join once more."],
@@ -106,12 +115,13 @@ export function farewell({ by, reason }, standing, nameOf, ends = false) {
   }
   const ended = standing ? standing.ended && { by: standing.ended_by } : ending(reason);
   if (ended) {
+    const again = Boolean(standing?.again);
     const who = ended.by && (nameOf(ended.by) ?? bare(ended.by));
     return {
       state: "left",
       title: who ? `${who} ended the conference` : "The conference has ended",
-      text: "It is over for everybody.",
-      again: false,
+      text: again ? "It is over for everybody who was in it. The room stays: you may come in again." : "It is over for everybody.",
+      again,
     };
   }
   return { state: "left", title: "The call has ended", text: "The other side hung up.", reason, again: true };
