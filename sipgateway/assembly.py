@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import RedisError
 
 from conferences import notices
 from conferences.policy import ConferenceId
@@ -29,6 +31,12 @@ from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.tokens import SecretTokens
 from sipgateway.transport.listeners import Listeners, Places
 from sipgateway.transport.websocket import WebSocketTransport
+
+LOG = logging.getLogger(__name__)
+
+DEAF = 2.0
+"""Seconds until notices are listened for again, once Redis has failed; what is missed
+meanwhile the gateway's look finds."""
 
 
 def _owner() -> str:
@@ -111,6 +119,15 @@ class Assembly:
         return self.gateway.failing() or self._listeners.failing()
 
     async def _hear(self) -> None:
+        """Listen for notices, and again when Redis has failed."""
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError) as error:
+                LOG.warning("notices are not heard: %s", error)
+            await asyncio.sleep(DEAF)
+
+    async def _listen(self) -> None:
         """Hear which conferences were changed; what is lost here the gateway's look finds."""
         layer = get_channel_layer()
         channel = await layer.new_channel()
