@@ -12,14 +12,18 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from sipgateway.sip.flow import Flow, Transport
+from sipgateway.transport.pressure import Pressure
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 SendFrame = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SUBPROTOCOL = "sip"
-MAX_BACKLOG = 1000
-"""Frames that wait for a slow phone; one that is so far behind is cut off."""
+MAX_BACKLOG = 4000
+"""Frames that wait for a slow phone; one that is so far behind is cut off. A tool
+that is a thousand phones on one connection gets one for each in a single turn."""
+MAX_UNSENT = 4 << 20
+"""Octets that wait, likewise: a thousand NOTIFYs of 4 kB."""
 LAST_FRAMES = 0.5
 """Seconds that the last frames may take to go out."""
 KEEP_ALIVE = (b"\r\n\r\n", b"\r\n")
@@ -60,31 +64,34 @@ class WebSocketTransport:
             await send({"type": "websocket.close", "code": 1002})
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+        backlog, pressure = _Backlog(), Pressure(send)
         flow = self._shell.open_flow(
             Transport.WSS if scope.get("scheme") == "wss" else Transport.WS,
             _address(scope.get("client")),
             _address(scope.get("server")),
-            lambda octets: _put(waiting, octets),
+            backlog.put,
         )
-        writer = asyncio.create_task(_write(waiting, send))
-        reader = asyncio.create_task(self._read(flow, receive, waiting))
+        writer = asyncio.create_task(_write(backlog, pressure, send))
+        reader = asyncio.create_task(self._read(flow, receive, backlog))
         try:
-            await asyncio.shield(reader)
+            await asyncio.wait({reader, backlog.full}, return_when=asyncio.FIRST_COMPLETED)
+            if reader.done():
+                reader.result()
         except asyncio.CancelledError:
             # The server ends us, and daphne does so in the turn in which the gateway begins
             # to say goodbye: our BYEs are to go out, and their answers to come in, before.
             await self._shell.until_stopped()
         finally:
             reader.cancel()
-            waiting.put_nowait(None)
+            backlog.end()
+            if backlog.full.done():
+                pressure.end()  # the close has to get past what he does not read
             await asyncio.wait([writer], timeout=LAST_FRAMES)
             writer.cancel()
             self._shell.close_flow(flow)
+            pressure.end()
 
-    async def _read(
-        self, flow: Flow, receive: Receive, waiting: asyncio.Queue[bytes | None]
-    ) -> None:
+    async def _read(self, flow: Flow, receive: Receive, backlog: _Backlog) -> None:
         while True:
             frame = await receive()
             if frame["type"] != "websocket.receive":
@@ -92,21 +99,50 @@ class WebSocketTransport:
             text = frame.get("text")
             octets = text.encode("utf-8", "surrogateescape") if text else frame.get("bytes")
             if octets in KEEP_ALIVE:
-                _put(waiting, KEEP_ALIVE[1])  # RFC 5626 3.5.1
+                backlog.put(KEEP_ALIVE[1])  # RFC 5626 3.5.1
             elif octets:
                 self._shell.received(flow, octets)
 
 
-def _put(waiting: asyncio.Queue[bytes | None], octets: bytes) -> None:
-    waiting.put_nowait(None if waiting.qsize() >= MAX_BACKLOG else octets)
+class _Backlog:
+    """Frames on their way to a phone."""
+
+    def __init__(self) -> None:
+        #: Done once the phone is too far behind.
+        self.full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._octets = 0
+
+    def put(self, octets: bytes) -> None:
+        """Take a frame, unless it is too late for this phone."""
+        if self.full.done():
+            return
+        self._octets += len(octets)
+        if self._octets > MAX_UNSENT or self._frames.qsize() >= MAX_BACKLOG:
+            self.full.set_result(None)
+        else:
+            self._frames.put_nowait(octets)
+
+    def end(self) -> None:
+        """There will be no more; what waits for a phone that is too far behind is let go."""
+        while self.full.done() and not self._frames.empty():
+            self._frames.get_nowait()
+        self._frames.put_nowait(None)
+
+    async def get(self) -> bytes | None:
+        """The next frame, None at the end."""
+        octets = await self._frames.get()
+        self._octets -= len(octets or b"")
+        return octets
 
 
-async def _write(waiting: asyncio.Queue[bytes | None], send: SendFrame) -> None:
-    while (octets := await waiting.get()) is not None:
+async def _write(backlog: _Backlog, pressure: Pressure, send: SendFrame) -> None:
+    while (octets := await backlog.get()) is not None:
         try:
             frame: dict[str, Any] = {"type": "websocket.send", "text": octets.decode()}
         except UnicodeDecodeError:
             frame = {"type": "websocket.send", "bytes": octets}
+        await pressure.released()
         await send(frame)
     await send({"type": "websocket.close", "code": 1008})
 
