@@ -318,6 +318,23 @@ async def test_without_a_gateway_the_page_says_so(
     await page.get_by_text("No connection to Parley. Trying again…").wait_for()
 
 
+async def test_a_long_name_stays_in_its_dialog(
+    browser: Browser, live_server: LiveServer, room: Conference
+) -> None:
+    page = await open_page(browser, width=390, height=844)
+    await sign_in(page, live_server, "alice")
+    await page.goto(f"{live_server.url}/c/planning/")
+    wider = await page.evaluate(
+        """() => {
+            const dialog = document.querySelector("#remove-dialog");
+            document.querySelector("#remove-name").textContent = "M".repeat(100);
+            dialog.showModal();
+            return dialog.scrollWidth - dialog.clientWidth;
+        }"""
+    )
+    assert wider == 0
+
+
 NS = "urn:ietf:params:xml:ns:conference-info"
 
 

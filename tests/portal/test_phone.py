@@ -104,8 +104,15 @@ def test_mallory_sees_no_call(room: Conference, mallory: User, signed_in: Signed
 def test_whom_a_moderator_called_sees_it(
     room: Conference, carol: User, signed_in: SignedIn
 ) -> None:
-    Admittance.objects.create(conference=room, entity="sip:carol@conf.test")
+    Admittance.objects.create(conference=room, entity="sip:carol@conf.test", pulled_in=True)
     assert signed_in(carol).get("/phone/call/planning/").status_code == 200
+
+
+def test_who_only_gave_the_pin_does_not(
+    room: Conference, mallory: User, signed_in: SignedIn
+) -> None:
+    Admittance.objects.create(conference=room, entity="sip:mallory@conf.test")
+    assert signed_in(mallory).get("/phone/call/planning/").status_code == 404
 
 
 def test_whom_a_moderator_banned_does_not(room: Conference, bob: User, signed_in: SignedIn) -> None:
