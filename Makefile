@@ -43,6 +43,8 @@ bench:
 	@$(PYTHON) scripts/setup.py test
 	@$(BIN)/python -m bench.joins
 	@$(BIN)/python -m bench.notify
+	@$(BIN)/python -m bench.parsers
+	@$(BIN)/python -m bench.mixer
 
 clean:
 	rm -rf .venv node_modules static/dist static/vendor staticfiles

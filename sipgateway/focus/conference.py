@@ -53,8 +53,9 @@ from sipgateway.sip.uri import SipUri
 
 CLOCK_SKEW = 5.0
 """Seconds by which our clock may be behind the one that says which occurrence is next."""
-MAX_CALLS = 8
-"""Calls of one person into one conference: more are a program gone wrong (486)."""
+MAX_CALLS = 400
+"""Calls of one person into one conference: a gateway's account may bring a hall full of
+people, more are a program gone wrong (486)."""
 
 Idle = Callable[["Conference", float], None]
 

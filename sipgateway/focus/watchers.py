@@ -27,7 +27,7 @@ PACE = 0.1
 """Seconds between two NOTIFYs to one watcher: what a person sees as at once.
 
 RFC 4575 4.5 recommends 5 s, which would show a removed person for that long."""
-MAX_WATCHING = 20
+MAX_WATCHING = 1000
 """Subscriptions of one person to one conference: more are a program gone wrong (403)."""
 DEFAULT_EXPIRES = 3600
 """RFC 4575 3.4."""
