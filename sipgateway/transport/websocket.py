@@ -24,6 +24,9 @@ MAX_BACKLOG = 4000
 that is a thousand phones on one connection gets one for each in a single turn."""
 MAX_UNSENT = 4 << 20
 """Octets that wait, likewise: a thousand NOTIFYs of 4 kB."""
+OVER, TOO_SLOW = 1000, 4008
+"""Close codes. Daphne closes with 1000 and codes for private use (RFC 6455 7.4.2)
+alone; at another, 1008 among them, it raises and leaves the connection open."""
 LAST_FRAMES = 0.5
 """Seconds that the last frames may take to go out."""
 KEEP_ALIVE = (b"\r\n\r\n", b"\r\n")
@@ -144,7 +147,8 @@ async def _write(backlog: _Backlog, pressure: Pressure, send: SendFrame) -> None
             frame = {"type": "websocket.send", "bytes": octets}
         await pressure.released()
         await send(frame)
-    await send({"type": "websocket.close", "code": 1008})
+    code = TOO_SLOW if backlog.full.done() else OVER
+    await send({"type": "websocket.close", "code": code})
 
 
 def _address(pair: Any) -> tuple[str, int]:

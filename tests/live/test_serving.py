@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -62,6 +64,45 @@ async def test_other_servers_serve_it(tmp_path: Path, name: str) -> None:
         async with await Phone.connect(alice) as phone:
             assert (await phone.register()).status == 200
             await (await phone.joins(uri)).hang_up()
+
+
+def frame(text: str) -> bytes:
+    """A client's frame of 126 to 65535 octets, masked with zeros (RFC 6455 5.2)."""
+    octets = text.encode()
+    return b"\x81\xfe" + len(octets).to_bytes(2) + bytes(4) + octets
+
+
+def opened(port: int) -> socket.socket:
+    """A SIP WebSocket by hand: no library reads ahead in it."""
+    mallory = socket.create_connection(("127.0.0.1", port), timeout=30.0)
+    mallory.sendall(
+        b"GET /sip HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+    )
+    assert b" 101 " in mallory.recv(4096).partition(b"\r\n")[0]
+    return mallory
+
+
+def test_a_phone_that_does_not_read_is_cut_off(server: Server) -> None:
+    """Mallory asks without reading: what waits for him has an end."""
+    question = (
+        "OPTIONS sip:127.0.0.1 SIP/2.0\r\n"
+        "Via: SIP/2.0/WS mallory.invalid;branch=z9hG4bK-{number}\r\n"
+        f"From: <sip:mallory@127.0.0.1>;tag={'x' * 8000}\r\n"
+        "To: <sip:127.0.0.1>\r\nCall-ID: {number}\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+
+    def flood(mallory: socket.socket) -> None:
+        end = time.monotonic() + 30.0
+        for number in itertools.count():
+            assert time.monotonic() < end
+            mallory.sendall(frame(question.format(number=number)))
+
+    with opened(server.port) as mallory, pytest.raises(ConnectionError):
+        flood(mallory)
+    assert server.healthy()
 
 
 def test_make_names_what_one_can_type() -> None:

@@ -149,6 +149,6 @@ async def test_daphne_is_waited_for(server: Server, monkeypatch: pytest.MonkeyPa
         server.says("receive", text=OPTIONS)
     async with asyncio.timeout(5):
         await connection
-    assert protocol.sent[-1] == {"type": "websocket.close", "code": 1008}
+    assert protocol.sent[-1] == {"type": "websocket.close", "code": 4008}
     assert len(protocol.sent) <= before + 7
     assert protocol.producer is None, "or Twisted would not close"
