@@ -34,6 +34,7 @@ from conferences.services.people import (
     issue_api_token,
     issue_phone_credentials,
     set_sip_password,
+    withdraw_phone_credentials,
 )
 from conferences.services.records import (
     call_progressed,
@@ -100,5 +101,6 @@ __all__ = [
     "set_sip_password",
     "take_lease",
     "unlock",
+    "withdraw_phone_credentials",
     "wrong_pin",
 ]

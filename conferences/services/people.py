@@ -105,6 +105,11 @@ def issue_phone_credentials(
     )
 
 
+def withdraw_phone_credentials(user: User) -> None:
+    """What pages were given is good for nothing more; calls that are up go on."""
+    SipAccount.objects.filter(user=user, expires_at__isnull=False).delete()
+
+
 def _ha1(auth_name: str, password: str) -> dict[str, str]:
     """H(username:realm:password) for both algorithms (RFC 7616 3.4.2)."""
     octets = f"{auth_name}:{settings.SIP_DOMAIN}:{password}".encode()

@@ -47,7 +47,19 @@ class SignIn(auth_views.LoginView):
 
 
 sign_in = SignIn.as_view()
-sign_out = auth_views.LogoutView.as_view()
+
+
+class SignOut(auth_views.LogoutView):
+    """The way out: the phones that pages of this person ran are signed out with him."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """See the class."""
+        if isinstance(request.user, User):
+            services.withdraw_phone_credentials(request.user)
+        return super().post(request, *args, **kwargs)
+
+
+sign_out = SignOut.as_view()
 
 
 @never_cache
@@ -103,6 +115,7 @@ def password(request: HttpRequest, user: User) -> HttpResponse:
         return _page(request, user, password_form=form)
     form.save()
     update_session_auth_hash(request, user)
+    services.withdraw_phone_credentials(user)
     messages.success(request, "Your password is changed.")
     return redirect("account")
 

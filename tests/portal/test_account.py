@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from django.test import Client
+from django.utils import timezone
 
-from conferences import selectors
+from conferences import selectors, services
 from conferences.models import SipAccount, User
 from tests.portal.conftest import PASSWORD, SignedIn
 
@@ -80,3 +82,15 @@ def test_changing_the_password_keeps_one_signed_in(bob: User, signed_in: SignedI
 def test_what_changes_something_wants_post(bob: User, signed_in: SignedIn) -> None:
     for path in ("sip-password", "token", "password"):
         assert signed_in(bob).get(f"/account/{path}/").status_code == 405
+
+
+def test_signing_out_ends_what_pages_were_given(bob: User, signed_in: SignedIn) -> None:
+    """A page's phone signs out with its person; his own phones stay."""
+    services.set_sip_password(bob, "a long enough one")
+    identity = selectors.identity_of_user(bob)
+    until = timezone.now() + timedelta(hours=12)
+    given = services.issue_phone_credentials(identity=identity, user=bob, until=until)
+    assert selectors.account(given.auth_name) is not None
+    assert signed_in(bob).post("/sign-out/").status_code == 302
+    assert selectors.account(given.auth_name) is None
+    assert selectors.account("bob") is not None
