@@ -91,11 +91,13 @@ class RemovalOrder:
 
     id: int
     participant: ParticipantKey
-    #: Address of record or name of who asked, as shown to the removed person.
+    #: Address of record of who asked.
     by: str
     reason: str = ""
-    #: May he come back?
+    #: He may not come back.
     ban: bool = False
+    #: What who asked is called, for the removed person to read.
+    by_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

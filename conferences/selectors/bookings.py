@@ -216,6 +216,7 @@ def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
             by=order.actor,
             reason=order.reason,
             ban=order.ban,
+            by_name=order.actor_name,
         )
 
 

@@ -481,7 +481,9 @@ class Conference:
         if self._ended:
             return
         self._ended = True
-        words = text or (f"The conference was ended by {by}" if by else "The conference is over")
+        ender = self.roster.users.get(by)
+        name = (ender.display_text if ender else "") or by
+        words = text or (f"The conference was ended by {name}" if by else "The conference is over")
         for leg in self.calls:
             status = 410 if leg.state is State.NEGOTIATING else 200
             bye = Farewell(Departure.BOOTED, by=by, reason="ended", status=status, text=words)

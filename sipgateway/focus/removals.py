@@ -68,7 +68,7 @@ class Removals:
 
 
 def _booted(order: RemovalOrder) -> Farewell:
-    text = f"Removed by {order.by}"
+    text = f"Removed by {order.by_name or order.by}"
     if order.reason:
         text += f": {order.reason}"
     if order.ban:

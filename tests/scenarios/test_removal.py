@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conferences.policy import Role
+from conferences.policy import RemovalOrder, Role
 from sipgateway.focus.actions import Left, RemovalEnded
 from sipgateway.focus.roster import Departure
 from tests.stage import DOMAIN, OFFER, Stage
@@ -126,6 +126,18 @@ def test_by_the_page_with_reason_and_for_good(stage: Stage) -> None:
     left = next(fact for fact in stage.facts if isinstance(fact, Left))
     assert (left.method, left.by, left.reason) == (Departure.BOOTED, "Alice", "noise")
     stage.is_quiet()
+
+
+def test_desk_phones_read_names_too(stage: Stage) -> None:
+    """The Reason has the name where there is one; the record has the address."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    order = RemovalOrder(7, stage.key_of("bob"), by=alice.identity.uri, by_name="Alice")
+    stage.changes(removals=(order,))
+    bob.gets("BYE", reason='text="Removed by Alice"')
+    left = next(fact for fact in stage.facts if isinstance(fact, Left))
+    assert left.by == alice.identity.uri
+    stage.changes(end_by=alice.identity.uri)
+    alice.gets("BYE", reason="The conference was ended by Alice")
 
 
 def test_told_twice_it_is_done_once(stage: Stage) -> None:
