@@ -10,6 +10,7 @@ from __future__ import annotations
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import answers
 from sipgateway.focus.actions import AnswerSetup, CloseSetup, OpenSetup, Play
+from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
@@ -20,15 +21,9 @@ from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.events import (
-    AckMissing,
-    AckReceived,
-    DialogId,
-    FlowClosed,
     RequestReceived,
 )
-from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.uri import SipUri
 
 NAME = "conference-app"
 """The user part of its URI."""
@@ -36,11 +31,11 @@ PATIENCE = 600.0
 """Seconds that a caller may take to fill in the page: a long form, not a night."""
 
 
-class Application:
+class Application(Anteroom):
     """All calls to the application; `pages` is the address that its pages lie under."""
 
     def __init__(self, desk: Desk, *, pages: str) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._pages = pages
         self._tokens: dict[str, Leg] = {}
         self.calls = Calls(desk, self)
@@ -63,16 +58,6 @@ class Application:
     def media_room(self) -> RoomId | None:
         """See `calls.Room`: the conference does not exist yet."""
         return None
-
-    @property
-    def occupied(self) -> bool:
-        """Whether anybody is on the line."""
-        return bool(len(self.calls))
-
-    @property
-    def awaited(self) -> bool:
-        """Whether any of them can still be reached."""
-        return any(not leg.flow_gone for leg in self.calls)
 
     def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
         """A request to the application's URI, outside dialogs."""
@@ -173,36 +158,3 @@ class Application:
 
     def _token(self, leg: Leg) -> str:
         return next((token for token, known in self._tokens.items() if known is leg), "")
-
-    # -- desk.DialogOwner ----------------------------------------------------
-
-    def request_came(self, event: RequestReceived, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        leg = self.calls.by_dialog(event.dialog)
-        if leg is not None and self.calls.request_came(event, leg, now):
-            return
-        known = event.request.method == "OPTIONS"
-        status, fields = (200, answers.CAPABILITIES) if known else (481, ())
-        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
-
-    def ack_came(self, event: AckReceived, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        self.calls.ack_came(event, now)
-
-    def ack_missing(self, event: AckMissing, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        self.calls.ack_missing(event, now)
-
-    def flow_closed(self, event: FlowClosed, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        del now
-        self.calls.flow_closed(event)
-
-    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
-        """A phone has registered anew."""
-        self.calls.moved(entity, contact, flow)
-
-    def usage_ended(self, dialog: DialogId) -> None:
-        """See `desk.DialogOwner`."""
-        if dialog not in self.calls:
-            self._desk.disown(dialog)

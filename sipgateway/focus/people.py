@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import answers, messages
 from sipgateway.focus.actions import Mute, Place
+from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.leg import Farewell, Leg, State
@@ -22,10 +23,6 @@ from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.events import (
-    AckMissing,
-    AckReceived,
-    DialogId,
-    FlowClosed,
     RequestReceived,
     ResponseReceived,
 )
@@ -131,8 +128,10 @@ _HANDLERS: Mapping[str, Callable[[People, RequestReceived, list[Phone], Identity
 }
 
 
-class PersonCall:
+class PersonCall(Anteroom):
     """One call between two people: the caller's leg and those of the one who is called."""
+
+    otherwise = 501
 
     def __init__(
         self,
@@ -142,7 +141,7 @@ class PersonCall:
         *,
         over: Callable[[PersonCall], None],
     ) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._event = event
         self._over = over
         self._called = NameAddr(event.request.must(headers.TO).uri)
@@ -166,16 +165,6 @@ class PersonCall:
             request=None,
             endpoint=endpoint,
         )
-
-    @property
-    def occupied(self) -> bool:
-        """Whether any leg is there."""
-        return bool(len(self.calls))
-
-    @property
-    def awaited(self) -> bool:
-        """Whether any phone that can be reached has not said goodbye yet."""
-        return any(not leg.flow_gone for leg in self.calls)
 
     # -- ringing -------------------------------------------------------------
 
@@ -296,36 +285,3 @@ class PersonCall:
             self.end(Farewell(Departure.DEPARTED, text="The other side hung up"), now)
         if not len(self.calls):
             self._over(self)
-
-    # -- desk.DialogOwner ----------------------------------------------------
-
-    def request_came(self, event: RequestReceived, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        leg = self.calls.by_dialog(event.dialog)
-        if leg is not None and self.calls.request_came(event, leg, now):
-            return
-        known = event.request.method == "OPTIONS"
-        status, fields = (200, answers.CAPABILITIES) if known else (501, ())
-        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
-
-    def ack_came(self, event: AckReceived, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        self.calls.ack_came(event, now)
-
-    def ack_missing(self, event: AckMissing, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        self.calls.ack_missing(event, now)
-
-    def flow_closed(self, event: FlowClosed, now: float) -> None:
-        """See `desk.DialogOwner`."""
-        del now
-        self.calls.flow_closed(event)
-
-    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
-        """A phone has registered anew."""
-        self.calls.moved(entity, contact, flow)
-
-    def usage_ended(self, dialog: DialogId) -> None:
-        """See `desk.DialogOwner`."""
-        if dialog not in self.calls:
-            self._desk.disown(dialog)

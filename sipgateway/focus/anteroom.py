@@ -1,0 +1,71 @@
+"""A room whose dialogs are calls and nothing else: no roster, nobody who watches.
+
+The conference application and a call between two people are such rooms.
+"""
+
+from __future__ import annotations
+
+from sipgateway.focus import answers
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.desk import Desk
+from sipgateway.sip.events import (
+    AckMissing,
+    AckReceived,
+    DialogId,
+    FlowClosed,
+    RequestReceived,
+)
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.uri import SipUri
+
+
+class Anteroom:
+    """See the module: the `desk.DialogOwner` of its calls."""
+
+    calls: Calls
+    #: What a request gets that is neither for a call nor OPTIONS.
+    otherwise = 481
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @property
+    def occupied(self) -> bool:
+        """Whether anybody is on the line."""
+        return bool(len(self.calls))
+
+    @property
+    def awaited(self) -> bool:
+        """Whether any phone that can be reached has not said goodbye yet."""
+        return any(not leg.flow_gone for leg in self.calls)
+
+    def request_came(self, event: RequestReceived, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        leg = self.calls.by_dialog(event.dialog)
+        if leg is not None and self.calls.request_came(event, leg, now):
+            return
+        known = event.request.method == "OPTIONS"
+        status, fields = (200, answers.CAPABILITIES) if known else (self.otherwise, ())
+        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
+
+    def ack_came(self, event: AckReceived, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        self.calls.ack_came(event, now)
+
+    def ack_missing(self, event: AckMissing, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        self.calls.ack_missing(event, now)
+
+    def flow_closed(self, event: FlowClosed, now: float) -> None:
+        """See `desk.DialogOwner`."""
+        del now
+        self.calls.flow_closed(event)
+
+    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+        """A phone has registered anew."""
+        self.calls.moved(entity, contact, flow)
+
+    def usage_ended(self, dialog: DialogId) -> None:
+        """See `desk.DialogOwner`."""
+        if dialog not in self.calls:
+            self._desk.disown(dialog)
