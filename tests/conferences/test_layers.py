@@ -94,7 +94,9 @@ def test_a_listener_whose_loop_is_closed_is_in_nobodys_way(
     layer: ThreadSafeInMemoryChannelLayer,
 ) -> None:
     asyncio.run(_listen(layer))
-    _send_from_a_thread(layer, 1).join()
+    thread = _send_from_a_thread(layer, 1)
+    thread.join(SOON)
+    assert not thread.is_alive()
 
 
 async def test_a_full_channel_drops_and_does_not_block(
@@ -133,7 +135,9 @@ def test_a_notice_says_which_and_only_after_commit(
 
 @pytest.mark.django_db
 def test_a_broker_that_is_gone_harms_nobody(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(name: str) -> None:
         raise OperationalError(name)
@@ -141,6 +145,7 @@ def test_a_broker_that_is_gone_harms_nobody(
     monkeypatch.setattr(current_app, "send_task", fail)
     with django_capture_on_commit_callbacks(execute=True):
         notices.wake("place_calls")
+    assert "place_calls was not woken" in caplog.text
 
 
 def test_every_sweep_names_a_task() -> None:
