@@ -43,15 +43,12 @@ def started_again(directory: Path, number: int) -> tuple[float, str]:
 
 
 def test_the_first_sign_in_is_printed_once(tmp_path: Path) -> None:
-    """A random password on the first start, nothing on later ones, which are quick.
-
-    The quickest of three counts: the bound is for a machine with nothing else to do.
-    """
+    """A random password on the first start, nothing on later ones, each of which is quick."""
     with running(tmp_path) as first:
         assert len(SIGN_IN.findall(first.log())) == 1
     starts = [started_again(tmp_path, number) for number in range(3)]
     assert not any(SIGN_IN.search(log) for _, log in starts)
-    assert min(took for took, _ in starts) < READY_AGAIN_WITHIN
+    assert [took for took, _ in starts if took >= READY_AGAIN_WITHIN] == []
 
 
 @pytest.mark.parametrize("name", sorted(SERVERS))
