@@ -1,0 +1,72 @@
+"""What is stored, with the constraints that must hold.
+
+Two kinds of rows lie side by side. What *should be* (bookings, invitations,
+bans, removals, calls) is written by people, scripts and jobs; what *happened*
+(participants, endpoints, events, leases) is written by the gateway's one
+database thread, in order. Nobody writes both kinds of fact into one row,
+except where a row changes hands by its `state`.
+
+Names that SIP compares (user names, conference names) are stored in lower
+case. All times are UTC; a booking keeps the name of its zone beside them,
+because a rule recurs in local time.
+"""
+
+from conferences.models.bookings import Conference, Hold, Lease, Ledger, Setup
+from conferences.models.choices import (
+    AdmissionChoice,
+    Answer,
+    CallState,
+    CreatorDepartsChoice,
+    DisconnectionMethod,
+    EndpointStatus,
+    JoiningMethod,
+    Kind,
+    MailKind,
+    MailState,
+    MutedBy,
+    RemovalState,
+    RoleChoice,
+    Way,
+)
+from conferences.models.invitations import Invitation, Mail
+from conferences.models.orders import Call, Removal
+from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
+from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
+
+__all__ = [
+    "USER_PART",
+    "AdmissionChoice",
+    "Admittance",
+    "Answer",
+    "ApiToken",
+    "Ban",
+    "Call",
+    "CallState",
+    "Conference",
+    "CreatorDepartsChoice",
+    "DisconnectionMethod",
+    "Endpoint",
+    "EndpointStatus",
+    "Event",
+    "Guest",
+    "Hold",
+    "Invitation",
+    "JoiningMethod",
+    "Kind",
+    "Lease",
+    "Ledger",
+    "Mail",
+    "MailKind",
+    "MailState",
+    "MutedBy",
+    "Participant",
+    "PeopleManager",
+    "Removal",
+    "RemovalState",
+    "RoleChoice",
+    "Setup",
+    "SipAccount",
+    "User",
+    "Way",
+    "WrongPin",
+]

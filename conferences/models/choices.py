@@ -1,0 +1,137 @@
+"""What a field may say, in the standards' words where they have one."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from conferences import policy
+
+
+class Kind(models.TextChoices):
+    """How a conference came to be."""
+
+    BOOKED = "booked", "Booked"
+    ROOM = "room", "Standing room"
+    ADHOC = "adhoc", "Ad hoc"
+
+
+class AdmissionChoice(models.TextChoices):
+    """`policy.Admission` as a form shows it."""
+
+    INVITED = policy.Admission.INVITED.value, "The invited only"
+    SIGNED_IN = policy.Admission.SIGNED_IN.value, "Everybody who signs in"
+    OPEN = policy.Admission.OPEN.value, "Everybody, guests included"
+
+
+class RoleChoice(models.TextChoices):
+    """`policy.Role` as a form shows it."""
+
+    ORGANIZER = policy.Role.ORGANIZER.value, "Organizer"
+    MODERATOR = policy.Role.MODERATOR.value, "Moderator"
+    PARTICIPANT = policy.Role.PARTICIPANT.value, "Participant"
+    LISTENER = policy.Role.LISTENER.value, "Listener"
+
+
+class CreatorDepartsChoice(models.TextChoices):
+    """`policy.CreatorDeparts` as a form shows it."""
+
+    KEEP = policy.CreatorDeparts.KEEP.value, "The conference goes on"
+    END = policy.CreatorDeparts.END.value, "The conference ends"
+
+
+class MutedBy(models.TextChoices):
+    """Who silenced a participant."""
+
+    NOBODY = "", "Nobody"
+    SELF = "self", "Himself"
+    MODERATOR = "moderator", "A moderator"
+
+
+class Way(models.TextChoices):
+    """The way by which a wish came in."""
+
+    WEB = "web", "Web page"
+    REST = "rest", "REST API"
+    REFER = "refer", "REFER"
+    KEYPAD = "keypad", "Keypad"
+    CLOCK = "clock", "Clock"
+    COMMAND = "command", "Command line"
+
+
+class EndpointStatus(models.TextChoices):
+    """RFC 4575 5.7.2 ``status``."""
+
+    PENDING = "pending"
+    DIALING_OUT = "dialing-out"
+    DIALING_IN = "dialing-in"
+    ALERTING = "alerting"
+    ON_HOLD = "on-hold"
+    CONNECTED = "connected"
+    MUTED_VIA_FOCUS = "muted-via-focus"
+    DISCONNECTING = "disconnecting"
+    DISCONNECTED = "disconnected"
+
+
+class JoiningMethod(models.TextChoices):
+    """RFC 4575 5.7.3 ``joining-method``."""
+
+    DIALED_IN = "dialed-in"
+    DIALED_OUT = "dialed-out"
+    FOCUS_OWNER = "focus-owner"
+
+
+class DisconnectionMethod(models.TextChoices):
+    """RFC 4575 5.7.5 ``disconnection-method``; empty while connected."""
+
+    NONE = "", "-"
+    DEPARTED = "departed"
+    BOOTED = "booted"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
+class RemovalState(models.TextChoices):
+    """A removal's way: asked for, claimed by the job, over."""
+
+    DUE = "due"
+    CARRYING = "carrying"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class CallState(models.TextChoices):
+    """A dial-out's way, as the REST API names it."""
+
+    PLANNED = "planned"
+    DUE = "due"
+    CALLING = "calling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Answer(models.TextChoices):
+    """What an invitee said (RFC 5545 3.2.12 ``PARTSTAT``)."""
+
+    NONE = "", "No answer yet"
+    ACCEPTED = "accepted", "Comes"
+    TENTATIVE = "tentative", "May come"
+    DECLINED = "declined", "Does not come"
+
+
+class MailKind(models.TextChoices):
+    """What a mail is about; its calendar object's method follows from it (RFC 5546)."""
+
+    INVITED = "invited", "Invitation"
+    CHANGED = "changed", "Change"
+    CANCEL = "cancel", "Cancellation"
+
+
+class MailState(models.TextChoices):
+    """A mail's way. It is kept, and never sent, where no mail server is named."""
+
+    KEPT = "kept", "Not sent, no mail server is set"
+    DUE = "due", "To be sent"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Could not be sent"
