@@ -6,6 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import override_settings
+from hypothesis import settings
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile(
+    "parley", settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("parley")
 
 
 @pytest.fixture(scope="session", autouse=True)

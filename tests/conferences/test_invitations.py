@@ -293,10 +293,12 @@ def test_words_from_people_cannot_leave_their_place(alice: User, server: None) -
 
 # --- Series ---------------------------------------------------------------------------
 
+#: A year that has not begun.
+YEAR = timezone.now().year + 2
 SERIES = [
     "FREQ=DAILY;COUNT=400",
-    "FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20280301",
-    "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;UNTIL=20280301T233000",
+    f"FREQ=WEEKLY;BYDAY=MO,TH;UNTIL={YEAR + 1}0301",
+    f"FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;UNTIL={YEAR + 1}0301T233000",
     "FREQ=MONTHLY;BYDAY=-1SU;COUNT=40",
     "FREQ=MONTHLY;BYMONTHDAY=31",
 ]
@@ -307,14 +309,15 @@ ZONES = ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kath
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_calendar_shows_a_series_when_it_takes_place(alice: User, zone: str, rule: str) -> None:
     """Unrolled from the mail alone, by the VTIMEZONE that it carries."""
-    start = datetime.datetime(2027, 1, 4, 2, 15, tzinfo=zoneinfo.ZoneInfo(zone))
+    monday = datetime.date.fromisocalendar(YEAR, 2, 1)
+    start = datetime.datetime.combine(monday, datetime.time(2, 15), zoneinfo.ZoneInfo(zone))
     row = _book(alice, starts_at=start, timezone=zone, rrule=rule)
     letter = invitations.letter(row.mails.get(), at=timezone.now())
     calendar, event = _read(letter.calendar)
     assert len(calendar.timezones) == (0 if zone == "UTC" else 1)
     wall = datetime.UTC if zone == "UTC" else calendar.timezones[0].to_tz()
     told = event["RRULE"].to_ical().decode()
-    until = (datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)).astimezone(start.tzinfo)
+    until = (datetime.datetime(YEAR + 3, 1, 1, tzinfo=datetime.UTC)).astimezone(start.tzinfo)
     unrolled = []
     for naive in _naive(told, start):
         local = naive.replace(tzinfo=wall)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sipgateway.sip import grammar, headers
@@ -279,6 +279,7 @@ def test_auth(pairs: list[tuple[str, str]]) -> None:
 
 
 @given(st.sampled_from(sorted(headers.TABLE)), st.text(max_size=40))
+@example("call-info", "<http://conf.test/>;purpose=info\rEvil: 1")
 def test_nothing_but_bad_message(key: str, text: str) -> None:
     row = headers.TABLE[key]
     try:
