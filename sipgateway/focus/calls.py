@@ -1,42 +1,31 @@
-"""The legs of one room: their SIP and their media.
+"""The legs of one room: does what a leg's table says.
 
-`Calls` does what a leg's table says, answers what phones send in their
-dialogs, and has descriptions negotiated. What a leg is for (a conference, an
-application) is its `Room`'s business, which is told of every step.
+What phones send in their dialogs is answered by `InCall`, media are agreed by
+`Negotiation`. What a leg is for (a conference, an application) is its
+`Room`'s business, which is told of every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
 
 from sipgateway.focus import answers
-from sipgateway.focus.actions import AcceptAnswer, AnswerOffer, DropMedia, MakeOffer
-from sipgateway.focus.desk import Desk, DialogOwner, uri_of
-from sipgateway.focus.events import Answer, Negotiated, NegotiationFailed
+from sipgateway.focus.actions import DropMedia
+from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.in_call import InCall
 from sipgateway.focus.leg import (
     LONGEST_GOODBYE,
-    TALKING,
     Effect,
     Farewell,
     Input,
     Leg,
     State,
 )
-from sipgateway.focus.pulse import Pulse
+from sipgateway.focus.negotiation import Negotiation
+from sipgateway.focus.room import Room
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.session_timer import SessionTimer
-from sipgateway.media.engine import (
-    DigitKeyed,
-    LegId,
-    LegKind,
-    LegLost,
-    LegSilent,
-    MediaEvent,
-    RoomId,
-    Session,
-    Speaking,
-)
+from sipgateway.media.engine import LegId
 from sipgateway.sip import headers, timers
 from sipgateway.sip.endpoint import Body, Fields
 from sipgateway.sip.events import (
@@ -52,55 +41,6 @@ from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
 from sipgateway.sip.uri import SipUri
 
-GONE_AFTER = 10.0
-"""Seconds without media after which a phone whose connection is gone is gone too."""
-SILENT_AFTER = 25.0
-"""Seconds without media or STUN consent (RFC 7675: 30) after which a browser is gone."""
-RETRY_GLARE = 2.1
-"""Seconds before our re-INVITE is tried again after 491 (RFC 3261 14.1)."""
-
-
-class Room(DialogOwner, Protocol):
-    """What the legs are for."""
-
-    def contact_of(self, leg: Leg) -> NameAddr:
-        """The one Contact of everything we send to a leg."""
-
-    def caller_of(self, leg: Leg) -> NameAddr:
-        """Who calls, when we call a phone: the From of our INVITE."""
-
-    @property
-    def session(self) -> Session:
-        """The session-level lines of our descriptions."""
-
-    @property
-    def media_room(self) -> RoomId | None:
-        """Where legs are placed, None where that is not known beforehand."""
-
-    def admitted(self, leg: Leg, now: float) -> None:
-        """The call stands: into the room, or to whatever comes before it."""
-
-    def ringing(self, leg: Leg, status: int, now: float) -> None:
-        """The phone that we call has told progress."""
-
-    def silenced(self, leg: Leg, now: float) -> None:
-        """The leg is about to go: out of the room at once."""
-
-    def renegotiated(self, leg: Leg, now: float) -> None:
-        """Its direction or its source may have changed."""
-
-    def departed(self, leg: Leg, now: float) -> None:
-        """The call is over."""
-
-    def keyed(self, leg: Leg, digit: str, now: float) -> None:
-        """Somebody pressed a key."""
-
-    def freed(self, leg: Leg, now: float) -> None:
-        """Nothing is left of the leg."""
-
-
-_Done = Callable[[Leg, Answer, float], None]
-
 
 class Calls:
     """See the module."""
@@ -111,7 +51,13 @@ class Calls:
         self._legs: dict[LegId, Leg] = {}
         self._by_dialog: dict[DialogId, Leg] = {}
         self._timer = SessionTimer(desk, self._session_died)
-        self._pulse = Pulse(desk, self._fell_silent)
+        self._negotiation = Negotiation(desk, self)
+        self._in_call = InCall(desk, self, self._negotiation, self._timer)
+
+    @property
+    def room(self) -> Room:
+        """See `room.Legs`."""
+        return self._room
 
     def __iter__(self) -> Iterator[Leg]:
         return iter(list(self._legs.values()))
@@ -143,18 +89,19 @@ class Calls:
         if transaction is None or request is None:
             return
         self._desk.cancels[transaction] = lambda now: self.feed(leg, Input.CANCELLED, now)
-        self._negotiate(leg, request.body_as("application/sdp"), self._negotiated)
+        offer = request.body_as("application/sdp")
+        self._negotiation.negotiate(leg, offer, self._negotiation.first)
 
     def dial_out(self, leg: Leg) -> None:
         """Make a call: have an offer made, then send the INVITE to the leg's endpoint."""
         leg.state = State.OFFERING
         self._keep(leg)
-        self._negotiate(leg, "", self._negotiated)
+        self._negotiation.negotiate(leg, "", self._negotiation.first)
         leg.offered = False
 
     def _keep(self, leg: Leg) -> None:
         self._legs[leg.id] = leg
-        self._desk.legs[leg.id] = self
+        self._desk.legs[leg.id] = self._negotiation
 
     def hang_up(self, leg: Leg, farewell: Farewell, now: float) -> None:
         """Let a leg go, with the reason that the phone and the roster are told."""
@@ -181,96 +128,31 @@ class Calls:
         if Effect.FREE in effects:
             self._room.freed(leg, now)
 
-    # -- requests in dialogs -------------------------------------------------
+    # -- what comes from the phones ------------------------------------------
 
     def request_came(self, event: RequestReceived, leg: Leg, now: float) -> bool:
         """Answer what concerns the call; False for what does not."""
-        leg.flow, leg.flow_gone = event.flow, False
-        handler = _IN_DIALOG.get(event.request.method)
-        if handler is None:
-            return False
-        handler(self, event, leg, now)
-        return True
-
-    def _bye(self, event: RequestReceived, leg: Leg, now: float) -> None:
-        leg.transaction = event.transaction
-        if leg.state in TALKING:
-            leg.farewell = Farewell(Departure.DEPARTED)
-        self.feed(leg, Input.BYE_CAME, now)
-
-    def _reinvite_came(self, event: RequestReceived, leg: Leg, now: float) -> None:
-        """Hold, resume, moved, or a session refresh."""
-        if leg.state not in TALKING:
-            self._desk.endpoint.respond(event.transaction, 481, now)
-            return
-        self._desk.cancels[event.transaction] = lambda then: self._cancelled(event, then)
-
-        def done(leg: Leg, answer: Answer, then: float) -> None:
-            self._desk.cancels.pop(event.transaction, None)
-            self._agree(event, leg, answer, then)
-
-        self._negotiate(leg, event.request.body_as("application/sdp"), done)
-
-    def _cancelled(self, event: RequestReceived, now: float) -> None:
-        self._desk.endpoint.respond(event.transaction, 487, now)
-
-    def _update(self, event: RequestReceived, leg: Leg, now: float) -> None:
-        """RFC 3311; a browser refreshes its session by one without a description."""
-        offer = event.request.body_as("application/sdp")
-        if offer:
-            self._negotiate(
-                leg, offer, lambda leg, answer, then: self._agree(event, leg, answer, then)
-            )
-            return
-        fields = self._timer.grant(leg, event.request, now)
-        contact = self._room.contact_of(leg)
-        self._desk.endpoint.respond(event.transaction, 200, now, fields=fields, contact=contact)
-
-    def _agree(self, event: RequestReceived, leg: Leg, answer: Answer, now: float) -> None:
-        """Answer a re-INVITE or UPDATE with what the engine says."""
-        if not isinstance(answer, Negotiated):
-            status, reason = failure(answer)
-            self._desk.endpoint.respond(event.transaction, status, now, reason=reason)
-            return
-        self._described(leg, answer, now)
-        self._desk.endpoint.respond(
-            event.transaction,
-            200,
-            now,
-            fields=(*answers.CAPABILITIES, *self._timer.grant(leg, event.request, now)),
-            body=Body.sdp(answer.description.sdp),
-            contact=self._room.contact_of(leg),
-        )
-
-    def _info(self, event: RequestReceived, leg: Leg, now: float) -> None:
-        """Digits by INFO (RFC 6086), from phones that cannot send RFC 4733."""
-        self._desk.endpoint.respond(event.transaction, 200, now)
-        digit = _info_digit(event.request)
-        if digit:
-            self._room.keyed(leg, digit, now)
+        return self._in_call.request_came(event, leg, now)
 
     def ack_came(self, event: AckReceived, now: float) -> None:
-        """The ACK to a 2xx of ours; its body may be the answer that is owed."""
+        """The ACK to a 2xx of ours."""
         leg = self._by_dialog.get(event.dialog)
-        if leg is None:
-            return
-        leg.flow_gone = False
-        answer = event.request.body_as("application/sdp")
-        if leg.offered:
-            leg.offered = False
-            if answer:
-                self._accept(leg, answer)
-            else:
-                self.hang_up(leg, Farewell(Departure.FAILED, status=488, text="No answer"), now)
-        self.feed(leg, Input.ACKED, now)
+        if leg is not None:
+            self._in_call.ack_came(event.request, leg, now)
 
     def ack_missing(self, event: AckMissing, now: float) -> None:
         """It never came."""
         leg = self._by_dialog.get(event.dialog)
         if leg is not None:
-            if leg.state is State.ANSWERED:  # else it has a reason to go already
-                leg.farewell = Farewell(Departure.FAILED, status=408, text="No ACK came")
-            self.feed(leg, Input.ACK_MISSING, now)
+            self._in_call.ack_missing(leg, now)
+
+    def reinvite(self, leg: Leg) -> None:
+        """Offer a new description, with the room's Contact (draft 4.3, 4.9)."""
+        self._negotiation.reinvite(leg)
+
+    def _session_died(self, leg: Leg, now: float) -> None:
+        text = "The session was not refreshed"
+        self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
 
     def flow_closed(self, event: FlowClosed) -> None:
         """A connection is gone; its phones may come back by another."""
@@ -284,126 +166,6 @@ class Calls:
             if leg.identity.uri == entity and leg.flow_gone and same_device(leg.endpoint, contact):
                 leg.flow, leg.flow_gone = flow, False
                 self._desk.endpoint.move(dialog, flow)
-
-    # -- media ---------------------------------------------------------------
-
-    def _negotiate(self, leg: Leg, offer: str, done: _Done) -> None:
-        """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
-        session, room = self._room.session, self._room.media_room
-        leg.offered = not offer
-        if offer:
-            self._desk.ask(
-                lambda number: AnswerOffer(number, leg.id, offer, session, room),
-                lambda answer, now: done(leg, answer, now),
-            )
-            return
-        kind = LegKind.WEBRTC if leg.flow.web else LegKind.RTP
-        self._desk.ask(
-            lambda number: MakeOffer(number, leg.id, kind, session, room),
-            lambda answer, now: done(leg, answer, now),
-        )
-
-    def _negotiated(self, leg: Leg, answer: Answer, now: float) -> None:
-        if isinstance(answer, Negotiated):
-            leg.sdp = answer.description.sdp
-            leg.direction, leg.source = answer.description.direction, answer.description.source
-            self.feed(leg, Input.NEGOTIATED, now)
-            return
-        status, reason = failure(answer)
-        leg.farewell = Farewell(Departure.FAILED, status=status, reason=reason)
-        self.feed(leg, Input.NOT_NEGOTIATED, now)
-
-    def _accept(self, leg: Leg, sdp: str) -> None:
-        def done(answer: Answer, now: float) -> None:
-            if isinstance(answer, Negotiated):
-                leg.media_lost = False
-                self._described(leg, answer, now)
-                return
-            _, reason = failure(answer)
-            self.hang_up(leg, Farewell(Departure.FAILED, status=488, text=reason), now)
-
-        self._desk.ask(lambda number: AcceptAnswer(number, leg.id, sdp), done)
-
-    def _described(self, leg: Leg, answer: Negotiated, now: float) -> None:
-        leg.direction, leg.source = answer.description.direction, answer.description.source
-        self._room.renegotiated(leg, now)
-
-    def media_happened(self, event: MediaEvent, now: float) -> None:
-        """See `desk.LegOwner`."""
-        leg = None if isinstance(event, Speaking) else self._legs.get(event.leg)
-        if leg is None:
-            return
-        if isinstance(event, DigitKeyed):
-            self._room.keyed(leg, event.digit, now)
-        elif isinstance(event, LegSilent):
-            self._silent(leg, event.seconds, now)
-        elif isinstance(event, LegLost):
-            self._media_lost(leg, now)
-
-    def _silent(self, leg: Leg, seconds: float, now: float) -> None:
-        gone = leg.flow_gone and seconds >= GONE_AFTER
-        if gone or (leg.flow.web and seconds >= SILENT_AFTER):
-            self._fell_silent(leg, now)
-        elif not leg.flow.web:
-            self._pulse.silent(leg, now)
-
-    def _fell_silent(self, leg: Leg, now: float) -> None:
-        text = "Nothing was heard from the phone any more"
-        self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
-
-    def _media_lost(self, leg: Leg, now: float) -> None:
-        """Renegotiate; a phone whose connection is gone as well is gone."""
-        leg.media_lost = True
-        if leg.flow_gone:
-            text = "The phone went away"
-            self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
-        else:
-            self.reinvite(leg)
-
-    def reinvite(self, leg: Leg) -> None:
-        """Re-INVITE with an offer of ours and the room's Contact.
-
-        For a leg whose media was lost, and for one that is now in another room
-        (draft 4.3, 4.9: the Contact becomes the conference URI).
-        """
-        if leg.state is not State.CONNECTED or leg.dialog is None or leg.reinvite is not None:
-            return
-
-        def offered(leg: Leg, answer: Answer, now: float) -> None:
-            leg.offered = False
-            if leg.state is not State.CONNECTED or leg.dialog is None:
-                return
-            if not isinstance(answer, Negotiated):
-                _, reason = failure(answer)
-                self.hang_up(leg, Farewell(Departure.FAILED, status=503, text=reason), now)
-                return
-            leg.source = answer.description.source
-            body = Body.sdp(answer.description.sdp)
-            leg.reinvite = self._desk.endpoint.request_in_dialog(
-                leg.dialog, "INVITE", now, fields=answers.CAPABILITIES, body=body
-            )
-            self._desk.replies[leg.reinvite] = lambda reply, at: self._reinvited(leg, reply, at)
-
-        self._negotiate(leg, "", offered)
-
-    def _reinvited(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
-        status = reply.response.status
-        if status < 200 or leg.dialog is None:
-            return
-        leg.reinvite = None
-        if leg.dialog not in self._by_dialog:
-            return  # he hung up meanwhile
-        if status == 491:
-            self._desk.later(now + RETRY_GLARE, lambda _: self.reinvite(leg))
-        elif status < 300:
-            self._desk.endpoint.acknowledge(leg.dialog, reply.request.must(headers.CSEQ).number)
-            self._accept(leg, reply.response.body_as("application/sdp"))
-        elif status in {408, 481} or leg.media_lost:
-            self.hang_up(leg, Farewell(Departure.FAILED, status=status), now)
-
-    def _session_died(self, leg: Leg, now: float) -> None:
-        text = "The session was not refreshed"
-        self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
 
     # -- effects -------------------------------------------------------------
 
@@ -476,7 +238,7 @@ class Calls:
         self.feed(leg, Input.ACCEPTED, now)
         answer = reply.response.body_as("application/sdp")
         if answer:
-            self._accept(leg, answer)
+            self._negotiation.accept(leg, answer)
         else:
             self.hang_up(leg, Farewell(Departure.FAILED, status=488, text="No answer"), now)
 
@@ -539,13 +301,6 @@ class Calls:
             self._room.usage_ended(leg.dialog)
 
 
-def failure(answer: Answer) -> tuple[int, str]:
-    """Status and reason of an answer that is none."""
-    if isinstance(answer, NegotiationFailed):
-        return answer.status, answer.reason
-    return 500, ""
-
-
 def same_device(endpoint: str, contact: SipUri) -> bool:
     """Whether two Contacts are of the same phone, whatever their parameters."""
     here = uri_of(endpoint)
@@ -557,22 +312,6 @@ def _reason_fields(leg: Leg, status: int) -> Fields:
     return (("Reason", answers.reason_value(status, text)),) if text else ()
 
 
-def _info_digit(request: Request) -> str:
-    """The digit of ``application/dtmf-relay`` or ``application/dtmf``, or ""."""
-    relay = request.body_as("application/dtmf-relay")
-    for line in relay.splitlines():
-        name, _, value = line.partition("=")
-        if name.strip().lower() == "signal":
-            return value.strip()[:1]
-    return request.body_as("application/dtmf").strip()[:1]
-
-
-_IN_DIALOG: Mapping[str, Callable[[Calls, RequestReceived, Leg, float], None]] = {
-    "BYE": Calls._bye,
-    "INVITE": Calls._reinvite_came,
-    "UPDATE": Calls._update,
-    "INFO": Calls._info,
-}
 _EFFECTS: Mapping[Effect, Callable[[Calls, Leg, float], None]] = {
     Effect.ANSWER: Calls._answer,
     Effect.REFUSE: Calls._refuse,

@@ -1,0 +1,172 @@
+"""What is agreed about a leg's media: with the phone, and with the engine that mixes it.
+
+Offers are answered and made, answers are taken, and a re-INVITE renews what
+was agreed: where the engine has lost a leg, and where the leg is in another
+room now. What the engine tells of a leg comes in here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipgateway.focus import answers
+from sipgateway.focus.actions import AcceptAnswer, AnswerOffer, MakeOffer
+from sipgateway.focus.desk import Desk
+from sipgateway.focus.events import Answer, Negotiated, NegotiationFailed
+from sipgateway.focus.leg import Farewell, Input, Leg, State
+from sipgateway.focus.pulse import Pulse
+from sipgateway.focus.room import Legs
+from sipgateway.focus.roster import Departure
+from sipgateway.media.engine import (
+    DigitKeyed,
+    LegKind,
+    LegLost,
+    LegSilent,
+    MediaEvent,
+    Speaking,
+)
+from sipgateway.sip import headers
+from sipgateway.sip.endpoint import Body
+from sipgateway.sip.events import ResponseReceived
+
+GONE_AFTER = 10.0
+"""Seconds without media after which a phone whose connection is gone is gone too."""
+SILENT_AFTER = 25.0
+"""Seconds without media or STUN consent (RFC 7675: 30) after which a browser is gone."""
+RETRY_GLARE = 2.1
+"""Seconds before our re-INVITE is tried again after 491 (RFC 3261 14.1)."""
+Done = Callable[[Leg, Answer, float], None]
+
+
+class Negotiation:
+    """See the module: the `desk.LegOwner` of its legs."""
+
+    def __init__(self, desk: Desk, legs: Legs) -> None:
+        self._desk = desk
+        self._legs = legs
+        self._pulse = Pulse(desk, self._fell_silent)
+
+    def negotiate(self, leg: Leg, offer: str, done: Done) -> None:
+        """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
+        session, room = self._legs.room.session, self._legs.room.media_room
+        leg.offered = not offer
+        if offer:
+            self._desk.ask(
+                lambda number: AnswerOffer(number, leg.id, offer, session, room),
+                lambda answer, now: done(leg, answer, now),
+            )
+            return
+        kind = LegKind.WEBRTC if leg.flow.web else LegKind.RTP
+        self._desk.ask(
+            lambda number: MakeOffer(number, leg.id, kind, session, room),
+            lambda answer, now: done(leg, answer, now),
+        )
+
+    def first(self, leg: Leg, answer: Answer, now: float) -> None:
+        """The engine's word on a leg that is new: its table goes on."""
+        if isinstance(answer, Negotiated):
+            leg.sdp = answer.description.sdp
+            leg.direction, leg.source = answer.description.direction, answer.description.source
+            self._legs.feed(leg, Input.NEGOTIATED, now)
+            return
+        status, reason = failure(answer)
+        leg.farewell = Farewell(Departure.FAILED, status=status, reason=reason)
+        self._legs.feed(leg, Input.NOT_NEGOTIATED, now)
+
+    def accept(self, leg: Leg, sdp: str) -> None:
+        """Take the phone's answer to an offer of ours; a bad one ends the call."""
+
+        def done(answer: Answer, now: float) -> None:
+            if isinstance(answer, Negotiated):
+                leg.media_lost = False
+                self.described(leg, answer, now)
+                return
+            _, reason = failure(answer)
+            self._legs.hang_up(leg, Farewell(Departure.FAILED, status=488, text=reason), now)
+
+        self._desk.ask(lambda number: AcceptAnswer(number, leg.id, sdp), done)
+
+    def described(self, leg: Leg, answer: Negotiated, now: float) -> None:
+        """A leg that is up has a new description."""
+        leg.direction, leg.source = answer.description.direction, answer.description.source
+        self._legs.room.renegotiated(leg, now)
+
+    def media_happened(self, event: MediaEvent, now: float) -> None:
+        """See `desk.LegOwner`."""
+        leg = None if isinstance(event, Speaking) else self._legs.get(event.leg)
+        if leg is None:
+            return
+        if isinstance(event, DigitKeyed):
+            self._legs.room.keyed(leg, event.digit, now)
+        elif isinstance(event, LegSilent):
+            self._silent(leg, event.seconds, now)
+        elif isinstance(event, LegLost):
+            self._media_lost(leg, now)
+
+    def _silent(self, leg: Leg, seconds: float, now: float) -> None:
+        gone = leg.flow_gone and seconds >= GONE_AFTER
+        if gone or (leg.flow.web and seconds >= SILENT_AFTER):
+            self._fell_silent(leg, now)
+        elif not leg.flow.web:
+            self._pulse.silent(leg, now)
+
+    def _fell_silent(self, leg: Leg, now: float) -> None:
+        text = "Nothing was heard from the phone any more"
+        self._legs.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
+
+    def _media_lost(self, leg: Leg, now: float) -> None:
+        """Renegotiate; a phone whose connection is gone as well is gone."""
+        leg.media_lost = True
+        if leg.flow_gone:
+            text = "The phone went away"
+            self._legs.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
+        else:
+            self.reinvite(leg)
+
+    def reinvite(self, leg: Leg) -> None:
+        """Re-INVITE with an offer of ours and the room's Contact.
+
+        For a leg whose media was lost, and for one that is now in another room
+        (draft 4.3, 4.9: the Contact becomes the conference URI).
+        """
+        if leg.state is not State.CONNECTED or leg.dialog is None or leg.reinvite is not None:
+            return
+
+        def offered(leg: Leg, answer: Answer, now: float) -> None:
+            leg.offered = False
+            if leg.state is not State.CONNECTED or leg.dialog is None:
+                return
+            if not isinstance(answer, Negotiated):
+                _, reason = failure(answer)
+                self._legs.hang_up(leg, Farewell(Departure.FAILED, status=503, text=reason), now)
+                return
+            leg.source = answer.description.source
+            body = Body.sdp(answer.description.sdp)
+            leg.reinvite = self._desk.endpoint.request_in_dialog(
+                leg.dialog, "INVITE", now, fields=answers.CAPABILITIES, body=body
+            )
+            self._desk.replies[leg.reinvite] = lambda reply, at: self._reinvited(leg, reply, at)
+
+        self.negotiate(leg, "", offered)
+
+    def _reinvited(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
+        status = reply.response.status
+        if status < 200 or leg.dialog is None:
+            return
+        leg.reinvite = None
+        if leg.dialog not in self._legs:
+            return  # he hung up meanwhile
+        if status == 491:
+            self._desk.later(now + RETRY_GLARE, lambda _: self.reinvite(leg))
+        elif status < 300:
+            self._desk.endpoint.acknowledge(leg.dialog, reply.request.must(headers.CSEQ).number)
+            self.accept(leg, reply.response.body_as("application/sdp"))
+        elif status in {408, 481} or leg.media_lost:
+            self._legs.hang_up(leg, Farewell(Departure.FAILED, status=status), now)
+
+
+def failure(answer: Answer) -> tuple[int, str]:
+    """Status and reason of an answer that is none."""
+    if isinstance(answer, NegotiationFailed):
+        return answer.status, answer.reason
+    return 500, ""
