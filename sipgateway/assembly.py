@@ -19,7 +19,8 @@ from conferences import notices
 from conferences.policy import ConferenceId
 from sipgateway.directory import Directory
 from sipgateway.focus.desk import Domain
-from sipgateway.focus.switchboard import House, Switchboard, UserChosen
+from sipgateway.focus.halls import UserChosen
+from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.gateway import Gateway
 from sipgateway.media.engine import MediaEngine
 from sipgateway.media.local import LocalEngine

@@ -41,7 +41,8 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
 )
-from sipgateway.focus.switchboard import House, Switchboard, UserChosen
+from sipgateway.focus.halls import UserChosen
+from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
 from sipgateway.sip import headers, message
 from sipgateway.sip.digest import Digest, ha1s, response_of

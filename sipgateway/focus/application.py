@@ -19,7 +19,6 @@ from sipgateway.focus.leg import TALKING, Farewell, Leg
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
-from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.events import (
     RequestReceived,
 )
@@ -41,22 +40,22 @@ class Application(Anteroom):
         self.calls = Calls(desk, self)
 
     def contact_of(self, leg: Leg) -> NameAddr:
-        """See `calls.Room`: without `isfocus`, there is no conference yet."""
+        """See `room.Room`: without `isfocus`, there is no conference yet."""
         del leg
         return NameAddr(self._desk.domain.uri(NAME))
 
     def caller_of(self, leg: Leg) -> NameAddr:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         return self.contact_of(leg)
 
     @property
     def session(self) -> Session:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         return Session(name="Parley")
 
     @property
     def media_room(self) -> RoomId | None:
-        """See `calls.Room`: the conference does not exist yet."""
+        """See `room.Room`: the conference does not exist yet."""
         return None
 
     def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
@@ -96,8 +95,7 @@ class Application(Anteroom):
                 self._tokens[token] = leg
                 self.calls.dial_in(leg)
             else:
-                fields: Fields = (("Retry-After", "5"),)
-                self._desk.endpoint.respond(event.transaction, 503, now, fields=fields)
+                self._desk.unavailable(event.transaction, now)
 
         self._desk.ask(lambda number: OpenSetup(number, token, identity), opened)
 
@@ -117,7 +115,7 @@ class Application(Anteroom):
         for leg in self.calls:
             self.calls.hang_up(leg, Farewell(Departure.BOOTED, text=text), now)
 
-    # -- calls.Room ----------------------------------------------------------
+    # -- room.Room -----------------------------------------------------------
 
     def admitted(self, leg: Leg, now: float) -> None:
         """The call stands: greet, and wait."""
@@ -149,7 +147,7 @@ class Application(Anteroom):
         """The caller hung up in the middle: nothing is left behind."""
 
     def freed(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         del now
         token = self._token(leg)
         if token:

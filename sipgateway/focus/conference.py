@@ -8,17 +8,15 @@ the legs, and who is to be called, removed, muted or let go is. It asks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
-from sipgateway.focus import answers, messages
+from sipgateway.focus import answers
 from sipgateway.focus.actions import (
-    Describe,
     Emptied,
     Ended,
     Fact,
-    JoinRefused,
     Occupied,
     PlayRoom,
     Record,
@@ -26,18 +24,18 @@ from sipgateway.focus.actions import (
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference_info import About
-from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.events import Answer, Negotiated
+from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.pad import Pad
+from sipgateway.focus.reception import Reception
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
 from sipgateway.focus.watchers import Watchers
-from sipgateway.media.engine import LegId, RoomId, Session
+from sipgateway.media.engine import RoomId, Session
 from sipgateway.sip import headers
-from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -48,15 +46,10 @@ from sipgateway.sip.events import (
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.message import Request
 from sipgateway.sip.uri import SipUri
 
 CLOCK_SKEW = 5.0
 """Seconds by which our clock may be behind the one that says which occurrence is next."""
-MAX_CALLS = 400
-"""Calls of one person into one conference: a gateway's account may bring a hall full of
-people, more are a program gone wrong (486)."""
-
 Idle = Callable[["Conference", float], None]
 
 
@@ -74,6 +67,14 @@ class Conference:
         self._dialings = Dialings(desk, self, self.calls)
         self._attendance = Attendance(desk, self, self.calls.get)
         self._pad = Pad(desk, self, self.calls, self._attendance)
+        self._entrance = Entrance(
+            desk,
+            self,
+            self.calls,
+            attendance=self._attendance,
+            dialings=self._dialings,
+            pad=self._pad,
+        )
         self._referring = Referring(
             desk,
             self,
@@ -82,10 +83,19 @@ class Conference:
             dialings=self._dialings,
         )
         self._watchers = Watchers(desk, self, self._about(), self.roster)
+        self._reception = Reception(
+            desk,
+            self,
+            self.calls,
+            attendance=self._attendance,
+            entrance=self._entrance,
+            referring=self._referring,
+            watchers=self._watchers,
+        )
         #: When the clock is set to ring; nothing rings for what nobody is in.
         self._closes_at: float | None = None
         self._retired = False
-        self._creator_gone = False
+        self.creator_gone = False
 
     # -- who and where we are ------------------------------------------------
 
@@ -106,18 +116,18 @@ class Conference:
         return NameAddr(self.uri, "", params)
 
     def contact_of(self, leg: Leg) -> NameAddr:
-        """See `calls.Room`: the same to everybody."""
+        """See `room.Room`: the same to everybody."""
         del leg
         return self.contact
 
     def caller_of(self, leg: Leg) -> NameAddr:
-        """See `calls.Room`: the conference calls."""
+        """See `room.Room`: the conference calls."""
         del leg
         return NameAddr(self.uri, self.snapshot.title)
 
     @property
     def session(self) -> Session:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         return answers.session_of(self.snapshot)
 
     @property
@@ -127,7 +137,7 @@ class Conference:
 
     @property
     def media_room(self) -> RoomId:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         return self.room
 
     @property
@@ -157,84 +167,43 @@ class Conference:
         """Write a fact down."""
         self._desk.act(Record(self.snapshot.id, fact, now))
 
-    # -- requests outside dialogs --------------------------------------------
+    # -- who comes in --------------------------------------------------------
 
     def invite(
         self, event: RequestReceived, identity: Identity, now: float, *, replaces: Leg | None = None
     ) -> None:
         """Somebody dials in (RFC 4579 5.1), or changes his phone (5.9)."""
-        if sum(leg.identity.uri == identity.uri for leg in self.calls) >= MAX_CALLS:
-            self._desk.endpoint.respond(event.transaction, 486, now, reason="Too Many Calls")
-            return
-        refusal = self._may_come(identity, replaces, now)
-        if refusal is not None:
-            self.record(JoinRefused(identity.uri, refusal), now)
-            self.refuse(event.transaction, refusal, now)
-            return
-        if (fields := self.calls.timer_objection(event.request)) is not None:
-            self._desk.endpoint.respond(event.transaction, 422, now, fields=fields)
-            return
-        leg = Leg(
-            id=LegId(self._desk.tokens.opaque()),
-            identity=identity,
-            display_text=_display(event.request, identity),
-            flow=event.flow,
-            joining=Joining.DIALED_IN,
-            transaction=event.transaction,
-            request=event.request,
-            endpoint=str(event.request.must(headers.CONTACT).uri),
-            replaces=replaces.id if replaces else None,
-        )
-        self._ended = False
-        self._occupy(now)
-        self.calls.dial_in(leg)
-
-    def _may_come(self, identity: Identity, replaces: Leg | None, now: float) -> Refusal | None:
-        """Asked when somebody calls, and again when he is about to be let in."""
-        if replaces is not None and replaces.joined:
-            # Who is in already may change his phone, in a full or locked conference too.
-            return policy.may_subscribe(self.snapshot, identity)
-        if self._creator_gone:
-            return Refusal.OVER  # the row says so in a moment
-        if self._pad.holds_off(identity.uri, now):
-            return Refusal.WRONG_PIN_TOO_OFTEN
-        present = len(self._present() - {identity.uri})
-        return policy.may_join(self.snapshot, identity, present=present, now=now)
-
-    def _may_enter(self, leg: Leg, now: float) -> Refusal | None:
-        """Whether a leg whose call stands may be let in now: much may have changed since."""
-        if leg.joining is Joining.DIALED_OUT:
-            # Whom somebody pulls in need not be on the list.
-            banned = leg.identity.uri in self.snapshot.banned
-            return Refusal.BANNED if banned else policy.when(self.snapshot, now=now)
-        replaced = self.calls.get(leg.replaces) if leg.replaces else None
-        return self._may_come(leg.identity, replaced, now)
+        self._entrance.invite(event, identity, now, replaces=replaces)
 
     def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
-        """Take over a call that was for something else until now (draft 4.3, 4.9).
-
-        It goes on in the same dialog; a re-INVITE tells the phone the conference
-        URI with `isfocus`.
-        """
-        self._occupy(now)
-        calls.hand_over(leg, self.calls)
-        self._attendance.join(leg, now)
-        self.calls.reinvite(leg)
-
-    def _present(self) -> set[str]:
-        """Who has a place: one who stands at the PIN has none."""
-        return {leg.identity.uri for leg in self.calls if leg.present and leg.pin is None}
+        """Take over a call that was for something else until now (draft 4.3, 4.9)."""
+        self._entrance.adopt(leg, calls, now)
 
     def is_full(self, entity: str) -> bool:
-        """Whether there is no place for somebody who is not in yet."""
-        maximum = self.snapshot.max_participants
-        return maximum is not None and len(self._present() - {entity}) >= maximum
+        """See `dialing.Host`."""
+        return self._entrance.is_full(entity)
 
-    def _occupy(self, now: float) -> None:
+    def admitted(self, leg: Leg, now: float) -> None:
+        """See `room.Room`."""
+        self._entrance.admitted(leg, now)
+
+    def welcome(self, leg: Leg, now: float) -> None:
+        """See `pad.Host`."""
+        self._entrance.welcome(leg, now)
+
+    def reopen(self, now: float) -> None:
+        """See `entrance.Host`."""
+        self._ended = False
+        self.occupy(now)
+
+    def occupy(self, now: float) -> None:
+        """See `entrance.Host`."""
         self._clock()
         if not self._occupied:
             self._occupied = True
             self.record(Occupied(), now)
+
+    # -- what comes by SIP ---------------------------------------------------
 
     def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
         """Answer a request with what a refusal means in SIP."""
@@ -242,88 +211,18 @@ class Conference:
         fields = answers.refusal_fields(refusal, self.snapshot, now)
         self._desk.endpoint.respond(transaction, status, now, reason=phrase, fields=fields)
 
-    def options(self, event: RequestReceived) -> None:
-        """Tell what we can do (RFC 4579 5.13), in or out of a dialog."""
-
-        def described(answer: Answer, now: float) -> None:
-            sdp = answer.description.sdp if isinstance(answer, Negotiated) else ""
-            self._desk.endpoint.respond(
-                event.transaction,
-                200,
-                now,
-                fields=answers.CAPABILITIES,
-                contact=self.contact,
-                body=Body.sdp(sdp) if sdp else None,
-            )
-
-        self._desk.ask(lambda number: Describe(number, self.session), described)
-
-    def message(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """A text to everybody else who is in (RFC 3428); the sender is who he proved to be."""
-        if identity.uri not in self.roster.users:
-            self.refuse(event.transaction, Refusal.NOT_ALLOWED, now)
-            return
-        self._desk.endpoint.respond(event.transaction, 202, now)
-        sender = NameAddr(uri_of(identity.uri), identity.display_name)
-        for leg in self.calls:
-            if leg.joined and leg.identity.uri != identity.uri and not leg.flow_gone:
-                messages.forward(
-                    self._desk.endpoint, event.request, Phone(leg.endpoint, leg.flow), sender, now
-                )
-
-    def subscribe(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """Somebody wants to watch the roster (RFC 4575)."""
-        if event.request.must(headers.EVENT).value != "conference":
-            fields = (("Allow-Events", "conference"),)
-            self._desk.endpoint.respond(event.transaction, 489, now, fields=fields)
-            return
-        refusal = policy.may_subscribe(self.snapshot, identity)
-        if refusal is None and self._over(now):
-            refusal = Refusal.OVER
-        if refusal is not None:
-            self.refuse(event.transaction, refusal, now)
-            return
-        self._watchers.subscribe(event, identity, self.contact, now)
-        self._clock()
-        self.maybe_idle(now)
-
-    def refer(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """Somebody asks the focus to add or remove (RFC 4579 5.5, 5.7, 5.11)."""
-        self._referring.refer(event, identity, now)
-
-    # -- requests in dialogs -------------------------------------------------
+    def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
+        """A request from somebody known, outside dialogs."""
+        self._reception.outside(event, identity, now)
 
     def request_came(self, event: RequestReceived, now: float) -> None:
         """See `desk.DialogOwner`."""
-        leg = self.calls.by_dialog(event.dialog)
-        if leg is not None and self.calls.request_came(event, leg, now):
-            return
-        handler = _IN_DIALOG.get(event.request.method)
-        if handler is None:
-            self._desk.endpoint.respond(event.transaction, 481, now)
-        else:
-            handler(self, event, leg, now)
+        self._reception.inside(event, now)
 
-    def _in_options(self, event: RequestReceived, leg: Leg | None, now: float) -> None:
-        del leg, now
-        self.options(event)
-
-    def _in_refer(self, event: RequestReceived, leg: Leg | None, now: float) -> None:
-        if leg is None:
-            self._desk.endpoint.respond(event.transaction, 481, now)
-            return
-        self.refer(event, leg.identity, now)
-
-    def _in_subscribe(self, event: RequestReceived, leg: Leg | None, now: float) -> None:
-        identity = leg.identity if leg else self._watchers.identity_of(event.dialog)
-        if identity is None:
-            self._desk.endpoint.respond(event.transaction, 481, now)
-            return
-        self.subscribe(event, identity, now)
-
-    def _in_notify(self, event: RequestReceived, leg: Leg | None, now: float) -> None:
-        del leg
-        self._desk.endpoint.respond(event.transaction, 481, now, reason="No Such Subscription")
+    def watched(self, now: float) -> None:
+        """See `reception.Host`."""
+        self._clock()
+        self.maybe_idle(now)
 
     def ack_came(self, event: AckReceived, now: float) -> None:
         """See `desk.DialogOwner`."""
@@ -351,57 +250,29 @@ class Conference:
 
     # -- legs come and go ----------------------------------------------------
 
-    def admitted(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`: into the conference, or to the PIN."""
-        if leg.joining is Joining.DIALED_OUT:
-            self._dialings.answered(leg, now)
-        elif policy.needs_pin(self.snapshot, leg.identity) and not self._takes_over(leg):
-            self._pad.ask_pin(leg, now)
-            return
-        self.welcome(leg, now)
-
-    def welcome(self, leg: Leg, now: float) -> None:
-        """Into the room, if policy still allows; a phone whose place this one takes goes."""
-        if (refusal := self._may_enter(leg, now)) is not None:
-            self.record(JoinRefused(leg.identity.uri, refusal), now)
-            status, _, text = answers.REFUSALS[refusal]
-            bye = Farewell(Departure.FAILED, status=status, text=text)
-            self.calls.hang_up(leg, bye, now)
-            return
-        self._attendance.join(leg, now)
-        replaced = self.calls.get(leg.replaces) if leg.replaces else None
-        if replaced is not None:
-            bye = Farewell(Departure.DEPARTED, text="Replaced by another phone")
-            self.calls.hang_up(replaced, bye, now)
-
-    def _takes_over(self, leg: Leg) -> bool:
-        """Whether the leg takes the place of one that is in already."""
-        replaced = self.calls.get(leg.replaces) if leg.replaces else None
-        return replaced is not None and replaced.joined
-
     def dialing(self, leg: Leg, status: Status, now: float) -> None:
         """See `dialing.Host`."""
-        self._occupy(now)
+        self.occupy(now)
         self._attendance.dialing(leg, status, now)
 
     def ringing(self, leg: Leg, status: int, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         self._dialings.ringing(leg, status, now)
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         self._pad.keyed(leg, digit, now)
 
     def silenced(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         self._attendance.silence(leg, now)
 
     def renegotiated(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         self._attendance.renegotiated(leg, now)
 
     def departed(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`; the last leg of a participant takes him along."""
+        """See `room.Room`; the last leg of a participant takes him along."""
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.ended(leg, now)
         user = self._attendance.leave(leg, now)
@@ -417,11 +288,11 @@ class Conference:
             self._desk.act(PlayRoom(self.room, "exit"))
         departs = self.snapshot.creator_departs is CreatorDeparts.END
         if departs and user.entity == self.snapshot.creator:
-            self._creator_gone = True
+            self.creator_gone = True
             self.end(user.display_text or user.entity, now, over=True)
 
     def freed(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         del leg
         self.maybe_idle(now)
 
@@ -502,16 +373,3 @@ class Conference:
         if self.empty:
             self._retired = True
             self._idle(self, now)
-
-
-def _display(request: Request, identity: Identity) -> str:
-    """The name to show: the account's, else what the phone says."""
-    return identity.display_name or request.must(headers.FROM).display_name
-
-
-_IN_DIALOG: Mapping[str, Callable[[Conference, RequestReceived, Leg | None, float], None]] = {
-    "OPTIONS": Conference._in_options,
-    "REFER": Conference._in_refer,
-    "SUBSCRIBE": Conference._in_subscribe,
-    "NOTIFY": Conference._in_notify,
-}

@@ -154,6 +154,10 @@ class Desk:
         self.dialogs.pop(dialog, None)
         self.endpoint.forget(dialog)
 
+    def unavailable(self, transaction: TransactionId, now: float) -> None:
+        """The database does not answer."""
+        self.endpoint.respond(transaction, 503, now, fields=(("Retry-After", "5"),))
+
     def address(self, name: str, display_name: str = "") -> NameAddr:
         """The address of something here."""
         return NameAddr(self.domain.uri(name), display_name)

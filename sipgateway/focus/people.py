@@ -203,7 +203,7 @@ class PersonCall(Anteroom):
         for leg in self.calls:
             self.calls.hang_up(leg, bye, now)
 
-    # -- calls.Room ----------------------------------------------------------
+    # -- room.Room -----------------------------------------------------------
 
     def contact_of(self, leg: Leg) -> NameAddr:
         """The other one's address: requests in the dialog come to us all the same."""
@@ -218,12 +218,12 @@ class PersonCall(Anteroom):
 
     @property
     def session(self) -> Session:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         return Session(name="Parley")
 
     @property
     def media_room(self) -> RoomId:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         return self._room
 
     def ringing(self, leg: Leg, status: int, now: float) -> None:
@@ -247,7 +247,7 @@ class PersonCall(Anteroom):
         self._desk.act(Place(leg.id, self._room))
 
     def silenced(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         del now
         self._desk.act(Place(leg.id, None))
 
@@ -280,7 +280,7 @@ class PersonCall(Anteroom):
             self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
 
     def freed(self, leg: Leg, now: float) -> None:
-        """See `calls.Room`."""
+        """See `room.Room`."""
         if leg is self._caller and self._callee is not None:
             self.end(Farewell(Departure.DEPARTED, text="The other side hung up"), now)
         if not len(self.calls):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sipgateway.focus import conference, watchers
+from sipgateway.focus import entrance, watchers
 from sipgateway.focus.actions import Ended
 from sipgateway.media.engine import DigitKeyed, LegId
 from sipgateway.sip.message import Request
@@ -92,7 +92,7 @@ def test_nobody_stands_at_the_pin_for_ever_or_takes_a_place(stage: Stage) -> Non
 def test_one_person_has_so_many_calls_and_subscriptions(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conference, "MAX_CALLS", 8)
+    monkeypatch.setattr(entrance, "MAX_CALLS", 8)
     monkeypatch.setattr(watchers, "MAX_WATCHING", 20)
     mallory = stage.person("mallory")
     for _ in range(8):

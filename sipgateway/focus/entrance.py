@@ -1,0 +1,177 @@
+"""Who comes in, and how far: at the call, at the PIN, into the room.
+
+Policy is asked when somebody calls, and again when he is about to be let in:
+much may have changed while his phone thought or he keyed the PIN.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conferences import policy
+from conferences.policy import Identity, Refusal, Snapshot
+from sipgateway.focus import answers
+from sipgateway.focus.actions import Fact, JoinRefused
+from sipgateway.focus.attendance import Attendance
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.desk import Desk
+from sipgateway.focus.dialing import Dialings
+from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.pad import Pad
+from sipgateway.focus.roster import Departure, Joining
+from sipgateway.media.engine import LegId
+from sipgateway.sip import headers
+from sipgateway.sip.events import RequestReceived, TransactionId
+from sipgateway.sip.message import Request
+
+MAX_CALLS = 400
+"""Calls of one person into one conference: a gateway's account may bring a hall full of
+people, more are a program gone wrong (486)."""
+
+
+class Host(Protocol):
+    """The conference that one enters."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is meant to be."""
+
+    @property
+    def creator_gone(self) -> bool:
+        """Whether it is over since its creator left; the row says so in a moment."""
+
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
+    def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
+        """Answer a request with what a refusal means in SIP."""
+
+    def occupy(self, now: float) -> None:
+        """Somebody is coming."""
+
+    def reopen(self, now: float) -> None:
+        """Somebody is coming of himself: whatever ended before, this is anew."""
+
+
+class Entrance:
+    """See the module."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        host: Host,
+        calls: Calls,
+        *,
+        attendance: Attendance,
+        dialings: Dialings,
+        pad: Pad,
+    ) -> None:
+        self._desk = desk
+        self._host = host
+        self._calls = calls
+        self._attendance = attendance
+        self._dialings = dialings
+        self._pad = pad
+
+    def invite(
+        self, event: RequestReceived, identity: Identity, now: float, *, replaces: Leg | None = None
+    ) -> None:
+        """Somebody dials in (RFC 4579 5.1), or changes his phone (5.9)."""
+        if sum(leg.identity.uri == identity.uri for leg in self._calls) >= MAX_CALLS:
+            self._desk.endpoint.respond(event.transaction, 486, now, reason="Too Many Calls")
+            return
+        refusal = self._may_come(identity, replaces, now)
+        if refusal is not None:
+            self._host.record(JoinRefused(identity.uri, refusal), now)
+            self._host.refuse(event.transaction, refusal, now)
+            return
+        if (fields := self._calls.timer_objection(event.request)) is not None:
+            self._desk.endpoint.respond(event.transaction, 422, now, fields=fields)
+            return
+        leg = Leg(
+            id=LegId(self._desk.tokens.opaque()),
+            identity=identity,
+            display_text=_display(event.request, identity),
+            flow=event.flow,
+            joining=Joining.DIALED_IN,
+            transaction=event.transaction,
+            request=event.request,
+            endpoint=str(event.request.must(headers.CONTACT).uri),
+            replaces=replaces.id if replaces else None,
+        )
+        self._host.reopen(now)
+        self._calls.dial_in(leg)
+
+    def _may_come(self, identity: Identity, replaces: Leg | None, now: float) -> Refusal | None:
+        """Asked when somebody calls, and again when he is about to be let in."""
+        if replaces is not None and replaces.joined:
+            # Who is in already may change his phone, in a full or locked conference too.
+            return policy.may_subscribe(self._host.snapshot, identity)
+        if self._host.creator_gone:
+            return Refusal.OVER  # the row says so in a moment
+        if self._pad.holds_off(identity.uri, now):
+            return Refusal.WRONG_PIN_TOO_OFTEN
+        present = len(self._present() - {identity.uri})
+        return policy.may_join(self._host.snapshot, identity, present=present, now=now)
+
+    def _may_enter(self, leg: Leg, now: float) -> Refusal | None:
+        """Whether a leg whose call stands may be let in now: much may have changed since."""
+        if leg.joining is Joining.DIALED_OUT:
+            # Whom somebody pulls in need not be on the list.
+            banned = leg.identity.uri in self._host.snapshot.banned
+            return Refusal.BANNED if banned else policy.when(self._host.snapshot, now=now)
+        replaced = self._calls.get(leg.replaces) if leg.replaces else None
+        return self._may_come(leg.identity, replaced, now)
+
+    def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
+        """Take over a call that was for something else until now (draft 4.3, 4.9).
+
+        It goes on in the same dialog; a re-INVITE tells the phone the conference
+        URI with `isfocus`.
+        """
+        self._host.occupy(now)
+        calls.hand_over(leg, self._calls)
+        self._attendance.join(leg, now)
+        self._calls.reinvite(leg)
+
+    def _present(self) -> set[str]:
+        """Who has a place: one who stands at the PIN has none."""
+        return {leg.identity.uri for leg in self._calls if leg.present and leg.pin is None}
+
+    def is_full(self, entity: str) -> bool:
+        """Whether there is no place for somebody who is not in yet."""
+        maximum = self._host.snapshot.max_participants
+        return maximum is not None and len(self._present() - {entity}) >= maximum
+
+    def admitted(self, leg: Leg, now: float) -> None:
+        """See `room.Room`: into the conference, or to the PIN."""
+        if leg.joining is Joining.DIALED_OUT:
+            self._dialings.answered(leg, now)
+        elif policy.needs_pin(self._host.snapshot, leg.identity) and not self._takes_over(leg):
+            self._pad.ask_pin(leg, now)
+            return
+        self.welcome(leg, now)
+
+    def welcome(self, leg: Leg, now: float) -> None:
+        """Into the room, if policy still allows; a phone whose place this one takes goes."""
+        if (refusal := self._may_enter(leg, now)) is not None:
+            self._host.record(JoinRefused(leg.identity.uri, refusal), now)
+            status, _, text = answers.REFUSALS[refusal]
+            bye = Farewell(Departure.FAILED, status=status, text=text)
+            self._calls.hang_up(leg, bye, now)
+            return
+        self._attendance.join(leg, now)
+        replaced = self._calls.get(leg.replaces) if leg.replaces else None
+        if replaced is not None:
+            bye = Farewell(Departure.DEPARTED, text="Replaced by another phone")
+            self._calls.hang_up(replaced, bye, now)
+
+    def _takes_over(self, leg: Leg) -> bool:
+        """Whether the leg takes the place of one that is in already."""
+        replaced = self._calls.get(leg.replaces) if leg.replaces else None
+        return replaced is not None and replaced.joined
+
+
+def _display(request: Request, identity: Identity) -> str:
+    """The name to show: the account's, else what the phone says."""
+    return identity.display_name or request.must(headers.FROM).display_name

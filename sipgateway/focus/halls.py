@@ -1,0 +1,123 @@
+"""The conferences that are live here: found by name, loaded, created, let go of."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import replace
+
+from conferences.policy import ConferenceId, Identity, Snapshot
+from sipgateway.focus.actions import CreateConference, LoadConference
+from sipgateway.focus.conference import Conference
+from sipgateway.focus.desk import Desk
+from sipgateway.focus.events import Answer, ConferenceLoaded
+from sipgateway.focus.people import People
+from sipgateway.sip.events import RequestReceived
+
+
+class UserChosen(enum.StrEnum):
+    """Who may create a conference by calling a URI of his choice (RFC 4579 appendix A)."""
+
+    OFF = "off"
+    ORGANIZERS = "organizers"
+    ANYONE = "anyone"
+
+
+class Halls:
+    """See the module."""
+
+    def __init__(self, desk: Desk, people: People, user_chosen: UserChosen) -> None:
+        self._desk = desk
+        self._people = people
+        self._user_chosen = user_chosen
+        self.by_id: dict[ConferenceId, Conference] = {}
+
+    def __iter__(self) -> Iterator[Conference]:
+        return iter(list(self.by_id.values()))
+
+    def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
+        """A request for the user part `name`: of a live conference, or of one to load."""
+        for conference in self.by_id.values():
+            if conference.snapshot.name.lower() == name:
+                self._route(conference, event, who, now)
+                return
+
+        def loaded(answer: Answer, then: float) -> None:
+            if isinstance(answer, ConferenceLoaded):
+                self._loaded(answer, event, name, who, now=then)
+            else:
+                self._desk.unavailable(event.transaction, then)
+
+        self._desk.ask(lambda number: LoadConference(number, name), loaded)
+
+    def _loaded(
+        self,
+        answer: ConferenceLoaded,
+        event: RequestReceived,
+        name: str,
+        who: Identity,
+        *,
+        now: float,
+    ) -> None:
+        if not self._desk.endpoint.pending(event.transaction):
+            return
+        if answer.snapshot is not None:
+            self._route(self.open(answer.snapshot, now), event, who, now)
+        elif answer.person:
+            self._people.request(event, name, who, now)
+        elif event.request.method == "INVITE" and self._may_choose(who):
+            self.create(event, who, name)
+        else:
+            self._desk.endpoint.respond(event.transaction, 404, now)
+
+    def _may_choose(self, who: Identity) -> bool:
+        if who.is_guest or self._user_chosen is UserChosen.OFF:
+            return False
+        return self._user_chosen is UserChosen.ANYONE or who.organizer
+
+    def create(self, event: RequestReceived, who: Identity, name: str) -> None:
+        """A call that creates a conference; `name` is "" for a random one."""
+
+        def created(answer: Answer, now: float) -> None:
+            if not isinstance(answer, ConferenceLoaded):
+                self._desk.unavailable(event.transaction, now)
+                return
+            if not self._desk.endpoint.pending(event.transaction):
+                return
+            if answer.snapshot is None:
+                self._desk.endpoint.respond(event.transaction, 404, now)
+                return
+            self._route(self.open(answer.snapshot, now), event, who, now)
+
+        self._desk.ask(lambda number: CreateConference(number, who, name), created)
+
+    @staticmethod
+    def _route(conference: Conference, event: RequestReceived, who: Identity, now: float) -> None:
+        conference.request(event, who, now)
+        conference.maybe_idle(now)
+
+    def open(self, snapshot: Snapshot, now: float) -> Conference:
+        """The live conference of a snapshot, which it follows from now on."""
+        conference = self.by_id.get(snapshot.id)
+        if conference is None:
+            conference = Conference(self._desk, snapshot, idle=self._idle)
+            self.by_id[snapshot.id] = conference
+        else:
+            conference.apply(snapshot, now)
+        return conference
+
+    def _idle(self, conference: Conference, now: float) -> None:
+        del now
+        if self.by_id.get(conference.snapshot.id) is conference:
+            del self.by_id[conference.snapshot.id]
+
+    def changed(self, snapshot: Snapshot, now: float) -> None:
+        """Somebody changed what a conference is meant to be."""
+        conference = self.by_id.get(snapshot.id)
+        if conference is None:
+            if not snapshot.calls:
+                return
+            # Somebody is to be called into a conference where nobody is yet.
+            conference = self.open(replace(snapshot, calls=()), now)
+        conference.apply(snapshot, now)
+        conference.maybe_idle(now)
