@@ -47,4 +47,4 @@ bench:
 	@$(BIN)/python -m bench.mixer
 
 clean:
-	rm -rf .venv node_modules static/dist static/vendor staticfiles
+	rm -rf .venv node_modules static/dist static/vendor staticfiles spoken

@@ -24,6 +24,10 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 NEWEST_UNSUPPORTED_PYTHON = (3, 10)
 OLDEST_NODE = 20
 
+#: The prompts that are spoken at set-up, and the modules that they are made by.
+SPOKEN = ROOT / "spoken"
+SPEAKERS = ("prompts", "speech", "words")
+
 Command = Sequence[str]
 
 #: What the tests start, and the Debian package that brings it.
@@ -124,6 +128,12 @@ def manage(*arguments: str) -> None:
     run(str(PYTHON), "manage.py", *arguments)
 
 
+def speak_prompts() -> None:
+    """Make the spoken prompts, all of them anew: their words may have changed."""
+    shutil.rmtree(SPOKEN, ignore_errors=True)
+    run(str(PYTHON), "-m", "sipgateway.media.prompts", str(SPOKEN))
+
+
 def node_version() -> str:
     """Version of Node, or an error that says what is missing."""
     if shutil.which("node") is None or shutil.which("npm") is None:
@@ -171,12 +181,11 @@ def product() -> None:
         lambda: manage("collectstatic", "--no-input", "--clear", "--verbosity", "0"),
         stamp=ROOT / "staticfiles" / ".made-of-static",
     ).bring_up_to_date()
-    prompts = ROOT / (os.environ.get("DATA_DIR") or "var") / "prompts"
     Step(
         "speaking the prompts",
-        ("requirements.txt", "sipgateway/media/prompts.py", "sipgateway/media/speech.py"),
-        lambda: run(str(PYTHON), "-m", "sipgateway.media.prompts", str(prompts)),
-        stamp=prompts / ".made-of-words",
+        ("requirements.txt", *(f"sipgateway/media/{name}.py" for name in SPEAKERS)),
+        speak_prompts,
+        stamp=SPOKEN / ".made-of-words",
     ).bring_up_to_date()
 
 

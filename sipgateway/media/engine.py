@@ -117,7 +117,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class PlayEnded:
-    """What `play` started is over, or was cut short by a digit or by `stop_playing`."""
+    """What `play` started is over, or was cut short by a digit or by another `play`."""
 
     leg: LegId
     prompt: str
@@ -174,10 +174,13 @@ class MediaEngine(Protocol):
         """Whether the room hears the leg."""
 
     def play(self, leg: LegId, prompt: str) -> None:
-        """Play a named prompt into this leg alone; a new one replaces the old."""
+        """Play a script of prompts (see `prompts`) into this leg alone.
+
+        A new one replaces the old; an empty one ends what is played.
+        """
 
     def play_room(self, room: RoomId, prompt: str) -> None:
-        """Play a named prompt to everyone in a room."""
+        """Play a script of prompts to everyone in a room."""
 
     def drop(self, leg: LegId) -> None:
         """Forget the leg for good and free all it held; its id is never used again."""

@@ -44,6 +44,9 @@ LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[2]
 """Where the package `sipgateway` is found."""
 
+SPOKEN = ROOT / "spoken"
+"""The prompts that were made at set-up."""
+
 START = 15.0
 """Seconds a worker may take to be ready; it takes 0.5 on an idle machine."""
 
@@ -102,7 +105,7 @@ class LocalEngine:
 
     `host` is the address to bind to and to announce; ``0.0.0.0`` binds to all
     and announces that of the default route. `ports` is the first and the last
-    UDP port that may be used, `prompts` the directory of spoken prompts.
+    UDP port that may be used, `prompts` the directory of prompts of one's own.
     """
 
     def __init__(
@@ -343,6 +346,7 @@ class LocalEngine:
                 f"--host={self._bind}",
                 f"--ports={self._ports[0]}-{self._ports[1]}",
                 f"--prompts={self._prompts.absolute()}",
+                f"--spoken={SPOKEN}",
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,

@@ -70,19 +70,22 @@ class Voice(Protocol):
 
 @dataclass(slots=True)
 class Player:
-    """A recording on its way into an ear or a room."""
+    """A recording on its way into an ear or a room.
+
+    At its end it goes on at the sample `again_from`, again and again, unless that is None.
+    """
 
     name: str
     recording: Samples
-    loop: bool = False
+    again_from: int | None = None
     position: int = 0
 
     def next(self) -> Samples | None:
         """The next frame; None when it is over."""
         if self.position >= len(self.recording):
-            if not self.loop or not len(self.recording):
+            if self.again_from is None or self.again_from >= len(self.recording):
                 return None
-            self.position = 0
+            self.position = self.again_from
         frame = self.recording[self.position : self.position + FRAME]
         self.position += FRAME
         if len(frame) < FRAME:

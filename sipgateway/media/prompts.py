@@ -1,59 +1,63 @@
 """What is played into a leg or a room: spoken prompts and tones.
 
-Tones are computed. Spoken prompts are WAV files in a directory, made once at
-set-up by
+Tones are computed. Spoken prompts are WAV files, one for each name and
+language, made once at set-up by
 
     python -m sipgateway.media.prompts DIRECTORY
 
-and replaced by whoever prefers a human voice: any mono or stereo 16-bit WAV
-of the same name. A prompt that is not there is a short tone, so that a
-missing file is heard and not an error in a call.
+into ``DIRECTORY/<language>/<name>.wav``. Whoever prefers a human voice, or
+music of his own, puts files of the same names into ``DATA_DIR/prompts``:
+16-bit PCM of any rate, mono or stereo. They are checked when a mixer worker
+starts; what is wrong with one is told in the log, and the made one is played.
+A prompt that is nowhere is a short tone, so that a missing file is heard and
+not an error in a call.
+
+What is to be played is a script: names one after the other, separated by
+spaces, behind a language and a colon where it is not English::
+
+    enter-pin
+    de: too-early opens-today hour-9 minute-30
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from sipgateway.media import resample, speech
-from sipgateway.media.codec import RATE, Samples
+from sipgateway.media import resample, speech, words
+from sipgateway.media.codec import FRAME, RATE, Samples
 from sipgateway.media.mixer import Player
 
-SPOKEN = {
-    "enter-conference": "Please enter the conference number, followed by the hash key.",
-    "enter-pin": "Please enter the PIN, followed by the hash key.",
-    "wrong-pin": "That PIN is not correct.",
-    "unknown-conference": "There is no such conference.",
-    "welcome": "Welcome to the conference.",
-    "application": "Welcome. Press the hash key to open your conference, "
-    "or use the page that your phone shows you.",
-    "not-allowed": "Only a moderator can do that.",
-    "first": "You are the first one here.",
-    "waiting": "Please wait until the conference begins.",
-    "too-early": "The conference has not opened yet.",
-    "over": "The conference is over.",
-    "full": "The conference is full.",
-    "locked": "The conference is locked.",
-    "not-invited": "You are not invited to this conference.",
-    "removed": "You have been removed from the conference.",
-    "goodbye": "Goodbye.",
-    "muted": "You are muted.",
-    "unmuted": "You are no longer muted.",
-    "muted-by-moderator": "The moderator has muted you.",
-    "conference-locked": "The conference is now locked.",
-    "conference-unlocked": "The conference is now open.",
-    "recording": "This conference is being recorded.",
-    "conference-created": "Your conference has been created.",
-    "confirm": "Press one to confirm, or two to cancel.",
-    "say-title": "Please say the title of the conference, then press the hash key.",
-    "ends-soon": "The conference ends in five minutes.",
-}
+LOG = logging.getLogger(__name__)
 
-LOOPED = frozenset({"ring"})
-"""Played again and again until something else is, or the leg gets into a room."""
+LOOPED = frozenset({"ring", "music"})
+"""Played again and again until something else is, or the leg changes rooms."""
+
+HEARD = "@"
+"""Before the id of a leg: what was heard of it when it was asked for its name."""
+
+RENDERED = 16_000
+"""Hz of the files made at set-up: all that a synthesizer has to say, at a third of the space."""
+
+QUIET = 0.005
+"""Of full scale: what is below at both ends of a prompt is cut off, but for `GAP`."""
+
+GAP = 0.12
+"""Seconds of silence kept behind each word, so that words one after another can be told apart."""
+
+LONGEST = 120.0
+"""Seconds of a file of one's own: a prompt or a piece of music, not an opera."""
+
+OWN_AT_MOST = 600.0
+"""Seconds of all of them, which are kept in memory."""
+
+KEPT = 64
+"""Made prompts that are kept in memory; reading one takes a millisecond."""
 
 
 def tone(frequencies: tuple[float, ...], seconds: float, gain: float = 0.12) -> Samples:
@@ -69,48 +73,162 @@ def pause(seconds: float) -> Samples:
     return np.zeros(int(seconds * RATE), np.float32)
 
 
+def bell(frequency: float, seconds: float, gain: float) -> Samples:
+    """A note that is struck and dies away, with an octave and a fifth over it."""
+    at = np.arange(int(seconds * RATE)) / RATE
+    parts = ((1.0, 1.0), (2.0, 0.35), (3.0, 0.12))
+    sound = sum(share * np.sin(2 * np.pi * number * frequency * at) for number, share in parts)
+    rise, fall = np.minimum(1.0, at / 0.02), np.minimum(1.0, at[::-1] / 0.05)
+    return np.asarray(gain * sound * rise * fall * np.exp(-1.6 * at), np.float32)
+
+
+def music() -> Samples:
+    """What one hears while nobody else is there: four quiet chords, note by note."""
+    chords = ((220.0, 261.63, 329.63), (174.61, 220.0, 261.63), (261.63, 329.63, 392.0))
+    notes = [note for chord in (*chords, (196.0, 246.94, 293.66)) for note in chord]
+    step, ring = RATE, 3 * RATE  # a note each second; each rings for three
+    piece = np.zeros(len(notes) * step + ring, np.float32)
+    for number, note in enumerate(notes):
+        piece[number * step : number * step + ring] += bell(note, 3.0, 0.04)
+    # What rings on at the end does so at the beginning, so that it goes round.
+    piece[:ring] += piece[-ring:]
+    return piece[:-ring]
+
+
 def tones() -> dict[str, Samples]:
     """The prompts that are computed."""
     return {
         "beep": tone((880.0,), 0.15),
         "entry": np.concatenate((tone((660.0,), 0.09), tone((880.0,), 0.12))),
         "exit": np.concatenate((tone((880.0,), 0.09), tone((660.0,), 0.12))),
+        "pause": pause(0.7),
         # 440 + 480 Hz, 2 s on and 4 s off (ITU-T E.180 supplement 2).
         "ring": np.concatenate((tone((440.0, 480.0), 2.0, 0.06), pause(4.0))),
+        "music": music(),
     }
 
 
 class Library:
-    """Every prompt there is, read once."""
+    """Every prompt there is: `own` before those in `made`, and these before tones."""
 
-    def __init__(self, directory: Path) -> None:
-        self._recordings = tones()
-        for path in sorted(directory.glob("*.wav")):
+    def __init__(self, own: Path, made: Path) -> None:
+        self._made = made
+        self._tones = tones()
+        self._own = {(language, name): one for language, name, one in _own(own)}
+        self._kept: dict[tuple[str, str], Samples] = {}
+
+    def get(self, language: str, name: str) -> Samples:
+        """The samples of a prompt; in English where the language lacks it, else a short tone."""
+        for tag in dict.fromkeys((language, words.LANGUAGES[0])):
+            found = self._own.get((tag, name))
+            if found is None:
+                found = self._tones.get(name)
+            if found is None:
+                found = self._read(tag, name)
+            if found is not None:
+                return found
+        return self._tones["beep"]
+
+    def player(
+        self, script: str, heard: Callable[[str], Samples | None] = lambda _: None
+    ) -> Player | None:
+        """A player at the start of a script; none for an empty one.
+
+        `heard` gives what was heard of a leg. What is looped can only be the last.
+        """
+        language, names = _parse(script)
+        if not names:
+            return None
+        parts = [self._part(language, name, heard) for name in names]
+        again = len(parts[-1]) if names[-1] in LOOPED else 0
+        recording = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        start = len(recording) - again if again else None
+        return Player(script, recording, again_from=start)
+
+    def _part(self, language: str, name: str, heard: Callable[[str], Samples | None]) -> Samples:
+        if not name.startswith(HEARD):
+            return self.get(language, name)
+        said = heard(name.removeprefix(HEARD))
+        return self._tones["beep"] if said is None else said
+
+    def _read(self, language: str, name: str) -> Samples | None:
+        """One that was made at set-up; only those that there can be are looked for."""
+        key = (language, name)
+        known = self._kept.pop(key, None)
+        if known is None and name in _known(language):
+            try:
+                known = read(self._made / language / f"{name}.wav")
+            except BadPrompt:
+                return None
+        if known is not None:
+            self._kept[key] = known  # behind the others: used last
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+        return known
+
+
+def _known(language: str) -> dict[str, str]:
+    return words.texts(language) if language in words.LANGUAGES else {}
+
+
+def _parse(script: str) -> tuple[str, list[str]]:
+    """The language and the names.
+
+    >>> _parse("de: muted")
+    ('de', ['muted'])
+    """
+    head, colon, rest = script.partition(":")
+    return (head, rest.split()) if colon else (words.LANGUAGES[0], script.split())
+
+
+def _own(directory: Path) -> Iterator[tuple[str, str, Samples]]:
+    """The files that somebody has put there, as far as they can be taken."""
+    left = OWN_AT_MOST
+    for path in sorted(directory.glob("*/*.wav")):
+        language, name = path.parent.name, path.stem
+        if language not in words.LANGUAGES:
+            LOG.warning("%s: want a directory of %s", path, ", ".join(words.LANGUAGES))
+            continue
+        try:
             recording = read(path)
-            if recording is not None:
-                self._recordings[path.stem] = recording
-
-    def get(self, name: str) -> Samples:
-        """The samples of a prompt, a short tone where there is none of that name."""
-        return self._recordings.get(name, self._recordings["beep"])
-
-    def player(self, name: str) -> Player | None:
-        """A player at the start of a prompt; none for an empty name."""
-        return Player(name, self.get(name), loop=name in LOOPED) if name else None
+        except BadPrompt as bad:
+            LOG.warning("%s: %s; the prompt made at set-up is played", path, bad)
+            continue
+        left -= len(recording) / RATE
+        if left < 0:
+            LOG.warning("%s: more than %d s in all; not taken", path, OWN_AT_MOST)
+            return
+        yield language, name, recording
 
 
-def read(path: Path) -> Samples | None:
-    """The samples of a WAV file; None where it cannot be read as 16-bit PCM."""
+class BadPrompt(Exception):
+    """A file that cannot be played; the text says why."""
+
+
+def read(path: Path) -> Samples:
+    """The samples of a WAV file of 16-bit PCM, mono or stereo. Raises `BadPrompt`."""
     try:
         with wave.open(str(path), "rb") as file:
-            if file.getsampwidth() != 2:
-                return None
+            _check(file)
             octets = file.readframes(file.getnframes())
             channels, rate = file.getnchannels(), file.getframerate()
-    except (wave.Error, EOFError, OSError):
-        return None
-    pcm = np.frombuffer(octets, "<i2").reshape(-1, channels).mean(axis=1)
-    return to_rate((pcm / 32768.0).astype(np.float32), rate, RATE)
+    except (wave.Error, EOFError, OSError) as error:
+        raise BadPrompt(f"no WAV file of PCM ({error or 'too short'})") from error
+    pcm = np.frombuffer(octets[: len(octets) // (2 * channels) * 2 * channels], "<i2")
+    mono = pcm.reshape(-1, channels).mean(axis=1)
+    return to_rate((mono / 32768.0).astype(np.float32), rate, RATE)
+
+
+def _check(file: wave.Wave_read) -> None:
+    if file.getsampwidth() != 2:
+        raise BadPrompt(f"{8 * file.getsampwidth()} bits a sample, want 16")
+    if file.getnchannels() not in (1, 2):
+        raise BadPrompt(f"{file.getnchannels()} channels, want 1 or 2")
+    if not 8000 <= file.getframerate() <= 192_000:
+        raise BadPrompt(f"{file.getframerate()} samples a second, want 8000 to 192000")
+    seconds = file.getnframes() / file.getframerate()
+    if not 0 < seconds <= LONGEST:
+        raise BadPrompt(f"{seconds:.1f} s long, want {LONGEST:.0f} at most and not none")
 
 
 def write(path: Path, samples: Samples, rate: int) -> None:
@@ -137,23 +255,35 @@ def to_rate(samples: Samples, have: int, want: int) -> Samples:
     return np.asarray(np.fft.irfft(kept, count) * (count / len(samples)), np.float32)
 
 
+def trimmed(samples: Samples, rate: int) -> Samples:
+    """Without the silence before and behind, but for a gap."""
+    (loud,) = np.nonzero(np.abs(samples) > QUIET)
+    if not len(loud):
+        return samples
+    end = np.zeros(int(GAP * rate), np.float32)
+    return np.concatenate((samples[max(0, loud[0] - FRAME // 4) : loud[-1] + 1], end))
+
+
 def render(directory: Path) -> int:
     """Speak every prompt that is not in the directory yet; how many were made.
 
     Raises `speech.SpeechError` where there is no synthesizer, `OSError`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    missing = {name: text for name, text in SPOKEN.items() if not _file(directory, name).exists()}
+    missing = [
+        (language, path, text)
+        for language in words.LANGUAGES
+        for name, text in words.texts(language).items()
+        if not (path := directory / language / f"{name}.wav").exists()
+    ]
     if not missing:
         return 0
     synthesizer = speech.Synthesizer()
-    for name, text in missing.items():
-        write(_file(directory, name), synthesizer.speak(text), synthesizer.rate)
+    for language, path, text in missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        synthesizer.choose(language)
+        said = trimmed(synthesizer.speak(text), synthesizer.rate)
+        write(path, to_rate(said, synthesizer.rate, RENDERED), RENDERED)
     return len(missing)
-
-
-def _file(directory: Path, name: str) -> Path:
-    return directory / f"{name}.wav"
 
 
 def main() -> None:

@@ -29,7 +29,6 @@ POSITION_CHARACTER = 1
 CHARS_UTF8 = 1
 PARAMETER_RATE = 1
 WORDS_PER_MINUTE = 150
-VOICE = b"en"
 
 
 class SpeechError(Exception):
@@ -48,15 +47,20 @@ class Synthesizer:
             raise SpeechError(str(error)) from error
         path = espeakng_loader.get_data_path().encode()
         self.rate = int(self._espeak.espeak_Initialize(OUTPUT_SYNCHRONOUS, 0, path, 0))
-        if self.rate <= 0 or self._espeak.espeak_SetVoiceByName(VOICE):
+        if self.rate <= 0:
             raise SpeechError("espeak-ng does not start")
-        self._espeak.espeak_SetParameter(PARAMETER_RATE, WORDS_PER_MINUTE, 0)
         self._parts: list[bytes] = []
         self._callback = self._ffi.callback("t_espeak_callback", self._take)
         self._espeak.espeak_SetSynthCallback(self._callback)
 
+    def choose(self, language: str) -> None:
+        """Speak this language (RFC 5646) from now on. Raises `SpeechError`."""
+        if self._espeak.espeak_SetVoiceByName(language.encode()):
+            raise SpeechError(f"espeak-ng does not speak {language!r}")
+        self._espeak.espeak_SetParameter(PARAMETER_RATE, WORDS_PER_MINUTE, 0)
+
     def speak(self, text: str) -> Samples:
-        """The samples of a text at `rate`. Raises `SpeechError`."""
+        """The samples of a text at `rate`, in the language chosen. Raises `SpeechError`."""
         self._parts.clear()
         octets = text.encode()
         failed = self._espeak.espeak_Synth(

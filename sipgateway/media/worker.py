@@ -1,7 +1,7 @@
 """A mixer worker: one process, one thread, one UDP port for its WebRTC legs.
 
     python -m sipgateway.media.worker --control FD --host ADDRESS --ports FIRST-LAST
-                                      [--prompts DIRECTORY]
+                                      --prompts DIRECTORY --spoken DIRECTORY
 
 Started by `sipgateway.media.local`, which talks to it over a socket pair
 (`control`). It ticks every 20 ms by an absolute schedule: drain the sockets,
@@ -55,14 +55,16 @@ ALIVE_EVERY = 1.0
 class Worker:
     """The sockets, the clock and the legs."""
 
-    def __init__(self, connection: socket.socket, host: str, ports: Ports, library: Path) -> None:
+    def __init__(
+        self, connection: socket.socket, host: str, ports: Ports, library: prompts.Library
+    ) -> None:
         self.control = connection
         self.control.setblocking(False)
         self.ports = ports
         self.host = host
         self.identity = dtls.Identity(datetime.datetime.now(datetime.UTC))
         self.codecs = codecs.load()
-        self.prompts = prompts.Library(library)
+        self.prompts = library
         self.legs = Legs()
         self.rooms = Rooms()
         self.said_speaking_at = self.said_alive_at = 0.0
@@ -292,7 +294,7 @@ class Worker:
         if leg is None:
             return
         room = order["room"]
-        if leg.member.player is not None and leg.member.player.loop:
+        if leg.member.player is not None and leg.member.player.again_from is not None:
             leg.member.player = None
         self.rooms.place(leg.member, None if room is None else RoomId(room))
 
@@ -357,12 +359,14 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--ports", required=True)
     parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--spoken", type=Path, required=True)
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     first, _, last = arguments.ports.partition("-")
+    library = prompts.Library(arguments.prompts, arguments.spoken)
     with socket.socket(fileno=arguments.control) as connection:
-        worker = Worker(connection, arguments.host, Ports(int(first), int(last)), arguments.prompts)
+        worker = Worker(connection, arguments.host, Ports(int(first), int(last)), library)
         # What lives now lives for ever: the collector need not look at it again.
         gc.freeze()
         worker.run()

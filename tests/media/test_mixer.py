@@ -178,7 +178,7 @@ def test_a_prompt_in_the_room_is_heard_by_all() -> None:
 
 
 def test_a_looped_prompt_begins_again() -> None:
-    player = Player("ring", sounds.sine(440, 2), loop=True)
+    player = Player("ring", sounds.sine(440, 2), again_from=0)
     played = [player.next() for _ in range(5)]
     assert all(frame is not None for frame in played)
 

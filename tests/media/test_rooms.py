@@ -1,15 +1,10 @@
-"""Rooms, the table of legs, prompts and ports."""
+"""Rooms, the table of legs, and ports."""
 
 from __future__ import annotations
 
-import wave
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-from sipgateway.media import codecs, dtls, hosts, ice, path, ports, prompts
-from sipgateway.media.codec import RATE
+from sipgateway.media import codecs, dtls, hosts, ice, path, ports
 from sipgateway.media.control import Terms
 from sipgateway.media.engine import LegId, RoomId
 from sipgateway.media.leg import SILENT_AFTER, SILENT_AGAIN, Leg
@@ -133,46 +128,6 @@ def test_a_participant_cannot_take_anothers_address() -> None:
     assert legs.may_bind(ALICE, alice, HELD - 1)
     assert legs.may_bind(MALLORY, mallory, HELD - 1)
     assert legs.may_bind(ALICE, mallory, HELD), "a port that is used again later"
-
-
-# Prompts
-
-
-def test_a_prompt_is_read_from_a_file(tmp_path: Path) -> None:
-    prompts.write(tmp_path / "welcome.wav", sounds.sine(440, 10)[::2], RATE // 2)
-    library = prompts.Library(tmp_path)
-    assert sounds.share(library.get("welcome"), 440) > 0.95
-    assert len(library.get("welcome")) == 9600
-
-
-@pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 48_000])
-def test_a_prompt_of_any_rate_keeps_its_pitch(rate: int) -> None:
-    at = np.arange(rate) / rate
-    sound = prompts.to_rate(np.sin(2 * np.pi * 440 * at).astype(np.float32), rate, RATE)
-    assert len(sound) == RATE
-    assert sounds.share(sound, 440) > 0.99
-
-
-def test_what_is_missing_or_broken_is_a_beep(tmp_path: Path) -> None:
-    (tmp_path / "broken.wav").write_bytes(b"RIFFnonsense")
-    with wave.open(str(tmp_path / "bytes.wav"), "wb") as file:
-        file.setparams((1, 1, 8000, 0, "NONE", ""))
-        file.writeframes(bytes(100))
-    library = prompts.Library(tmp_path)
-    beep = library.get("beep")
-    for name in ("broken", "bytes", "../../etc/passwd", "never-heard-of"):
-        assert library.get(name) is beep
-    assert library.player("") is None
-    assert library.player("ring") == Player("ring", library.get("ring"), loop=True)
-
-
-def test_prompts_are_spoken_once(tmp_path: Path) -> None:
-    assert prompts.render(tmp_path) == len(prompts.SPOKEN)
-    assert prompts.render(tmp_path) == 0
-    library = prompts.Library(tmp_path)
-    for name in prompts.SPOKEN:
-        assert len(library.get(name)) > RATE // 3, name
-        assert float(np.abs(library.get(name)).max()) > 0.1, name
 
 
 # Ports and hosts
