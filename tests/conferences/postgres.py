@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.ports import free_port
 
 #: Where Debian keeps the programs that are not for everybody's path.
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -36,13 +37,6 @@ def _as_postgres() -> list[str]:
     return [runuser, "-u", "postgres", "--"]
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def running() -> Iterator[str]:
     """A fresh server; its `DATABASE_URL`. Raises `Absent`."""
@@ -51,7 +45,7 @@ def running() -> Iterator[str]:
     place.chmod(0o755)
     if prefix:
         shutil.chown(place, "postgres")
-    cluster, port = str(place / "cluster"), _free_port()
+    cluster, port = str(place / "cluster"), free_port()
     options = f"-h 127.0.0.1 -p {port} -k {place} -c fsync=off"
     try:
         _run([*prefix, initdb, "-D", cluster, "-A", "trust", "-U", "parley", "--no-sync"], place)

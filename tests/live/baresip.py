@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy
 
 from tests.live.phone import Account
-from tests.live.server import free_port
+from tests.ports import free_port
 
 MODULES = Path("/usr/lib/baresip/modules")
 CONFIGURATION = """\
@@ -66,9 +66,9 @@ class Baresip:
         """Register by a transport and port, and call."""
         transport, port = through
         self.directory.mkdir(parents=True)
-        rtp = free_port() & ~1
+        rtp = free_port(22)
         configuration = CONFIGURATION.format(
-            port=free_port(),
+            port=free_port(2),  # and the next for TLS
             tone=self.tone,
             rtp=rtp,
             rtp_end=rtp + 20,

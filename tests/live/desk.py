@@ -22,8 +22,9 @@ from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import ClientConnection
 
 from tests.live.phone import Account, Dialog, Phone
-from tests.live.server import Server, free_port, until
+from tests.live.server import Server, until
 from tests.live.wire import Message
+from tests.ports import free_port
 
 SIPP = Path(__file__).parent / "sipp"
 #: What a desk phone offers; nobody is at this port.
@@ -307,7 +308,7 @@ async def sipp(
     errors = server.directory / f"sipp-{scenario}-{transport}.log"
     command = ["sipp", f"127.0.0.1:{server.ports[transport]}", "-sf", f"{SIPP / scenario}.xml"]
     command += ["-t", {"udp": "u1", "tcp": "t1"}[transport], "-i", "127.0.0.1", "-nostdin"]
-    command += ["-p", str(free_port()), "-mp", str(free_port() & ~1), "-m", str(calls)]
+    command += ["-p", str(free_port()), "-mp", str(free_port(4)), "-m", str(calls)]
     command += ["-r", str(rate), "-l", str(calls), "-d", str(round(hold * 1000))]
     command += ["-au", account.username, "-ap", account.password]
     command += ["-key", "username", account.username, "-key", "domain", account.domain]

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.live.phone import Account
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: Seconds until the server has to be ready, on a machine that is busy.
@@ -39,14 +39,6 @@ def until(met: Callable[[], bool], *, within: float, every: float = 0.05) -> boo
             return True
         never.wait(every)
     return met()
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Server:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +12,7 @@ from sipgateway.sip.flow import Transport
 from sipgateway.transport import stream
 from sipgateway.transport.sockets import CannotListen
 from sipgateway.transport.stream import StreamTransport
+from tests.ports import free_port
 from tests.transport.shell import Shell
 
 OPTIONS = b"OPTIONS sip:conf.test SIP/2.0\r\nl: 0\r\n\r\n"
@@ -31,12 +31,6 @@ async def tcp(shell: Shell) -> AsyncIterator[StreamTransport]:
     yield transport
     transport.stop()
     await asyncio.sleep(0.05)  # the connections close
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 async def connected(tcp: StreamTransport, host: str = "127.0.0.1") -> Pair:

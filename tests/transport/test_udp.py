@@ -17,8 +17,9 @@ from sipgateway.transport.routes import LARGE, Routes, over_tcp
 from sipgateway.transport.sockets import CannotListen
 from sipgateway.transport.stream import StreamTransport
 from sipgateway.transport.udp import UdpTransport
+from tests.ports import free_port
 from tests.transport.shell import Shell
-from tests.transport.test_stream import OPTIONS, free_port
+from tests.transport.test_stream import OPTIONS
 
 LONG = b"NOTIFY sip:bob@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=1\r\nl: %d\r\n\r\n"
 LONG = LONG % LARGE + b"x" * LARGE
