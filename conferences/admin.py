@@ -18,6 +18,8 @@ from conferences.models import (
     Ban,
     Call,
     Conference,
+    DialOutRules,
+    DialTarget,
     Endpoint,
     Event,
     Guest,
@@ -191,6 +193,35 @@ class CallAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("state", "way")
     list_select_related = ("conference",)
     search_fields = ("uri", "job")
+
+
+@admin.register(DialOutRules)
+class DialOutRulesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """How often, how many at once and when people are called."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """There is one set."""
+        return False
+
+    def has_delete_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """There is one set."""
+        return False
+
+
+@admin.register(DialTarget)
+class DialTargetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Whom one may have called outside of our domain: the list against toll fraud.
+
+    While it is empty, other domains by all who may add, telephones by those who command.
+    """
+
+    list_display = ("pattern", "who", "note")
+    list_editable = ("who",)
+    search_fields = ("pattern", "note")
 
 
 @admin.register(Mail)

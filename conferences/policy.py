@@ -61,6 +61,8 @@ class Refusal(enum.StrEnum):
     NOT_INVITED = "not-invited"
     BANNED = "banned"
     WRONG_PIN_TOO_OFTEN = "wrong-pin-too-often"
+    TARGET_NOT_ALLOWED = "target-not-allowed"
+    TOO_MANY_CALLS = "too-many-calls"
     NOT_ALLOWED = "not-allowed"
 
 
@@ -111,6 +113,8 @@ class CallOrder:
     by: str
     display_name: str = ""
     role: Role = Role.PARTICIPANT
+    #: Which try it is: an order that is told twice is carried out once, a redial again.
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,8 @@ class Snapshot:
     locked: bool = False
     hidden_focus: bool = False
     participants_may_add: bool = False
+    #: Who is called has to press 1 before he is in.
+    confirm_calls: bool = False
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
     creator: str = ""
     banned: frozenset[str] = frozenset()

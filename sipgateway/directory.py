@@ -23,6 +23,7 @@ from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
     AnswerSetup,
     AskCall,
+    AskCancel,
     AskEnd,
     AskLock,
     AskMute,
@@ -50,6 +51,7 @@ from sipgateway.focus.actions import (
 from sipgateway.focus.events import (
     AccountLoaded,
     CallAsked,
+    CancelAsked,
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
@@ -66,7 +68,9 @@ LEASE = 30.0
 BATCH = 200
 """Facts written in one transaction at most."""
 
-Questions = LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | OpenSetup
+Questions = (
+    LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | AskCancel | OpenSetup
+)
 DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | Record
 _Work = Callable[[], FocusEvent | None]
 
@@ -272,6 +276,19 @@ def _ask_call(action: AskCall) -> CallAsked:
     return CallAsked(action.question, call.pk)
 
 
+def _ask_cancel(action: AskCancel) -> CancelAsked:
+    try:
+        cancelled = services.cancel_calls_to(
+            conference=action.conference,
+            uri=action.uri,
+            actor=action.actor,
+            way=services.Way.REFER,
+        )
+    except services.Refused as refused:
+        return CancelAsked(action.question, 0, refused.refusal)
+    return CancelAsked(action.question, cancelled)
+
+
 def _ask_mute(action: AskMute) -> None:
     services.ask_to_mute(
         conference=action.conference,
@@ -325,6 +342,7 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     CreateConference: _create_conference,
     AskRemoval: _ask_removal,
     AskCall: _ask_call,
+    AskCancel: _ask_cancel,
     OpenSetup: _open_setup,
     AskMute: _wish(_ask_mute),
     AskLock: _wish(_ask_lock),

@@ -22,6 +22,7 @@ from sipgateway.focus.actions import (
     AnswerOffer,
     AnswerSetup,
     AskCall,
+    AskCancel,
     AskEnd,
     AskLock,
     AskMute,
@@ -79,6 +80,7 @@ DirectoryAction = (
     | LoadConference
     | CreateConference
     | AskRemoval
+    | AskCancel
     | AskCall
     | OpenSetup
     | Wish
@@ -429,6 +431,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     LoadConference: Gateway._ask_directory,
     CreateConference: Gateway._ask_directory,
     AskRemoval: Gateway._ask_directory,
+    AskCancel: Gateway._ask_directory,
     AskCall: Gateway._ask_directory,
     AskMute: Gateway._ask_directory,
     AskLock: Gateway._ask_directory,

@@ -31,6 +31,7 @@ from sipgateway.focus.desk import Domain
 from sipgateway.focus.events import (
     AccountLoaded,
     CallAsked,
+    CancelAsked,
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
@@ -231,6 +232,8 @@ class Stage:
             self._removal(action)
         elif isinstance(action, actions.AskCall):
             self._call(action)
+        elif isinstance(action, actions.AskCancel):
+            self._cancel(action)
         elif isinstance(action, actions.OpenSetup):
             self.setups[action.token] = action.caller
             self._tell(SetupOpened(action.question))
@@ -334,8 +337,17 @@ class Stage:
         self._tell(CallAsked(action.question, number))
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
         order = CallOrder(number, f"job-{number}", action.uri, by=action.actor.uri)
-        self.snapshots[name] = replace(self.snapshots[name], calls=(order,))
+        running = self.snapshots[name].calls
+        self.snapshots[name] = replace(self.snapshots[name], calls=(*running, order))
         self._tell(ConferenceChanged(self.snapshots[name]))
+
+    def _cancel(self, action: actions.AskCancel) -> None:
+        """What the service does when a call is called off."""
+        name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
+        running = self.snapshots[name].calls
+        left = tuple(order for order in running if order.uri != action.uri)
+        self._tell(CancelAsked(action.question, len(running) - len(left)))
+        self.changes(name, calls=left)
 
     def calls(self, who: str, name: str = "4711") -> None:
         """The page's button, after service and job."""
@@ -551,6 +563,21 @@ class Person:
             response.append("Content-Type", "application/sdp")
             response.body = body.encode()
         self.feeds(response)
+
+    def hangs_up(self, invite: Request) -> None:
+        """BYE in the dialog of a call that he took."""
+        contact = invite.must(headers.CONTACT)
+        bye = self.request(
+            "BYE",
+            str(contact.uri),
+            call_id=invite.get("call-id") or "",
+            to=invite.get("from") or "",
+        )
+        bye.fields = [
+            (name, f"{invite.get('to')};tag={self.name}-uas" if name == "from" else value)
+            for name, value in bye.fields
+        ]
+        self.feeds(bye)
 
     # -- receiving -----------------------------------------------------------
 

@@ -35,6 +35,8 @@ REFUSALS: dict[Refusal, tuple[int, str]] = {
     Refusal.NOT_INVITED: (403, "You are not on the list; its organizer can invite you."),
     Refusal.BANNED: (403, "You were removed and may not come back."),
     Refusal.WRONG_PIN_TOO_OFTEN: (429, "Wrong PINs were given too often; wait a while."),
+    Refusal.TARGET_NOT_ALLOWED: (403, "This address may not be called from here."),
+    Refusal.TOO_MANY_CALLS: (429, "You have had too many people called; wait a while."),
     Refusal.NOT_ALLOWED: (403, "Your role in this conference does not allow that."),
 }
 

@@ -7,11 +7,14 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest
 from ninja import Body, Query, Router, Status
+from ninja.errors import HttpError
 
 from conferences import policy, selectors, services
 from conferences.api import access
 from conferences.api.schemas import (
+    CalledIn,
     CallIn,
+    CancelledOut,
     EventsOut,
     JobOut,
     PageIn,
@@ -21,6 +24,7 @@ from conferences.api.schemas import (
     TargetIn,
     WhyIn,
 )
+from conferences.models import Call
 from conferences.policy import ParticipantKey
 
 router = Router(tags=["Rooms"])
@@ -55,12 +59,44 @@ def call(request: HttpRequest, conference: str, said: CallIn) -> Status[dict[str
 @router.get("/jobs/{job}", response=JobOut, exclude_unset=True, summary="How a call goes")
 def job(request: HttpRequest, job: str) -> dict[str, Any]:
     """How a dial-out goes; for whoever asked for it, and for those who command."""
+    return selectors.job(_job(request, job))
+
+
+def _job(request: HttpRequest, job: str) -> Call:
     found = selectors.call_by_job(job)
     if found is None:
         raise Http404(f"There is no job {job!r}.")
     if found.by != access.caller(request).identity.uri:
         access.conference(request, found.conference.name, policy.may_command)
-    return selectors.job(found)
+    return found
+
+
+@router.delete("/jobs/{job}", response=JobOut, exclude_unset=True, summary="Call a call off")
+def call_off(request: HttpRequest, job: str) -> dict[str, Any]:
+    """Call a dial-out off while it is planned or rings; 409 once it is over."""
+    caller = access.caller(request)
+    _job(request, job)
+    call = services.cancel_call(job=job, actor=caller.identity, way=caller.way)
+    if call.state != "cancelled":
+        raise HttpError(409, f"This call is over: it is {call.state}.")
+    return selectors.job(call)
+
+
+@router.post(
+    "/conferences/{conference}/calls/cancel",
+    response=CancelledOut,
+    summary="Stop calling somebody",
+)
+def stop_calling(request: HttpRequest, conference: str, said: CalledIn) -> dict[str, int]:
+    """Call off every call to `uri` that is planned or rings; 409 where there is none."""
+    row = access.conference(request, conference, access.may_look)
+    caller = access.caller(request)
+    cancelled = services.cancel_calls_to(
+        conference=row.key, uri=said.uri, actor=caller.identity, way=caller.way
+    )
+    if not cancelled:
+        raise HttpError(409, "Nobody of that address is being called.")
+    return {"cancelled": cancelled}
 
 
 @router.delete(

@@ -32,6 +32,8 @@ class PolicyIn(_Strict):
         None, description="May participants have others called? By default where all may join."
     )
     hidden_focus: bool = False
+    redials: int = Field(2, description="Tries more for an invitee who is busy or not there.")
+    confirm_calls: bool = Field(False, description="Whoever is called presses 1 to come in.")
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
     early_minutes: int = Field(0, description="Open so long before the start.")
     grace_minutes: int = Field(0, description="Closed so long after the end.")
@@ -66,6 +68,18 @@ class CallIn(_Strict):
     uri: str
     display_name: str = ""
     role: Role = Role.PARTICIPANT
+
+
+class CalledIn(_Strict):
+    """Who is being called."""
+
+    uri: str
+
+
+class CancelledOut(Schema):
+    """How many calls were called off."""
+
+    cancelled: int
 
 
 class RemovalIn(_Strict):
@@ -109,6 +123,8 @@ class PolicyOut(Schema):
 
     admission: Admission
     participants_may_add: bool
+    redials: int
+    confirm_calls: bool
     hidden_focus: bool
     creator_departs: CreatorDeparts
     early_minutes: int

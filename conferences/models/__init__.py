@@ -17,6 +17,7 @@ from conferences.models.choices import (
     Answer,
     CallState,
     CreatorDepartsChoice,
+    DialTargetChoice,
     DisconnectionMethod,
     EndpointStatus,
     JoiningMethod,
@@ -29,7 +30,7 @@ from conferences.models.choices import (
     Way,
 )
 from conferences.models.invitations import Invitation, Mail
-from conferences.models.orders import Call, Removal
+from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 
@@ -44,6 +45,9 @@ __all__ = [
     "CallState",
     "Conference",
     "CreatorDepartsChoice",
+    "DialOutRules",
+    "DialTarget",
+    "DialTargetChoice",
     "DisconnectionMethod",
     "Endpoint",
     "EndpointStatus",

@@ -52,6 +52,10 @@ class Conference(models.Model):
     creator_departs = models.CharField(
         max_length=4, choices=CreatorDepartsChoice.choices, default=CreatorDepartsChoice.KEEP
     )
+    #: How many more times an invitee is called who is busy or does not answer.
+    redials = models.PositiveSmallIntegerField(default=2)
+    #: Who is called presses 1 before he is in, which no voicemail does.
+    confirm_calls = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     #: When it was last ended for all. An occurrence that had opened by then is over.
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from conferences import policy
+from conferences import dialout, policy
 
 
 class Kind(models.TextChoices):
@@ -108,6 +108,14 @@ class CallState(models.TextChoices):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class DialTargetChoice(models.TextChoices):
+    """`dialout.Who` as a form shows it."""
+
+    ADDERS = dialout.Who.ADDERS.value, "Whoever may call people in"
+    COMMANDERS = dialout.Who.COMMANDERS.value, "Organizers and moderators"
+    NOBODY = dialout.Who.NOBODY.value, "Nobody"
 
 
 class Answer(models.TextChoices):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone as clock
 
-from conferences.models.choices import CallState, RemovalState, RoleChoice, Way
+from conferences.models.choices import CallState, DialTargetChoice, RemovalState, RoleChoice, Way
 
 
 class Removal(models.Model):
@@ -71,7 +72,11 @@ class Call(models.Model):
     by = models.CharField(max_length=255)
     way = models.CharField(max_length=7, choices=Way.choices)
     state = models.CharField(max_length=9, choices=CallState.choices, default=CallState.DUE)
+    #: The opening that it is for; not before `again_at`, where an earlier try failed.
     due_at = models.DateTimeField()
+    again_at = models.DateTimeField(null=True, blank=True)
+    #: How often it has been placed.
+    attempts = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
     #: SIP status of the last answer, once there was one.
@@ -93,3 +98,75 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"call to {self.uri} ({self.state})"
+
+
+class DialOutRules(models.Model):
+    """How calls out are made here: one row, kept in the back office (`services.dialout`)."""
+
+    #: The primary key of the one row.
+    ONLY = 1
+
+    busy_minutes = models.PositiveSmallIntegerField(
+        "minutes after busy",
+        default=5,
+        help_text="An invitee who is busy is called again after so long.",
+    )
+    no_answer_minutes = models.PositiveSmallIntegerField(
+        "minutes after no answer",
+        default=1,
+        help_text="An invitee who does not answer is called again after so long.",
+    )
+    quiet_from = models.TimeField(
+        null=True,
+        blank=True,
+        help_text="From then on no invitee is called by the clock, in the organizer's time zone.",
+    )
+    quiet_until = models.TimeField(null=True, blank=True)
+    calls_at_once = models.PositiveIntegerField(
+        "calls at once, a conference",
+        default=50,
+        validators=[MinValueValidator(1)],
+        help_text="Further ones wait for their turn.",
+    )
+    outside_at_once = models.PositiveIntegerField(
+        "calls at once to the outside",
+        default=30,
+        validators=[MinValueValidator(1)],
+        help_text="To telephones and other domains, of all conferences: what the trunk carries.",
+    )
+    calls_an_hour = models.PositiveIntegerField(
+        "calls an hour, a person",
+        default=300,
+        validators=[MinValueValidator(1)],
+        help_text="Who asks for more is refused.",
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "rules for calls out"
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="there_is_one_set_of_rules"),
+        ]
+
+    def __str__(self) -> str:
+        return "Rules for calls out"
+
+
+class DialTarget(models.Model):
+    """Whom one may have called outside of our domain; of those that match the longest decides.
+
+    As long as there is none, `dialout.UNLESS_TOLD` holds.
+    """
+
+    pattern = models.CharField(
+        max_length=255,
+        unique=True,
+        help_text="As in tel:+49* or sip:*@example.org, where * stands for anything.",
+    )
+    who = models.CharField(max_length=10, choices=DialTargetChoice.choices)
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("pattern",)
+
+    def __str__(self) -> str:
+        return self.pattern

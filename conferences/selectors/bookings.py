@@ -156,6 +156,7 @@ def snapshot(
         locked=row.locked,
         hidden_focus=row.hidden_focus,
         participants_may_add=row.participants_may_add,
+        confirm_calls=row.confirm_calls,
         creator_departs=policy.CreatorDeparts(row.creator_departs),
         creator=_creator(row),
         banned=frozenset(row.bans.values_list("entity", flat=True)),
@@ -229,6 +230,7 @@ def _calls(row: Conference) -> Iterator[policy.CallOrder]:
             by=call.by,
             display_name=call.display_name,
             role=policy.Role(call.role),
+            attempt=call.attempts,
         )
 
 
@@ -321,6 +323,8 @@ def booking(
         "policy": {
             "admission": conference.admission,
             "participants_may_add": conference.participants_may_add,
+            "redials": conference.redials,
+            "confirm_calls": conference.confirm_calls,
             "hidden_focus": conference.hidden_focus,
             "creator_departs": conference.creator_departs,
             "early_minutes": conference.early_minutes,

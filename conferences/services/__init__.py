@@ -2,18 +2,23 @@
 
 `people` are accounts, credentials, guests and PINs; `bookings` are made,
 changed and cancelled; `moderation` is what may be asked of a conference;
-`records` is what the gateway's database thread writes down; `calls` and
-`removals` are carried out by jobs, and so are `mails`, the invitations. `capacity`
+`records` is what the gateway's database thread writes down; `dialouts`, planned by
+`calls`, and removals are carried out by jobs, and so are `mails`, the invitations. `capacity`
 is the ledger of ports, `guestlists` who is invited. `names` has the rules of what may be
 called how, and `refused` the one exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
 from conferences.services.bookings import Changes, book, cancel, change, create_adhoc
+from conferences.services.dialouts import (
+    call_progressed,
+    cancel_call,
+    cancel_calls_to,
+    place_calls,
+)
 from conferences.services.jobs import (
     carry_out_removals,
     open_and_close,
-    place_calls,
     prune,
 )
 from conferences.services.mails import answer, new_calendar_link, send_mail
@@ -37,7 +42,6 @@ from conferences.services.people import (
     withdraw_phone_credentials,
 )
 from conferences.services.records import (
-    call_progressed,
     close_stale_rosters,
     conference_ended,
     endpoint_changed,
@@ -70,6 +74,8 @@ __all__ = [
     "book",
     "call_progressed",
     "cancel",
+    "cancel_call",
+    "cancel_calls_to",
     "canonical_uri",
     "carry_out_removals",
     "change",

@@ -39,6 +39,8 @@ from conferences.services.refused import Refused
 DEFAULT_MINUTES = 60
 #: A week: longer than any meeting, and short enough to be a typing mistake beyond.
 LONGEST_MINUTES = 7 * 24 * 60
+#: Somebody who has not answered so often does not want to come.
+MOST_REDIALS = 10
 #: Minutes before the start and after the end: at most a day.
 LONGEST_MARGIN = 24 * 60
 #: Years in which something can be booked; beyond it is a typing mistake.
@@ -66,6 +68,8 @@ class Changes(TypedDict, total=False):
     invitees: Iterable[Invitee]
     participants_may_add: bool | None
     hidden_focus: bool
+    redials: int
+    confirm_calls: bool
     creator_departs: policy.CreatorDeparts
     early_minutes: int
     grace_minutes: int
@@ -260,9 +264,17 @@ def _say(row: Conference, said: Changes, complaints: _Complaints) -> list[Invite
     if "creator_departs" in said:
         row.creator_departs = said["creator_departs"].value
     row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
+    _say_calls(row, said, complaints)
     if "invitees" not in said:
         return None if row.pk else []
     return _listed(said["invitees"], complaints)
+
+
+def _say_calls(row: Conference, said: Changes, complaints: _Complaints) -> None:
+    row.confirm_calls = said.get("confirm_calls", row.confirm_calls)
+    row.redials = said.get("redials", row.redials)
+    if not 0 <= row.redials <= MOST_REDIALS:
+        complaints.say("redials", f"Want 0 to {MOST_REDIALS} tries more.")
 
 
 def _say_who_may(row: Conference, said: Changes) -> None:

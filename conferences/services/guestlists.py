@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from conferences import policy, selectors
 from conferences.models import Call, CallState, Conference, Invitation, User
-from conferences.services import names
+from conferences.services import dialouts, names
 from conferences.services.names import Invitee
 
 MOST_INVITEES = 1000
@@ -61,6 +61,8 @@ def _checked(invitee: Invitee) -> Invitee:
         raise ValidationError("Somebody is invited by a URI or by a mail address.")
     if invitee.dial_out and not uri:
         raise ValidationError(f"{email} cannot be called: no URI is known.")
+    if invitee.dial_out and not dialouts.may_call(uri, commands=True):
+        raise ValidationError(f"{uri} may not be called from here; ask whoever runs this server.")
     return Invitee(uri, email, invitee.role, invitee.dial_out)
 
 

@@ -13,9 +13,8 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
 
-from conferences import notices, policy, selectors
+from conferences import notices, selectors
 from conferences.models import (
-    Call,
     CallState,
     Conference,
     DisconnectionMethod,
@@ -31,15 +30,13 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import capacity, mails, records
+from conferences.services import capacity, dialouts, mails, records
 from conferences.services.calls import plan_calls
 
 #: After this long a claimed row is told again: the notice may have been lost.
 TELL_AGAIN = datetime.timedelta(seconds=5)
 #: A BYE is given up after 32 s (RFC 3261 17.1.2.2, timer F); by then it is done, or never.
 REMOVAL_TAKES = datetime.timedelta(seconds=60)
-#: A call rings at most 3 minutes (RFC 3261 16.6, timer C).
-CALL_TAKES = datetime.timedelta(minutes=4)
 #: A lease this long expired was not renewed because its owner is gone.
 OWNER_GONE = datetime.timedelta(seconds=60)
 #: An ad-hoc conference that is empty so long after it was made has been given up.
@@ -89,45 +86,10 @@ def _tell(conferences: Iterable[int]) -> None:
         notices.conference_changed(pk)
 
 
-def place_calls(*, now: datetime.datetime) -> None:
-    """Claim the calls that are due and tell the focus; give up those without an answer."""
-    for call in Call.objects.filter(state=CallState.DUE, due_at__lte=now):
-        _place(call, now)
-    calling = Call.objects.filter(state=CallState.CALLING)
-    for call in calling.filter(claimed_at__lte=now - CALL_TAKES):
-        records.call_progressed(
-            call=call.pk,
-            state=CallState.FAILED,
-            status=408,
-            reason="no answer",
-            at=now.timestamp(),
-        )
-    leased = Lease.objects.filter(expires_at__gt=now).values("conference_id")
-    forgotten = calling.filter(claimed_at__lte=now - TELL_AGAIN).exclude(conference_id__in=leased)
-    _tell(forgotten.values_list("conference_id", flat=True))
-
-
-@transaction.atomic
-def _place(call: Call, now: datetime.datetime) -> None:
-    mine = Call.objects.filter(pk=call.pk, state=CallState.DUE)
-    if mine.update(state=CallState.CALLING, claimed_at=now) != 1:
-        return
-    snapshot = selectors.snapshot(ConferenceId(call.conference_id), now=now)
-    refusal = (
-        policy.Refusal.UNKNOWN if snapshot is None else policy.when(snapshot, now=now.timestamp())
-    )
-    if refusal is not None:
-        records.call_progressed(
-            call=call.pk, state=CallState.FAILED, reason=refusal.value, at=now.timestamp()
-        )
-    notices.conference_changed(call.conference_id)
-
-
 def open_and_close(*, now: datetime.datetime) -> None:
     """What the clock does: calls become due, endings are completed, ghosts leave."""
     _plan_next_occurrences(now)
-    planned = Call.objects.filter(state=CallState.PLANNED, due_at__lte=now)
-    if planned.update(state=CallState.DUE):
+    if dialouts.planned(now).update(state=CallState.DUE):
         notices.wake("place_calls")
     leased = Lease.objects.filter(expires_at__gt=now).values("conference_id")
     for row in Conference.objects.exclude(end_by="").exclude(pk__in=leased):

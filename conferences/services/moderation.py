@@ -29,7 +29,7 @@ from conferences.models import (
     Way,
 )
 from conferences.policy import ConferenceId, Identity, ParticipantKey
-from conferences.services import records
+from conferences.services import dialouts, records
 from conferences.services.names import canonical_uri, username_of
 from conferences.services.refused import Refused, unless_none
 
@@ -228,6 +228,7 @@ def ask_to_call(
     uri = _callable(uri)
     if uri in snapshot.banned and not commands:
         raise Refused(policy.Refusal.BANNED)
+    dialouts.check(uri, by=actor.uri, commands=commands, now=now)
     if role is not policy.Role.PARTICIPANT:
         Invitation.objects.update_or_create(
             conference_id=conference,

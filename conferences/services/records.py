@@ -290,9 +290,11 @@ def conference_ended(*, conference: ConferenceId, at: float, by: str) -> None:
         fresh.update(ended_at=when, end_by="", locked=False)
     else:
         fresh.update(end_by="", locked=False)
-    Call.objects.filter(
-        conference_id=conference, state__in=[CallState.DUE, CallState.CALLING]
-    ).update(state=CallState.CANCELLED, done_at=when)
+    running = Q(state__in=[CallState.DUE, CallState.CALLING])
+    redials = Q(state=CallState.PLANNED, attempts__gt=0)
+    Call.objects.filter(running | redials, conference_id=conference).update(
+        state=CallState.CANCELLED, done_at=when
+    )
     if row.kind == Kind.ADHOC and row.ended_at is not None:
         return
     _note(conference, "ended", when, actor=by)
@@ -333,38 +335,6 @@ def removal_ended(*, removal: int, outcome: str, at: float) -> None:
         _time(at),
         actor=row.actor,
         target=row.participant.entity,
-        way=row.way,
-        detail=detail,
-    )
-
-
-@transaction.atomic
-def call_progressed(
-    *, call: int, state: str, at: float, status: int | None = None, reason: str = ""
-) -> None:
-    """A dial-out got an answer: still ``calling``, ``done``, ``failed`` or ``cancelled``."""
-    to = CallState(state)
-    over = to in (CallState.DONE, CallState.FAILED, CallState.CANCELLED)
-    changed = Call.objects.filter(
-        pk=call, state__in=[CallState.PLANNED, CallState.DUE, CallState.CALLING]
-    ).update(
-        state=to,
-        status=status,
-        reason=reason[:255],
-        claimed_at=_time(at),
-        done_at=_time(at) if over else None,
-    )
-    if changed != 1 or not over:
-        return
-    row = Call.objects.get(pk=call)
-    kind = {CallState.DONE: "called", CallState.FAILED: "call-failed"}.get(to, "call-cancelled")
-    detail = {"job": row.job, "status": status, "reason": reason}
-    _note(
-        row.conference_id,
-        kind,
-        _time(at),
-        actor=row.by,
-        target=row.uri,
         way=row.way,
         detail=detail,
     )

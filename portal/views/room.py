@@ -109,6 +109,12 @@ DOORS: Mapping[Refusal, Door] = {
         tone="bad",
         waiting=True,
     ),
+    Refusal.TARGET_NOT_ALLOWED: Door(
+        403, "telephone-x", "This address may not be called", "Ask whoever runs this server."
+    ),
+    Refusal.TOO_MANY_CALLS: Door(
+        429, "hourglass-split", "Too many calls", "Wait a while before you call more people in."
+    ),
     Refusal.NOT_ALLOWED: Door(
         403, "shield-lock", "You may not do that", "Only those who run this conference may."
     ),

@@ -92,6 +92,17 @@ class AskCall:
     display_name: str = ""
 
 
+# One answer: CancelAsked.
+@dataclass(frozen=True, slots=True)
+class AskCancel:
+    """Ask that the calls to somebody who is being called be called off."""
+
+    question: int
+    conference: ConferenceId
+    uri: str
+    actor: Identity
+
+
 # One answer each: Negotiated or NegotiationFailed.
 @dataclass(frozen=True, slots=True)
 class AnswerOffer:
@@ -344,6 +355,7 @@ Question = (
     | CreateConference
     | AskRemoval
     | AskCall
+    | AskCancel
     | OpenSetup
     | AnswerOffer
     | MakeOffer

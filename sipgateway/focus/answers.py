@@ -20,6 +20,8 @@ REFUSALS: Mapping[Refusal, tuple[int, str, str]] = {
     Refusal.NOT_INVITED: (403, "Not Invited", "You are not on the list"),
     Refusal.BANNED: (403, "Removed For Good", "You were removed and may not come back"),
     Refusal.WRONG_PIN_TOO_OFTEN: (403, "Wrong PIN Too Often", "Wrong PIN too often"),
+    Refusal.TARGET_NOT_ALLOWED: (403, "Target Not Allowed", "This target may not be called"),
+    Refusal.TOO_MANY_CALLS: (403, "Too Many Calls", "You have had too many people called"),
     Refusal.NOT_ALLOWED: (403, "Forbidden", "You may not do this here"),
 }
 

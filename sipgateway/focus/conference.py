@@ -191,6 +191,10 @@ class Conference:
         """See `pad.Host`."""
         self._entrance.welcome(leg, now)
 
+    def confirmed(self, leg: Leg, now: float) -> None:
+        """See `pad.Host`."""
+        self._entrance.confirmed(leg, now)
+
     def reopen(self, now: float) -> None:
         """See `entrance.Host`."""
         self._ended = False
@@ -310,8 +314,7 @@ class Conference:
         self._attendance.apply(now)
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
-        for call in snapshot.calls:
-            self._dialings.place(call, now)
+        self._dialings.obey(snapshot.calls, now)
         for entity in snapshot.banned - before.banned:
             self._banish(entity, now)
         self._watchers.changed(self._about(), self.roster, now)

@@ -1,11 +1,14 @@
 """Calling out: an order to call somebody, its legs, and how it goes (RFC 4579 5.2, 5.5).
 
 All phones of a person ring; the first answer wins and the others are
-cancelled. Orders are keyed by their id, so being told twice calls once.
+cancelled. Orders are keyed by their id and try, so being told twice calls once;
+one that is not there any more was called off. Where the conference has answers
+confirmed by a key, a phone that is picked up has not won before it was pressed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +22,7 @@ from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId
 from sipgateway.sip import message
 
+NOT_CONFIRMED = "Not Confirmed"
 RINGS = 60.0
 """Seconds that a phone may ring: what a person waits; voicemail answers before."""
 
@@ -56,7 +60,7 @@ class Dialings:
         self._host = host
         self._calls = calls
         self._running: dict[int, _Dialing] = {}
-        self._seen: set[int] = set()
+        self._seen: set[tuple[int, int]] = set()
         self._waiting: dict[int, list[Referral]] = {}
 
     def __len__(self) -> int:
@@ -67,11 +71,23 @@ class Dialings:
         dialing = self._running.get(call)
         (dialing.told if dialing else self._waiting.setdefault(call, [])).append(told)
 
-    def place(self, order: CallOrder, now: float) -> None:
-        """Carry out an order, once."""
-        if order.id in self._seen:
-            return
-        self._seen.add(order.id)
+    def obey(self, orders: Iterable[CallOrder], now: float) -> None:
+        """Carry out what is ordered, once, and nothing that is not ordered any more."""
+        ordered = {order.id: order for order in orders}
+        for dialing in list(self._running.values()):
+            if dialing.order.id not in ordered:
+                self._call_off(dialing, now)
+        for order in ordered.values():
+            if (order.id, order.attempt) not in self._seen:
+                self._seen.add((order.id, order.attempt))
+                self._place(order, now)
+
+    def _call_off(self, dialing: _Dialing, now: float) -> None:
+        bye = Farewell(Departure.FAILED, status=487, text="The call was called off")
+        for leg in list(dialing.legs):
+            self._calls.hang_up(leg, bye, now)
+
+    def _place(self, order: CallOrder, now: float) -> None:
         dialing = _Dialing(order, told=self._waiting.pop(order.id, []))
         self._running[order.id] = dialing
         uri = uri_of(order.uri)
@@ -110,6 +126,11 @@ class Dialings:
         for told in dialing.told:
             told.tell(status, now)
 
+    def confirming(self, leg: Leg, now: float) -> None:
+        """A phone is picked up, and a key is to say that it is no machine."""
+        if self._of(leg) is not None:
+            self._host.dialing(leg, Status.PENDING, now)
+
     def answered(self, leg: Leg, now: float) -> None:
         """The first who answers wins."""
         dialing = self._of(leg)
@@ -131,6 +152,8 @@ class Dialings:
             return
         dialing.legs.remove(leg)
         bye = leg.farewell
+        if leg.confirming and bye.status < 300:  # picked up, and hung up again
+            bye = Farewell(Departure.FAILED, status=480, reason=NOT_CONFIRMED)
         # 6xx and busy say more than a phone that could not be reached (RFC 3261 16.7).
         if not dialing.status or bye.status >= 600 or bye.method is Departure.BUSY:
             dialing.status = bye.status if bye.status >= 300 else 487
@@ -144,7 +167,8 @@ class Dialings:
             return
         bye = Farewell(Departure.FAILED, status=408, reason="No Answer", text="No answer")
         for leg in list(dialing.legs):
-            self._calls.hang_up(leg, bye, now)
+            if not leg.confirming:
+                self._calls.hang_up(leg, bye, now)
 
     def _fail(self, dialing: _Dialing, status: int, reason: str, now: float) -> None:
         self._running.pop(dialing.order.id, None)

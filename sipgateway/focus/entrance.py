@@ -145,11 +145,20 @@ class Entrance:
 
     def admitted(self, leg: Leg, now: float) -> None:
         """See `room.Room`: into the conference, or to the PIN."""
+        if leg.joining is Joining.DIALED_OUT and self._host.snapshot.confirm_calls:
+            self._dialings.confirming(leg, now)
+            self._pad.ask_confirmation(leg, now)
+            return
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.answered(leg, now)
         elif policy.needs_pin(self._host.snapshot, leg.identity) and not self._takes_over(leg):
             self._pad.ask_pin(leg, now)
             return
+        self.welcome(leg, now)
+
+    def confirmed(self, leg: Leg, now: float) -> None:
+        """See `pad.Host`: whom we called has pressed the key."""
+        self._dialings.answered(leg, now)
         self.welcome(leg, now)
 
     def welcome(self, leg: Leg, now: float) -> None:

@@ -61,6 +61,15 @@ class CallAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """Answers `AskCancel`: how many calls were called off, or why none may be."""
+
+    question: int
+    cancelled: int
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SetupOpened:
     """Answers `OpenSetup`: the page is there."""
 
@@ -124,6 +133,7 @@ Answer = (
     | ConferenceLoaded
     | RemovalAsked
     | CallAsked
+    | CancelAsked
     | SetupOpened
     | QuestionFailed
     | Negotiated

@@ -149,6 +149,8 @@ class Leg:
     referred_by: str = ""
     #: Digits keyed so far while the PIN is wanted; None when it is not.
     pin: str | None = None
+    #: Picked up, and no key has said yet that it was by a person (dial-out).
+    confirming: bool = False
     #: The start of a command on the keypad.
     keyed: str = ""
     #: When the session dies unless refreshed (RFC 4028).

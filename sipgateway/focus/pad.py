@@ -1,4 +1,4 @@
-"""What is keyed in a conference: the PIN at the door, commands inside."""
+"""What is keyed: the PIN at the door, that one is no machine when called, commands inside."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sipgateway.focus.actions import (
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.dialing import NOT_CONFIRMED
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.roster import Departure
 
@@ -28,6 +29,9 @@ PIN_TRIES = 3
 LONGEST_PIN = 32
 PATIENCE = 60.0
 """Seconds that somebody may stand at the PIN."""
+CONFIRM = "1"
+CONFIRM_PATIENCE = 25.0
+"""Seconds to hear what is to be pressed and to press it; it is said twice."""
 HOLD_OFF = 30.0
 """Seconds that we hold off ourselves; by then the database's own, growing pause has come."""
 
@@ -44,6 +48,9 @@ class Host(Protocol):
 
     def welcome(self, leg: Leg, now: float) -> None:
         """The PIN was right."""
+
+    def confirmed(self, leg: Leg, now: float) -> None:
+        """Somebody who was called pressed the key that no machine presses."""
 
 
 class Pad:
@@ -74,8 +81,32 @@ class Pad:
             text = "No PIN was keyed"
             self._calls.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
 
+    def ask_confirmation(self, leg: Leg, now: float) -> None:
+        """Have somebody whom we call press a key, which no voicemail does."""
+        leg.confirming = True
+        self._desk.act(Play(leg.id, "confirm-call"))
+        again = now + CONFIRM_PATIENCE / 2
+        self._desk.later(again, lambda _: self._ask_again(leg))
+        self._desk.later(now + CONFIRM_PATIENCE, lambda then: self._not_confirmed(leg, then))
+
+    def _ask_again(self, leg: Leg) -> None:
+        if leg.confirming and leg.present:
+            self._desk.act(Play(leg.id, "confirm-call"))
+
+    def _not_confirmed(self, leg: Leg, now: float) -> None:
+        if leg.confirming:
+            bye = Farewell(
+                Departure.FAILED, status=480, reason=NOT_CONFIRMED, text="Nobody pressed 1"
+            )
+            self._calls.hang_up(leg, bye, now)
+
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
-        """A digit: of the PIN while it is wanted, else of a command."""
+        """A digit: the one that confirms, of the PIN while it is wanted, else of a command."""
+        if leg.confirming:
+            if digit == CONFIRM:
+                leg.confirming = False
+                self._host.confirmed(leg, now)
+            return
         if leg.pin is not None:
             self._pin_digit(leg, digit, now)
             return

@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from conferences import policy
-from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import referral
-from sipgateway.focus.actions import AskCall, AskRemoval
+from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
+from sipgateway.focus import answers, referral
+from sipgateway.focus.actions import AskCall, AskCancel, AskRemoval
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.desk import Desk, DialogOwner, uri_of
 from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.events import Answer, CallAsked, RemovalAsked
+from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked
 from sipgateway.focus.referral import Referral, Wanted, Wish
 from sipgateway.focus.relay import Relay
 from sipgateway.focus.removals import Removals
+from sipgateway.focus.roster import CALLED
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import DialogId, RequestReceived, TransactionId
@@ -109,7 +110,7 @@ class Referring:
             if isinstance(answer, CallAsked) and answer.call is not None:
                 self._dialings.follow(answer.call, told)
             else:
-                told.tell(403 if isinstance(answer, CallAsked) else 503, then)
+                _refused(told, answer, then)
 
         conference, uri = self._host.snapshot.id, str(target)
         self._desk.ask(lambda number: AskCall(number, conference, uri, who), asked)
@@ -128,15 +129,31 @@ class Referring:
         told.tell(100, now)
         if user is None:
             told.tell(404, now)
-            return
+        elif all(entry.status in CALLED for entry in user.endpoints):
+            self._call_off(user.entity, who, told)
+        else:
+            self._put_out(user.key, who, told)
 
+    def _call_off(self, entity: str, who: Identity, told: Referral) -> None:
+        """Who is being called is let go by calling him no longer."""
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, CancelAsked) and answer.refusal is None:
+                told.tell(200 if answer.cancelled else 404, then)
+            else:
+                _refused(told, answer, then)
+
+        conference = self._host.snapshot.id
+        self._desk.ask(lambda number: AskCancel(number, conference, entity, who), asked)
+
+    def _put_out(self, key: ParticipantKey, who: Identity, told: Referral) -> None:
         def asked(answer: Answer, then: float) -> None:
             if isinstance(answer, RemovalAsked) and answer.removal is not None:
                 self._removals.follow(answer.removal, told, then)
             else:
-                told.tell(403 if isinstance(answer, RemovalAsked) else 503, then)
+                _refused(told, answer, then)
 
-        key, conference = user.key, self._host.snapshot.id
+        conference = self._host.snapshot.id
         self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
 
     def _refer(
@@ -177,6 +194,15 @@ class Referring:
         self._desk.own(dialog, self._host)
         self._desk.later(now + referral.LIFE, told.expire)
         return told
+
+
+def _refused(told: Referral, answer: Answer, now: float) -> None:
+    """The service says no, or the database does not answer."""
+    if isinstance(answer, CallAsked | CancelAsked | RemovalAsked):
+        status, phrase, _ = answers.REFUSALS[answer.refusal or Refusal.NOT_ALLOWED]
+        told.tell(status, now, phrase)
+    else:
+        told.tell(503, now)
 
 
 _Handler = Callable[[Referring, RequestReceived, Identity, Wanted, SipUri, float], None]

@@ -32,6 +32,10 @@ class Status(enum.StrEnum):
 PRESENT = frozenset({Status.CONNECTED, Status.ON_HOLD, Status.MUTED_VIA_FOCUS})
 
 
+#: Who is being called and has not come yet.
+CALLED = frozenset({Status.DIALING_OUT, Status.ALERTING, Status.PENDING})
+
+
 class Joining(enum.StrEnum):
     """How an endpoint came in (5.7.3)."""
 

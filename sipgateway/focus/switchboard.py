@@ -22,6 +22,7 @@ from sipgateway.focus.events import (
     AccountLoaded,
     Answer,
     CallAsked,
+    CancelAsked,
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
@@ -208,7 +209,9 @@ class Switchboard:
     def _setup_answered(self, event: SetupAnswered, now: float) -> None:
         """RFC 4579 5.3: the conference exists, its caller's call goes on in it."""
         if self._application.waits(event.token):
-            conference = self._halls.open(replace(event.snapshot, calls=()), now)
+            # Who is to be called is called once the caller is in.
+            known = self._halls.by_id.get(event.snapshot.id)
+            conference = known or self._halls.open(replace(event.snapshot, calls=()), now)
             self._application.hand_over(event.token, conference, now)
             conference.apply(event.snapshot, now)
 
@@ -272,6 +275,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
     CallAsked: Switchboard._answer,
+    CancelAsked: Switchboard._answer,
     SetupOpened: Switchboard._answer,
     SetupAnswered: Switchboard._setup_answered,
     QuestionFailed: Switchboard._answer,

@@ -37,6 +37,11 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Un PIN tiene de cuatro a dieciséis cifras.",
     ),
     "your-pin": ("Your PIN is", "Ihre PIN lautet", "Su PIN es"),
+    "confirm-call": (
+        "You are called into a conference. To come in, press one.",
+        "Sie werden in eine Konferenz gerufen. Um teilzunehmen, drücken Sie die Eins.",
+        "Le llaman a una conferencia. Para entrar, pulse uno.",
+    ),
     "confirm": (
         "To confirm, press one. To choose another one, press two.",
         "Zum Bestätigen drücken Sie die Eins. Für eine andere die Zwei.",

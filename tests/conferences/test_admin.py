@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conferences import selectors, services
-from conferences.models import Conference, User, Way
+from conferences.models import Conference, DialTarget, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL
@@ -42,6 +42,7 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
         ban=True,
     )
     services.ask_to_call(conference=live.conference.key, uri=CAROL.uri, actor=ALICE, way=Way.WEB)
+    DialTarget.objects.create(pattern="tel:+49*", who="adders")
     return live
 
 

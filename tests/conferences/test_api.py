@@ -453,6 +453,7 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/unlock",
         "/api/v1/conferences/{conference}/end",
         "/api/v1/conferences/{conference}/events",
+        "/api/v1/conferences/{conference}/calls/cancel",
         "/api/v1/jobs/{job}",
     }
     page = client.get("/api/v1/docs").content.decode()
@@ -464,6 +465,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     told = {one["summary"] for path in paths.values() for one in path.values()}
     assert told == {
         "Book a conference",
+        "Call a call off",
         "Call somebody in",
         "Cancel a conference",
         "Change a booking",
@@ -474,6 +476,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Mute one or all",
         "Read a booking",
         "Remove somebody",
+        "Stop calling somebody",
         "Unlock a conference",
         "Unmute one or all",
         "What happened",

@@ -23,7 +23,7 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.services import Invitee, jobs
+from conferences.services import Invitee, dialouts, jobs
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL
 
@@ -118,7 +118,7 @@ def test_of_two_workers_with_the_same_row_one_claims_it(live: Joined, told: list
 def test_of_two_workers_with_the_same_call_one_claims_it(live: Joined, told: list[int]) -> None:
     services.ask_to_call(conference=live.conference.key, uri=CAROL.uri, actor=ALICE, way=Way.REST)
     for copy in [Call.objects.get() for _ in range(2)]:
-        jobs._place(copy, timezone.now())
+        dialouts._place(copy, timezone.now())
     assert told == [live.conference.pk]
 
 
@@ -142,7 +142,7 @@ def test_a_call_that_nobody_takes_up(live: Joined, told: list[int]) -> None:
     now = timezone.now()
     services.place_calls(now=now + 6 * SECOND)
     assert told == [live.conference.pk] * 2
-    services.place_calls(now=now + jobs.CALL_TAKES + SECOND)
+    services.place_calls(now=now + dialouts.CALL_TAKES + SECOND)
     call.refresh_from_db()
     assert (call.state, call.status) == (CallState.FAILED, 408)
 

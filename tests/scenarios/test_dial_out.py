@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sipgateway.focus.actions import CallProgressed, Joined
+from sipgateway.media.engine import DigitKeyed
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -188,6 +191,118 @@ def test_a_target_that_cannot_be_called(stage: Stage) -> None:
     alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To="<http://conf.test/agenda>")
     alice.gets("488")
     stage.is_quiet()
+
+
+def test_called_off_while_it_rings(stage: Stage) -> None:
+    """By page or API: the order is gone, so the phone gets CANCEL and reads why."""
+    stage.joined("alice")
+    carol = stage.person("carol")
+    carol.registers()
+    stage.calls("carol")
+    invite = _called(carol)
+    carol.replies(invite, 180)
+    stage.changes(calls=())
+    cancel = carol.gets("CANCEL", reason='SIP;cause=487;text="The call was called off"')
+    carol.replies(cancel, 200)  # type: ignore[arg-type]
+    carol.replies(invite, 487)
+    carol.gets("ACK")
+    assert stage.roster() == ["alice"]
+    stage.is_quiet()
+
+
+def test_who_was_called_off_may_be_called_again(stage: Stage) -> None:
+    """The same order in its second try is carried out; in the same try it is not."""
+    stage.joined("alice")
+    carol = stage.person("carol")
+    carol.registers()
+    stage.calls("carol")
+    carol.replies(_called(carol), 486)
+    carol.gets("ACK")
+    (order,) = stage.snapshots["4711"].calls
+    stage.changes(title="Nothing new")
+    assert carol.inbox == []
+    stage.changes(calls=(replace(order, attempt=2),))
+    carol.replies(_called(carol), 200, body=OFFER)
+    carol.gets("ACK")
+    assert stage.roster() == ["alice", "carol"]
+
+
+def test_a_refer_with_bye_calls_off_who_is_ringing(stage: Stage) -> None:
+    """RFC 4579 5.11 for somebody who has not answered yet; Mallory may not."""
+    alice, mallory = stage.joined("alice"), stage.joined("mallory")
+    carol = stage.person("carol")
+    carol.registers()
+    stage.calls("carol")
+    invite = _called(carol)
+    carol.replies(invite, 180)
+    wish = f"<sip:carol@{DOMAIN};method=BYE>"
+    mallory.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=wish)
+    mallory.gets("403")
+    assert carol.inbox == []
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=wish)
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 100 Trying", terminated=False)
+    carol.gets("CANCEL")
+    carol.replies(invite, 487)
+    carol.gets("ACK")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 200 OK", terminated=True)
+    assert stage.roster() == ["alice", "mallory"]
+
+
+def test_who_is_called_presses_1_before_he_is_in(stage: Stage) -> None:
+    """The conference wants it so: until then nobody hears him, and his other phone rings on."""
+    stage.conference("4712", confirm_calls=True)
+    stage.joined("alice", "4712")
+    carol = stage.person("carol")
+    carol.registers()
+    carol.registers(contact="<sip:desk@carol.invalid>")
+    stage.calls("carol", "4712")
+    first, second = _called(carol), _called(carol)
+    carol.replies(second, 180)
+    carol.replies(first, 200, body=OFFER)
+    carol.gets("ACK")
+    leg = stage.leg_of("carol", "4712")
+    assert stage.media.played[-1] == (leg, "confirm-call")
+    assert stage.media.rooms.get(leg) is None
+    assert not any(isinstance(f, Joined) and "carol" in f.entity for f in stage.facts)
+    stage.media_tells(DigitKeyed(leg, "7"))
+    assert stage.media.rooms.get(leg) is None
+    stage.media_tells(DigitKeyed(leg, "1"))
+    carol.gets("CANCEL", reason="Call completed elsewhere")
+    assert stage.media.rooms[leg] is not None
+    assert any(isinstance(f, Joined) and "carol" in f.entity for f in stage.facts)
+    assert CallProgressed(1, "done", 200) in stage.facts
+
+
+def test_a_voicemail_presses_nothing(stage: Stage) -> None:
+    """It is told twice what to press, then hung up: the call has failed."""
+    stage.conference("4712", confirm_calls=True)
+    stage.joined("alice", "4712")
+    carol = stage.person("carol")
+    carol.registers()
+    stage.calls("carol", "4712")
+    carol.replies(_called(carol), 200, body=OFFER)
+    carol.gets("ACK")
+    leg = stage.leg_of("carol", "4712")
+    stage.passes(26)
+    assert stage.media.played.count((leg, "confirm-call")) == 2
+    carol.gets("BYE", reason="Nobody pressed 1")
+    assert CallProgressed(1, "failed", 480, "Not Confirmed") in stage.facts
+    assert stage.roster("4712") == ["alice"]
+
+
+def test_picked_up_and_hung_up_again_is_not_in(stage: Stage) -> None:
+    stage.conference("4712", confirm_calls=True)
+    stage.joined("alice", "4712")
+    carol = stage.person("carol")
+    carol.registers()
+    stage.calls("carol", "4712")
+    invite = _called(carol)
+    carol.replies(invite, 200, body=OFFER)
+    carol.gets("ACK")
+    carol.hangs_up(invite)
+    carol.gets("200")
+    assert CallProgressed(1, "failed", 480, "Not Confirmed") in stage.facts
 
 
 def test_hung_up_while_it_rings(stage: Stage) -> None:

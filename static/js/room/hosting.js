@@ -29,6 +29,10 @@ export class Hosting {
 
   /** A button at somebody's tile. */
   act(kind, person) {
+    if (person.calling) {
+      this.try(() => this.api.stopCalling(person.entity));
+      return;
+    }
     if (kind === "mute") {
       this.try(() => this.api.setMuted(person.entity, !person.muted));
       return;

@@ -74,6 +74,7 @@ export class Inviting {
     const call = { job: job.job, uri: job.uri, present, waits: true, line: this._line() };
     this.running.add(call);
     this._say(call, `Calling ${this._name(call)}…`, "calling");
+    this._offer(call, "drop", `Stop calling ${this._name(call)}`, () => this._callOff(call));
     this.seen(this.people());
     call.timer = setTimeout(() => this._look(call), LOOK_EVERY_MS);
   }
@@ -110,6 +111,7 @@ export class Inviting {
 
   _done(call) {
     call.waits = false;
+    call.line.querySelector("[data-part=drop]").hidden = true;
     this._say(call, `${this._name(call)} has answered`, "done");
     setIcon(call.line, "check2-circle");
     call.timer = setTimeout(() => this._drop(call), GOOD_STAYS_MS);
@@ -119,12 +121,26 @@ export class Inviting {
     call.waits = false;
     this._say(call, callOutcome(job, this._name(call)), "failed");
     setIcon(call.line.querySelector(".outgoing-mark"), "telephone-x");
-    const button = (part) => call.line.querySelector(`[data-part=${part}]`);
-    button("again").hidden = false;
-    button("again").addEventListener("click", () => this._again(call));
-    button("drop").hidden = false;
-    button("drop").setAttribute("aria-label", `Take away: ${this._name(call)}`);
-    button("drop").addEventListener("click", () => this._drop(call));
+    this._offer(call, "again", `Call ${this._name(call)} again`, () => this._again(call));
+    this._offer(call, "drop", `Take away: ${this._name(call)}`, () => this._drop(call));
+  }
+
+  /** Shows a button of the line, which does nothing but that from now on. */
+  _offer(call, part, words, act) {
+    const button = call.line.querySelector(`[data-part=${part}]`);
+    button.hidden = false;
+    button.setAttribute("aria-label", words);
+    button.title = words;
+    button.onclick = act;
+  }
+
+  async _callOff(call) {
+    try {
+      await this.jobs.callOff(call.job);
+      this._drop(call);
+    } catch (error) {
+      this._say(call, error.message, call.line.dataset.state);
+    }
   }
 
   async _again(call) {

@@ -64,6 +64,16 @@ export class Moderation {
     return this._ask("GET", encodeURIComponent(id));
   }
 
+  /** Calls a job off, where the base of this object is that of jobs. */
+  callOff(id) {
+    return this._ask("DELETE", encodeURIComponent(id));
+  }
+
+  /** Calls off all calls to somebody. */
+  stopCalling(uri) {
+    return this._ask("POST", "/calls/cancel", { uri });
+  }
+
   end() {
     return this._ask("POST", "/end", {});
   }

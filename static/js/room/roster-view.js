@@ -87,8 +87,9 @@ export class RosterView {
     part("muted").hidden = !person.muted;
     part("state").textContent = stateWords(person);
     if (this.commands && !own) {
-      part("do").hidden = person.calling;
-      part("remove").setAttribute("aria-label", `Remove ${person.name}`);
+      const verb = person.calling ? "Stop calling" : "Remove";
+      part("remove").setAttribute("aria-label", `${verb} ${person.name}`);
+      part("mute").hidden = person.calling;
       part("mute").setAttribute("aria-label", `${person.muted ? "Unmute" : "Mute"} ${person.name}`);
       part("mute").setAttribute("aria-pressed", String(person.muted));
       part("remove").hidden = person.roles.includes("organizer");
