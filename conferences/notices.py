@@ -38,6 +38,12 @@ class SetupAnswered(TypedDict):
     setup: str
 
 
+class RegistrationsEnded(TypedDict):
+    """The message: some registration was ended, and not which."""
+
+    type: str
+
+
 def conference_changed(pk: int) -> None:
     """Tell all hearers, once the running transaction is committed."""
     transaction.on_commit(lambda: _tell(pk))
@@ -47,6 +53,12 @@ def setup_answered(token: str) -> None:
     """Tell all hearers that a caller's questions are answered, once that is committed."""
     message = SetupAnswered(type="setup.answered", setup=token)
     transaction.on_commit(lambda: _send(message, f"setup {token[:6]}… was answered"))
+
+
+def registrations_ended() -> None:
+    """Tell all gateways that phones are to be let go, once that is committed."""
+    message = RegistrationsEnded(type="registrations.ended")
+    transaction.on_commit(lambda: _send(message, "registrations were ended"))
 
 
 def wake(task: str) -> None:
@@ -59,7 +71,7 @@ def _tell(pk: int) -> None:
     _send(message, f"conference {pk} changed")
 
 
-def _send(message: ConferenceChanged | SetupAnswered, what: str) -> None:
+def _send(message: ConferenceChanged | SetupAnswered | RegistrationsEnded, what: str) -> None:
     try:
         async_to_sync(get_channel_layer().group_send)(GROUP, message)
     except (ChannelFull, RedisError, OSError):

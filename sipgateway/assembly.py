@@ -102,12 +102,17 @@ class Assembly:
         self.websocket = WebSocketTransport(self.gateway)
         self._listeners = _listeners(self.gateway)
         self.gateway.use(self._listeners.routes)
-        self._directory = Directory(owner=_owner(), told=self.gateway.told)
+        self._directory = Directory(
+            owner=_owner(),
+            ports=[port for port in (settings.SIP_PORT, settings.SIPS_PORT) if port],
+            told=self.gateway.told,
+        )
 
     async def start(self) -> None:
         """Start all parts and listen for changes."""
         await self.gateway.start(self._directory)
         await self._listeners.start()
+        self.gateway.remember_phones()
         self.gateway.spawn("notices", self._hear())
 
     async def stop(self) -> None:
@@ -139,4 +144,6 @@ class Assembly:
                 self.gateway.changed(ConferenceId(message["conference"]))
             elif message["type"] == "setup.answered":
                 self.gateway.setup_answered(message["setup"])
+            elif message["type"] == "registrations.ended":
+                self.gateway.registrations_ended()
             await asyncio.sleep(0)

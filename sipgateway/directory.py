@@ -8,6 +8,7 @@ written together, in one transaction. Answers go back to the event loop.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import logging
 import queue
 import threading
@@ -35,8 +36,10 @@ from sipgateway.focus.actions import (
     Ended,
     EndpointChanged,
     EndpointLeft,
+    ForgetPhones,
     Joined,
     JoinRefused,
+    KeepPhones,
     Left,
     LoadAccount,
     LoadConference,
@@ -55,6 +58,8 @@ from sipgateway.focus.events import (
     ConferenceChanged,
     ConferenceLoaded,
     FocusEvent,
+    PhonesEnded,
+    PhonesRemembered,
     QuestionFailed,
     RemovalAsked,
     SetupAnswered,
@@ -71,15 +76,22 @@ BATCH = 200
 Questions = (
     LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | AskCancel | OpenSetup
 )
-DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | Record
+Phones = KeepPhones | ForgetPhones
+DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | Record | Phones
 _Work = Callable[[], FocusEvent | None]
 
 
 class Directory:
-    """See the module. `told` is called on the event loop with every answer."""
+    """See the module. `told` is called on the event loop with every answer.
 
-    def __init__(self, *, owner: str, told: Callable[[FocusEvent], None]) -> None:
+    On `ports` phones reach this process and no other of the machine.
+    """
+
+    def __init__(
+        self, *, owner: str, ports: Collection[int] = (), told: Callable[[FocusEvent], None]
+    ) -> None:
         self._owner = owner
+        self._ports = frozenset(ports)
         self._told = told
         self._queue: queue.SimpleQueue[DirectoryAction | _Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
@@ -113,6 +125,14 @@ class Directory:
         """Read what a caller of the conference application has answered."""
         self._queue.put(lambda: _setup_answered(token))
 
+    def look_at_phones(self) -> None:
+        """Read which registrations were ended."""
+        self._queue.put(self._ended_phones)
+
+    def remember_phones(self) -> None:
+        """Read what an earlier life of this process knew of phones."""
+        self._queue.put(self._remembered_phones)
+
     def renew(self, conferences: Collection[ConferenceId]) -> None:
         """Keep the leases of the conferences that are served here."""
 
@@ -126,6 +146,14 @@ class Directory:
 
     def _close_stale(self) -> None:
         services.close_stale_rosters(owner=self._owner, at=time.time())
+
+    def _ended_phones(self) -> PhonesEnded | None:
+        found = selectors.registrations_to_drop(self._owner)
+        return PhonesEnded(tuple(found)) if found else None
+
+    def _remembered_phones(self) -> PhonesRemembered:
+        now = datetime.datetime.now(tz=datetime.UTC)
+        return PhonesRemembered(selectors.remembered(self._owner, self._ports, now=now))
 
     # -- the thread ----------------------------------------------------------
 
@@ -168,6 +196,9 @@ class Directory:
         item = batch[0]
         if isinstance(item, Record):
             self._write(item)
+            return
+        if isinstance(item, KeepPhones):
+            services.keep_registrations(gateway=self._owner, entries=item.entries)
             return
         answer = item() if callable(item) else _QUESTIONS[type(item)](item)
         if answer is not None:
@@ -336,6 +367,10 @@ def _close_setup(action: CloseSetup) -> None:
     services.close_setup(token=action.token, at=time.time())
 
 
+def _forget_phones(action: ForgetPhones) -> None:
+    services.forget_registrations(names=action.names, at=action.at)
+
+
 _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     LoadAccount: _load_account,
     LoadConference: _load_conference,
@@ -349,6 +384,7 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AskEnd: _wish(_ask_end),
     AnswerSetup: _answer_setup,
     CloseSetup: _close_setup,
+    ForgetPhones: _forget_phones,
 }
 
 

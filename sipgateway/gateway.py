@@ -31,6 +31,8 @@ from sipgateway.focus.actions import (
     CreateConference,
     Describe,
     DropMedia,
+    ForgetPhones,
+    KeepPhones,
     LoadAccount,
     LoadConference,
     MakeOffer,
@@ -41,6 +43,7 @@ from sipgateway.focus.actions import (
     PlayRoom,
     Reach,
     Record,
+    Reopen,
     Wish,
 )
 from sipgateway.focus.events import (
@@ -49,6 +52,7 @@ from sipgateway.focus.events import (
     Negotiated,
     NegotiationFailed,
     Reached,
+    Reopened,
 )
 from sipgateway.focus.switchboard import Switchboard
 from sipgateway.media.engine import (
@@ -72,6 +76,8 @@ RENEW = 10.0
 """Seconds between two renewals of leases, which last three times as long."""
 GOODBYE = 1.5
 """Seconds that phones get to answer our BYEs when the process ends."""
+REOPEN_AT_ONCE = 50
+"""Phones that are connected to at the same time, after a restart."""
 DRIFT = 2.0
 """Seconds by which the wall clock may differ from ours before we follow it."""
 
@@ -87,6 +93,8 @@ DirectoryAction = (
     | AnswerSetup
     | CloseSetup
     | Record
+    | KeepPhones
+    | ForgetPhones
 )
 Send = Callable[[bytes], None]
 
@@ -112,6 +120,12 @@ class Directory(Protocol):
     def look_at_setup(self, token: str) -> None:
         """Read what a caller has answered."""
 
+    def look_at_phones(self) -> None:
+        """Read which registrations were ended."""
+
+    def remember_phones(self) -> None:
+        """Read what an earlier life of this process knew of phones."""
+
     def renew(self, conferences: list[ConferenceId]) -> None:
         """Keep the leases of these."""
 
@@ -124,6 +138,9 @@ class Routes(Protocol):
 
     async def reach(self, uri: Uri) -> list[Flow]:
         """Flows to whoever serves a URI, in the order of trying."""
+
+    async def reopen(self, transport: Transport, remote: tuple[str, int]) -> Flow | None:
+        """The flow to a phone that was there before; None where there can be none."""
 
     def send_datagram(self, flow: Flow, octets: bytes) -> None:
         """Send on a flow of `Gateway.datagram_flow`."""
@@ -165,6 +182,7 @@ class Gateway:
         self._routes: Routes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._reopening = asyncio.Semaphore(REOPEN_AT_ONCE)
         self._pumping = False
         self._running = False
         self._stopping = False
@@ -274,6 +292,16 @@ class Gateway:
         if self._directory is not None:
             self._directory.look_at_setup(token)
 
+    def registrations_ended(self) -> None:
+        """Somebody says that registrations were ended."""
+        if self._directory is not None:
+            self._directory.look_at_phones()
+
+    def remember_phones(self) -> None:
+        """Take up the phones that were registered before; once the listeners are there."""
+        if self._directory is not None:
+            self._directory.remember_phones()
+
     def _media_happened(self, event: MediaEvent) -> None:
         self.told(MediaHappened(event))
 
@@ -372,6 +400,20 @@ class Gateway:
         trunk = self._routes.trunk if self._routes is not None else None
         self.told(Reached(action.question, tuple(flows), trunk))
 
+    def _reopen(self, action: Reopen) -> None:
+        self.spawn("reopen", self._find_again(action))
+
+    async def _find_again(self, action: Reopen) -> None:
+        """Whatever happens, the question gets its one answer."""
+        flow = None
+        try:
+            async with self._reopening:
+                if self._routes is not None:
+                    remote = (action.host, action.port)
+                    flow = await self._routes.reopen(Transport(action.transport), remote)
+        finally:
+            self.told(Reopened(action.question, flow))
+
     def _place(self, action: Place) -> None:
         self._media.place(action.leg, action.room)
 
@@ -409,6 +451,7 @@ class Gateway:
             await asyncio.sleep(LOOK)
             self._clock.follow()
             live = self._switchboard.live
+            self.registrations_ended()
             for conference in live:
                 self.changed(conference)
             if self._directory is not None and self._clock.now() - renewed >= RENEW:
@@ -445,6 +488,9 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     AcceptAnswer: Gateway._accept_answer,
     Describe: Gateway._describe,
     Reach: Gateway._reach,
+    Reopen: Gateway._reopen,
+    KeepPhones: Gateway._ask_directory,
+    ForgetPhones: Gateway._ask_directory,
     Place: Gateway._place,
     Mute: Gateway._mute,
     Play: Gateway._play,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from lxml import etree
 
 from conferences import policy
+from conferences.phonebook import Entry, Remembered
 from conferences.policy import (
     Admission,
     CallOrder,
@@ -38,7 +39,9 @@ from sipgateway.focus.events import (
     MediaHappened,
     Negotiated,
     NegotiationFailed,
+    PhonesRemembered,
     RemovalAsked,
+    Reopened,
     SetupAnswered,
     SetupOpened,
 )
@@ -99,21 +102,41 @@ class Stage:
 
     def __init__(self, *, user_chosen: UserChosen = UserChosen.ORGANIZERS) -> None:
         self.now = START
-        tokens = CountingTokens()
-        self.endpoint = Endpoint(tokens)
-        digest = Digest(DOMAIN, b"key", tokens)
-        house = House(Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES)
-        self.switchboard = Switchboard(
-            endpoint=self.endpoint, tokens=tokens, digest=digest, house=house
-        )
+        self._tokens = CountingTokens()
+        self._house = House(Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES)
+        self._starts()
         self.media = Media()
         self.snapshots: dict[str, Snapshot] = {}
         self.facts: list[actions.Fact] = []
         self.chart: list[str] = []
         self.setups: dict[str, Identity] = {}
         self.people: dict[str, Person] = {}
+        #: Registrations that were written down, by address of record and key.
+        self.phones: dict[tuple[str, str], Entry] = {}
+        #: Flows that are found again after a restart, by address.
+        self.found_again: dict[tuple[str, int], Flow] = {}
         self._flows = itertools.count(1)
         self._orders = itertools.count(1)
+
+    def _starts(self) -> None:
+        self.endpoint = Endpoint(self._tokens)
+        digest = Digest(DOMAIN, b"key", self._tokens)
+        self.switchboard = Switchboard(
+            endpoint=self.endpoint, tokens=self._tokens, digest=digest, house=self._house
+        )
+
+    def restarts(self, *ended: tuple[str, str], away: tuple[tuple[str, str], ...] = ()) -> None:
+        """The process ends in good order and a new one begins, with what was written down."""
+        self.switchboard.stop(self.now)
+        self.pump()
+        self._starts()
+        self.happens(self.memories(*ended, away=away))
+
+    def memories(
+        self, *ended: tuple[str, str], away: tuple[tuple[str, str], ...] = ()
+    ) -> PhonesRemembered:
+        """What was written down."""
+        return PhonesRemembered(Remembered(tuple(self.phones.values()), ended=ended, away=away))
 
     # -- scenery -------------------------------------------------------------
 
@@ -242,6 +265,17 @@ class Stage:
         elif isinstance(action, actions.CloseSetup):
             self.setups.pop(action.token, None)
         else:
+            return self._write_down(action)
+        return True
+
+    def _write_down(self, action: actions.Action) -> bool:
+        """Keep registrations, or forget them; False for what is no such wish."""
+        if isinstance(action, actions.KeepPhones):
+            self.phones.update({entry.name: entry for entry in action.entries})
+        elif isinstance(action, actions.ForgetPhones):
+            for name in action.names:
+                self.phones.pop(name, None)
+        else:
             return False
         return True
 
@@ -257,6 +291,8 @@ class Stage:
             self._tell(ConferenceLoaded(action.question, found, person=person))
         elif isinstance(action, actions.CreateConference):
             self._tell(self._created(action))
+        elif isinstance(action, actions.Reopen):
+            self._tell(Reopened(action.question, self.found_again.get((action.host, action.port))))
         else:
             return False
         return True

@@ -27,11 +27,13 @@ from conferences.models.choices import (
     MutedBy,
     RemovalState,
     RoleChoice,
+    Transport,
     Way,
 )
 from conferences.models.invitations import Invitation, Mail
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
+from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 
 __all__ = [
@@ -65,11 +67,13 @@ __all__ = [
     "MutedBy",
     "Participant",
     "PeopleManager",
+    "Registration",
     "Removal",
     "RemovalState",
     "RoleChoice",
     "Setup",
     "SipAccount",
+    "Transport",
     "User",
     "Way",
     "WrongPin",

@@ -143,3 +143,13 @@ class MailState(models.TextChoices):
     SENDING = "sending", "Being sent"
     SENT = "sent", "Sent"
     FAILED = "failed", "Could not be sent"
+
+
+class Transport(models.TextChoices):
+    """A transport as a Via writes it."""
+
+    UDP = "UDP", "UDP"
+    TCP = "TCP", "TCP"
+    TLS = "TLS", "TLS"
+    WS = "WS", "WebSocket"
+    WSS = "WSS", "WebSocket, encrypted"

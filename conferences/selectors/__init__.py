@@ -1,7 +1,7 @@
 """Every read worth a name.
 
 `identities` says who somebody is and how he is written, `bookings` what is
-meant to be, `rosters` what is and what happened.
+meant to be, `rosters` what is and what happened, `registrations` the phones.
 """
 
 from conferences.selectors.bookings import (
@@ -34,6 +34,12 @@ from conferences.selectors.identities import (
     person_exists,
     user_of_calendar,
     user_of_token,
+)
+from conferences.selectors.registrations import (
+    registrations,
+    registrations_of,
+    registrations_to_drop,
+    remembered,
 )
 from conferences.selectors.rosters import (
     call_by_job,
@@ -71,6 +77,10 @@ __all__ = [
     "participant_by_key",
     "pattern",
     "person_exists",
+    "registrations",
+    "registrations_of",
+    "registrations_to_drop",
+    "remembered",
     "roster",
     "setup",
     "show",

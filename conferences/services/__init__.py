@@ -4,8 +4,9 @@
 changed and cancelled; `moderation` is what may be asked of a conference;
 `records` is what the gateway's database thread writes down; `dialouts`, planned by
 `calls`, and removals are carried out by jobs, and so are `mails`, the invitations. `capacity`
-is the ledger of ports, `guestlists` who is invited. `names` has the rules of what may be
-called how, and `refused` the one exception that carries a `policy.Refusal`.
+is the ledger of ports, `guestlists` who is invited, `registrations` are phones.
+`names` has the rules of what may be called how, and `refused` the one exception
+that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
@@ -57,6 +58,12 @@ from conferences.services.records import (
     wrong_pin,
 )
 from conferences.services.refused import Refused
+from conferences.services.registrations import (
+    end_registration,
+    end_registrations,
+    forget_registrations,
+    keep_registrations,
+)
 from conferences.services.setups import answer_setup, close_setup, open_setup
 
 __all__ = [
@@ -86,11 +93,15 @@ __all__ = [
     "create_adhoc",
     "create_user",
     "end",
+    "end_registration",
+    "end_registrations",
     "endpoint_changed",
     "endpoint_left",
+    "forget_registrations",
     "issue_api_token",
     "issue_phone_credentials",
     "join_refused",
+    "keep_registrations",
     "lock",
     "new_calendar_link",
     "open_and_close",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conferences.phonebook import Entry
 from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
 from sipgateway.media.engine import LegId, LegKind, RoomId, Session
 from sipgateway.sip.uri import Uri
@@ -152,6 +153,37 @@ class Reach:
 
     question: int
     uri: Uri
+
+
+# One answer: Reopened.
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Find the flow to a phone that was registered in an earlier life of this process.
+
+    `transport` and the address are those of then; where the phone has to be
+    connected to, that is done at `port`.
+    """
+
+    question: int
+    transport: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPhones:
+    """Write down bindings that are new or have changed."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPhones:
+    """Bindings, by address of record and key, that hold no more."""
+
+    names: tuple[tuple[str, str], ...]
+    #: POSIX seconds.
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +394,19 @@ Question = (
     | AcceptAnswer
     | Describe
     | Reach
+    | Reopen
 )
 Action = (
-    Question | Wish | AnswerSetup | CloseSetup | Place | Mute | Play | PlayRoom | DropMedia | Record
+    Question
+    | Wish
+    | AnswerSetup
+    | CloseSetup
+    | Place
+    | Mute
+    | Play
+    | PlayRoom
+    | DropMedia
+    | Record
+    | KeepPhones
+    | ForgetPhones
 )

@@ -213,6 +213,7 @@ class Calls:
             from_=self._room.caller_of(leg),
             to=target,
             contact=self._room.contact_of(leg),
+            routes=leg.routes,
             fields=tuple(fields),
             body=Body.sdp(leg.sdp),
         )

@@ -66,6 +66,8 @@ class Phone:
 
     uri: str
     flow: Flow
+    #: By what proxies the phone registered (RFC 3327), the first hop first.
+    routes: tuple[NameAddr, ...] = ()
 
 
 class DialogOwner(Protocol):
@@ -94,6 +96,16 @@ class LegOwner(Protocol):
         """The engine tells something of the leg."""
 
 
+class Whereabouts(Protocol):
+    """Whoever knows where people can be reached: the registrar."""
+
+    def phones(self, aor: str, now: float, instance: str = "") -> list[Phone]:
+        """The phones of a person, best first; with `instance` that one alone."""
+
+    def knows(self, aor: str, instance: str) -> bool:
+        """Whether a phone of that name was ever registered for the person."""
+
+
 Reply = Callable[[ResponseReceived, float], None]
 Told = Callable[[Answer, float], None]
 
@@ -110,11 +122,19 @@ class Desk:
         self.replies: dict[TransactionId, Reply] = {}
         self.cancels: dict[TransactionId, Callable[[float], None]] = {}
         self.legs: dict[LegId, LegOwner] = {}
-        #: The phones of a person, by address of record, best first.
-        self.phones: Callable[[str, float], list[Phone]] = lambda _aor, _now: []
+        #: Where people can be reached; the switchboard brings it.
+        self.whereabouts: Whereabouts | None = None
         self._answers: dict[int, Told] = {}
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)
+
+    def phones(self, aor: str, now: float, instance: str = "") -> list[Phone]:
+        """The phones of a person, best first; with `instance` (a ``gr``) that one alone."""
+        return self.whereabouts.phones(aor, now, instance) if self.whereabouts else []
+
+    def knows(self, aor: str, instance: str) -> bool:
+        """Whether a phone of that name was ever registered for the person."""
+        return self.whereabouts is not None and self.whereabouts.knows(aor, instance)
 
     def act(self, action: Action) -> None:
         """Queue an action."""

@@ -110,6 +110,7 @@ class Dialings:
                 transaction=None,
                 request=None,
                 endpoint=phone.uri,
+                routes=phone.routes,
                 referred_by=order.by,
             )
             dialing.legs.append(leg)

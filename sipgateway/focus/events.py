@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from conferences.phonebook import Remembered
 from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.media.engine import Description, MediaEvent
 from sipgateway.sip.credentials import Trunk
@@ -122,6 +123,28 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopened:
+    """Answers `Reopen`: the flow, or None where the phone cannot be reached any more."""
+
+    question: int
+    flow: Flow | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhonesRemembered:
+    """What an earlier life of this process knew of phones; told once, at the start."""
+
+    what: Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class PhonesEnded:
+    """(address of record, key, Call-ID) of registrations that their owners have ended."""
+
+    phones: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MediaHappened:
     """The engine tells something of a leg or a room."""
 
@@ -139,5 +162,14 @@ Answer = (
     | Negotiated
     | NegotiationFailed
     | Reached
+    | Reopened
 )
-FocusEvent = SipEvent | Answer | ConferenceChanged | SetupAnswered | MediaHappened
+FocusEvent = (
+    SipEvent
+    | Answer
+    | ConferenceChanged
+    | SetupAnswered
+    | PhonesRemembered
+    | PhonesEnded
+    | MediaHappened
+)

@@ -16,6 +16,7 @@ from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import Direction, LegId
 from sipgateway.sip.events import DialogId, TransactionId
 from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
 
 
@@ -134,6 +135,8 @@ class Leg:
     transaction: TransactionId | None
     request: Request | None
     endpoint: str
+    #: The proxies by which the phone is reached (RFC 3327).
+    routes: tuple[NameAddr, ...] = ()
     state: State = State.NEGOTIATING
     participant: ParticipantKey | None = None
     dialog: DialogId | None = None

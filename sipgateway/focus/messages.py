@@ -24,5 +24,6 @@ def forward(
         flow=phone.flow,
         from_=sender,
         to=NameAddr(to.uri, to.display_name),
+        routes=phone.routes,
         body=body,
     )

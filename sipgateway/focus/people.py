@@ -44,13 +44,18 @@ class People:
     def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
         """A request from somebody known, for the person called `name`."""
         handler = _HANDLERS.get(event.request.method)
-        phones = self._desk.phones(self._desk.domain.uri(name).aor, now)
+        aor = self._desk.domain.uri(name).aor
+        instance = uri_of(event.request.uri).param("gr")
+        phones = self._desk.phones(aor, now, instance or "")
         if who.is_guest:
             _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
             self._desk.endpoint.respond(event.transaction, 403, now, reason=phrase)
         elif handler is None:
             reason = "Not Carried To People Yet"
             self._desk.endpoint.respond(event.transaction, 501, now, reason=reason)
+        elif instance is not None and not self._desk.knows(aor, instance):
+            reason = "No Phone Of That Name"  # RFC 5627 5.1
+            self._desk.endpoint.respond(event.transaction, 404, now, reason=reason)
         elif not phones:
             reason = "No Phone Is Registered"
             self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
@@ -178,6 +183,7 @@ class PersonCall(Anteroom):
         person = Identity(self._person)
         for phone in phones:
             leg = self._leg(person, phone.flow, Joining.DIALED_OUT, phone.uri)
+            leg.routes = phone.routes
             self._ringing.append(leg)
             self.calls.dial_out(leg)
         self._desk.later(now + RINGS, self._no_answer)

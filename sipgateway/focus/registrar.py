@@ -1,19 +1,39 @@
-"""Where a person's phones can be reached (RFC 3261 10, RFC 5626)."""
+"""The registrar (RFC 3261 10.3), with outbound (RFC 5626), Path (RFC 3327) and GRUUs (RFC 5627).
+
+What holds is in memory, in `location`; what has changed is written down soon,
+many phones at a time, and read again when the process starts. A registration
+that its person has ended is refused under its Call-ID from then on: a phone
+that is started anew begins a new one, one that was lost does not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from email.utils import formatdate
 
+from conferences.phonebook import Entry, Remembered
 from conferences.policy import Identity
+from sipgateway.focus.actions import ForgetPhones, KeepPhones, Reopen
 from sipgateway.focus.desk import Desk, Phone
+from sipgateway.focus.events import Answer, PhonesEnded, Reopened
+from sipgateway.focus.location import (
+    Binding,
+    Location,
+    Name,
+    checked_contact,
+    instance_of,
+    kept,
+    of_entry,
+    public_gruu,
+)
 from sipgateway.sip import headers
-from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.errors import BadMessage, RemoteError
 from sipgateway.sip.events import RequestReceived
-from sipgateway.sip.flow import Flow, FlowId
+from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
-from sipgateway.sip.uri import SipUri
+from sipgateway.sip.uri import SipUri, parse_sip_uri
 
 DEFAULT_EXPIRES = 3600
 LONGEST = 7200
@@ -21,29 +41,27 @@ SHORTEST = 10
 """Seconds: browser phones test with as little; less would be a flood (423)."""
 MAX_BINDINGS = 20
 """Phones of one person; more are a program gone wrong (403)."""
+MAX_CALL_ID = 255
+"""Characters of a Call-ID that is kept; real ones have under 100."""
+FLOW_TIMER = 120
+"""Seconds within which a phone on a connection should send something (RFC 5626 11.1)."""
+CHANGE_WITHIN, REFRESH_WITHIN = 0.1, 5.0
+"""Seconds until a change, or a mere refresh, is written down: what a page may be late,
+and what a crash may forget, which costs a phone that much of its time."""
+SWEEP = 60.0
+"""Seconds between two looks for what has expired."""
+ENDED_FOR = 86_400.0
+"""Seconds that a registration which was ended is not let in again."""
 
 Moved = Callable[[str, SipUri, Flow, float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One phone of a person."""
+class _Refused(RemoteError):
+    """A REGISTER that changes nothing, with the header fields that say why."""
 
-    contact: NameAddr
-    uri: SipUri
-    flow: Flow
-    expires_at: float
-    call_id: str
-    cseq: int
-    instance: str = ""
-    reg_id: str = ""
-
-    @property
-    def key(self) -> str:
-        """What a later REGISTER of the same phone has in common with this one (RFC 5626 6)."""
-        if self.instance and self.reg_id:
-            return f"{self.instance};{self.reg_id}"
-        return str(self.uri.bare())
+    def __init__(self, status: int, reason: str = "", *fields: tuple[str, str]) -> None:
+        super().__init__(status, reason)
+        self.fields = fields
 
 
 class Registrar:
@@ -52,112 +70,327 @@ class Registrar:
     def __init__(self, desk: Desk, *, moved: Moved) -> None:
         self._desk = desk
         self._moved = moved
-        self._bindings: dict[str, dict[str, Binding]] = {}
+        self._location = Location()
+        self._ended: dict[tuple[str, str], float] = {}
+        self._unwritten: dict[Name, float] = {}
+        self._sweeping = False
+
+    # -- REGISTER ------------------------------------------------------------
 
     def register(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """Carry out a REGISTER whose sender is known."""
+        """Carry out a REGISTER whose sender is known, wholly or not at all."""
         try:
-            self._register(event, identity, now)
+            wanted, known = self._register(event, identity, now)
         except BadMessage as error:
             self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
+        except _Refused as no:
+            self._desk.endpoint.respond(
+                event.transaction, no.status, now, reason=no.reason, fields=no.fields
+            )
+        else:
+            self._apply(wanted, now)
+            self._confirm(event, known, now)
 
-    def _register(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        request, endpoint = event.request, self._desk.endpoint
-        owner = headers.sip_uri_of(request.must(headers.TO))
-        if not self._desk.domain.owns(owner) or self._aor(owner) != identity.uri:
-            endpoint.respond(event.transaction, 403, now, reason="Not Your Address")
-            return
-        known = self._live(identity.uri, now)
+    def _register(
+        self, event: RequestReceived, identity: Identity, now: float
+    ) -> tuple[list[Binding], dict[str, Binding]]:
+        """What the request changes, and what the person's bindings are after it."""
+        request, aor = event.request, identity.uri
+        self._check_address(request, identity)
+        if (aor, request.must(headers.CALL_ID)) in self._ended:
+            raise _Refused(403, "This Registration Was Ended")
+        known = self._location.of(aor, now)
         if request.all("contact") == ["*"]:
-            if request.one(headers.EXPIRES) != 0:
-                raise BadMessage("Contact header: * needs Expires: 0")
-            self._store(event, identity.uri, {}, [], now=now)
-            return
-        wanted = [self._binding(event, contact, now) for contact in request.every(headers.CONTACT)]
-        if any(0 < binding.expires_at - now < SHORTEST for binding in wanted):
-            fields = (("Min-Expires", str(SHORTEST)),)
-            endpoint.respond(event.transaction, 423, now, fields=fields)
-        elif len(known.keys() | {b.key for b in wanted}) > MAX_BINDINGS:
-            endpoint.respond(event.transaction, 403, now, reason="Too Many Phones")
+            wanted = _all_gone(request, known, now)
         else:
-            self._store(event, identity.uri, known, wanted, now=now)
-
-    def _store(
-        self,
-        event: RequestReceived,
-        aor: str,
-        known: dict[str, Binding],
-        wanted: list[Binding],
-        *,
-        now: float,
-    ) -> None:
+            wanted = self._bindings(event, identity, known, now)
         for binding in wanted:
-            self._bind(known, binding, now)
-        self._bindings[aor] = known
-        self._confirm(event, known, now)
-        for binding in wanted:
-            if binding.expires_at > now:
-                self._moved(aor, binding.uri, event.flow, now)
+            _check_order(known.get(binding.entry.key), binding)
+            if binding.entry.expires_at > now:
+                known[binding.entry.key] = binding
+            else:
+                known.pop(binding.entry.key, None)
+        if len(known) > MAX_BINDINGS and any(b.entry.expires_at > now for b in wanted):
+            raise _Refused(403, f"No More Than {MAX_BINDINGS} Phones")
+        return wanted, known
 
-    def _aor(self, uri: SipUri) -> str:
-        return self._desk.domain.uri(uri.name.lower()).aor
+    def _check_address(self, request: Request, identity: Identity) -> None:
+        """10.3, steps 1, 4 and 5."""
+        domain = self._desk.domain
+        if not domain.owns(parse_sip_uri(request.uri)):
+            raise _Refused(404, "Not Our Domain")
+        owner = headers.sip_uri_of(request.must(headers.TO), "To")
+        if not domain.owns(owner) or domain.uri(owner.name.lower()).aor != identity.uri:
+            raise _Refused(403, "Not Your Address")
 
-    @staticmethod
-    def _binding(event: RequestReceived, contact: NameAddr, now: float) -> Binding:
+    def _bindings(
+        self, event: RequestReceived, identity: Identity, known: Mapping[str, Binding], now: float
+    ) -> list[Binding]:
         request = event.request
-        cseq = request.must(headers.CSEQ)
-        return Binding(
-            contact=contact,
-            uri=headers.sip_uri_of(contact),
-            flow=event.flow,
-            expires_at=now + _expires(request, contact),
-            call_id=request.must(headers.CALL_ID),
-            cseq=cseq.number,
-            instance=contact.param("+sip.instance") or "",
-            reg_id=contact.param("reg-id") or "",
-        )
+        with_flows = _flows(request)
+        wanted: list[Binding] = []
+        for contact in request.every(headers.CONTACT):
+            seconds = _expires(request, contact)
+            if 0 < seconds < SHORTEST:
+                raise _Refused(423, "", ("Min-Expires", str(SHORTEST)))
+            reg_id = _reg_id(contact) if with_flows else ""
+            binding = _binding(event, identity, contact, reg_id, now + seconds, now=now)
+            wanted.append(self._renamed(binding, known, wanted))
+        lasting = [binding for binding in wanted if binding.entry.expires_at > now]
+        if with_flows and len(lasting) > 1:
+            raise BadMessage("Contact header: reg-id is for one Contact alone")  # RFC 5626 6
+        return wanted
 
-    @staticmethod
-    def _bind(known: dict[str, Binding], binding: Binding, now: float) -> None:
-        before = known.get(binding.key)
-        if before is not None and before.call_id == binding.call_id and before.cseq >= binding.cseq:
-            return  # an older request that came late (10.3, step 7)
-        if binding.expires_at <= now:
-            known.pop(binding.key, None)
-        else:
-            known[binding.key] = binding
+    def _renamed(
+        self, binding: Binding, known: Mapping[str, Binding], others: list[Binding]
+    ) -> Binding:
+        """Under the name, and with the age, that the phone has here already."""
+        same = known.get(binding.entry.key)
+        if not _by_flow(binding):
+            plain = [one for one in [*others, *known.values()] if not _by_flow(one)]
+            same = next((one for one in plain if one.uri.matches(binding.uri)), None)
+        if same is None:
+            return binding
+        since = min(same.entry.since, binding.entry.since)
+        return replace(binding, entry=replace(binding.entry, key=same.entry.key, since=since))
 
-    def _confirm(self, event: RequestReceived, known: dict[str, Binding], now: float) -> None:
-        fields = []
-        for binding in known.values():
-            kept = tuple(p for p in binding.contact.params if p[0].lower() != "expires")
-            left = ("expires", str(max(0, round(binding.expires_at - now))))
-            address = NameAddr(binding.contact.uri, "", (*kept, left))
-            fields.append(("Contact", headers.CONTACT.build(address)))
+    def _apply(self, wanted: list[Binding], now: float) -> None:
+        for binding in wanted:
+            if binding.entry.expires_at <= now:
+                self._forget([binding.entry.name], now)
+                continue
+            before = self._location.of(binding.entry.aor, now).get(binding.entry.key)
+            self._location.put(binding)
+            refresh = before is not None and before.refreshed_by(binding)
+            self._write(binding, now + (REFRESH_WITHIN if refresh else CHANGE_WITHIN))
+            self._moved(binding.entry.aor, binding.uri, binding.flow, now)
+        self._sweep_later(now)
+
+    def _confirm(self, event: RequestReceived, known: Mapping[str, Binding], now: float) -> None:
+        """10.3, step 8: all bindings there are, and what of outbound and Path was taken."""
+        request = event.request
+        gruus = request.has_token(headers.SUPPORTED, "gruu")
+        fields = [
+            ("Contact", headers.CONTACT.build(self._shown(one, now, gruus=gruus)))
+            for one in known.values()
+        ]
+        fields.append(("Date", formatdate(now, usegmt=True)))
+        fields += [("Path", value) for value in request.all("path")]
+        if request.has_token(headers.SUPPORTED, "outbound") and _flows(request):
+            fields.append(("Require", "outbound"))
+            if event.flow.reliable:
+                fields.append(("Flow-Timer", str(FLOW_TIMER)))
+        fields.append(("Supported", "path, outbound, gruu"))
         self._desk.endpoint.respond(event.transaction, 200, now, fields=fields)
 
-    def _live(self, aor: str, now: float) -> dict[str, Binding]:
-        known = self._bindings.get(aor, {})
-        return {key: binding for key, binding in known.items() if binding.expires_at > now}
+    def _shown(self, binding: Binding, now: float, *, gruus: bool) -> NameAddr:
+        params = list(binding.contact.params)
+        params.append(("expires", str(max(0, round(binding.entry.expires_at - now)))))
+        if gruus and binding.entry.instance:
+            gruu = public_gruu(parse_sip_uri(binding.entry.aor), binding.entry.instance)
+            params.append(("pub-gruu", f'"{gruu}"'))
+        return NameAddr(binding.contact.uri, "", tuple(params))
 
-    def phones(self, aor: str, now: float) -> list[Phone]:
-        """The phones of a person, the latest first."""
-        bindings = sorted(self._live(aor, now).values(), key=lambda binding: -binding.expires_at)
-        return [Phone(str(binding.uri), binding.flow) for binding in bindings]
+    # -- what was, and what is written down ------------------------------------
 
-    def flow_closed(self, flow: FlowId) -> None:
+    def remember(self, what: Remembered, now: float) -> None:
+        """Take up what an earlier life of this process knew; ways to the phones are sought."""
+        for name in what.ended:
+            self._ended[name] = now + ENDED_FOR
+        for aor, instance in what.away:
+            self._location.note_away(aor, instance)
+        for entry in what.entries:
+            self._reopen(entry)
+
+    def _reopen(self, entry: Entry) -> None:
+        def reopened(answer: Answer, now: float) -> None:
+            flow = answer.flow if isinstance(answer, Reopened) else None
+            binding = of_entry(entry, flow) if flow is not None else None
+            if entry.key in self._location.of(entry.aor, now):
+                return  # the phone was quicker
+            if binding is None:
+                self._desk.act(ForgetPhones((entry.name,), now))
+                return
+            self._location.put(binding)
+            self._write(binding, now + CHANGE_WITHIN)
+            self._sweep_later(now)
+
+        port = _port_of(entry)
+        self._desk.ask(
+            lambda number: Reopen(number, entry.transport, entry.remote_host, port), reopened
+        )
+
+    def ended(self, event: PhonesEnded, now: float) -> None:
+        """Their owners have ended these; a registration begun since is another one."""
+        for aor, key, call_id in event.phones:
+            self._ended[aor, call_id] = now + ENDED_FOR
+            binding = self._location.of(aor, now).get(key)
+            if binding is None or binding.entry.call_id == call_id:
+                self._forget([(aor, key)], now)
+        self._sweep_later(now)
+
+    def flow_closed(self, flow: FlowId, now: float) -> None:
         """Forget the phones that were reached by a connection which is gone."""
-        for aor, known in list(self._bindings.items()):
-            left = {key: binding for key, binding in known.items() if binding.flow.id != flow}
-            if left:
-                self._bindings[aor] = left
-            else:
-                del self._bindings[aor]
+        self._forget(self._location.on(flow), now)
+
+    def phones(self, aor: str, now: float, instance: str = "") -> list[Phone]:
+        """The phones of a person, the best first; with `instance` that one alone."""
+        return [
+            Phone(str(one.uri), one.flow, one.path)
+            for one in self._location.best(aor, now, instance)
+        ]
+
+    def knows(self, aor: str, instance: str) -> bool:
+        """Whether a phone of that name has ever been registered for the person."""
+        return self._location.knows(aor, instance)
+
+    def stop(self, now: float) -> None:
+        """Have everything written down that waits for it."""
+        self._flush(now + REFRESH_WITHIN)
+
+    def _write(self, binding: Binding, when: float) -> None:
+        before = self._unwritten.get(binding.entry.name)
+        if before is None or when < before:
+            self._unwritten[binding.entry.name] = when
+            self._desk.later(when, self._flush)
+
+    def _flush(self, now: float) -> None:
+        """Write down what is due, and whatever else waits with it."""
+        if not any(when <= now for when in self._unwritten.values()):
+            return
+        names, self._unwritten = self._unwritten, {}
+        found = (self._location.get(name) for name in names)
+        if entries := tuple(one.entry for one in found if one is not None):
+            self._desk.act(KeepPhones(entries))
+
+    def _forget(self, names: list[Name], now: float) -> None:
+        for name in names:
+            self._location.drop(name)
+            self._unwritten.pop(name, None)
+        if names:
+            self._desk.act(ForgetPhones(tuple(names), now))
+
+    def _sweep_later(self, now: float) -> None:
+        if not self._sweeping and (len(self._location) or self._ended):
+            self._sweeping = True
+            self._desk.later(now + SWEEP, self._sweep)
+
+    def _sweep(self, now: float) -> None:
+        """Let go of what has expired."""
+        self._sweeping = False
+        self._forget(self._location.expired(now), now)
+        self._ended = {name: until for name, until in self._ended.items() if until > now}
+        self._sweep_later(now)
+
+
+def _flows(request: Request) -> bool:
+    """Whether the request registers flows (RFC 5626 6): the first hop has to know of them.
+
+    That is us, or a proxy that says so by ``ob`` in its Path.
+    """
+    if request.all("contact") == ["*"]:
+        return False
+    if not any(_reg_id(contact) for contact in request.every(headers.CONTACT)):
+        return False
+    if len(request.every(headers.VIA)) == 1:
+        return True
+    first = request.one(headers.PATH)
+    if first is not None and headers.sip_uri_of(first, "Path").param("ob") is not None:
+        return True
+    if request.has_token(headers.SUPPORTED, "outbound"):
+        raise _Refused(439)
+    return False
+
+
+def _reg_id(contact: NameAddr) -> str:
+    """The number of a flow; without the phone's own name it means nothing."""
+    number = contact.param("reg-id") or ""
+    return number[:10] if number.isdecimal() and number.isascii() and instance_of(contact) else ""
+
+
+def _by_flow(binding: Binding) -> bool:
+    """Whether it is known by instance and reg-id rather than by its URI."""
+    return binding.entry.key.startswith("<")
+
+
+def _binding(
+    event: RequestReceived,
+    identity: Identity,
+    contact: NameAddr,
+    reg_id: str,
+    expires_at: float,
+    *,
+    now: float,
+) -> Binding:
+    request, flow = event.request, event.flow
+    contact = kept(contact)
+    uri = checked_contact(contact)
+    instance = instance_of(contact)
+    if len(request.must(headers.CALL_ID)) > MAX_CALL_ID:
+        raise BadMessage("Call-ID header: too long")
+    entry = Entry(
+        aor=identity.uri,
+        key=f"<{instance}>;reg-id={reg_id}" if reg_id else str(uri),
+        contact=headers.CONTACT.build(contact),
+        path=tuple(headers.PATH.build(one) for one in request.every(headers.PATH)),
+        transport=flow.transport.value,
+        remote_host=flow.remote_host,
+        remote_port=flow.remote_port,
+        local_port=flow.local_port,
+        flow=flow.id,
+        call_id=request.must(headers.CALL_ID),
+        cseq=request.must(headers.CSEQ).number,
+        since=now,
+        refreshed_at=now,
+        expires_at=expires_at,
+        # The phone of a guest's page lasts as long as its connection: nobody asks for it later.
+        instance="" if identity.is_guest else instance,
+        user_agent=request.one(headers.USER_AGENT) or "",
+    )
+    return Binding(entry, contact, uri, tuple(request.every(headers.PATH)), flow)
+
+
+def _all_gone(request: Request, known: Mapping[str, Binding], now: float) -> list[Binding]:
+    """10.2.2: ``*`` removes everything, and nothing else may be said with it."""
+    if request.one(headers.EXPIRES) != 0:
+        raise BadMessage("Contact header: * needs Expires: 0")
+    call_id, cseq = request.must(headers.CALL_ID), request.must(headers.CSEQ).number
+    return [
+        replace(b, entry=replace(b.entry, expires_at=now, call_id=call_id, cseq=cseq))
+        for b in known.values()
+    ]
+
+
+def _check_order(before: Binding | None, binding: Binding) -> None:
+    """10.3, step 7: of one registration only the latest word counts, or none does."""
+    if before is None or before.entry.call_id != binding.entry.call_id:
+        return
+    if before.entry.cseq >= binding.entry.cseq:
+        raise _Refused(500, "CSeq Is Behind")
 
 
 def _expires(request: Request, contact: NameAddr) -> int:
+    """Seconds; what is not a number counts as an hour (10.2.1.1, 10.3)."""
     own = contact.param("expires")
-    if own is not None and own.isdecimal() and own.isascii():
-        return min(int(own[:10]), LONGEST)
+    if own is not None:
+        known = own.isdecimal() and own.isascii()
+        return min(int(own[:10]), LONGEST) if known else DEFAULT_EXPIRES
     asked = request.one(headers.EXPIRES)
     return DEFAULT_EXPIRES if asked is None else min(asked, LONGEST)
+
+
+def _port_of(entry: Entry) -> int:
+    """Where a phone can be connected to: its own port, if it named that of its address.
+
+    A connection's far end is no port that anybody listens on. A Contact at
+    another address is not followed: nobody can have us connect to a third.
+    """
+    if entry.transport == Transport.UDP:
+        return entry.remote_port
+    try:
+        uri = headers.sip_uri_of(headers.CONTACT.parse((*entry.path, entry.contact)[0]))
+    except BadMessage:
+        return 0
+    if uri.host.strip("[]").lower() != entry.remote_host.lower():
+        return 0
+    return uri.port or (5061 if entry.transport == Transport.TLS else 5060)

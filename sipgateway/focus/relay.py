@@ -55,6 +55,7 @@ class Relay:
                 from_=from_,
                 to=to,
                 contact=self._contact,
+                routes=phone.routes,
                 fields=tuple(fields),
             )
             self._asked += 1

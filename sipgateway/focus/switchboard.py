@@ -29,9 +29,12 @@ from sipgateway.focus.events import (
     MediaHappened,
     Negotiated,
     NegotiationFailed,
+    PhonesEnded,
+    PhonesRemembered,
     QuestionFailed,
     Reached,
     RemovalAsked,
+    Reopened,
     SetupAnswered,
     SetupOpened,
 )
@@ -77,7 +80,7 @@ class Switchboard:
         self._house = house
         self._authentication = Authentication(self._desk, digest)
         self._registrar = Registrar(self._desk, moved=self._moved)
-        self._desk.phones = self._registrar.phones
+        self._desk.whereabouts = self._registrar
         self._application = Application(self._desk, pages=house.pages)
         self._people = People(self._desk)
         self._halls = Halls(self._desk, self._people, house.user_chosen)
@@ -120,6 +123,7 @@ class Switchboard:
 
     def stop(self, now: float) -> None:
         """Say BYE to everybody: the process is about to end."""
+        self._registrar.stop(now)
         self._application.end(now, "The server is stopping")
         self._people.end(now, "The server is stopping")
         for conference in self._halls:
@@ -240,7 +244,7 @@ class Switchboard:
             reply(event, now)
 
     def _flow_closed(self, event: FlowClosed, now: float) -> None:
-        self._registrar.flow_closed(event.flow)
+        self._registrar.flow_closed(event.flow, now)
         for room in self._rooms:
             room.flow_closed(event, now)
 
@@ -254,6 +258,12 @@ class Switchboard:
 
     def _conference_changed(self, event: ConferenceChanged, now: float) -> None:
         self._halls.changed(event.snapshot, now)
+
+    def _phones_remembered(self, event: PhonesRemembered, now: float) -> None:
+        self._registrar.remember(event.what, now)
+
+    def _phones_ended(self, event: PhonesEnded, now: float) -> None:
+        self._registrar.ended(event, now)
 
     def _media(self, event: MediaHappened, now: float) -> None:
         if isinstance(event.event, Speaking):
@@ -282,6 +292,9 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,
     Reached: Switchboard._answer,
+    Reopened: Switchboard._answer,
+    PhonesRemembered: Switchboard._phones_remembered,
+    PhonesEnded: Switchboard._phones_ended,
     ConferenceChanged: Switchboard._conference_changed,
     MediaHappened: Switchboard._media,
 }

@@ -33,7 +33,7 @@ METHODS = (
     "MESSAGE",
 )
 #: Option tags we understand in Require.
-EXTENSIONS = ("replaces", "join", "timer", "norefersub", "100rel")
+EXTENSIONS = ("replaces", "join", "timer", "norefersub", "100rel", "path", "outbound", "gruu")
 EVENT_PACKAGES = ("conference", "refer")
 #: What may be in the body of which request.
 BODIES: dict[str, frozenset[str]] = {

@@ -70,6 +70,18 @@ class Routes:
                 flows.append(flow)
         return flows
 
+    async def reopen(self, transport: Transport, remote: Address) -> Flow | None:
+        """The flow to a phone that was there in an earlier life of this process.
+
+        Over UDP the pair of addresses is the flow. Over TCP and TLS the phone
+        is connected to, where it listens; a browser has to come back by itself.
+        """
+        if transport is Transport.UDP:
+            return self._udp.flow_to(remote)
+        if transport not in self._streams or not remote[1]:
+            return None
+        return await self._streams[transport].connect(remote)
+
     async def _connect(self, target: Target) -> Flow | None:
         name = target.name if target.transport is Transport.TLS else ""
         return await self._streams[target.transport].connect((target.host, target.port), name)

@@ -1,0 +1,72 @@
+"""Registered phones, as pages show them and as gateways read them."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from conferences.models import Registration, User
+from conferences.phonebook import Entry, Remembered
+
+
+def registrations(user: User, *, now: datetime.datetime | None = None) -> QuerySet[Registration]:
+    """The phones that a person has registered, the latest first. One query."""
+    return Registration.objects.filter(
+        user=user, ended_at__isnull=True, expires_at__gt=now or timezone.now()
+    ).order_by("-since", "pk")
+
+
+def registrations_of(aor: str, *, now: datetime.datetime) -> list[tuple[str, Entry]]:
+    """Every binding of an address of record with the gateway that holds its flow."""
+    rows = Registration.objects.filter(aor=aor, ended_at__isnull=True, expires_at__gt=now)
+    return [(row.gateway, _entry(row)) for row in rows]
+
+
+def registrations_to_drop(gateway: str) -> list[tuple[str, str, str]]:
+    """(address of record, key, Call-ID) of what was ended and the gateway still holds."""
+    rows = Registration.objects.filter(gateway=gateway, ended_at__isnull=False)
+    return list(rows.values_list("aor", "key", "call_id"))
+
+
+def remembered(gateway: str, ports: frozenset[int], *, now: datetime.datetime) -> Remembered:
+    """What a gateway that starts takes up.
+
+    Its own rows, where it is always called the same; else those whose phones
+    came to a port of this machine on which it listens now, for then whoever
+    listened there before is gone.
+    """
+    machine = gateway.partition(":")[0]
+    same_place = Q(gateway__startswith=f"{machine}:", local_port__in=ports)
+    mine = Q(gateway=gateway) | (same_place & Q(transport__in=["UDP", "TCP", "TLS"]))
+    known = Registration.objects.filter(ended_at__isnull=True)
+    here = known.filter(mine, expires_at__gt=now)
+    away = known.filter(expires_at__lte=now).exclude(instance="")
+    ended = Registration.objects.filter(ended_at__isnull=False)
+    return Remembered(
+        entries=tuple(map(_entry, here)),
+        ended=tuple(ended.values_list("aor", "call_id")),
+        away=tuple(away.values_list("aor", "instance")),
+    )
+
+
+def _entry(row: Registration) -> Entry:
+    return Entry(
+        aor=row.aor,
+        key=row.key,
+        contact=row.contact,
+        path=tuple(row.path),
+        transport=row.transport,
+        remote_host=row.remote_host,
+        remote_port=row.remote_port,
+        local_port=row.local_port,
+        flow=row.flow,
+        call_id=row.call_id,
+        cseq=row.cseq,
+        since=row.since.timestamp(),
+        refreshed_at=row.refreshed_at.timestamp(),
+        expires_at=row.expires_at.timestamp(),
+        instance=row.instance,
+        user_agent=row.user_agent,
+    )

@@ -1,0 +1,146 @@
+"""Registered phones as rows: written twice, ended, taken up again, forgotten."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from conferences import policy, selectors, services
+from conferences.models import Registration, User
+from conferences.phonebook import Entry
+from conferences.services import Refused
+from conferences.services.registrations import KEEP_AWAY, KEEP_ENDED, prune_registrations
+from tests import people
+
+NOW = datetime.datetime.now(tz=datetime.UTC)
+AT = NOW.timestamp()
+DESK = Entry(
+    aor=people.BOB.uri,
+    key="sip:bob@192.0.2.1:5062",
+    contact="<sip:bob@192.0.2.1:5062>;audio",
+    path=("<sip:edge.test;lr>",),
+    transport="UDP",
+    remote_host="192.0.2.1",
+    remote_port=5062,
+    local_port=5060,
+    flow=7,
+    call_id="one",
+    cseq=1,
+    since=AT - 100,
+    refreshed_at=AT,
+    expires_at=AT + 3600,
+    user_agent="Desk 1.0",
+)
+BROWSER = replace(
+    DESK,
+    key="<urn:uuid:a>;reg-id=1",
+    contact="<sip:x@y.invalid;transport=ws>",
+    path=(),
+    transport="WS",
+    instance="urn:uuid:a",
+    call_id="two",
+    user_agent="Browser",
+)
+
+
+def _keep(*entries: Entry, gateway: str = "host:1:a") -> None:
+    services.keep_registrations(gateway=gateway, entries=entries)
+
+
+def _shown(user: User) -> list[str]:
+    return [row.user_agent for row in selectors.registrations(user)]
+
+
+def _entries(gateway: str, *ports: int) -> set[str]:
+    found = selectors.remembered(gateway, frozenset(ports), now=NOW)
+    return {entry.key for entry in found.entries}
+
+
+def test_what_is_written_is_read_again(bob: User) -> None:
+    _keep(DESK, BROWSER)
+    _keep(DESK)
+    assert set(selectors.registrations_of(DESK.aor, now=NOW)) == {
+        ("host:1:a", DESK),
+        ("host:1:a", BROWSER),
+    }
+    moved = replace(DESK, remote_port=5070, flow=8, cseq=2, since=AT)
+    _keep(moved, gateway="host:2:b")
+    assert ("host:2:b", moved) in selectors.registrations_of(DESK.aor, now=NOW)
+    assert Registration.objects.count() == 2
+
+
+def test_many_cost_few_statements(
+    bob: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    many = [replace(DESK, key=f"sip:bob@{n}.invalid") for n in range(40)]
+    with django_assert_num_queries(5):  # savepoint, what is ended, people, rows, release
+        _keep(*many)
+    with django_assert_num_queries(1):
+        assert len(_shown(bob)) == 40
+
+
+def test_a_guest_has_a_phone_too(db: None) -> None:
+    _keep(replace(DESK, aor="sip:guest-1@conf.test"))
+    assert Registration.objects.get().user is None
+
+
+def test_phones_go_with_their_person(bob: User) -> None:
+    _keep(DESK)
+    bob.delete()
+    assert not Registration.objects.exists()
+
+
+def test_one_that_is_ended(bob: User, carol: User) -> None:
+    """It is shown no more, and what was on its way does not bring it back."""
+    _keep(DESK, BROWSER)
+    desk = Registration.objects.get(user_agent="Desk 1.0")
+    with pytest.raises(Refused) as no:
+        services.end_registration(user=carol, registration=desk.pk)
+    assert no.value.refusal is policy.Refusal.UNKNOWN
+    services.end_registration(user=bob, registration=desk.pk)
+    with pytest.raises(Refused):
+        services.end_registration(user=bob, registration=desk.pk)
+    assert _shown(bob) == ["Browser"]
+    assert selectors.registrations_to_drop("host:1:a") == [(DESK.aor, DESK.key, "one")]
+    _keep(replace(DESK, cseq=2, expires_at=AT + 7200))
+    assert _shown(bob) == ["Browser"]
+    services.forget_registrations(names=[DESK.name], at=AT)
+    assert selectors.registrations_to_drop("host:1:a") == []
+    assert selectors.remembered("host:1:a", frozenset(), now=NOW).ended == ((DESK.aor, "one"),)
+    _keep(replace(DESK, call_id="three"))
+    assert sorted(_shown(bob)) == ["Browser", "Desk 1.0"]
+
+
+def test_forgotten_phones(bob: User) -> None:
+    """One with a name of its own is known to be away."""
+    _keep(DESK, BROWSER)
+    services.forget_registrations(names=[DESK.name, BROWSER.name, ("sip:x@y", "z")], at=AT)
+    assert _shown(bob) == []
+    left = selectors.remembered("host:1:a", frozenset(), now=NOW)
+    assert (left.entries, left.away) == ((), ((BROWSER.aor, "urn:uuid:a"),))
+
+
+def test_who_takes_up_what(bob: User) -> None:
+    """Its own, and what came to a port of the machine on which it listens now."""
+    _keep(DESK, BROWSER, gateway="embedded")
+    assert _entries("embedded", 5060) == {DESK.key, BROWSER.key}
+    assert _entries("host:2:b", 5060) == set()
+    _keep(DESK, BROWSER, gateway="host:1:a")
+    assert _entries("host:2:b", 5060) == {DESK.key}
+    assert _entries("host:2:b", 5070) == set()
+    assert _entries("another:2:b", 5060) == set()
+
+
+def test_prune(bob: User) -> None:
+    _keep(DESK, BROWSER)
+    services.end_registration(user=bob, registration=Registration.objects.get(key=DESK.key).pk)
+    day = datetime.timedelta(days=1)
+    prune_registrations(now=NOW)
+    assert Registration.objects.count() == 2
+    prune_registrations(now=NOW + KEEP_ENDED + day)
+    assert Registration.objects.get().instance == "urn:uuid:a"
+    prune_registrations(now=NOW + KEEP_AWAY + day)
+    assert not Registration.objects.exists()
