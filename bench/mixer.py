@@ -1,6 +1,6 @@
 """What the embedded mixer costs: CPU milliseconds per participant-second.
 
-    python -m bench.mixer [--participants 10 100] [--talkers 3] [--seconds 8]
+    python -m bench.mixer [--participants 10 100] [--talkers 3] [--seconds 8] [--record]
 
 This process is the phones: each sends 50 SRTP packets a second of Opus with
 RFC 6464 levels, `talkers` of them speech-like sound, the rest quiet noise,
@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,12 +115,18 @@ async def talk(phones: list[Peer], recordings: list[Recording], seconds: float) 
     return received
 
 
-async def measure(count: int, talkers: int, seconds: float) -> dict[str, float | int]:
-    """One room of `count`."""
-    mixer = LocalEngine(host="127.0.0.1", ports=(33000, 33999), prompts=Path("none"))
+async def measure(
+    count: int, talkers: int, seconds: float, kept: Path | None
+) -> dict[str, float | int]:
+    """One room of `count`, recorded into `kept` if that is a directory."""
+    mixer = LocalEngine(
+        host="127.0.0.1", ports=(33000, 33999), prompts=Path("none"), recordings=kept
+    )
     await mixer.start(lambda _: None)
     try:
         phones = await join(mixer, count)
+        if kept is not None:
+            mixer.record(RoomId("bench"), "bench")
         quiet = record(noise(np.random.default_rng(1)))
         voices = [record(speech(seed)) for seed in range(talkers)]
         recordings = [voices[n] if n < talkers else quiet for n in range(count)]
@@ -147,10 +154,13 @@ def main() -> None:
     parser.add_argument("--participants", type=int, nargs="+", default=[10, 100])
     parser.add_argument("--talkers", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--record", action="store_true", help="with the room recorded")
     arguments = parser.parse_args()
     for count in arguments.participants:
-        result = asyncio.run(measure(count, arguments.talkers, arguments.seconds))
-        print(json.dumps(result))
+        with tempfile.TemporaryDirectory() as directory:
+            kept = Path(directory) if arguments.record else None
+            work = measure(count, arguments.talkers, arguments.seconds, kept)
+            print(json.dumps(asyncio.run(work)))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ PROGRAMS = {
     "chromium": "chromium",
     "sipp": "sip-tester",
     "baresip": "baresip-core",
+    "opusinfo": "opus-tools",
     "redis-server": "redis-server",
     "pg_ctlcluster": "postgresql",
 }

@@ -52,6 +52,7 @@ def _media() -> MediaEngine:
         host=settings.HOST,
         ports=settings.RTP_PORTS,
         prompts=Path(settings.DATA_DIR) / "prompts",
+        recordings=Path(settings.DATA_DIR) / "recordings",
         workers=max(1, (os.cpu_count() or 2) - 1),
     )
 

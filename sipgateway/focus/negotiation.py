@@ -23,6 +23,7 @@ from sipgateway.media.engine import (
     LegLost,
     LegSilent,
     MediaEvent,
+    RecordingClosed,
     Speaking,
 )
 from sipgateway.sip import headers
@@ -93,7 +94,9 @@ class Negotiation:
 
     def media_happened(self, event: MediaEvent, now: float) -> None:
         """See `desk.LegOwner`."""
-        leg = None if isinstance(event, Speaking) else self._legs.get(event.leg)
+        if isinstance(event, Speaking | RecordingClosed):
+            return  # of a room
+        leg = self._legs.get(event.leg)
         if leg is None:
             return
         if isinstance(event, DigitKeyed):

@@ -41,7 +41,7 @@ from sipgateway.focus.events import (
 from sipgateway.focus.halls import Halls, UserChosen
 from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
-from sipgateway.media.engine import Speaking
+from sipgateway.media.engine import RecordingClosed, Speaking
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.events import (
@@ -266,7 +266,7 @@ class Switchboard:
         self._registrar.ended(event, now)
 
     def _media(self, event: MediaHappened, now: float) -> None:
-        if isinstance(event.event, Speaking):
+        if isinstance(event.event, Speaking | RecordingClosed):
             return
         owner = self._desk.legs.get(event.event.leg)
         if owner is not None:

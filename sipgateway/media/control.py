@@ -51,12 +51,28 @@ class Terms(TypedDict):
 class Order(TypedDict):
     """What the engine wants of a worker."""
 
-    op: Literal["leg", "open", "place", "mute", "play", "play_room", "drop", "ping"]
+    op: Literal[
+        "leg",
+        "open",
+        "place",
+        "mute",
+        "agree",
+        "play",
+        "play_room",
+        "listen",
+        "record",
+        "drop",
+        "ping",
+    ]
     leg: NotRequired[str]
     room: NotRequired[str | None]
     terms: NotRequired[Terms]
     muted: NotRequired[bool]
+    agrees: NotRequired[bool]
     prompt: NotRequired[str]
+    name: NotRequired[str]
+    paused: NotRequired[bool]
+    seconds: NotRequired[float]
     question: NotRequired[int]
 
 
@@ -64,7 +80,17 @@ class Report(TypedDict):
     """What a worker tells."""
 
     event: Literal[
-        "ready", "answer", "connected", "silent", "lost", "digit", "speaking", "ended", "alive"
+        "ready",
+        "answer",
+        "connected",
+        "silent",
+        "lost",
+        "digit",
+        "speaking",
+        "ended",
+        "heard",
+        "kept",
+        "alive",
     ]
     leg: NotRequired[str]
     legs: NotRequired[list[str]]
@@ -73,6 +99,7 @@ class Report(TypedDict):
     reason: NotRequired[str]
     digit: NotRequired[str]
     prompt: NotRequired[str]
+    name: NotRequired[str]
     question: NotRequired[int]
     port: NotRequired[int]
     fingerprint: NotRequired[str]

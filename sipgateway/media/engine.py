@@ -123,7 +123,30 @@ class PlayEnded:
     prompt: str
 
 
-MediaEvent = LegConnected | LegSilent | LegLost | DigitKeyed | Speaking | PlayEnded
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What `listen` asked for has been said, in so many seconds; 0.0 where nothing was."""
+
+    leg: LegId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingClosed:
+    """A recording is not written any more: ended, its room empty, or `failed` says why.
+
+    `seconds` is the length of all that is in it.
+    """
+
+    room: RoomId
+    name: str
+    seconds: float
+    failed: str = ""
+
+
+MediaEvent = (
+    LegConnected | LegSilent | LegLost | DigitKeyed | Speaking | PlayEnded | Heard | RecordingClosed
+)
 Listener = Callable[[MediaEvent], None]
 
 
@@ -181,6 +204,22 @@ class MediaEngine(Protocol):
 
     def play_room(self, room: RoomId, prompt: str) -> None:
         """Play a script of prompts to everyone in a room."""
+
+    def listen(self, leg: LegId, seconds: float) -> None:
+        """Remember what a leg in no room says, for so long at most; 0.0 ends it early.
+
+        `Heard` tells when; ``@`` and the leg's id is then a prompt, until it is dropped.
+        """
+
+    def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
+        """Record what is heard in a room under a name; an empty one ends it for good.
+
+        What has that name already is gone on with. It outlasts the room's emptying
+        and a worker's death.
+        """
+
+    def agree(self, leg: LegId, agrees: bool) -> None:
+        """Whether the voice of a leg may be recorded; it may unless this says otherwise."""
 
     def drop(self, leg: LegId) -> None:
         """Forget the leg for good and free all it held; its id is never used again."""

@@ -79,6 +79,7 @@ class _Leg:
     """The room it is in or meant for."""
     port: int = 0
     muted: bool = False
+    agrees: bool = True
 
 
 @dataclass(eq=False, slots=True)
@@ -105,15 +106,23 @@ class LocalEngine:
 
     `host` is the address to bind to and to announce; ``0.0.0.0`` binds to all
     and announces that of the default route. `ports` is the first and the last
-    UDP port that may be used, `prompts` the directory of prompts of one's own.
+    UDP port that may be used, `prompts` the directory of prompts of one's own,
+    `recordings` that of recordings (beside it where it is not said).
     """
 
     def __init__(
-        self, *, host: str, ports: tuple[int, int], prompts: Path, workers: int = 1
+        self,
+        *,
+        host: str,
+        ports: tuple[int, int],
+        prompts: Path,
+        recordings: Path | None = None,
+        workers: int = 1,
     ) -> None:
         self._host = host
         self._ports = ports
         self._prompts = prompts
+        self._recordings = recordings or prompts.parent / "recordings"
         self._bind = ""
         self._addresses: tuple[str, ...] = ()
         self._workers = [_Worker(number) for number in range(1, workers + 1)]
@@ -122,6 +131,7 @@ class LocalEngine:
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
+        self._recorded: dict[RoomId, tuple[str, bool]] = {}
         self._questions = itertools.count(1)
         self._listener: Listener = _ignore
 
@@ -200,6 +210,7 @@ class LocalEngine:
         # What was ordered while the leg was only offered.
         self._tell_place(leg)
         self.mute(leg, one.muted)
+        self.agree(leg, one.agrees)
         return Description("", stream.direction, one.negotiation.source)
 
     async def describe(self, session: Session) -> str:
@@ -239,6 +250,26 @@ class LocalEngine:
         if worker is not None:
             worker.order({"op": "play_room", "room": room, "prompt": prompt})
 
+    def listen(self, leg: LegId, seconds: float) -> None:
+        """Remember what a leg says that is in no room."""
+        self._order(leg, {"op": "listen", "leg": leg, "seconds": seconds})
+
+    def agree(self, leg: LegId, agrees: bool) -> None:
+        """Let a leg's voice be recorded or not."""
+        if leg in self._legs:
+            self._legs[leg].agrees = agrees
+        self._order(leg, {"op": "agree", "leg": leg, "agrees": agrees})
+
+    def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
+        """Record a room, whichever worker it lives in and comes to live in."""
+        if name:
+            self._recorded[room] = (name, paused)
+        else:
+            self._recorded.pop(room, None)
+        worker = self._rooms.get(room)
+        if worker is not None:
+            worker.order({"op": "record", "room": room, "name": name, "paused": paused})
+
     def drop(self, leg: LegId) -> None:
         """Forget a leg for good."""
         self._dropped[leg] = None
@@ -258,7 +289,12 @@ class LocalEngine:
             one.worker.order(order)
 
     def _tell_place(self, leg: LegId) -> None:
-        self._order(leg, {"op": "place", "leg": leg, "room": self._places.get(leg)})
+        room = self._places.get(leg)
+        self._order(leg, {"op": "place", "leg": leg, "room": room})
+        if room in self._recorded:
+            # Its first leg, here or in a worker that has replaced another.
+            name, paused = self._recorded[room]
+            self.record(room, name, paused=paused)
 
     def _unplace(self, leg: LegId) -> None:
         room = self._places.pop(leg, None)
@@ -347,6 +383,7 @@ class LocalEngine:
                 f"--ports={self._ports[0]}-{self._ports[1]}",
                 f"--prompts={self._prompts.absolute()}",
                 f"--spoken={SPOKEN}",
+                f"--recordings={self._recordings.absolute()}",
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
@@ -413,6 +450,10 @@ EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
     "silent": lambda one: engine.LegSilent(LegId(one["leg"]), one["seconds"]),
     "digit": lambda one: engine.DigitKeyed(LegId(one["leg"]), one["digit"]),
     "ended": lambda one: engine.PlayEnded(LegId(one["leg"]), one["prompt"]),
+    "heard": lambda one: engine.Heard(LegId(one["leg"]), one["seconds"]),
+    "kept": lambda one: engine.RecordingClosed(
+        RoomId(one["room"]), one["name"], one["seconds"], one["reason"]
+    ),
     "speaking": lambda one: engine.Speaking(
         RoomId(one["room"]), frozenset(LegId(leg) for leg in one["legs"])
     ),

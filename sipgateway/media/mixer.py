@@ -15,7 +15,7 @@ is wrong by as much as the signal itself.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -176,10 +176,26 @@ class Member:
     codec: Codec
     muted: bool = False
     hears: bool = True
+    agrees: bool = True
+    """Whether his voice may be kept."""
     loss: float = 0.0
     player: Player | None = None
     encoder: Encoder | None = None
     limiter: Limiter = field(default_factory=Limiter)
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Keeps what is heard in a room: the common mix, as it is encoded for everybody.
+
+    While somebody talks who does not agree, the mix without him is encoded once more.
+    """
+
+    codec: Codec
+    take: Callable[[bytes], None]
+    encoder: Encoder | None = None
+    limiter: Limiter = field(default_factory=Limiter)
+    loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +214,9 @@ class Room:
         self.members: dict[LegId, Member] = {}
         self.floor = Floor()
         self.player: Player | None = None
+        self.keeper: Keeper | None = None
+        self.listener: Callable[[Samples | None], None] | None = None
+        """Gets what is said in each frame, None for nothing."""
         self._limiter = Limiter()
         self._encoders: dict[str, Encoder] = {}
         self._history: deque[Samples] = deque(maxlen=PRIMING)
@@ -219,13 +238,31 @@ class Room:
                 others = {leg: one for leg, one in voices.items() if leg != member.leg}
                 played = [one for one in (announcement, private) if one is not None]
                 outputs[member.leg] = self._own(member, others, played)
+        self._keep(voices, announcement, common)
         self._remember(common)
         return outputs
+
+    def _keep(
+        self, voices: Mapping[LegId, Samples], announcement: Samples | None, common: _Mix | None
+    ) -> None:
+        """Hand on what is kept of the frame."""
+        if self.listener is not None:
+            self.listener(_sum([*voices.values()]) if voices else None)
+        keeper = self.keeper
+        if keeper is None:
+            return
+        agreed = {leg: one for leg, one in voices.items() if self.members[leg].agrees}
+        if len(agreed) == len(voices):
+            keeper.encoder = None
+            output = self._shared(keeper.codec, common)
+        else:
+            output = self._own(keeper, agreed, [] if announcement is None else [announcement])
+        keeper.take(output.payload)
 
     def leave(self, leg: LegId) -> None:
         """Take a member out."""
         self.members.pop(leg, None)
-        used = {member.codec.name for member in self.members.values()}
+        used = {one.codec.name for one in (*self.members.values(), self.keeper) if one}
         self._encoders = {name: one for name, one in self._encoders.items() if name in used}
 
     def _voices(self) -> dict[LegId, Samples]:
@@ -260,7 +297,7 @@ class Room:
         return output
 
     def _own(
-        self, member: Member, others: Mapping[LegId, Samples], played: list[Samples]
+        self, member: Member | Keeper, others: Mapping[LegId, Samples], played: list[Samples]
     ) -> Output:
         """What one ear hears that does not hear the common mix."""
         if not others and not played:

@@ -6,11 +6,12 @@ to it and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from sipgateway.media.codec import Samples
 from sipgateway.media.control import Report
 from sipgateway.media.engine import LegId, RoomId
-from sipgateway.media.mixer import Member, Output, Player, Room
+from sipgateway.media.mixer import Keeper, Member, Output, Player, Room
 
 
 class Rooms:
@@ -54,6 +55,21 @@ class Rooms:
         room = self._rooms.get(name)
         if room is not None:
             room.player = player
+
+    def __contains__(self, name: RoomId) -> bool:
+        return name in self._rooms
+
+    def keep(self, name: RoomId, keeper: Keeper | None) -> None:
+        """Keep what is heard in a room, or no more."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.keeper = keeper
+
+    def listen(self, leg: LegId, listener: Callable[[Samples | None], None] | None) -> None:
+        """Hand what a leg says while it is alone to somebody, or no more."""
+        room = self._alone.get(leg)
+        if room is not None:
+            room.listener = listener
 
     def tick(self) -> Iterator[tuple[LegId, Output | None]]:
         """Mix a frame of every room: what goes to each leg, None for nothing."""

@@ -2,6 +2,7 @@
 
     python -m sipgateway.media.worker --control FD --host ADDRESS --ports FIRST-LAST
                                       --prompts DIRECTORY --spoken DIRECTORY
+                                      --recordings DIRECTORY
 
 Started by `sipgateway.media.local`, which talks to it over a socket pair
 (`control`). It ticks every 20 ms by an absolute schedule: drain the sockets,
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import gc
 import os
 import select
@@ -28,6 +30,8 @@ import time
 from pathlib import Path
 
 from sipgateway.media import codecs, control, dtls, ice, path, prompts
+from sipgateway.media.archive import Archive
+from sipgateway.media.clips import Clips
 from sipgateway.media.codec import PERIOD
 from sipgateway.media.control import Order, Report
 from sipgateway.media.engine import LegId, RoomId
@@ -56,7 +60,12 @@ class Worker:
     """The sockets, the clock and the legs."""
 
     def __init__(
-        self, connection: socket.socket, host: str, ports: Ports, library: prompts.Library
+        self,
+        connection: socket.socket,
+        host: str,
+        ports: Ports,
+        library: prompts.Library,
+        recordings: Path,
     ) -> None:
         self.control = connection
         self.control.setblocking(False)
@@ -67,6 +76,8 @@ class Worker:
         self.prompts = library
         self.legs = Legs()
         self.rooms = Rooms()
+        self.clips = Clips()
+        self.archive = Archive(recordings, self.codecs["opus"])
         self.said_speaking_at = self.said_alive_at = 0.0
         self.dropped = self.unsent = self.late = 0
         self.parent = os.getppid()
@@ -98,6 +109,7 @@ class Worker:
             for leg in self.legs:
                 leg.close()
                 self.flush(leg)
+            self.archive.close()
 
     def serve(self, due: float) -> None:
         """Tick from the time `due` on."""
@@ -148,9 +160,11 @@ class Worker:
             self.said_speaking_at = now
             self.rooms.look_who_speaks()
         self.tell(self.rooms.reports)
+        self.tell(self.clips.reports)
         if now - self.said_alive_at >= ALIVE_EVERY:
             self.said_alive_at = now
             self.report({"event": "alive"})
+            self.tell(self.archive.look(self.rooms))
             self.running = self.running and os.getppid() == self.parent
 
     def handle_timeout(self, leg: Leg, now: float) -> None:
@@ -311,11 +325,30 @@ class Worker:
             return
         if leg.member.player is not None:
             self.report({"event": "ended", "leg": leg.leg, "prompt": leg.member.player.name})
-        leg.member.player = self.prompts.player(order["prompt"])
+        leg.member.player = self.prompts.player(order["prompt"], self.clips.get)
 
     def play_room(self, order: Order) -> None:
         """Play a prompt to everybody in a room."""
-        self.rooms.play(RoomId(order["room"] or ""), self.prompts.player(order["prompt"]))
+        player = self.prompts.player(order["prompt"], self.clips.get)
+        self.rooms.play(RoomId(order["room"] or ""), player)
+
+    def listen_to(self, order: Order) -> None:
+        """Remember what a leg says that is alone, or (0 seconds) no more."""
+        leg = self.legs.get(order["leg"])
+        if leg is not None:
+            self.clips.begin(leg.leg, order["seconds"])
+            self.rooms.listen(leg.leg, functools.partial(self.clips.take, leg.leg))
+
+    def record(self, order: Order) -> None:
+        """Record a room, pause that, or (no name) end it."""
+        room = RoomId(order["room"] or "")
+        self.tell(self.archive.record(self.rooms, room, order["name"], paused=order["paused"]))
+
+    def agree(self, order: Order) -> None:
+        """Whether a leg's voice may be recorded."""
+        leg = self.legs.get(order["leg"])
+        if leg is not None:
+            leg.member.agrees = order["agrees"]
 
     def drop(self, order: Order) -> None:
         """Forget a leg."""
@@ -336,6 +369,7 @@ class Worker:
     def forget(self, leg: Leg) -> None:
         """Free all that a leg held."""
         self.rooms.leave(leg.leg)
+        self.clips.forget(leg.leg)
         self.tell(self.rooms.reports)
         self.legs.forget(leg)
         self.ports.close(leg.leg)
@@ -348,6 +382,9 @@ ORDERS = {
     "mute": Worker.mute,
     "play": Worker.play,
     "play_room": Worker.play_room,
+    "listen": Worker.listen_to,
+    "record": Worker.record,
+    "agree": Worker.agree,
     "drop": Worker.drop,
 }
 
@@ -360,13 +397,15 @@ def main() -> None:
     parser.add_argument("--ports", required=True)
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--spoken", type=Path, required=True)
+    parser.add_argument("--recordings", type=Path, required=True)
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     first, _, last = arguments.ports.partition("-")
     library = prompts.Library(arguments.prompts, arguments.spoken)
     with socket.socket(fileno=arguments.control) as connection:
-        worker = Worker(connection, arguments.host, Ports(int(first), int(last)), library)
+        ports = Ports(int(first), int(last))
+        worker = Worker(connection, arguments.host, ports, library, arguments.recordings)
         # What lives now lives for ever: the collector need not look at it again.
         gc.freeze()
         worker.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
-from sipgateway.media import codec, codecs, dtmf, engine, local, rtp
+from sipgateway.media import codec, codecs, dtmf, engine, local, ogg, rtp
 from sipgateway.media.codec import FRAME, PERIOD, Samples
 from sipgateway.media.engine import LegId, LegKind, MediaError, RoomId, Session
 from sipgateway.media.local import LocalEngine
@@ -164,6 +165,51 @@ async def test_a_prompt_that_is_not_there_is_a_tone(stage: Stage) -> None:
     await talk([(alice, 0.0)], 8)
     assert min(one.packet.level or 127 for one in alice.heard) < 40
     await stage.told(engine.PlayEnded(ALICE, "no-such-prompt"))
+
+
+async def test_what_somebody_says_is_played_to_others(stage: Stage, tmp_path: Path) -> None:
+    """A name that was asked for: a prompt until its leg is dropped."""
+    alice, bob = await stage.joined(ALICE), await stage.joined(BOB, room=False)
+    stage.mixer.listen(BOB, 4.0)
+    await talk([(alice, 0.0), (bob, 1000.0)], 40)
+    stage.mixer.listen(BOB, 0.0)
+    await stage.until(lambda: any(isinstance(one, engine.Heard) for one in stage.events))
+    (said,) = [one for one in stage.events if isinstance(one, engine.Heard)]
+    assert (said.leg, said.seconds > 0.5) == (BOB, True)
+    assert sounds.share(sound(alice, 20), 1000) < 0.05, "he is in no room yet"
+    stage.mixer.play_room(ROOM, "@bob")
+    stage.mixer.drop(BOB)
+    await talk([(alice, 0.0)], 30)
+    assert sounds.share(sound(alice, 20), 1000) > 0.8
+    await talk([(alice, 0.0)], 30)
+    stage.mixer.play_room(ROOM, "@bob")
+    await talk([(alice, 0.0)], 30)
+    assert sounds.share(sound(alice, 30), 1000) < 0.3, "it went with him"
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_recording_survives_its_worker(stage: Stage, tmp_path: Path) -> None:
+    alice = await stage.joined(ALICE)
+    stage.mixer.record(ROOM, "one")
+    await talk([(alice, 440.0)], 120)
+    (process,) = stage.mixer.processes()
+    os.kill(process, signal.SIGKILL)
+    await stage.told(engine.LegLost(ALICE, "the mixer worker ended"))
+    path = tmp_path.parent / "recordings" / "one.opus"
+    cut = ogg.last_page(path.read_bytes())
+    assert cut is not None
+    assert cut[0].seconds > 1.5
+    await stage.until(lambda: not stage.mixer.failing(), seconds=10)
+    alice = await stage.joined(ALICE)
+    await talk([(alice, 1000.0)], 60)
+    stage.mixer.record(ROOM, "")
+    closed = [engine.RecordingClosed]
+    await stage.until(lambda: any(type(one) in closed for one in stage.events))
+    (told,) = [one for one in stage.events if isinstance(one, engine.RecordingClosed)]
+    assert (told.room, told.name, told.failed) == (ROOM, "one", "")
+    assert told.seconds > cut[0].seconds + 1.0
+    info = subprocess.run(["opusinfo", str(path)], check=True, capture_output=True, text=True)
+    assert "WARNING" not in info.stdout + info.stderr
 
 
 async def test_hold(stage: Stage) -> None:
