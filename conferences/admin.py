@@ -10,9 +10,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
+from conferences import services
 from conferences.models import (
     ApiToken,
     Ban,
@@ -23,6 +25,7 @@ from conferences.models import (
     Endpoint,
     Event,
     Guest,
+    HeldOff,
     Invitation,
     Lease,
     Ledger,
@@ -268,3 +271,40 @@ class LeaseAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("conference", "owner", "expires_at")
     list_select_related = ("conference",)
+
+
+@admin.register(HeldOff)
+class HeldOffAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who was wrong about a password, from where, since when, and until when he has to wait."""
+
+    list_display = ("who", "where", "door", "wrongly", "since", "last_at", "until", "waits")
+    list_filter = ("door",)
+    search_fields = ("account", "source")
+    date_hierarchy = "last_at"
+    actions = ("lift",)
+
+    @admin.display(description="account", ordering="account")
+    def who(self, row: HeldOff) -> str:
+        """The name that was typed."""
+        return row.account or "any"
+
+    @admin.display(description="source", ordering="source")
+    def where(self, row: HeldOff) -> str:
+        """The address."""
+        return row.source or "any that never signed in to it"
+
+    @admin.display(description="wrong attempts", ordering="wrong")
+    def wrongly(self, row: HeldOff) -> int:
+        """Wrong attempts that count, in whole numbers."""
+        return round(row.wrong)
+
+    @admin.display(description="has to wait", boolean=True)
+    def waits(self, row: HeldOff) -> bool:
+        """Whether the next attempt is still refused."""
+        return row.until > timezone.now()
+
+    @admin.action(description="Let them try again now", permissions=["delete"])
+    def lift(self, request: HttpRequest, rows: QuerySet[HeldOff]) -> None:
+        """Forgive what was wrong; phones are let in within seconds."""
+        lifted = services.lift_attempts(rows=rows)
+        self.message_user(request, f"{lifted} may try again.")

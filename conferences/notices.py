@@ -44,6 +44,12 @@ class RegistrationsEnded(TypedDict):
     type: str
 
 
+class AttemptsLifted(TypedDict):
+    """The message: somebody may try again, and never who."""
+
+    type: str
+
+
 def conference_changed(pk: int) -> None:
     """Tell all hearers, once the running transaction is committed."""
     transaction.on_commit(lambda: _tell(pk))
@@ -61,6 +67,12 @@ def registrations_ended() -> None:
     transaction.on_commit(lambda: _send(message, "registrations were ended"))
 
 
+def attempts_lifted() -> None:
+    """Tell all gateways that somebody may try his password again, once that is committed."""
+    message = AttemptsLifted(type="attempts.lifted")
+    transaction.on_commit(lambda: _send(message, "attempts were lifted"))
+
+
 def wake(task: str) -> None:
     """Have `conferences.tasks.<task>` run soon after commit."""
     transaction.on_commit(lambda: _wake(f"conferences.tasks.{task}"))
@@ -71,7 +83,9 @@ def _tell(pk: int) -> None:
     _send(message, f"conference {pk} changed")
 
 
-def _send(message: ConferenceChanged | SetupAnswered | RegistrationsEnded, what: str) -> None:
+def _send(
+    message: ConferenceChanged | SetupAnswered | RegistrationsEnded | AttemptsLifted, what: str
+) -> None:
     try:
         async_to_sync(get_channel_layer().group_send)(GROUP, message)
     except (ChannelFull, RedisError, OSError):

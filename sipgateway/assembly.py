@@ -147,4 +147,6 @@ class Assembly:
                 self.gateway.setup_answered(message["setup"])
             elif message["type"] == "registrations.ended":
                 self.gateway.registrations_ended()
+            elif message["type"] == "attempts.lifted":
+                self.gateway.attempts_lifted()
             await asyncio.sleep(0)

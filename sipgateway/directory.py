@@ -18,6 +18,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.utils import timezone as clock
 
 from conferences import selectors, services
 from conferences.policy import ConferenceId
@@ -49,10 +50,13 @@ from sipgateway.focus.actions import (
     RemovalEnded,
     RosterChanged,
     Wish,
+    WriteAttempts,
     WrongPin,
 )
 from sipgateway.focus.events import (
     AccountLoaded,
+    AttemptsLifted,
+    AttemptsRestored,
     CallAsked,
     CancelAsked,
     ConferenceChanged,
@@ -70,6 +74,8 @@ LOG = logging.getLogger(__name__)
 
 LEASE = 30.0
 """Seconds that a conference stays ours without renewal."""
+LIFTED_WITHIN = datetime.timedelta(minutes=1)
+"""How far back one looks for those who may try again: a dozen looks of the gateway."""
 BATCH = 200
 """Facts written in one transaction at most."""
 
@@ -77,7 +83,7 @@ Questions = (
     LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | AskCancel | OpenSetup
 )
 Phones = KeepPhones | ForgetPhones
-DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | Record | Phones
+DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Record | Phones
 _Work = Callable[[], FocusEvent | None]
 
 
@@ -103,6 +109,7 @@ class Directory:
         self._loop = asyncio.get_running_loop()
         self._thread.start()
         self._queue.put(self._close_stale)
+        self._queue.put(_restored)
 
     async def stop(self) -> None:
         """Write down what waits, then end the thread."""
@@ -143,6 +150,10 @@ class Directory:
 
         if conferences:
             self._queue.put(work)
+
+    def look_at_lifted(self) -> None:
+        """Read whom administrators let try again."""
+        self._queue.put(_lifted)
 
     def _close_stale(self) -> None:
         services.close_stale_rosters(owner=self._owner, at=time.time())
@@ -251,14 +262,23 @@ def _setup_answered(token: str) -> SetupAnswered | None:
     return SetupAnswered(token, snapshot) if snapshot else None
 
 
+def _restored() -> AttemptsRestored:
+    return AttemptsRestored(selectors.standing_attempts(now=clock.now()))
+
+
+def _lifted() -> AttemptsLifted | None:
+    lifted = selectors.lifted_attempts(since=clock.now() - LIFTED_WITHIN)
+    return AttemptsLifted(tuple(lifted)) if lifted else None
+
+
 # -- questions -----------------------------------------------------------------
 
 
 def _load_account(action: LoadAccount) -> AccountLoaded:
-    account = selectors.account(action.auth_name)
+    account = selectors.account(action.auth_name, hashed_by=action.hashed_by)
     if account is None:
         return AccountLoaded(action.question, None, {})
-    return AccountLoaded(action.question, account.identity, account.ha1)
+    return AccountLoaded(action.question, account.identity, account.ha1, account.auth_name)
 
 
 def _load_conference(action: LoadConference) -> ConferenceLoaded:
@@ -371,6 +391,10 @@ def _forget_phones(action: ForgetPhones) -> None:
     services.forget_registrations(names=action.names, at=action.at)
 
 
+def _write_attempts(action: WriteAttempts) -> None:
+    services.write_attempts(action.notes, at=action.at)
+
+
 _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     LoadAccount: _load_account,
     LoadConference: _load_conference,
@@ -385,6 +409,7 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AnswerSetup: _answer_setup,
     CloseSetup: _close_setup,
     ForgetPhones: _forget_phones,
+    WriteAttempts: _write_attempts,
 }
 
 

@@ -45,6 +45,7 @@ from sipgateway.focus.actions import (
     Record,
     Reopen,
     Wish,
+    WriteAttempts,
 )
 from sipgateway.focus.events import (
     FocusEvent,
@@ -92,6 +93,7 @@ DirectoryAction = (
     | Wish
     | AnswerSetup
     | CloseSetup
+    | WriteAttempts
     | Record
     | KeepPhones
     | ForgetPhones
@@ -125,6 +127,9 @@ class Directory(Protocol):
 
     def remember_phones(self) -> None:
         """Read what an earlier life of this process knew of phones."""
+
+    def look_at_lifted(self) -> None:
+        """Read whom administrators let try again."""
 
     def renew(self, conferences: list[ConferenceId]) -> None:
         """Keep the leases of these."""
@@ -302,6 +307,11 @@ class Gateway:
         if self._directory is not None:
             self._directory.remember_phones()
 
+    def attempts_lifted(self) -> None:
+        """Somebody says that an administrator lets somebody try again."""
+        if self._directory is not None:
+            self._directory.look_at_lifted()
+
     def _media_happened(self, event: MediaEvent) -> None:
         self.told(MediaHappened(event))
 
@@ -454,9 +464,18 @@ class Gateway:
             self.registrations_ended()
             for conference in live:
                 self.changed(conference)
+            self._look_at_attempts()
             if self._directory is not None and self._clock.now() - renewed >= RENEW:
                 renewed = self._clock.now()
                 self._directory.renew(live)
+
+    def _look_at_attempts(self) -> None:
+        """Have written down who was wrong, and hear of those who were forgiven since."""
+        now = self._clock.now()
+        self._switchboard.write_attempts(now)
+        self._pump(now)
+        if self._switchboard.guard.holding:
+            self.attempts_lifted()
 
 
 def _readable(octets: bytes) -> str:
@@ -482,6 +501,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     OpenSetup: Gateway._ask_directory,
     AnswerSetup: Gateway._ask_directory,
     CloseSetup: Gateway._ask_directory,
+    WriteAttempts: Gateway._ask_directory,
     Record: Gateway._ask_directory,
     AnswerOffer: Gateway._answer_offer,
     MakeOffer: Gateway._make_offer,

@@ -49,7 +49,7 @@ from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
 from sipgateway.sip import headers, message
-from sipgateway.sip.digest import Digest, ha1s, response_of
+from sipgateway.sip.digest import ALGORITHMS, Digest, ha1s, response_of, user_hash
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.message import Request, Response
@@ -341,11 +341,16 @@ class Stage:
         self._tell(Negotiated(action.question, _described(sdp, self.media.direction)))
 
     def _account(self, action: actions.LoadAccount) -> AccountLoaded:
-        person = self.people.get(action.auth_name)
-        if person is None:
+        names = {self._named(name, action.hashed_by): name for name in self.people}
+        name = names.get(action.auth_name, "")
+        if name not in self.people:
             return AccountLoaded(action.question, None, {})
-        ha1 = ha1s(action.auth_name, DOMAIN, person.password)
-        return AccountLoaded(action.question, person.identity, ha1)
+        ha1 = ha1s(name, DOMAIN, self.people[name].password)
+        return AccountLoaded(action.question, self.people[name].identity, ha1, name)
+
+    @staticmethod
+    def _named(name: str, hashed_by: str) -> str:
+        return user_hash(hashed_by, name, DOMAIN) if hashed_by in ALGORITHMS else name
 
     def _created(self, action: actions.CreateConference) -> ConferenceLoaded:
         snapshot = self.conference(
@@ -441,10 +446,13 @@ class Person:
         guest_of: ConferenceId | None = None,
         organizer: bool = False,
         password: str = "secret",
+        host: str = "192.0.2.1",
+        port: int = 5061,
     ) -> None:
         self.stage = stage
         self.name = name
         self.password = password
+        self.host, self.port = host, port
         self.identity = Identity(
             f"sip:{name}@{DOMAIN}", display_name or name.capitalize(), guest_of, organizer
         )
@@ -461,7 +469,7 @@ class Person:
     def connects(self, transport: Transport = Transport.WS) -> Flow:
         """A new connection."""
         number = FlowId(next(self.stage._flows))
-        self.flow = Flow(number, transport, "192.0.2.1", 5061, "192.0.2.9", 5060)
+        self.flow = Flow(number, transport, self.host, self.port, "192.0.2.9", 5060)
         return self.flow
 
     def disconnects(self) -> None:

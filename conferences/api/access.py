@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 from ninja.security import APIKeyCookie, HttpBearer
 
-from conferences import policy, selectors
-from conferences.models import Conference, User, Way
+from conferences import policy, selectors, services
+from conferences.models import Conference, Door, User, Way
 from conferences.services import Refused
 
 
@@ -27,10 +28,15 @@ class Caller:
 class BearerToken(HttpBearer):
     """``Authorization: Bearer TOKEN``."""
 
-    def authenticate(self, request: HttpRequest, token: str) -> Caller | None:  # noqa: ARG002
-        """Whose token it is."""
+    def authenticate(self, request: HttpRequest, token: str) -> Caller | None:
+        """Whose token it is. Raises `services.TooManyAttempts` after too many wrong ones."""
         user = selectors.user_of_token(token)
-        return Caller(selectors.identity_of_user(user), user, Way.REST) if user else None
+        if user is not None:
+            return Caller(selectors.identity_of_user(user), user, Way.REST)
+        source, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
+        services.may_try(door=Door.API, source=source, now=now)
+        services.attempt_failed(door=Door.API, source=source, now=now)
+        return None
 
 
 class BrowserSession(APIKeyCookie):

@@ -21,7 +21,7 @@ from ninja.errors import ValidationError as BadInput
 
 from conferences.api.schemas import PolicyIn
 from conferences.policy import Refusal
-from conferences.services import Refused
+from conferences.services import Refused, TooManyAttempts
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,12 @@ def _refused(_request: HttpRequest, error: Refused) -> HttpResponse:
     return document(status, detail, refusal=error.refusal.value)
 
 
+def _too_many_attempts(_request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
+    response = document(429, "Too many wrong tokens came from your address. Wait, then try again.")
+    response["Retry-After"] = str(error.wait)
+    return response
+
+
 def _not_found(_request: HttpRequest, error: Http404) -> HttpResponse:
     return document(404, str(error) or "There is nothing of that name.")
 
@@ -146,6 +152,7 @@ def install(api: NinjaAPI) -> None:
         BadInput: _bad_input,
         ValidationError: _invalid,
         Refused: _refused,
+        TooManyAttempts: _too_many_attempts,
         Http404: _not_found,
         HttpError: _said,
         Exception: _unexpected,

@@ -11,6 +11,7 @@ case. All times are UTC; a booking keeps the name of its zone beside them,
 because a rule recurs in local time.
 """
 
+from conferences.models.attempts import HeldOff, KnownSource
 from conferences.models.bookings import Conference, Hold, Lease, Ledger, Setup
 from conferences.models.choices import (
     AdmissionChoice,
@@ -19,6 +20,7 @@ from conferences.models.choices import (
     CreatorDepartsChoice,
     DialTargetChoice,
     DisconnectionMethod,
+    Door,
     EndpointStatus,
     JoiningMethod,
     Kind,
@@ -51,14 +53,17 @@ __all__ = [
     "DialTarget",
     "DialTargetChoice",
     "DisconnectionMethod",
+    "Door",
     "Endpoint",
     "EndpointStatus",
     "Event",
     "Guest",
+    "HeldOff",
     "Hold",
     "Invitation",
     "JoiningMethod",
     "Kind",
+    "KnownSource",
     "Lease",
     "Ledger",
     "Mail",

@@ -58,6 +58,14 @@ class Way(models.TextChoices):
     COMMAND = "command", "Command line"
 
 
+class Door(models.TextChoices):
+    """Where a password or a token is asked for."""
+
+    SIP = "sip", "Phones"
+    PAGES = "pages", "Sign-in page"
+    API = "api", "REST API"
+
+
 class EndpointStatus(models.TextChoices):
     """RFC 4575 5.7.2 ``status``."""
 

@@ -105,6 +105,9 @@ class SipAccount(models.Model):
     )
     ha1_md5 = models.CharField(max_length=32)
     ha1_sha256 = models.CharField(max_length=64)
+    #: H(username:realm), by which a client may name itself (RFC 7616 3.4.4).
+    userhash_md5 = models.CharField(max_length=32, default="", db_index=True)
+    userhash_sha256 = models.CharField(max_length=64, default="", db_index=True)
     expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     class Meta:

@@ -4,6 +4,11 @@
 meant to be, `rosters` what is and what happened, `registrations` the phones.
 """
 
+from conferences.selectors.attempts import (
+    attempt_waits,
+    lifted_attempts,
+    standing_attempts,
+)
 from conferences.selectors.bookings import (
     booked,
     booking,
@@ -55,6 +60,7 @@ __all__ = [
     "Account",
     "account",
     "aor",
+    "attempt_waits",
     "booked",
     "booking",
     "calendar",
@@ -71,6 +77,7 @@ __all__ = [
     "invitation",
     "job",
     "keep_guest",
+    "lifted_attempts",
     "occurrence",
     "occurrences",
     "outbox",
@@ -85,6 +92,7 @@ __all__ = [
     "setup",
     "show",
     "snapshot",
+    "standing_attempts",
     "upcoming",
     "user_of_calendar",
     "user_of_token",

@@ -97,12 +97,22 @@ def person_exists(username: str) -> bool:
     return User.objects.filter(username=username.lower(), is_active=True).exists()
 
 
-def account(auth_name: str) -> Account | None:
-    """The credentials of that name, unless they have expired. One query."""
+#: By which column an account is found whose name is sent hashed (RFC 7616 3.4.4).
+_HASHED_NAMES = {"MD5": "userhash_md5", "SHA-256": "userhash_sha256"}
+
+
+def account(auth_name: str, *, hashed_by: str = "") -> Account | None:
+    """The credentials of that name, unless they have expired. One query.
+
+    With an algorithm in `hashed_by` the name is what H(username:realm) gives.
+    """
+    column = _HASHED_NAMES.get(hashed_by) if hashed_by else "auth_name"
+    if column is None or not auth_name:
+        return None
     row = (
         SipAccount.objects.select_related("user", "guest")
         .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
-        .filter(auth_name=auth_name)
+        .filter(**{column: auth_name})
         .first()
     )
     if row is None:
@@ -113,7 +123,7 @@ def account(auth_name: str) -> Account | None:
         identity = identity_of_user(row.user)
     else:
         return None
-    return Account(auth_name, identity, {"MD5": row.ha1_md5, "SHA-256": row.ha1_sha256})
+    return Account(row.auth_name, identity, {"MD5": row.ha1_md5, "SHA-256": row.ha1_sha256})
 
 
 def user_of_token(token: str) -> User | None:

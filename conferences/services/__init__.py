@@ -4,12 +4,20 @@
 changed and cancelled; `moderation` is what may be asked of a conference;
 `records` is what the gateway's database thread writes down; `dialouts`, planned by
 `calls`, and removals are carried out by jobs, and so are `mails`, the invitations. `capacity`
-is the ledger of ports, `guestlists` who is invited, `registrations` are phones.
-`names` has the rules of what may be called how, and `refused` the one exception
-that carries a `policy.Refusal`.
+is the ledger of ports, `guestlists` who is invited, `registrations` are phones,
+`attempts` counts wrong passwords. `names` has the rules of what may be called how,
+and `refused` the one exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
+from conferences.services.attempts import (
+    TooManyAttempts,
+    attempt_failed,
+    attempt_succeeded,
+    lift_attempts,
+    may_try,
+    write_attempts,
+)
 from conferences.services.bookings import Changes, book, cancel, change, create_adhoc
 from conferences.services.dialouts import (
     call_progressed,
@@ -71,6 +79,7 @@ __all__ = [
     "Invitee",
     "PhoneCredentials",
     "Refused",
+    "TooManyAttempts",
     "Way",
     "admit_guest",
     "answer",
@@ -78,6 +87,8 @@ __all__ = [
     "ask_to_call",
     "ask_to_mute",
     "ask_to_remove",
+    "attempt_failed",
+    "attempt_succeeded",
     "book",
     "call_progressed",
     "cancel",
@@ -102,7 +113,9 @@ __all__ = [
     "issue_phone_credentials",
     "join_refused",
     "keep_registrations",
+    "lift_attempts",
     "lock",
+    "may_try",
     "new_calendar_link",
     "open_and_close",
     "open_setup",
@@ -119,5 +132,6 @@ __all__ = [
     "take_lease",
     "unlock",
     "withdraw_phone_credentials",
+    "write_attempts",
     "wrong_pin",
 ]

@@ -30,7 +30,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import capacity, dialouts, mails, records, registrations
+from conferences.services import attempts, capacity, dialouts, mails, records, registrations
 from conferences.services.calls import plan_calls
 
 #: After this long a claimed row is told again: the notice may have been lost.
@@ -158,4 +158,5 @@ def prune(*, now: datetime.datetime) -> None:
     capacity.prune_holds(now=now)
     mails.prune_mails(now=now)
     registrations.prune_registrations(now=now)
+    attempts.prune_attempts(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

@@ -69,7 +69,12 @@ def set_sip_password(user: User, password: str) -> SipAccount:
     """Set the password of the person's own phones. The password itself is not kept."""
     return SipAccount.objects.update_or_create(
         auth_name=user.username,
-        defaults={"user": user, "guest": None, "expires_at": None, **_ha1(user.username, password)},
+        defaults={
+            "user": user,
+            "guest": None,
+            "expires_at": None,
+            **_hashes(user.username, password),
+        },
     )[0]
 
 
@@ -94,7 +99,7 @@ def issue_phone_credentials(
         user=user,
         guest=guest,
         expires_at=until,
-        **_ha1(auth_name, password),
+        **_hashes(auth_name, password),
     )
     return PhoneCredentials(
         auth_name=auth_name,
@@ -110,12 +115,15 @@ def withdraw_phone_credentials(user: User) -> None:
     SipAccount.objects.filter(user=user, expires_at__isnull=False).delete()
 
 
-def _ha1(auth_name: str, password: str) -> dict[str, str]:
-    """H(username:realm:password) for both algorithms (RFC 7616 3.4.2)."""
-    octets = f"{auth_name}:{settings.SIP_DOMAIN}:{password}".encode()
+def _hashes(auth_name: str, password: str) -> dict[str, str]:
+    """H(A1) (RFC 7616 3.4.2) and the hashed name (3.4.4), each by both algorithms."""
+    name = f"{auth_name}:{settings.SIP_DOMAIN}".encode()
+    a1 = name + f":{password}".encode()
     return {
-        "ha1_md5": hashlib.md5(octets, usedforsecurity=False).hexdigest(),
-        "ha1_sha256": hashlib.sha256(octets).hexdigest(),
+        "ha1_md5": hashlib.md5(a1, usedforsecurity=False).hexdigest(),
+        "ha1_sha256": hashlib.sha256(a1).hexdigest(),
+        "userhash_md5": hashlib.md5(name, usedforsecurity=False).hexdigest(),
+        "userhash_sha256": hashlib.sha256(name).hexdigest(),
     }
 
 

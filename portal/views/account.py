@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth_views
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from conferences import forms, selectors, services
 from conferences.models import SipAccount, User
-from portal import access
+from portal import access, backends
 
 #: Octets of a made-up SIP password, 128 bits: it is typed into a phone once.
 SIP_PASSWORD_OCTETS = 16
@@ -37,6 +38,23 @@ class SignInForm(auth_forms.AuthenticationForm):
         self.fields["username"].label = "User name"
         forms.dress(self)
 
+    def get_invalid_login_error(self) -> ValidationError:
+        """Why nobody is let in; after too many wrong passwords until when."""
+        if not (wait := backends.wait_of(self.request)):
+            return super().get_invalid_login_error()
+        return ValidationError(
+            "Too many wrong passwords came from your address or for this name. "
+            "Your last one was not looked at; try again in %(wait)s.",
+            code="wait",
+            params={"wait": _in_words(wait)},
+        )
+
+
+def _in_words(seconds: int) -> str:
+    """How long, as one says it: rounded up, so that one does not come too early."""
+    number, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
 
 class SignIn(auth_views.LoginView):
     """The door for people with an account."""
@@ -44,6 +62,14 @@ class SignIn(auth_views.LoginView):
     template_name = "account/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def form_invalid(self, form: auth_forms.AuthenticationForm) -> HttpResponse:
+        """The form again; with 429 (RFC 6585 4) where the password was not looked at."""
+        response = super().form_invalid(form)
+        if wait := backends.wait_of(self.request):
+            response.status_code = 429
+            response["Retry-After"] = str(wait)
+        return response
 
 
 sign_in = SignIn.as_view()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conferences.attempts import Notes
 from conferences.phonebook import Entry
 from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
 from sipgateway.media.engine import LegId, LegKind, RoomId, Session
@@ -17,10 +18,11 @@ from sipgateway.sip.uri import Uri
 # One answer: AccountLoaded.
 @dataclass(frozen=True, slots=True)
 class LoadAccount:
-    """Read the credentials of a digest username."""
+    """Read the credentials of a digest username, or of what it hashes to by that algorithm."""
 
     question: int
     auth_name: str
+    hashed_by: str = ""
 
 
 # One answer: ConferenceLoaded.
@@ -381,6 +383,15 @@ class Record:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class WriteAttempts:
+    """Write down who was wrong too often, and who signed in from where for the first time."""
+
+    notes: Notes
+    #: POSIX seconds.
+    at: float
+
+
 Question = (
     LoadAccount
     | LoadConference
@@ -409,4 +420,5 @@ Action = (
     | Record
     | KeepPhones
     | ForgetPhones
+    | WriteAttempts
 )

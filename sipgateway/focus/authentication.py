@@ -1,19 +1,34 @@
-"""Who a request is from: digest (RFC 3261 22, RFC 8760), asked before anything else."""
+"""Asks who a request is from: digest (RFC 3261 22, RFC 7616), and who was wrong too often.
+
+A request without credentials is challenged and forgotten. One with credentials
+is looked at unless its sender has to wait (`guard`); then it gets 503 with
+Retry-After, whether the account exists or not. 503 rather than 403, for it is
+over by itself and a phone tries again (RFC 3261 21.5.4); 429 is taken in SIP
+(RFC 3892). Nonces that are not ours are answered by a new challenge before the
+database is asked.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+from conferences import attempts
 from conferences.policy import Identity
 from sipgateway.focus.actions import LoadAccount
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.events import AccountLoaded, Answer
+from sipgateway.focus.guard import Guard, Where
 from sipgateway.sip import digest, headers
-from sipgateway.sip.digest import Digest, Verdict, claim_of
+from sipgateway.sip.digest import Claim, Digest, Verdict
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived
+from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import Auth
 from sipgateway.sip.message import Request
+
+MOST_ASKED = 2000
+"""Accounts that the database may be asked for at once: two seconds of its work."""
 
 Then = Callable[[Identity, float], None]
 
@@ -21,53 +36,64 @@ Then = Callable[[Identity, float], None]
 class Authentication:
     """Challenges, loads the account and verifies; nothing reveals whether it exists."""
 
-    def __init__(self, desk: Desk, digest: Digest) -> None:
+    def __init__(self, desk: Desk, digest: Digest, guard: Guard) -> None:
         self._desk = desk
+        self._endpoint = desk.endpoint
         self._digest = digest
+        self._guard = guard
+        self._asked = 0
 
     def of(self, event: RequestReceived, then: Then, now: float) -> None:
         """Call `then` with whoever sent the request, or answer 401, 400 or 503."""
         try:
             auth = _credentials(event.request)
         except BadMessage as error:
-            self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
+            self._endpoint.respond(event.transaction, 400, now, reason=error.reason)
             return
-        if auth is None:
+        if auth is None or not self._digest.is_ours(auth):
             self._challenge(event, now, stale=False)
             return
-        credentials = auth
+        claim = digest.claim_of(auth)
+        if (wait := self._guard.wait(where_of(event.flow), claim.name, now)) > 0:
+            self._hold_off(event, wait)
+        elif self._asked >= MOST_ASKED:
+            self._guard.counters["too many at once"] += 1
+            self._hold_off(event, 1)
+        else:
+            self._ask(event, auth, claim, then)
 
+    def _ask(self, event: RequestReceived, auth: Auth, claim: Claim, then: Then) -> None:
         def loaded(answer: Answer, at: float) -> None:
-            if isinstance(answer, AccountLoaded):
-                self._verify(event, credentials, answer, then, now=at)
-            else:
+            self._asked -= 1
+            if not isinstance(answer, AccountLoaded):
                 self._desk.unavailable(event.transaction, at)
+            elif self._endpoint.pending(event.transaction):
+                self._verify(event, auth, answer, then, now=at)
 
-        claim = claim_of(credentials)
-        # A hashed name (RFC 7616 3.4.4) was never offered and is nobody's.
-        name = "" if claim.hashed_by else claim.name
-        self._desk.ask(lambda number: LoadAccount(number, name), loaded)
+        self._asked += 1
+        self._desk.ask(lambda number: LoadAccount(number, claim.name, claim.hashed_by), loaded)
 
     def _verify(
-        self,
-        event: RequestReceived,
-        auth: Auth,
-        account: AccountLoaded,
-        then: Then,
-        *,
-        now: float,
+        self, event: RequestReceived, auth: Auth, account: AccountLoaded, then: Then, *, now: float
     ) -> None:
-        if not self._desk.endpoint.pending(event.transaction):
+        where, name = where_of(event.flow), account.auth_name or digest.claim_of(auth).name
+        # Once more: of many that came together only the first ones may be looked at.
+        if (wait := self._guard.wait(where, name, now)) > 0:
+            self._hold_off(event, wait)
             return
-        ha1 = account.ha1 if account.identity else self._digest.no_such_user()
         request = event.request
+        ha1 = account.ha1 if account.identity else self._digest.no_such_user()
         verdict = self._digest.verify(auth, ha1, method=request.method, now=now, body=request.body)
         if not self._is_for_us(auth.get("uri"), request):
             verdict = Verdict.BAD
         if verdict is Verdict.GOOD and account.identity is not None:
+            self._guard.succeeded(where, name)
             then(account.identity, now)
             return
-        self._challenge(event, now, stale=verdict is Verdict.STALE and bool(account.identity))
+        stale = verdict is Verdict.STALE and account.identity is not None
+        if not stale:
+            self._guard.failed(where, name, now)
+        self._challenge(event, now, stale=stale)
 
     def _is_for_us(self, uri: str, request: Request) -> bool:
         """RFC 7616 3.4.6. SIPp names the server alone, so any URI of this house will do."""
@@ -77,10 +103,20 @@ class Authentication:
         user_agent = event.request.get("user-agent") or ""
         algorithms = digest.algorithms_for(user_agent, web=event.flow.web)
         challenges = self._digest.challenges(now, stale=stale, algorithms=algorithms)
-        fields = tuple(
-            ("WWW-Authenticate", headers.WWW_AUTHENTICATE.build(auth)) for auth in challenges
-        )
-        self._desk.endpoint.respond(event.transaction, 401, now, fields=fields)
+        status, fields = digest.challenge_fields(challenges)
+        self._guard.counters["challenged"] += 1
+        self._endpoint.refuse(event.transaction, status, fields=fields)
+
+    def _hold_off(self, event: RequestReceived, wait: float) -> None:
+        self._guard.counters["refused: to wait"] += 1
+        fields = (("Retry-After", str(max(1, math.ceil(wait)))),)
+        self._endpoint.refuse(event.transaction, 503, fields=fields)
+
+
+def where_of(flow: Flow) -> Where:
+    """Where a request that came by `flow` comes from."""
+    source = attempts.source_of(flow.remote_host)
+    return Where(source, f"{flow.remote_host}:{flow.remote_port}")
 
 
 def _credentials(request: Request) -> Auth | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from conferences.attempts import Held, Notes
 from conferences.phonebook import Remembered
 from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.media.engine import Description, MediaEvent
@@ -24,6 +25,8 @@ class AccountLoaded:
     question: int
     identity: Identity | None
     ha1: Mapping[str, str]
+    #: The account's name, also where it was asked for by its hash.
+    auth_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,20 @@ class MediaHappened:
     event: MediaEvent
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptsRestored:
+    """Who had to wait, and who was known where, when this process last ended."""
+
+    notes: Notes
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsLifted:
+    """Administrators let these try again: what they got wrong before `at` is forgotten."""
+
+    lifted: tuple[tuple[Held, float], ...]
+
+
 Answer = (
     AccountLoaded
     | ConferenceLoaded
@@ -172,4 +189,6 @@ FocusEvent = (
     | PhonesRemembered
     | PhonesEnded
     | MediaHappened
+    | AttemptsRestored
+    | AttemptsLifted
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from conferences.policy import ConferenceId, Identity, Refusal
 from sipgateway.focus import answers, application, joining
-from sipgateway.focus.actions import Action
+from sipgateway.focus.actions import Action, WriteAttempts
 from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.conference import Conference
@@ -21,6 +21,8 @@ from sipgateway.focus.desk import Desk, Domain
 from sipgateway.focus.events import (
     AccountLoaded,
     Answer,
+    AttemptsLifted,
+    AttemptsRestored,
     CallAsked,
     CancelAsked,
     ConferenceChanged,
@@ -38,6 +40,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
 )
+from sipgateway.focus.guard import Guard
 from sipgateway.focus.halls import Halls, UserChosen
 from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
@@ -78,7 +81,8 @@ class Switchboard:
         self._desk = Desk(endpoint=endpoint, tokens=tokens, domain=house.domain)
         self._endpoint = endpoint
         self._house = house
-        self._authentication = Authentication(self._desk, digest)
+        self.guard = Guard()
+        self._authentication = Authentication(self._desk, digest, self.guard)
         self._registrar = Registrar(self._desk, moved=self._moved)
         self._desk.whereabouts = self._registrar
         self._application = Application(self._desk, pages=house.pages)
@@ -120,6 +124,12 @@ class Switchboard:
     def occupied(self) -> bool:
         """Whether any call is up, coming or going."""
         return any(room.occupied for room in self._rooms)
+
+    def write_attempts(self, now: float) -> None:
+        """Have written down who was wrong too often since the last time."""
+        notes = self.guard.take_notes()
+        if notes.held_off or notes.known:
+            self._desk.act(WriteAttempts(notes, now))
 
     def stop(self, now: float) -> None:
         """Say BYE to everybody: the process is about to end."""
@@ -265,6 +275,15 @@ class Switchboard:
     def _phones_ended(self, event: PhonesEnded, now: float) -> None:
         self._registrar.ended(event, now)
 
+    def _restored(self, event: AttemptsRestored, now: float) -> None:
+        del now
+        self.guard.restore(event.notes)
+
+    def _lifted(self, event: AttemptsLifted, now: float) -> None:
+        del now
+        for who, at in event.lifted:
+            self.guard.lift(who, at)
+
     def _media(self, event: MediaHappened, now: float) -> None:
         if isinstance(event.event, Speaking | RecordingClosed):
             return
@@ -297,6 +316,8 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     PhonesEnded: Switchboard._phones_ended,
     ConferenceChanged: Switchboard._conference_changed,
     MediaHappened: Switchboard._media,
+    AttemptsRestored: Switchboard._restored,
+    AttemptsLifted: Switchboard._lifted,
 }
 _SERVICES: Mapping[str, Callable[[Switchboard, RequestReceived, Identity, float], None]] = {
     FACTORY: Switchboard._factory,

@@ -187,6 +187,10 @@ class Digest:
         good = hmac.compare_digest(self._sign(stamp).encode(), signature.encode())
         return made if good else None
 
+    def is_ours(self, auth: Auth) -> bool:
+        """Whether credentials answer a challenge of ours, however old; cheap to find out."""
+        return auth.get("realm") == self._realm and self._made(auth.get("nonce")) is not None
+
     def pick(self, credentials: Iterable[Auth]) -> Auth | None:
         """The credentials for this realm among those of a request, or None (22.2)."""
         return next(

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conferences import selectors, services
-from conferences.models import Conference, DialTarget, User, Way
+from conferences.models import Conference, DialTarget, Door, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL
@@ -33,6 +33,9 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
         identity=selectors.identity_of_guest(guest), guest=guest, until=timezone.now()
     )
     services.issue_api_token(alice)
+    services.attempt_failed(
+        door=Door.PAGES, source="203.0.113.66", account="alice", now=timezone.now()
+    )
     services.book(organizer=alice, title="Talk", invitees=[Invitee(email="zoe@example.com")])
     services.ask_to_remove(
         conference=live.conference.key,
