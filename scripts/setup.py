@@ -38,6 +38,7 @@ PROGRAMS = {
     "opusinfo": "opus-tools",
     "redis-server": "redis-server",
     "pg_ctlcluster": "postgresql",
+    "janus": "janus",
 }
 
 

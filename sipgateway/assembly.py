@@ -23,6 +23,8 @@ from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.gateway import Gateway
 from sipgateway.media.engine import MediaEngine
+from sipgateway.media.janus import JanusEngine
+from sipgateway.media.janus_node import Address
 from sipgateway.media.local import LocalEngine
 from sipgateway.resolver import SystemDns
 from sipgateway.sip.credentials import Trunk, parse_trunk
@@ -48,6 +50,8 @@ def _owner() -> str:
 
 
 def _media() -> MediaEngine:
+    if settings.MEDIA_ENGINE == "janus":
+        return JanusEngine(_nodes())
     return LocalEngine(
         host=settings.HOST,
         ports=settings.RTP_PORTS,
@@ -55,6 +59,13 @@ def _media() -> MediaEngine:
         recordings=Path(settings.DATA_DIR) / "recordings",
         workers=max(1, (os.cpu_count() or 2) - 1),
     )
+
+
+def _nodes() -> list[Address]:
+    try:
+        return [Address.parse(one) for one in settings.JANUS_URL.split(",") if one.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"JANUS_URL: {error}") from error  # no secret in it
 
 
 def _gateway() -> Gateway:

@@ -23,6 +23,10 @@ from sipgateway.sip.sdp import Attribute, Media, RtpMap
 
 FORMATS = {"opus": "minptime=10;useinbandfec=1", EVENT: "0-15"}
 
+WEBRTC_CODECS = (OPUS, *EVENTS)
+PLAIN_CODECS = (OPUS, G722, PCMU, PCMA, *EVENTS)
+"""What is offered, most wanted first."""
+
 PRIORITY = 2130706431
 """Of a host candidate, the only one of its kind (RFC 8445 5.1.2.1)."""
 
@@ -52,8 +56,9 @@ class Local:
 class Negotiation:
     """The descriptions of one leg."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: tuple[RtpMap, ...] = PLAIN_CODECS) -> None:
         self.source = secrets.randbits(32)
+        self._plain = plain
         self.kind: LegKind | None = None
         self._session = secrets.randbits(53)
         self._version = 0
@@ -89,7 +94,7 @@ class Negotiation:
         """Offer for the first time, or again what was agreed. Raises `MediaError`."""
         self._note_kind(kind)
         if self._blocks:
-            self._blocks = tuple(_again(media) for media in self._blocks)
+            self._blocks = tuple(_again(media, local) for media in self._blocks)
         else:
             self._blocks = (self._first(kind, local),)
         grouped = kind is LegKind.WEBRTC and self._blocks[self._index].has("mid")
@@ -181,7 +186,7 @@ class Negotiation:
     def _first(self, kind: LegKind, local: Local) -> Media:
         """The block of a first offer."""
         webrtc = kind is LegKind.WEBRTC
-        codecs = (OPUS, *EVENTS) if webrtc else (OPUS, G722, PCMU, PCMA, *EVENTS)
+        codecs = WEBRTC_CODECS if webrtc else self._plain
         attributes = [Attribute("mid", "0")] if webrtc else []
         attributes += _codec_lines(codecs)
         if webrtc:
@@ -291,10 +296,14 @@ def write(description: sdp.Description, session: Session) -> str:
     )
 
 
-def capabilities(local: Local, session: Session) -> str:
+def capabilities(
+    local: Local,
+    session: Session,
+    *,
+    webrtc: tuple[RtpMap, ...] = WEBRTC_CODECS,
+    plain: tuple[RtpMap, ...] = PLAIN_CODECS,
+) -> str:
     """What can be done, for a 200 to OPTIONS: every stream with port 0 (RFC 3261 11.2)."""
-    webrtc = (OPUS, *EVENTS)
-    plain = (OPUS, G722, PCMU, PCMA, *EVENTS)
     return write(
         sdp.Description(
             origin=sdp.Origin("-", 0, 0, local.addresses[0], local.address_type),
@@ -343,11 +352,12 @@ def _refused(media: Media, local: Local) -> Media:
     )
 
 
-def _again(media: Media) -> Media:
+def _again(media: Media, local: Local) -> Media:
     """A block for a session refresh: the role is open again, both may send."""
     if not media.port:
         return media
-    return replace(media, attributes=tuple(_open(one) for one in media.attributes))
+    opened = tuple(_open(one) for one in media.attributes)
+    return replace(media, port=local.port, attributes=opened)
 
 
 def _open(one: Attribute) -> Attribute:

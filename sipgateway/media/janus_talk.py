@@ -1,0 +1,71 @@
+"""What Janus is asked so that a phone's description can be answered, made or taken.
+
+All raise `MediaError`. The caller holds the leg's lock.
+"""
+
+from __future__ import annotations
+
+from sipgateway.media import description, janus_leg, janus_rooms
+from sipgateway.media.description import Local
+from sipgateway.media.engine import Direction, MediaError, Session
+from sipgateway.media.janus_leg import Leg, Remote
+from sipgateway.media.janus_node import Body
+from sipgateway.media.streams import Stream
+
+
+async def answer_webrtc(one: Leg, offer: str, stream: Stream, session: Session) -> str:
+    """The answer; Janus's own where the offer begins or restarts a connection."""
+    fragment = stream.get("ice-ufrag") or ""
+    if one.relayed.known and fragment == one.relayed.fragment:
+        return one.relayed.again(session, description.ANSWERS[stream.direction])
+    reply = await _negotiate(one, janus_leg.without_names(offer))
+    one.relayed.fragment = fragment
+    return one.relayed.take(reply, session)
+
+
+async def _negotiate(one: Leg, offer: str) -> str:
+    """Have Janus answer an offer: the first one, or one that restarts ICE."""
+    if one.handle:
+        return (await one.node.ask(one.handle, {"request": "configure"}, offer)).sdp
+    return (await janus_rooms.join(one, {}, offer)).sdp
+
+
+async def offer_webrtc(one: Leg, session: Session) -> str:
+    """Janus's offer, and later the same again."""
+    if one.handle:
+        return one.relayed.again(session, Direction.SENDRECV, setup="actpass")
+    reply = await janus_rooms.join(one, {"generate_offer": True}, "")
+    return one.relayed.offer(reply.sdp, session)
+
+
+async def accept_webrtc(one: Leg, answer: str, stream: Stream) -> None:
+    """Hand Janus the first answer to its offer."""
+    fragment = stream.get("ice-ufrag") or ""
+    if fragment == one.relayed.fragment:
+        return
+    if one.relayed.fragment:
+        raise MediaError(488, "This mixer takes no restart of ICE in an answer")
+    text = janus_leg.without_names(answer)
+    await one.node.ask(one.handle, {"request": "configure"}, text, "answer")
+    one.relayed.fragment = fragment
+
+
+async def join_plain(one: Leg, remote: Remote | None) -> None:
+    """Join with the phone's address; again, with another port, when it has changed."""
+    if one.handle and one.remote == remote:
+        return
+    if one.handle:
+        await one.node.ask(one.handle, {"request": "leave"})
+        one.at = None
+    rtp: Body = {"payload_type": 111}
+    codec = "opus"
+    if remote is not None:
+        codec = remote.codec.encoding.lower()
+        rtp = {"ip": remote.host, "port": remote.port, "fec": True}
+        rtp["payload_type"] = remote.codec.payload_type
+    reply = await janus_rooms.join(one, {"codec": codec, "rtp": rtp}, "")
+    told = reply.data.get("rtp")
+    if not told:
+        raise MediaError(503, "The mixer has no RTP port")
+    one.remote = remote
+    one.local = Local((str(told["ip"]),), int(told["port"]), "")

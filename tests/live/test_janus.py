@@ -1,0 +1,56 @@
+"""The whole house with ``MEDIA_ENGINE=janus``: pages, gateway and a Janus that mixes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.live import browser as browsers
+from tests.live import room as rooms
+from tests.live.room import Room
+from tests.live.server import Server, running
+from tests.media import januses
+from tests.media.januses import Janus
+
+ALICE, BOB = browsers.TONES["alice"], browsers.TONES["bob"]
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[list[Janus]]:
+    with januses.running(tmp_path, 2) as made:
+        yield made
+
+
+@pytest.fixture
+def mixed_by_janus(tmp_path: Path, nodes: list[Janus]) -> Iterator[Server]:
+    urls = ",".join(one.url for one in nodes)
+    environment = {"MEDIA_ENGINE": "janus", "JANUS_URL": urls}
+    with running(tmp_path / "parley", environment=environment) as started:
+        yield started
+
+
+async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
+    mixed_by_janus: Server, nodes: list[Janus], browser: Browser
+) -> None:
+    """Heard, muted, carried on by the other node within seconds, removed."""
+    page = await browsers.open_page(browser, tone=ALICE)
+    await rooms.sign_in(page, mixed_by_janus, mixed_by_janus.phone("alice", "--organizer"))
+    link = await rooms.book(page, "By Janus")
+    await page.goto(link)
+    alice = Room(page)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
+    await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
+    nodes[0].kill()
+    await asyncio.sleep(1.0)
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
+    await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
+    await alice.sees("Alice", "Bob")
+    await alice.removes("Bob", for_good=False)
+    await bob.is_in("removed")
+    await browsers.is_silent(alice.page, BOB)

@@ -1,0 +1,324 @@
+"""The engine that is made of Janus, with a real one, aiortc's phones and plain ones."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame
+
+from sipgateway.media import codec, codecs, engine, rtp
+from sipgateway.media.codec import PERIOD
+from sipgateway.media.engine import Direction, LegId, LegKind, MediaError, RoomId, Session
+from sipgateway.media.janus import JanusEngine
+from sipgateway.media.janus_node import Address
+from tests.media import januses, offers, sounds
+from tests.media.januses import Janus
+
+pytestmark = pytest.mark.live
+
+ROOM = RoomId("4711")
+ALICE, BOB, CAROL = LegId("alice"), LegId("bob"), LegId("carol")
+CODECS = codecs.load()
+RATE = 48_000
+
+
+class Tone(MediaStreamTrack):
+    """A sine, by the clock."""
+
+    kind = "audio"
+
+    def __init__(self, hertz: float) -> None:
+        super().__init__()
+        self._hertz = hertz
+        self._at = 0
+        self._start = asyncio.get_running_loop().time()
+
+    async def recv(self) -> AudioFrame:
+        """The next 20 ms."""
+        clock = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._start + self._at / RATE - clock.time()))
+        times = (np.arange(960) + self._at) / RATE
+        samples = 0.3 * np.sin(2 * np.pi * self._hertz * times) * (self._hertz > 0)
+        frame = AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None, :], layout="mono")
+        frame.sample_rate, frame.pts = RATE, self._at
+        frame.time_base = fractions.Fraction(1, RATE)
+        self._at += 960
+        return frame
+
+
+class Phone:
+    """One of aiortc's, that says a tone and keeps what it hears."""
+
+    def __init__(self, hertz: float) -> None:
+        self.connection = RTCPeerConnection()
+        self.connection.addTrack(Tone(hertz))
+        self.heard: list[codec.Samples] = []
+        self.connection.on("track", self._listen)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _listen(self, track: MediaStreamTrack) -> None:
+        self._tasks.append(asyncio.create_task(self._keep(track)))
+
+    async def _keep(self, track: MediaStreamTrack) -> None:
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            assert isinstance(frame, AudioFrame)
+            samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
+            self.heard.append(np.asarray(samples, dtype=np.float32) / np.float32(32768))
+
+    def sound(self) -> codec.Samples:
+        """The last half second."""
+        return np.concatenate(self.heard[-25:])
+
+    async def close(self) -> None:
+        """Hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await self.connection.close()
+
+
+class Stage:
+    """An engine, its nodes and what it told."""
+
+    def __init__(self, mixer: JanusEngine, nodes: list[Janus]) -> None:
+        self.mixer, self.nodes = mixer, nodes
+        self.events: list[engine.MediaEvent] = []
+        self.phones: list[Phone] = []
+
+    async def calls_in(self, leg: LegId, hertz: float, room: RoomId | None = ROOM) -> Phone:
+        """A phone that calls and is placed."""
+        phone = self._phone(hertz)
+        await phone.connection.setLocalDescription(await phone.connection.createOffer())
+        offer = phone.connection.localDescription.sdp
+        answer = await self.mixer.answer(leg, offer, Session("Talk"), room=room)
+        self.mixer.place(leg, room)
+        await phone.connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+        await self.until(lambda: engine.LegConnected(leg) in self.events)
+        return phone
+
+    async def is_called(self, leg: LegId, hertz: float) -> Phone:
+        """A phone that is called and is placed."""
+        phone = self._phone(hertz)
+        offer = await self.mixer.offer(leg, LegKind.WEBRTC, Session("Talk"), room=ROOM)
+        await phone.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+        await phone.connection.setLocalDescription(await phone.connection.createAnswer())
+        await self.mixer.accept(leg, phone.connection.localDescription.sdp)
+        self.mixer.place(leg, ROOM)
+        await self.until(lambda: engine.LegConnected(leg) in self.events)
+        return phone
+
+    def _phone(self, hertz: float) -> Phone:
+        self.phones.append(phone := Phone(hertz))
+        return phone
+
+    async def until(self, true: Callable[[], bool], seconds: float = 8.0) -> None:
+        """Wait for something."""
+        async with asyncio.timeout(seconds):
+            while not true():
+                await asyncio.sleep(0.01)
+
+    async def hears(self, phone: Phone, hertz: float, *, above: float = 0.7) -> None:
+        """Wait until a tone is most of what it hears."""
+        await self.until(
+            lambda: len(phone.heard) > 25 and sounds.share(phone.sound(), hertz) > above
+        )
+
+    async def hears_nothing(self, phone: Phone) -> None:
+        """Wait until it hears silence."""
+        await self.until(
+            lambda: len(phone.heard) > 25 and float(np.abs(phone.sound()).max()) < 0.005
+        )
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    with januses.running(tmp_path, getattr(request, "param", 1)) as nodes:
+        mixer = JanusEngine([Address.parse(one.url) for one in nodes])
+        made = Stage(mixer, nodes)
+        await mixer.start(made.events.append)
+        yield made
+        for phone in made.phones:
+            await phone.close()
+        await mixer.stop()
+
+
+async def test_each_hears_the_other_and_not_himself(stage: Stage) -> None:
+    alice = await stage.calls_in(ALICE, 440)
+    bob = await stage.is_called(BOB, 1000)
+    await stage.hears(alice, 1000)
+    await stage.hears(bob, 440)
+    assert sounds.share(alice.sound(), 440) < 0.05
+    assert sounds.share(bob.sound(), 1000) < 0.05
+    stage.mixer.mute(ALICE, True)
+    await stage.hears_nothing(bob)
+    stage.mixer.mute(ALICE, False)
+    await stage.hears(bob, 440)
+    stage.mixer.place(BOB, None)
+    await stage.hears_nothing(bob)
+    await stage.hears_nothing(alice)
+    stage.mixer.place(BOB, ROOM)
+    await stage.hears(bob, 440)
+
+
+async def test_hold_and_refresh_are_described_without_janus(stage: Stage) -> None:
+    alice, bob = await stage.calls_in(ALICE, 440), await stage.calls_in(BOB, 1000)
+    await stage.hears(bob, 440)
+    offer = alice.connection.localDescription.sdp
+    held = await stage.mixer.answer(ALICE, offer.replace("sendrecv", "sendonly"), Session("Talk"))
+    assert held.direction is Direction.SENDONLY
+    assert "a=recvonly" in held.sdp
+    await stage.hears_nothing(bob)
+    back = await stage.mixer.answer(ALICE, offer, Session("Talk"))
+    first, second = (int(one.sdp.split()[3]) for one in (held, back))
+    assert second == first + 1, "o= of one session, its version one up"
+    await stage.hears(bob, 440)
+    refresh = await stage.mixer.offer(BOB, LegKind.WEBRTC, Session("Talk"))
+    assert "a=setup:actpass" in refresh.sdp
+    answer = bob.connection.localDescription.sdp
+    await stage.mixer.accept(BOB, answer.replace("actpass", "active"))
+    await stage.hears(alice, 1000)
+
+
+class Desk(asyncio.DatagramProtocol):
+    """A socket that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not rtp.is_rtcp(data):
+            self.packets.append(data)
+
+
+@pytest.mark.parametrize(("name", "number"), [("opus", 96), ("pcmu", 0), ("pcma", 8)])
+async def test_a_desk_phone_in_the_same_room(stage: Stage, name: str, number: int) -> None:
+    alice = await stage.calls_in(ALICE, 440)
+    transport, phone = await asyncio.get_running_loop().create_datagram_endpoint(
+        Desk, local_addr=("127.0.0.1", 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    offer = offers.BARESIP.replace(" 96 0 8 101", f" 9 {number} 101")
+    offer = offer.replace("192.0.2.2", "127.0.0.1").replace("5016", str(port))
+    answer = await stage.mixer.answer(BOB, offer, Session())
+    assert f" {number}\r\n" in answer.sdp, "and neither G.722 nor events"
+    stage.mixer.place(BOB, ROOM)
+    ours = _port(answer.sdp)
+    kind = CODECS[name]
+    encoder, stream = kind.encoder(), rtp.Sender(1, 1, 1)
+    clock = asyncio.get_running_loop()
+    start = clock.time()
+    for at, frame in enumerate(sounds.frames(sounds.sine(1000, 100))):
+        packet = stream.build(encoder.encode(frame), kind.duration, payload_type=number)
+        transport.sendto(packet, ("127.0.0.1", ours))
+        await asyncio.sleep(max(0.0, start + (at + 1) * PERIOD - clock.time()))
+    transport.close()
+    # Janus raises the rate of G.711 by holding samples: the images of the tone are heard, too.
+    assert sounds.share(alice.sound(), 1000) > (0.7 if name == "opus" else 0.4)
+    assert sounds.share(alice.sound(), 440) < 0.05
+    decoder = kind.decoder()
+    frames = [decoder.decode(rtp.parse(one).payload) for one in phone.packets]
+    assert sounds.share(np.concatenate(frames[-20:]), 440) > 0.7
+
+
+async def test_a_called_desk_phone(stage: Stage) -> None:
+    """Offered a port, and another one only where Janus does not give the same again."""
+    offer = await stage.mixer.offer(BOB, LegKind.RTP, Session(), room=ROOM)
+    assert "G722" not in offer.sdp
+    answer = (
+        "v=0\r\no=bob 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        "m=audio 39998 RTP/AVP 8\r\na=sendrecv\r\n"
+    )
+    await stage.mixer.accept(BOB, answer)
+    await asyncio.sleep(0.2)
+    again = await stage.mixer.offer(BOB, LegKind.RTP, Session(), room=ROOM)
+    moved = [one for one in stage.events if isinstance(one, engine.LegLost)]
+    assert bool(moved) is (_port(again.sdp) != _port(offer.sdp))
+    stage.events.clear()
+    await stage.mixer.accept(BOB, answer)
+    await asyncio.sleep(0.2)
+    assert stage.events == []
+
+
+def _port(text: str) -> int:
+    return int(text.split("m=audio ")[1].split()[0])
+
+
+async def test_what_it_cannot_do_is_refused(stage: Stage) -> None:
+    for offer in (
+        offers.BARESIP.replace(" 96 0 8 101", " 9 101"),
+        offers.BARESIP.replace("RTP/AVP", "RTP/SAVP"),
+    ):
+        with pytest.raises(MediaError) as caught:
+            await stage.mixer.answer(CAROL, offer, Session())
+        assert caught.value.status == 488
+    assert not stage.mixer._legs, "nothing is kept of them"
+
+
+async def test_what_it_does_not_do_is_told(stage: Stage) -> None:
+    await stage.calls_in(ALICE, 440)
+    stage.events.clear()
+    stage.mixer.play(ALICE, "pin")
+    stage.mixer.listen(ALICE, 3.0)
+    stage.mixer.record(ROOM, "weekly")
+    stage.mixer.record(ROOM, "")
+    await stage.until(lambda: len(stage.events) == 3)
+    assert stage.events[:2] == [engine.PlayEnded(ALICE, "pin"), engine.Heard(ALICE, 0.0)]
+    assert isinstance(stage.events[2], engine.RecordingClosed)
+    assert stage.events[2].failed
+
+
+@pytest.mark.parametrize("stage", [2], indirect=True)
+async def test_a_room_moves_to_another_node_when_its_own_dies(stage: Stage) -> None:
+    await stage.calls_in(ALICE, 440)
+    await stage.calls_in(BOB, 1000)
+    await stage.calls_in(CAROL, 600, RoomId("other"))
+    home = stage.mixer._legs[ALICE].node
+    assert stage.mixer._legs[BOB].node is home
+    assert stage.mixer._legs[CAROL].node is not home
+    port = int(home.address.url.rstrip("/").rpartition(":")[2])
+    next(one for one in stage.nodes if one.port == port).kill()
+    lost = {engine.LegLost(leg, "the Janus node is gone") for leg in (ALICE, BOB)}
+    await stage.until(lambda: lost <= set(stage.events))
+    assert stage.mixer.failing() == ""
+    stage.events.clear()
+    alice, bob = await stage.calls_in(ALICE, 440), await stage.calls_in(BOB, 1000)
+    await stage.hears(alice, 1000)
+    await stage.hears(bob, 440)
+
+
+async def test_a_node_that_comes_back_is_used_again(stage: Stage) -> None:
+    (node,) = stage.nodes
+    node.kill()
+    await stage.until(lambda: stage.mixer.failing() != "")
+    with pytest.raises(MediaError) as caught:
+        await stage.mixer.offer(ALICE, LegKind.WEBRTC, Session())
+    assert caught.value.status == 503
+    node.start()
+    await stage.until(lambda: stage.mixer.failing() == "", seconds=15.0)
+    await stage.calls_in(ALICE, 440)
+
+
+async def test_a_dropped_leg_leaves_nothing_at_the_node(stage: Stage) -> None:
+    await stage.calls_in(ALICE, 440)
+    await stage.calls_in(BOB, 1000)
+    one = stage.mixer._legs[BOB]
+    stage.mixer.drop(ALICE)
+    await stage.until(lambda: one.wanted is one.at)
+    assert one.at is not None
+    question = {"request": "listparticipants", "room": one.at.number}
+    while len((await one.node.ask(one.handle, question)).data["participants"]) > 1:
+        await asyncio.sleep(0.05)
+    rooms = await one.node.ask(one.handle, {"request": "exists", "room": one.at.number})
+    assert rooms.data["exists"]
+    with pytest.raises(MediaError):
+        await stage.mixer.offer(ALICE, LegKind.WEBRTC, Session())
