@@ -6,6 +6,10 @@ nine on the clock on the wall, before and after the clocks change. So a rule
 UTC by itself. A local time that the clocks skip is moved forward by the gap,
 one that comes twice is the first of the two (as RFC 5545 3.3.5 has it).
 
+An occurrence is named by the start that the rule gives it, its RECURRENCE-ID
+(RFC 5545 3.8.4.4), whatever becomes of it: an `Override` moves it, or calls it
+off. COUNT counts those that are called off, too.
+
 Rules come from people, so they are bounded: days and longer steps alone, and
 nothing later than `HORIZON` after the start is looked for (a rule such as
 "30 February" would otherwise be searched for until the year 9999).
@@ -13,10 +17,13 @@ nothing later than `HORIZON` after the start is looked for (a rule such as
 
 from __future__ import annotations
 
+import collections
 import datetime
+import heapq
+import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from dateutil import rrule, tz
@@ -45,21 +52,41 @@ class BadRule(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """What became of one occurrence: what is None or empty is as in the rest of the series."""
+
+    cancelled: bool = False
+    starts_at: datetime.datetime | None = None
+    duration: datetime.timedelta | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
-    """When a booking takes place. `starts_at` is aware; `rule` is empty for once."""
+    """When a booking takes place. `starts_at` is aware; `rule` is empty for once.
+
+    `overrides` are by RECURRENCE-ID, in UTC; those that name no occurrence of
+    the rule are as if they were not there.
+    """
 
     starts_at: datetime.datetime
     duration: datetime.timedelta
     zone: str
     rule: str = ""
+    overrides: Mapping[datetime.datetime, Override] = field(default_factory=dict)
+    #: What its occurrences are called, where that is not what the conference is.
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One time of a booking, in UTC."""
+    """One time of a booking, in UTC. `recurrence_id` is the start that the rule gave it."""
 
     starts_at: datetime.datetime
     ends_at: datetime.datetime
+    recurrence_id: datetime.datetime
+    #: Where it is not called as the series is.
+    title: str = ""
 
 
 def parse_rule(text: str) -> str:
@@ -80,18 +107,70 @@ def parse_rule(text: str) -> str:
 def occurrences(
     pattern: Pattern, *, after: datetime.datetime | None = None
 ) -> Iterator[Occurrence]:
-    """The occurrences that end later than `after`, in order. Raises `BadRule`."""
+    """The occurrences that end later than `after`, by their start. Raises `BadRule`."""
+    ordinary = (one for one in planned(pattern) if one.recurrence_id not in pattern.overrides)
+    others = sorted(changed(pattern), key=_start)
+    for found in heapq.merge(ordinary, others, key=_start):
+        if after is None or found.ends_at > after:
+            yield found
+
+
+def merged(
+    patterns: Iterable[Pattern], *, after: datetime.datetime | None = None
+) -> Iterator[Occurrence]:
+    """The occurrences of all `patterns` that end later than `after`, by their start."""
+    return heapq.merge(*(occurrences(one, after=after) for one in patterns), key=_start)
+
+
+def planned(pattern: Pattern) -> Iterator[Occurrence]:
+    """The occurrences as the rule has them, before anything became of any."""
     if not pattern.rule:
-        once = _occurrence(pattern, pattern.starts_at)
-        if after is None or once.ends_at > after:
-            yield once
+        yield _occurrence(pattern, pattern.starts_at)
         return
     zone = ZoneInfo(pattern.zone)
     first = pattern.starts_at.astimezone(zone).replace(tzinfo=None)
     for local in _unrolled(pattern, first):
-        found = _occurrence(pattern, tz.resolve_imaginary(local.replace(tzinfo=zone)))
-        if after is None or found.ends_at > after:
-            yield found
+        yield _occurrence(pattern, tz.resolve_imaginary(local.replace(tzinfo=zone)))
+
+
+def is_planned(pattern: Pattern, recurrence_id: datetime.datetime) -> bool:
+    """Whether the rule has an occurrence of that name."""
+    later = itertools.dropwhile(lambda one: one.starts_at < recurrence_id, planned(pattern))
+    found = next(later, None)
+    return found is not None and found.starts_at == recurrence_id
+
+
+def _start(one: Occurrence) -> datetime.datetime:
+    return one.starts_at
+
+
+def changed(pattern: Pattern) -> Iterator[Occurrence]:
+    """The occurrences that something became of, as they are now; not those called off."""
+    wanted = {name for name, one in pattern.overrides.items() if not one.cancelled}
+    if not wanted:
+        return
+    last = max(wanted)
+    for found in planned(pattern):
+        if found.recurrence_id > last:
+            return
+        if found.recurrence_id in wanted:
+            yield _as_changed(found, pattern.overrides[found.recurrence_id])
+
+
+def both(pattern: Pattern) -> Iterator[tuple[Occurrence, Occurrence | None]]:
+    """Each occurrence as the rule has it, and as it is: None where it was called off."""
+    for found in planned(pattern):
+        override = pattern.overrides.get(found.recurrence_id)
+        if override is None:
+            yield found, found
+        else:
+            yield found, None if override.cancelled else _as_changed(found, override)
+
+
+def _as_changed(found: Occurrence, override: Override) -> Occurrence:
+    begin = (override.starts_at or found.starts_at).astimezone(UTC)
+    length = override.duration or found.ends_at - found.starts_at
+    return Occurrence(begin, begin + length, found.recurrence_id, override.title or found.title)
 
 
 def current_or_next(pattern: Pattern, *, after: datetime.datetime) -> Occurrence | None:
@@ -101,34 +180,89 @@ def current_or_next(pattern: Pattern, *, after: datetime.datetime) -> Occurrence
 
 def first_start(pattern: Pattern) -> datetime.datetime:
     """When the rule really begins: the first start that fits it. Raises `BadRule`."""
-    found = next(occurrences(pattern), None)
+    found = next(planned(pattern), None)
     if found is None:
         raise BadRule("the rule names no day at all")
     return found.starts_at
 
 
 def last_end(pattern: Pattern) -> datetime.datetime | None:
-    """When the last occurrence is over; None where the rule has no end."""
+    """When the last occurrence is over; None where the rule has no end.
+
+    The start, where every occurrence was called off.
+    """
     if pattern.rule and not re.search("COUNT=|UNTIL=", pattern.rule):
         return None
-    end = None
-    for found in occurrences(pattern):
-        end = found.ends_at
-    return end
+    return max((one.ends_at for one in occurrences(pattern)), default=pattern.starts_at)
+
+
+def rule_before(pattern: Pattern, recurrence_id: datetime.datetime) -> str:
+    """The rule, ended before that occurrence, which is not the first. Raises `BadRule`."""
+    earlier = itertools.takewhile(lambda one: one.starts_at < recurrence_id, planned(pattern))
+    last = next(iter(collections.deque(earlier, maxlen=1)), None)
+    if last is None:
+        raise BadRule("nothing comes before the first occurrence")
+    # Days and longer steps: a day has one occurrence at most.
+    day = last.starts_at.astimezone(ZoneInfo(pattern.zone))
+    return ";".join([*_without_end(pattern.rule), f"UNTIL={day:%Y%m%d}"])
+
+
+def rule_from(pattern: Pattern, recurrence_id: datetime.datetime) -> str:
+    """The rule from that occurrence on: with as many of COUNT as are left."""
+    count = re.search("COUNT=([0-9]+)", pattern.rule)
+    if count is None:
+        return pattern.rule
+    earlier = itertools.takewhile(lambda one: one.starts_at < recurrence_id, planned(pattern))
+    left = int(count[1]) - sum(1 for _ in earlier)
+    return ";".join([*_without_end(pattern.rule), f"COUNT={left}"])
+
+
+def carried_over(before: Pattern, after: Pattern) -> dict[datetime.datetime, datetime.datetime]:
+    """Which overrides of `before` are meant for which occurrence of `after`: of the same day.
+
+    From old to new RECURRENCE-ID; one whose day has no occurrence any more is left out.
+    """
+    days = {name.astimezone(ZoneInfo(before.zone)).date(): name for name in before.overrides}
+    found: dict[datetime.datetime, datetime.datetime] = {}
+    for one in planned(after) if days else ():
+        day = one.recurrence_id.astimezone(ZoneInfo(after.zone)).date()
+        if day > max(days):
+            break
+        if day in days:
+            found[days[day]] = one.recurrence_id
+    return found
+
+
+def local(at: datetime.datetime, zone: str) -> datetime.datetime:
+    """`at` as a clock on the wall of `zone` has it."""
+    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def skipped(wall: datetime.datetime, zone: str) -> bool:
+    """Whether the clocks of `zone` skip that (naive) local time."""
+    return not tz.datetime_exists(wall, ZoneInfo(zone))
+
+
+def doubled(wall: datetime.datetime, zone: str) -> bool:
+    """Whether that (naive) local time comes twice in `zone`."""
+    return tz.datetime_ambiguous(wall, ZoneInfo(zone))
+
+
+def _without_end(rule: str) -> list[str]:
+    return [part for part in rule.split(";") if not part.startswith(("COUNT=", "UNTIL="))]
 
 
 def _occurrence(pattern: Pattern, starts_at: datetime.datetime) -> Occurrence:
     begin = starts_at.astimezone(UTC)
-    return Occurrence(begin, begin + pattern.duration)
+    return Occurrence(begin, begin + pattern.duration, begin, pattern.title)
 
 
 def _unrolled(pattern: Pattern, first: datetime.datetime) -> Iterator[datetime.datetime]:
     """Naive local starts. COUNT is counted here, UNTIL becomes local, both are bounded."""
     count = re.search("COUNT=([0-9]+)", pattern.rule)
-    kept = [part for part in pattern.rule.split(";") if not part.startswith(("COUNT=", "UNTIL="))]
     until = min(_until(pattern, first), first + HORIZON)
     try:
-        rule = rrule.rrulestr(";".join(kept), dtstart=first)
+        rule = rrule.rrulestr(";".join(_without_end(pattern.rule)), dtstart=first)
         if not isinstance(rule, rrule.rrule):
             raise BadRule("one rule is wanted")
         bounded = rule.replace(until=until)

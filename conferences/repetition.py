@@ -8,6 +8,7 @@ rule as text; `words` says either.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import re
@@ -120,6 +121,20 @@ def parse_repetition(rule: str, first: datetime.date) -> Repetition:
         if build_rule(found, first) == rule:
             return found
     return Repetition(Repeats.RULE, rule=rule)
+
+
+def moved(rule: str, before: datetime.date, after: datetime.date) -> str:
+    """`rule` of a series whose day was `before`, when that is `after`.
+
+    A weekday among others gives way to the new one; a rule that the form does
+    not know stays.
+    """
+    known = parse_repetition(rule, before)
+    if known.repeats in (Repeats.NEVER, Repeats.RULE, Repeats.WEEKDAYS) or before == after:
+        return rule
+    was, is_now = DAYS[before.weekday()], DAYS[after.weekday()]
+    days = tuple(is_now if day == was else day for day in known.days)
+    return build_rule(dataclasses.replace(known, days=days), after)
 
 
 def words(rule: str) -> str:

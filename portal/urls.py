@@ -13,6 +13,7 @@ from portal.views import (
     conference,
     health,
     home,
+    occurrences,
     phone,
     room,
     setup,
@@ -31,6 +32,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
     path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
     path("conferences/<str:name>/invitations/", calendar.outbox, name="conference_outbox"),
+    path("conferences/<str:name>/on/<str:on>/", occurrences.occurrence, name="occurrence"),
+    path(
+        "conferences/<str:name>/on/<str:on>/change/", occurrences.change, name="occurrence_change"
+    ),
+    path(
+        "conferences/<str:name>/on/<str:on>/cancel/", occurrences.cancel, name="occurrence_cancel"
+    ),
+    path(
+        "conferences/<str:name>/on/<str:on>/restore/",
+        occurrences.restore,
+        name="occurrence_restore",
+    ),
     path("i/<str:token>/", calendar.answer, name="answer"),
     path("calendar/", calendar.subscription, name="calendar"),
     path("calendar/<str:token>.ics", calendar.feed, name="calendar_feed"),

@@ -1,6 +1,7 @@
 """The JSON edge: parse, ask access, call a service, print.
 
-Everything lies under ``/api/v1/``: the calls of `bookings` and `rooms`, who
+Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`
+and `rooms`, who
 calls in `access`, what goes in and out in `schemas`, errors in `problems`.
 """
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 
-from conferences.api import access, bookings, problems, rooms
+from conferences.api import access, bookings, occurrences, problems, rooms
 
 
 class _Api(NinjaAPI):
@@ -44,6 +45,7 @@ api = _Api(
     auth=[access.BearerToken(), access.BrowserSession()],
 )
 api.add_router("", bookings.router)
+api.add_router("", occurrences.router)
 api.add_router("", rooms.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)

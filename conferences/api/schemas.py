@@ -62,6 +62,26 @@ class BookIn(ChangeIn):
     id: str = Field("", description="A name of your choice; else random digits.")
 
 
+class OccurrenceIn(_Strict):
+    """What becomes of one time; what is left out stays, null and "" are as in the series."""
+
+    title: str = ""
+    starts_at: datetime.datetime | None = Field(
+        None, description="Without an offset, local time of the booking's zone."
+    )
+    duration_minutes: int | None = None
+
+
+class FollowingIn(_Strict):
+    """What becomes of this one and all that follow; what is left out stays."""
+
+    title: str = ""
+    starts_at: datetime.datetime | None = None
+    duration_minutes: int | None = None
+    timezone: str = ""
+    rrule: str = ""
+
+
 class CallIn(_Strict):
     """Whom to call."""
 
@@ -93,6 +113,13 @@ class TargetIn(_Strict):
     """Whom a moderator means: a roster entry's `id`; everybody where it is left out."""
 
     participant: str | None = None
+
+
+class OccurrencesIn(Schema):
+    """Times that are not over at `from` (without an offset, UTC; by default now)."""
+
+    since: datetime.datetime | None = Field(None, alias="from")
+    most: int = Field(50, ge=1, le=500)
 
 
 class WindowIn(Schema):
@@ -173,6 +200,26 @@ class ConferencesOut(Schema):
     pages: int
 
 
+class OccurrenceOut(Schema):
+    """One time of a booking. `id` is its RECURRENCE-ID and never changes (RFC 5545 3.8.4.4)."""
+
+    id: str
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    opens_at: datetime.datetime
+    closes_at: datetime.datetime
+    title: str
+    cancelled: bool
+    changed: bool
+
+
+class OccurrencesOut(Schema):
+    """Times, by their place in the series; `next` is the `from` of those that follow."""
+
+    occurrences: list[OccurrenceOut]
+    next: datetime.datetime | None
+
+
 class EndpointOut(Schema):
     """One phone; RFC 4575 names."""
 
@@ -239,3 +286,9 @@ class EventsOut(Schema):
     count: int
     page: int
     pages: int
+
+
+class OccurrenceEventsOut(Schema):
+    """The history of one time of a series, oldest first."""
+
+    events: list[EventOut]

@@ -6,6 +6,7 @@ its argument, come back through `BookingForm.complain`.
 """
 
 from conferences.forms.booking import BookingForm, Guestlist, InviteeRow
+from conferences.forms.occurrence import OccurrenceForm
 from conferences.forms.plain import PlainForm, dress, zones
 from conferences.forms.small import (
     MIN_SIP_PASSWORD,
@@ -21,6 +22,7 @@ __all__ = [
     "BookingForm",
     "Guestlist",
     "InviteeRow",
+    "OccurrenceForm",
     "PlainForm",
     "RemovalForm",
     "SetupForm",

@@ -23,42 +23,23 @@ from conferences.repetition import Repeats
 _INVITABLE = [(role.value, role.label) for role in (RoleChoice.PARTICIPANT, RoleChoice.MODERATOR)]
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A choice with a line that explains it."""
-
-    title: str
-    hint: str
-
-    def __str__(self) -> str:
-        return self.title
-
-
 _KINDS = [
-    (Kind.ROOM.value, Label("A standing room", "Always open, for as long as you keep it.")),
-    (Kind.BOOKED.value, Label("At a date and time", "Opens and closes by the clock.")),
+    (Kind.ROOM.value, plain.Label("A standing room", "Always open, for as long as you keep it.")),
+    (Kind.BOOKED.value, plain.Label("At a date and time", "Opens and closes by the clock.")),
 ]
 _ADMISSIONS = [
-    (AdmissionChoice.INVITED.value, Label("The invited only", "They sign in and are on the list.")),
+    (
+        AdmissionChoice.INVITED.value,
+        plain.Label("The invited only", "They sign in and are on the list."),
+    ),
     (
         AdmissionChoice.SIGNED_IN.value,
-        Label("Everybody with an account", "Whoever can sign in may come, invited or not."),
+        plain.Label("Everybody with an account", "Whoever can sign in may come, invited or not."),
     ),
     (
         AdmissionChoice.OPEN.value,
-        Label("Anyone with the link, guests included", "Guests just type a name."),
+        plain.Label("Anyone with the link, guests included", "Guests just type a name."),
     ),
-]
-_LENGTHS = [
-    (15, "15 minutes"),
-    (30, "30 minutes"),
-    (45, "45 minutes"),
-    (60, "1 hour"),
-    (90, "1½ hours"),
-    (120, "2 hours"),
-    (180, "3 hours"),
-    (240, "4 hours"),
-    (480, "8 hours"),
 ]
 
 
@@ -106,9 +87,15 @@ class BookingForm(repeating.RepeatingForm):
         required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     duration_minutes = forms.TypedChoiceField(
-        label="Length", choices=_LENGTHS, coerce=int, empty_value=None, required=False
+        label="Length", choices=plain.LENGTHS, coerce=int, empty_value=None, required=False
     )
-    timezone = forms.ChoiceField(label="Time zone", choices=plain.zones, required=False)
+    timezone = forms.ChoiceField(
+        label="Time zone",
+        choices=plain.zones,
+        required=False,
+        help_text="A series keeps its time on the clock there when the clocks change. "
+        "A time that they skip is as much later, of one that comes twice the first counts.",
+    )
     admission = forms.ChoiceField(
         label="Who may come in", choices=_ADMISSIONS, widget=forms.RadioSelect
     )
@@ -146,21 +133,14 @@ class BookingForm(repeating.RepeatingForm):
         self.invitee_error = ""
         self._listed: list[Guestlist] = []
         self.proposals: list[datetime.datetime] = []
-        super().__init__(_taken(data), initial=_initial(owner, conference))
+        super().__init__(plain.taken(data), initial=_initial(owner, conference))
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
         if conference is not None:
-            self._keep_length(conference.duration_minutes)
+            plain.keep_length(self.fields["duration_minutes"], conference.duration_minutes)
         self.invitee_rows = self._rows(conference)
         kept = {row.role for row in self.invitee_rows} - set(dict(_INVITABLE))
         self.roles = [*_INVITABLE, *((role, RoleChoice(role).label) for role in sorted(kept))]
-
-    def _keep_length(self, minutes: int | None) -> None:
-        """A length that a script chose stays a choice."""
-        field = self.fields["duration_minutes"]
-        assert isinstance(field, forms.TypedChoiceField), "declared above"
-        if minutes and minutes not in dict(_LENGTHS):
-            field.choices = [*_LENGTHS, (minutes, f"{minutes} minutes")]
 
     def _rows(self, conference: Conference | None) -> list[InviteeRow]:
         if self.is_bound:
@@ -245,24 +225,8 @@ class BookingForm(repeating.RepeatingForm):
 
     def _propose(self, errors: list[ValidationError]) -> None:
         """Offer the times at which there is room, in the zone that was chosen."""
-        zone = zoneinfo.ZoneInfo(self.cleaned_data.get("timezone") or self.initial["timezone"])
-        for error in errors:
-            free = (error.params or {}).get("free", ()) if error.code == "full" else ()
-            # Without the zone, or the template would turn them to the reader's.
-            self.proposals += [at.astimezone(zone).replace(tzinfo=None) for at in free]
-
-
-def _taken(data: Any) -> Any:
-    """`data` with the date and time of the proposal whose button was pressed."""
-    if data is None or not data.get("take"):
-        return data
-    try:
-        at = datetime.datetime.fromisoformat(data["take"])
-    except ValueError:
-        return data
-    changed = data.copy()
-    changed["date"], changed["time"] = f"{at:%Y-%m-%d}", f"{at:%H:%M}"
-    return changed
+        zone = self.cleaned_data.get("timezone") or self.initial["timezone"]
+        self.proposals += plain.proposed(errors, zone)
 
 
 def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import datetime
 import zoneinfo
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A choice with a line that explains it."""
+
+    title: str
+    hint: str
+
+    def __str__(self) -> str:
+        return self.title
+
+
+LENGTHS = [
+    (15, "15 minutes"),
+    (30, "30 minutes"),
+    (45, "45 minutes"),
+    (60, "1 hour"),
+    (90, "1½ hours"),
+    (120, "2 hours"),
+    (180, "3 hours"),
+    (240, "4 hours"),
+    (480, "8 hours"),
+]
 
 
 def zones() -> list[tuple[str, str]]:
@@ -38,3 +66,35 @@ class PlainForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self)
+
+
+def taken(data: Any) -> Any:
+    """`data` with the date and time of the proposal whose button was pressed."""
+    if data is None or not data.get("take"):
+        return data
+    try:
+        at = datetime.datetime.fromisoformat(data["take"])
+    except ValueError:
+        return data
+    changed = data.copy()
+    changed["date"], changed["time"] = f"{at:%Y-%m-%d}", f"{at:%H:%M}"
+    return changed
+
+
+def keep_length(field: forms.Field, minutes: int | None) -> None:
+    """A length that a script chose stays a choice."""
+    assert isinstance(field, forms.TypedChoiceField), "lengths are chosen"
+    if minutes and minutes not in dict(LENGTHS):
+        field.choices = [*LENGTHS, (minutes, f"{minutes} minutes")]
+
+
+def proposed(errors: Iterable[ValidationError], zone: str) -> list[datetime.datetime]:
+    """The times at which there is room, on the clock of `zone`."""
+    where = zoneinfo.ZoneInfo(zone)
+    return [
+        # Without the zone, or the template would turn them to the reader's.
+        at.astimezone(where).replace(tzinfo=None)
+        for error in errors
+        if error.code == "full"
+        for at in (error.params or {}).get("free", ())
+    ]

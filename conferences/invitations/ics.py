@@ -1,8 +1,12 @@
 """Bookings as iCalendar objects (RFC 5545), by iTIP (RFC 5546).
 
 A series is one VEVENT with its rule, in local time beside the VTIMEZONE of
-its zone, so that it keeps its wall-clock time in every calendar. The UID of a
-booking never changes, SEQUENCE counts its changes.
+its zone, so that it keeps its wall-clock time in every calendar. What was
+called off of it stands in EXDATE, what was moved is a VEVENT with the same UID
+and its RECURRENCE-ID. The UID of a series never changes, SEQUENCE counts the
+changes of the booking. After a change of "this and following" a conference is
+two series: the earlier keeps its UID and ends before, the later has a new one
+(RANGE=THISANDFOLLOWING is understood by few programs).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import datetime
 import re
 import uuid
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import parseaddr
 
@@ -19,7 +23,7 @@ from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress, vRecur, vText, vUri
 
 from conferences import recurrence, selectors
-from conferences.models import Answer, Conference, Kind, RoleChoice
+from conferences.models import Answer, Conference, RoleChoice
 
 PRODUCT = "-//Parley//Conferences//EN"
 #: VTIMEZONEs tell the changes of the clock from the year before the first start
@@ -47,25 +51,39 @@ class Attendee:
     role: str = RoleChoice.PARTICIPANT
 
 
-def uid(conference: Conference) -> str:
-    """The same for ever, and nobody else's (RFC 7986 5.3: no host, no clock)."""
+def uid(conference: Conference, number: int = 0) -> str:
+    """The same for ever for that series, and nobody else's (RFC 7986 5.3: no host, no clock)."""
     made = f"parley:{conference.pk}:{conference.created_at.isoformat()}"
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, made))
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, made if number == 0 else f"{made}:{number}"))
 
 
 def request(
-    conference: Conference, attendee: Attendee, *, words: str, at: datetime.datetime
+    conference: Conference, attendee: Attendee, *, words: str, at: datetime.datetime, number: int
 ) -> bytes:
-    """METHOD:REQUEST, at first and for every change. `words` are the description."""
-    event = _event(conference, words=words, at=at)
-    event.add("status", "CONFIRMED")
-    _add_people(event, conference, attendee)
-    return _calendar([event], [conference], method="REQUEST")
+    """METHOD:REQUEST for a series, at first and for every change, with all that became of it.
+
+    `words` are the description.
+    """
+    events = [
+        event
+        for one in selectors.series(conference)
+        if one.number == number
+        for event in _series(conference, one, words=words, at=at)
+    ]
+    for event in events:
+        event.add("status", "CONFIRMED")
+        _add_people(event, conference, attendee)
+    return _calendar(events, [conference], method="REQUEST")
 
 
-def cancel(conference: Conference, attendee: Attendee, *, at: datetime.datetime) -> bytes:
-    """METHOD:CANCEL: called off, or called off for this attendee."""
-    event = _event(conference, words="", at=at)
+def cancel(
+    conference: Conference, attendee: Attendee, *, at: datetime.datetime, number: int
+) -> bytes:
+    """METHOD:CANCEL: a series called off, or called off for this attendee."""
+    event = _event(conference, number, words="", at=at)
+    for one in selectors.series(conference):
+        if one.number == number:
+            _add_time(event, one.pattern)
     event.add("status", "CANCELLED")
     _add_people(event, conference, attendee)
     return _calendar([event], [conference], method="CANCEL")
@@ -74,7 +92,12 @@ def cancel(conference: Conference, attendee: Attendee, *, at: datetime.datetime)
 def feed(booked: Iterable[tuple[Conference, str]], *, name: str, at: datetime.datetime) -> bytes:
     """METHOD:PUBLISH: bookings, each with its description, for somebody's own calendar."""
     rows = list(booked)
-    events = [_event(conference, words=words, at=at) for conference, words in rows]
+    events = [
+        event
+        for conference, words in rows
+        for one in selectors.series(conference)
+        for event in _series(conference, one, words=words, at=at)
+    ]
     for event in events:
         event.add("status", "CONFIRMED")
     calendar = _calendar(events, [conference for conference, _ in rows], method="PUBLISH")
@@ -104,16 +127,35 @@ def _calendar(events: list[Event], rows: list[Conference], *, method: str) -> by
     return written
 
 
-def _event(conference: Conference, *, words: str, at: datetime.datetime) -> Event:
-    """The booking itself, without people and status."""
+def _series(
+    conference: Conference, one: selectors.Series, *, words: str, at: datetime.datetime
+) -> Iterator[Event]:
+    """The series, and each occurrence that something became of."""
+    whole = _event(conference, one.number, words=words, at=at)
+    whole["summary"] = vText(one.title)
+    _add_time(whole, one.pattern)
+    where = _where(one.pattern)
+    planned = [name for name, found in sorted(one.pattern.overrides.items()) if found.cancelled]
+    if planned and one.pattern.rule:
+        whole.add("exdate", [name.astimezone(where) for name in planned])
+    yield whole
+    for found in recurrence.changed(one.pattern):
+        single = _event(conference, one.number, words=words, at=at)
+        single["summary"] = vText(found.title or one.title)
+        single.add("recurrence-id", found.recurrence_id.astimezone(where))
+        single.add("dtstart", found.starts_at.astimezone(where))
+        single.add("dtend", found.ends_at.astimezone(where))
+        yield single
+
+
+def _event(conference: Conference, number: int, *, words: str, at: datetime.datetime) -> Event:
+    """The booking itself, without time, people and status."""
     event = Event()
-    event.add("uid", uid(conference))
+    event.add("uid", uid(conference, number))
     event.add("dtstamp", at.astimezone(datetime.UTC))
     event.add("created", conference.created_at.astimezone(datetime.UTC))
     event.add("sequence", conference.sequence)
     event.add("summary", conference.title)
-    if conference.kind == Kind.BOOKED:
-        _add_time(event, conference)
     if words:
         event.add("description", words)
     event.add("location", selectors.conference_url(conference))
@@ -126,15 +168,18 @@ def _event(conference: Conference, *, words: str, at: datetime.datetime) -> Even
     return event
 
 
-def _add_time(event: Event, conference: Conference) -> None:
-    pattern = selectors.pattern(conference)
-    zone = zoneinfo.ZoneInfo(pattern.zone)
-    # UTC is written with Z and needs no VTIMEZONE (RFC 5545 3.3.5, form 2).
-    where: datetime.tzinfo = datetime.UTC if pattern.zone == "UTC" else zone
+def _where(pattern: recurrence.Pattern) -> datetime.tzinfo:
+    """UTC is written with Z and needs no VTIMEZONE (RFC 5545 3.3.5, form 2)."""
+    return datetime.UTC if pattern.zone == "UTC" else zoneinfo.ZoneInfo(pattern.zone)
+
+
+def _add_time(event: Event, pattern: recurrence.Pattern) -> None:
+    where = _where(pattern)
     event.add("dtstart", pattern.starts_at.astimezone(where))
     event.add("dtend", (pattern.starts_at + pattern.duration).astimezone(where))
     if pattern.rule:
-        event.add("rrule", vRecur.from_ical(exact_until(pattern.rule, zone)))
+        rule = exact_until(pattern.rule, zoneinfo.ZoneInfo(pattern.zone))
+        event.add("rrule", vRecur.from_ical(rule))
 
 
 def exact_until(rule: str, zone: zoneinfo.ZoneInfo) -> str:

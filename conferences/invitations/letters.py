@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from conferences import repetition, selectors
+from conferences import recurrence, repetition, selectors
 from conferences.invitations import ics
 from conferences.invitations.ics import Attendee
 from conferences.models import Answer, Conference, Kind, Mail, MailKind
@@ -54,12 +54,16 @@ def letter(mail: Mail, *, at: datetime.datetime) -> Letter:
         role=invitation.role if invitation else "",
     )
     cancelled = mail.kind == MailKind.CANCEL
+    series = _series(mail)
     shown = {
         "conference": conference,
         "organizer": _organizer(conference),
         "kind": mail.kind,
-        "when": _when(conference),
-        "repeats": _repeats(conference),
+        "title": series.title if series else conference.title,
+        "when": _when(series.pattern) if series else "",
+        "repeats": repetition.words(series.pattern.rule) if series and series.pattern.rule else "",
+        "single": _single(mail, series),
+        "exceptions": _exceptions(series, after=at) if series else [],
         "url": selectors.conference_url(conference),
         "uri": selectors.conference_uri(conference),
         "digits": conference.name if conference.name.isdigit() else "",
@@ -106,11 +110,12 @@ def _withdraws(mail: Mail) -> bool:
 def _calendar(mail: Mail, attendee: Attendee, at: datetime.datetime) -> bytes:
     conference = mail.conference
     if not _withdraws(mail):
-        return ics.request(conference, attendee, words=way_in(conference), at=at)
+        words = way_in(conference)
+        return ics.request(conference, attendee, words=words, at=at, number=mail.series)
     # A room that never had a time is in nobody's calendar.
     if conference.kind != Kind.BOOKED and conference.sequence == 0:
         return b""
-    return ics.cancel(conference, attendee, at=at)
+    return ics.cancel(conference, attendee, at=at, number=mail.series)
 
 
 def _organizer(conference: Conference) -> str:
@@ -123,29 +128,79 @@ def _subject(mail: Mail) -> str:
         MailKind.CHANGED: "Changed",
         MailKind.CANCEL: "Cancelled",
     }[MailKind(mail.kind)]
-    conference = mail.conference
-    if conference.starts_at is None:
-        return f"{what}: {conference.title}"
-    begin = conference.starts_at.astimezone(zoneinfo.ZoneInfo(conference.timezone))
-    when = f"{begin:%a} {begin.day} {begin:%b %Y %H:%M}, {conference.timezone}"
-    return f"{what}: {conference.title} ({when})"
+    series = _series(mail)
+    if series is None:
+        return f"{what}: {mail.conference.title}"
+    begin = series.pattern.starts_at
+    if (found := _meant(mail, series)) is not None:
+        what = "Cancelled" if found.now is None else what
+        begin = (found.now or found.then).starts_at
+    begin = begin.astimezone(zoneinfo.ZoneInfo(series.pattern.zone))
+    when = f"{begin:%a} {begin.day} {begin:%b %Y %H:%M}, {series.pattern.zone}"
+    return f"{what}: {series.title} ({when})"
 
 
-def _when(conference: Conference) -> str:
-    """The (first) start in the zone of the booking; empty for a room."""
-    if conference.starts_at is None or conference.duration_minutes is None:
-        return ""
-    zone = zoneinfo.ZoneInfo(conference.timezone)
-    begin = conference.starts_at.astimezone(zone)
-    end = (
-        conference.starts_at + datetime.timedelta(minutes=conference.duration_minutes)
-    ).astimezone(zone)
+def _series(mail: Mail) -> selectors.Series | None:
+    """The series that `mail` is about; None for a room."""
+    found = {one.number: one for one in selectors.series(mail.conference)}
+    return found.get(mail.series) or next(reversed(found.values()), None)
+
+
+def _meant(mail: Mail, series: selectors.Series) -> selectors.Planned | None:
+    """The one occurrence that `mail` is about, if it is about one."""
+    if mail.recurrence_id is None or mail.kind == MailKind.CANCEL:
+        return None
+    found = selectors.planned_one(mail.conference, mail.recurrence_id)
+    return found if found and found.series.number == series.number else None
+
+
+def _single(mail: Mail, series: selectors.Series | None) -> str:
+    """What became of the one occurrence that `mail` is about, in a sentence."""
+    found = _meant(mail, series) if series else None
+    return _became(found) if found else ""
+
+
+def _exceptions(series: selectors.Series, *, after: datetime.datetime) -> list[str]:
+    """What became of single occurrences that are not over, a sentence each."""
+    told: list[str] = []
+    last = max(series.pattern.overrides, default=None)
+    for then, now in recurrence.both(series.pattern) if last else ():
+        if last is None or then.recurrence_id > last:
+            break
+        over = max(then.ends_at, now.ends_at if now else then.ends_at) <= after
+        if then.recurrence_id in series.pattern.overrides and not over:
+            told.append(_became(selectors.Planned(series, then.recurrence_id, then, now)))
+    return told
+
+
+def _became(found: selectors.Planned) -> str:
+    zone = zoneinfo.ZoneInfo(found.series.pattern.zone)
+    planned = _day(found.then, zone)
+    if found.now is None:
+        return f"Not on {planned}."
+    parts = []
+    if (found.now.starts_at, found.now.ends_at) != (found.then.starts_at, found.then.ends_at):
+        parts.append(f"it is on {_span(found.now, zone)}")
+    if found.now.title and found.now.title != found.series.title:
+        parts.append(f"it is called “{found.now.title}”")
+    return f"Instead of {planned}, {' and '.join(parts)}." if parts else f"On {planned} as always."
+
+
+def _day(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
+    begin = one.starts_at.astimezone(zone)
+    return f"{begin:%A} {begin.day} {begin:%B %Y, %H:%M}"
+
+
+def _span(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
+    begin, end = one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)
     until = f"{end:%H:%M}" if end.date() == begin.date() else f"{end.day} {end:%B %H:%M}"
-    return f"{begin:%A} {begin.day} {begin:%B %Y, %H:%M}–{until} {conference.timezone}"  # noqa: RUF001
+    return f"{begin:%A} {begin.day} {begin:%B %Y, %H:%M}–{until}"  # noqa: RUF001
 
 
-def _repeats(conference: Conference) -> str:
-    return repetition.words(conference.rrule) if conference.rrule else ""
+def _when(pattern: recurrence.Pattern) -> str:
+    """The (first) start in the zone of the booking."""
+    first = next(recurrence.planned(pattern))
+    return f"{_span(first, zoneinfo.ZoneInfo(pattern.zone))} {pattern.zone}"
 
 
 def _answers(mail: Mail) -> list[tuple[str, str]]:

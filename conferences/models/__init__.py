@@ -37,6 +37,7 @@ from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
 from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
+from conferences.models.series import EarlierSeries, Override
 
 __all__ = [
     "USER_PART",
@@ -54,6 +55,7 @@ __all__ = [
     "DialTargetChoice",
     "DisconnectionMethod",
     "Door",
+    "EarlierSeries",
     "Endpoint",
     "EndpointStatus",
     "Event",
@@ -70,6 +72,7 @@ __all__ = [
     "MailKind",
     "MailState",
     "MutedBy",
+    "Override",
     "Participant",
     "PeopleManager",
     "Registration",

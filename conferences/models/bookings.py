@@ -37,6 +37,8 @@ class Conference(models.Model):
     closes_at = models.DateTimeField(null=True, blank=True, editable=False)
     timezone = models.CharField(max_length=64, default="UTC")
     rrule = models.CharField(max_length=255, blank=True)
+    #: Number of the present series; those before it are `EarlierSeries`.
+    series = models.PositiveSmallIntegerField(default=0, editable=False)
     early_minutes = models.PositiveIntegerField(default=0)
     grace_minutes = models.PositiveIntegerField(default=0)
     pin = models.CharField(max_length=16, blank=True)

@@ -70,6 +70,10 @@ class Mail(models.Model):
     address = models.EmailField()
     name = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=9, choices=MailKind.choices)
+    #: Number of the series that it is about.
+    series = models.PositiveSmallIntegerField(default=0)
+    #: The one occurrence that it is about, by its RECURRENCE-ID; null where it is about all.
+    recurrence_id = models.DateTimeField(null=True, blank=True)
     #: SEQUENCE of the booking when it was written; what is sent has this or a higher one.
     sequence = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.DUE)

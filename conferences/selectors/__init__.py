@@ -1,7 +1,8 @@
 """Every read worth a name.
 
 `identities` says who somebody is and how he is written, `bookings` what is
-meant to be, `rosters` what is and what happened, `registrations` the phones.
+meant to be, `times` when it takes place, `rosters` what is and what happened,
+`registrations` the phones.
 """
 
 from conferences.selectors.attempts import (
@@ -15,15 +16,11 @@ from conferences.selectors.bookings import (
     calendar,
     conference_by_name,
     invitation,
-    occurrence,
-    occurrences,
     outbox,
-    pattern,
     setup,
     snapshot,
     upcoming,
     visible_to,
-    window,
 )
 from conferences.selectors.identities import (
     Account,
@@ -50,15 +47,37 @@ from conferences.selectors.rosters import (
     call_by_job,
     event_line,
     events,
+    events_of,
     job,
     participant_by_key,
     roster,
     show,
 )
+from conferences.selectors.times import (
+    Planned,
+    Series,
+    Window,
+    all_occurrences,
+    occurrence,
+    occurrence_line,
+    occurrence_name,
+    occurrence_named,
+    occurrences,
+    override,
+    pattern,
+    planned,
+    planned_one,
+    series,
+    window,
+)
 
 __all__ = [
     "Account",
+    "Planned",
+    "Series",
+    "Window",
     "account",
+    "all_occurrences",
     "aor",
     "attempt_waits",
     "booked",
@@ -70,6 +89,7 @@ __all__ = [
     "conference_url",
     "event_line",
     "events",
+    "events_of",
     "guest_of_session",
     "identity_of_guest",
     "identity_of_request_session",
@@ -79,16 +99,23 @@ __all__ = [
     "keep_guest",
     "lifted_attempts",
     "occurrence",
+    "occurrence_line",
+    "occurrence_name",
+    "occurrence_named",
     "occurrences",
     "outbox",
+    "override",
     "participant_by_key",
     "pattern",
     "person_exists",
+    "planned",
+    "planned_one",
     "registrations",
     "registrations_of",
     "registrations_to_drop",
     "remembered",
     "roster",
+    "series",
     "setup",
     "show",
     "snapshot",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet, prefetch_related_objects
@@ -27,18 +26,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.selectors.identities import aor, conference_uri, conference_url
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When one may come in; `over` for good. A standing room has neither time.
-
-    An ad-hoc conference has an end alone.
-    """
-
-    opens_at: datetime.datetime | None
-    closes_at: datetime.datetime | None
-    over: bool
+from conferences.selectors.times import all_occurrences, occurrence, window
 
 
 def conference_by_name(name: str) -> Conference | None:
@@ -60,6 +48,7 @@ def invitation(token: str) -> Invitation | None:
 def outbox(conference: Conference) -> QuerySet[Mail]:
     """What its invitees were, are to be, or would be sent, the latest first."""
     rows = Mail.objects.select_related("conference__organizer", "invitation__user")
+    rows = rows.prefetch_related("conference__overrides", "conference__earlier")
     return rows.filter(conference=conference)
 
 
@@ -67,69 +56,6 @@ def calendar(user: User, *, since: datetime.datetime) -> QuerySet[Conference]:
     """What stands in somebody's calendar: bookings that were not over by `since`."""
     rows = visible_to(user).filter(kind=Kind.BOOKED)
     return rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
-
-
-def pattern(conference: Conference) -> recurrence.Pattern:
-    """When a booked conference takes place. Raises `ValueError` for a standing room."""
-    if conference.starts_at is None or conference.duration_minutes is None:
-        raise ValueError(f"{conference} has no time")
-    return recurrence.Pattern(
-        starts_at=conference.starts_at,
-        duration=datetime.timedelta(minutes=conference.duration_minutes),
-        zone=conference.timezone,
-        rule=conference.rrule,
-    )
-
-
-def occurrence(conference: Conference, *, now: datetime.datetime) -> recurrence.Occurrence | None:
-    """The occurrence that runs or comes next; None for a room and where none is left.
-
-    Grace belongs to the occurrence before it. One that was ended for all is
-    not taken up again.
-    """
-    if conference.kind != Kind.BOOKED:
-        return None
-    early = datetime.timedelta(minutes=conference.early_minutes)
-    grace = datetime.timedelta(minutes=conference.grace_minutes)
-    for found in recurrence.occurrences(pattern(conference), after=now - grace):
-        if conference.ended_at is None or found.starts_at - early > conference.ended_at:
-            return found
-    return None
-
-
-def occurrences(
-    conference: Conference, *, since: datetime.datetime, until: datetime.datetime
-) -> Iterator[recurrence.Occurrence]:
-    """Those that lie, even in part, from `since` to `until`."""
-    if conference.kind != Kind.BOOKED:
-        return
-    for found in recurrence.occurrences(pattern(conference), after=since):
-        if found.starts_at >= until:
-            return
-        yield found
-
-
-def window(conference: Conference, *, now: datetime.datetime) -> Window:
-    """When one may come in: the occurrence that runs or comes next, early and grace included.
-
-    An ad-hoc conference has an end, but no start.
-    """
-    if conference.cancelled_at is not None:
-        return Window(None, None, over=True)
-    if conference.kind == Kind.ADHOC:
-        ends = conference.closes_at
-        over = conference.ended_at is not None or (ends is not None and ends <= now)
-        return Window(None, ends, over=over)
-    if conference.kind == Kind.ROOM:
-        return Window(None, None, over=False)
-    found = occurrence(conference, now=now)
-    if found is None:
-        return Window(None, None, over=True)
-    return Window(
-        found.starts_at - datetime.timedelta(minutes=conference.early_minutes),
-        found.ends_at + datetime.timedelta(minutes=conference.grace_minutes),
-        over=False,
-    )
 
 
 def snapshot(
@@ -145,7 +71,7 @@ def snapshot(
     return policy.Snapshot(
         id=conference,
         name=row.name,
-        title=row.title,
+        title=when.title or row.title,
         opens_at=_stamp(when.opens_at),
         closes_at=_stamp(when.closes_at),
         over=when.over,
@@ -238,6 +164,7 @@ def visible_to(user: User) -> QuerySet[Conference]:
     """What somebody organizes or is invited to, and is not cancelled."""
     return (
         Conference.objects.select_related("organizer")
+        .prefetch_related("overrides", "earlier")
         .filter(Q(organizer=user) | Q(invitations__user=user))
         .filter(cancelled_at__isnull=True)
         .distinct()
@@ -284,10 +211,14 @@ def booked(
     return [row for row in rows if not row.rrule or _takes_place(row, since, until)]
 
 
+#: Before all that is booked.
+BEGINNING = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
+
+
 def _takes_place(
     row: Conference, since: datetime.datetime | None, until: datetime.datetime | None
 ) -> bool:
-    found = next(recurrence.occurrences(pattern(row), after=since), None)
+    found = next(all_occurrences(row, after=since or BEGINNING), None)
     return found is not None and (until is None or found.starts_at < until)
 
 

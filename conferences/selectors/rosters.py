@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from conferences import policy
 from conferences.models import Call, Conference, EndpointStatus, Event, Lease, Participant
+from conferences.selectors import times
 from conferences.selectors.bookings import booking
 from conferences.selectors.identities import conference_uri
 
@@ -69,6 +70,15 @@ def participant_by_key(
 def events(conference: Conference) -> QuerySet[Event]:
     """What happened, oldest first."""
     return conference.events.order_by("at", "pk")
+
+
+def events_of(conference: Conference, found: times.Planned) -> QuerySet[Event]:
+    """What became of one occurrence, and what happened in it, oldest first."""
+    about = Q(detail__recurrence_id=times.occurrence_name(found.recurrence_id))
+    if found.now is not None:
+        line = times.occurrence_line(conference, found)
+        about |= Q(at__gte=line["opens_at"], at__lt=line["closes_at"])
+    return events(conference).filter(about)
 
 
 def event_line(event: Event) -> dict[str, Any]:

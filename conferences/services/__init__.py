@@ -4,9 +4,10 @@
 changed and cancelled; `moderation` is what may be asked of a conference;
 `records` is what the gateway's database thread writes down; `dialouts`, planned by
 `calls`, and removals are carried out by jobs, and so are `mails`, the invitations. `capacity`
-is the ledger of ports, `guestlists` who is invited, `registrations` are phones,
-`attempts` counts wrong passwords. `names` has the rules of what may be called how,
-and `refused` the one exception that carries a `policy.Refusal`.
+is the ledger of ports, `guestlists` who is invited, `terms` what can be said of a booking,
+`occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
+counts wrong passwords. `names` has the rules of what may be called how, and `refused` the one
+exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
@@ -18,7 +19,7 @@ from conferences.services.attempts import (
     may_try,
     write_attempts,
 )
-from conferences.services.bookings import Changes, book, cancel, change, create_adhoc
+from conferences.services.bookings import book, cancel, change, create_adhoc
 from conferences.services.dialouts import (
     call_progressed,
     cancel_call,
@@ -40,6 +41,15 @@ from conferences.services.moderation import (
     unlock,
 )
 from conferences.services.names import Invitee, canonical_uri
+from conferences.services.occurrences import (
+    SeriesTimes,
+    Times,
+    cancel_following,
+    cancel_occurrence,
+    change_following,
+    change_occurrence,
+    restore_occurrence,
+)
 from conferences.services.people import (
     PhoneCredentials,
     admit_guest,
@@ -73,12 +83,15 @@ from conferences.services.registrations import (
     keep_registrations,
 )
 from conferences.services.setups import answer_setup, close_setup, open_setup
+from conferences.services.terms import Changes
 
 __all__ = [
     "Changes",
     "Invitee",
     "PhoneCredentials",
     "Refused",
+    "SeriesTimes",
+    "Times",
     "TooManyAttempts",
     "Way",
     "admit_guest",
@@ -94,9 +107,13 @@ __all__ = [
     "cancel",
     "cancel_call",
     "cancel_calls_to",
+    "cancel_following",
+    "cancel_occurrence",
     "canonical_uri",
     "carry_out_removals",
     "change",
+    "change_following",
+    "change_occurrence",
     "check_pin",
     "close_setup",
     "close_stale_rosters",
@@ -126,6 +143,7 @@ __all__ = [
     "release_lease",
     "removal_ended",
     "renew_leases",
+    "restore_occurrence",
     "roster_changed",
     "send_mail",
     "set_sip_password",

@@ -42,3 +42,16 @@ def plan_calls(conference: Conference, *, by: str, way: Way, now: datetime.datet
     Call.objects.bulk_create(planned, ignore_conflicts=True)
     if planned and due_at <= now:
         notices.wake("open_and_close")
+
+
+def plan_again(conference: Conference, *, by: str, way: Way, now: datetime.datetime) -> None:
+    """Plan the calls anew, because the conference or its next occurrence changed."""
+    cancel_calls(conference, CallState.PLANNED)
+    plan_calls(conference, by=by, way=way, now=now)
+
+
+def cancel_calls(conference: Conference, *states: CallState) -> None:
+    """Call off calls in these states."""
+    Call.objects.filter(conference=conference, state__in=states).update(
+        state=CallState.CANCELLED, invitation=None
+    )

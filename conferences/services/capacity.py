@@ -94,14 +94,19 @@ def give_back(conference: int) -> None:
 
 
 def complaint(
-    conference: Conference, no_room: NoRoom, *, now: datetime.datetime
+    conference: Conference,
+    no_room: NoRoom,
+    *,
+    now: datetime.datetime,
+    one: recurrence.Occurrence | None = None,
 ) -> ValidationError:
     """`no_room` for people: at the field to mend, code ``full``, with times that are free.
 
-    The times stand in the parameter ``free`` of the error. Nothing is locked
-    meanwhile, so they are proposals.
+    The times stand in the parameter ``free`` of the error; they are for `one`
+    occurrence where that was to be changed. Nothing is locked meanwhile, so
+    they are proposals.
     """
-    free = _proposals(conference, now)
+    free = _proposals(conference, now, one)
     have = f"{no_room.free} of them {'is' if no_room.free == 1 else 'are'} free"
     whose = "" if no_room.quota is None else f" of your quota of {no_room.quota}"
     text = f"This takes {size(conference)} ports{whose}, and only {have}"
@@ -137,10 +142,15 @@ def _spans(conference: Conference, now: datetime.datetime) -> Iterable[Span]:
 def _occurrences(conference: Conference, now: datetime.datetime) -> Iterator[Span]:
     early = datetime.timedelta(minutes=conference.early_minutes)
     grace = datetime.timedelta(minutes=conference.grace_minutes)
-    for found in recurrence.occurrences(selectors.pattern(conference), after=now - grace):
-        opens_at = found.starts_at - early
-        if conference.ended_at is None or opens_at > conference.ended_at:
-            yield Span(opens_at.timestamp(), (found.ends_at + grace).timestamp())
+    for found in selectors.all_occurrences(conference, after=now - grace):
+        if conference.ended_at is None or found.starts_at - early > conference.ended_at:
+            yield _span(conference, found)
+
+
+def _span(conference: Conference, found: recurrence.Occurrence) -> Span:
+    early = datetime.timedelta(minutes=conference.early_minutes)
+    grace = datetime.timedelta(minutes=conference.grace_minutes)
+    return Span((found.starts_at - early).timestamp(), (found.ends_at + grace).timestamp())
 
 
 def _limits(
@@ -173,12 +183,17 @@ def _taken(holds: QuerySet[Hold]) -> Iterator[tuple[int | None, Taken]]:
         yield whose, Taken(Span(starts_at, FOR_EVER if ends_at is None else ends_at), ports)
 
 
-def _proposals(conference: Conference, now: datetime.datetime) -> list[datetime.datetime]:
+def _proposals(
+    conference: Conference, now: datetime.datetime, one: recurrence.Occurrence | None
+) -> list[datetime.datetime]:
     """Starts at which the whole series would find room: for a single one within a week."""
-    spans = ledger.whole_seconds(_spans(conference, now))
+    spans = ledger.whole_seconds(
+        [_span(conference, one)] if one is not None else _spans(conference, now)
+    )
     if conference.kind != Kind.BOOKED or conference.starts_at is None or not spans:
         return []
-    searched = _rest_of_day(conference) if conference.rrule else ledger.SEARCHED
+    single = one is not None or not conference.rrule
+    searched = ledger.SEARCHED if single else _rest_of_day(conference)
     only, _ = Ledger.objects.get_or_create(pk=Ledger.ONLY)
     limits = _limits(conference, only, spans[0].starts_at, spans[-1].ends_at + searched)
     shifts = ledger.free_starts(
@@ -188,7 +203,7 @@ def _proposals(conference: Conference, now: datetime.datetime) -> list[datetime.
         until=searched,
         most=PROPOSED,
     )
-    first = conference.starts_at
+    first = conference.starts_at if one is None else one.starts_at
     return [first + datetime.timedelta(seconds=shift) for shift in shifts]
 
 

@@ -23,7 +23,7 @@ from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import F
 
-from conferences import invitations, notices, selectors
+from conferences import invitations, notices, recurrence, selectors
 from conferences.models import (
     Answer,
     Conference,
@@ -57,8 +57,7 @@ def told(conference: Conference, fields: Iterable[str] = TOLD) -> tuple[object, 
 
 def invite(conference: Conference, listed: Iterable[Invitation], *, now: datetime.datetime) -> None:
     """Write to those who are new on the list."""
-    if mails := list(_to(listed)):
-        _write(conference, mails, MailKind.INVITED, now)
+    _write(conference, listed, MailKind.INVITED, now)
 
 
 def tell_change(
@@ -72,8 +71,29 @@ def tell_change(
     if times_changed:
         conference.invitations.update(answer=Answer.NONE, answered_at=None)
     kept = conference.invitations.select_related("user").exclude(pk__in=but)
-    if mails := list(_to(kept)):
-        _write(conference, mails, MailKind.CHANGED, now)
+    _write(conference, kept, MailKind.CHANGED, now)
+
+
+def tell_occurrence(
+    conference: Conference,
+    recurrence_id: datetime.datetime | None,
+    number: int,
+    *,
+    ask_again: bool,
+    now: datetime.datetime,
+) -> None:
+    """Write to all on the list that something became of one occurrence, or of it and the following.
+
+    `number` is that of the series in which it was. Where it was split, what is
+    left of it is told, and the new one, as two series of a calendar.
+    """
+    _count_change(conference)
+    listed = list(conference.invitations.select_related("user"))
+    if ask_again:
+        conference.invitations.update(answer=Answer.NONE, answered_at=None)
+    _write(conference, listed, MailKind.CHANGED, now, only=number, recurrence_id=recurrence_id)
+    if number != conference.series:
+        _write(conference, listed, MailKind.CHANGED, now, only=conference.series)
 
 
 def withdraw(
@@ -83,10 +103,10 @@ def withdraw(
 
     SEQUENCE grows, or calendars would pass the word over.
     """
-    mails = list(_to(listed))
-    if mails:
+    gone = list(listed)
+    if any(_to(gone)):
         _count_change(conference)
-        _write(conference, mails, MailKind.CANCEL, now)
+        _write(conference, gone, MailKind.CANCEL, now)
 
 
 def _count_change(conference: Conference) -> None:
@@ -104,29 +124,64 @@ def _to(listed: Iterable[Invitation]) -> Iterator[Mail]:
 
 
 def _write(
-    conference: Conference, mails: Iterable[Mail], kind: MailKind, now: datetime.datetime
+    conference: Conference,
+    listed: Iterable[Invitation],
+    kind: MailKind,
+    now: datetime.datetime,
+    *,
+    only: int | None = None,
+    recurrence_id: datetime.datetime | None = None,
 ) -> None:
-    """Have the mails sent, in place of those to the same people that still wait."""
-    written = list(mails)
+    """Have mails about each series sent, in place of those to the same people that still wait.
+
+    `only` says about which series; else about all that are not over. A mail
+    about one occurrence is in place of those about the same one.
+    """
+    people = list(listed)
+    numbers = _going_on(conference, now) if only is None else [only]
+    written = [one for number in numbers for one in _about(conference, people, kind, number)]
     waiting = Mail.objects.filter(
         conference=conference,
         address__in=[one.address for one in written],
+        series__in=numbers,
         state=MailState.DUE,
         attempts=0,
     )
     # Whoever has not read of it yet is invited to what it is now, or never hears of it.
     unaware = set(waiting.filter(kind=MailKind.INVITED).values_list("address", flat=True))
+    if recurrence_id is not None:
+        waiting = waiting.filter(recurrence_id=recurrence_id)
+        written = [one for one in written if one.address not in unaware]
     waiting.delete()
     if kind == MailKind.CANCEL:
         written = [one for one in written if one.address not in unaware]
     for one in written:
         again = kind == MailKind.CHANGED and one.address in unaware
-        one.conference, one.kind = conference, MailKind.INVITED if again else kind
+        one.kind = MailKind.INVITED if again else kind
+        one.recurrence_id = recurrence_id
         one.sequence, one.created_at, one.due_at = conference.sequence, now, now
         one.state = MailState.DUE if settings.MAIL_GOES_OUT else MailState.KEPT
     Mail.objects.bulk_create(written)
     if settings.MAIL_GOES_OUT and written:
         notices.wake("send_mail")
+
+
+def _about(
+    conference: Conference, people: Iterable[Invitation], kind: MailKind, number: int
+) -> Iterator[Mail]:
+    for one in _to(people):
+        one.conference, one.kind, one.series = conference, kind, number
+        yield one
+
+
+def _going_on(conference: Conference, now: datetime.datetime) -> list[int]:
+    """The numbers of its series that are not over, and of the present one in any case."""
+    going = [
+        one.number
+        for one in selectors.series(conference)[:-1]
+        if recurrence.current_or_next(one.pattern, after=now) is not None
+    ]
+    return [*going, conference.series]
 
 
 def send_mail(*, now: datetime.datetime) -> None:
@@ -136,7 +191,8 @@ def send_mail(*, now: datetime.datetime) -> None:
     lost = Mail.objects.filter(state=MailState.SENDING, claimed_at__lte=now - SENDING_TAKES)
     lost.update(state=MailState.DUE)
     due = Mail.objects.filter(state=MailState.DUE, due_at__lte=now).order_by("pk")
-    mails = list(due.select_related("conference__organizer", "invitation__user")[:AT_ONCE])
+    due = due.select_related("conference__organizer", "invitation__user")
+    mails = list(due.prefetch_related("conference__overrides", "conference__earlier")[:AT_ONCE])
     if not mails:
         return
     with get_connection() as connection:

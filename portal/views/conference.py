@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from conferences import forms, policy, recurrence, repetition, selectors, services
+from conferences import forms, policy, repetition, selectors, services
 from conferences.models import (
     Conference,
     Guest,
@@ -30,7 +30,7 @@ from conferences.models import (
 from conferences.policy import ParticipantKey
 from portal import access
 from portal.access import Visit
-from portal.views import in_call, presence, story
+from portal.views import in_call, occurrences, presence, story
 
 #: Conferences on one page of the history.
 PAGE = 25
@@ -70,7 +70,7 @@ class Page:
     starts_at: datetime | None
     ends_at: datetime | None
     repeats: str
-    next_ones: list[recurrence.Occurrence]
+    next_ones: list[occurrences.Time]
     over: bool
     may_change: bool
     commands: bool
@@ -187,7 +187,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         starts_at=starts_at,
         ends_at=ends_at,
         repeats=repetition.words(row.rrule) if row.rrule else "",
-        next_ones=_next_ones(row, now=now),
+        next_ones=_next_ones(visit, now=now),
         over=visit.snapshot.over,
         may_change=visit.owns,
         commands=visit.commands,
@@ -201,12 +201,13 @@ def _page(visit: Visit, *, now: datetime) -> Page:
     )
 
 
-def _next_ones(row: Conference, *, now: datetime) -> list[recurrence.Occurrence]:
-    """The next of a series that goes on."""
-    if not row.rrule or row.cancelled_at is not None:
+def _next_ones(visit: Visit, *, now: datetime) -> list[occurrences.Time]:
+    """The next of a series that goes on, those called off too."""
+    row = visit.conference
+    if not (row.rrule or row.series) or row.cancelled_at is not None:
         return []
-    found = selectors.occurrences(row, since=now, until=now + recurrence.HORIZON)
-    return list(itertools.islice(found, NEXT))
+    found = itertools.islice(selectors.planned(row, since=now), NEXT)
+    return [occurrences.time(visit, one) for one in found]
 
 
 def _invited(one: Invitation) -> Invited:

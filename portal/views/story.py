@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from conferences import selectors
 from conferences.models import Conference, Event, Participant, User, Way
@@ -42,6 +43,11 @@ class _Told:
 _KINDS: Mapping[str, _Told] = {
     "booked": _Told("calendar-plus", "booked the conference"),
     "changed": _Told("pencil", "changed the booking"),
+    "occurrence-changed": _Told("pencil", "changed one time"),
+    "occurrence-cancelled": _Told("calendar-x", "called off one time", "bad"),
+    "occurrence-restored": _Told("calendar-check", "brought back one time"),
+    "series-changed": _Told("pencil", "changed the series"),
+    "series-ended": _Told("calendar-x", "ended the series", "bad"),
     "cancelled": _Told("calendar-x", "cancelled the conference", "bad"),
     "joined": _Told("box-arrow-in-right", "joined"),
     "left": _Told("box-arrow-right", "left"),
@@ -98,6 +104,12 @@ def lines(conference: Conference, *, most: int = LINES) -> tuple[list[Line], boo
     return [_line(event, name) for event in latest[:most]], len(latest) > most
 
 
+def told(conference: Conference, events: list[Event]) -> list[Line]:
+    """These events, newest first. Two queries."""
+    name = names(conference, _uris(events))
+    return [_line(event, name) for event in reversed(events)]
+
+
 def _uris(events: Iterable[Event]) -> set[str]:
     return {uri for event in events for uri in (event.actor, event.target) if uri}
 
@@ -130,7 +142,7 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
         return _coming_or_going(event, told, name)
     whom = name(event.target) if event.target else ("everybody" if told.whom else "")
     himself = told.whom and event.target == event.actor
-    rest = ", who may not come back" if detail.get("ban") else ""
+    rest = ", who may not come back" if detail.get("ban") else _times(detail)
     reason = detail.get("reason") or _REFUSALS.get(detail.get("refusal", ""), "")
     return Line(
         at=event.at,
@@ -142,6 +154,20 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
         reason=str(reason),
         tone=told.tone,
     )
+
+
+def _times(detail: Mapping[str, Any]) -> str:
+    """Which occurrence was meant, and when it is now."""
+    known = [str(detail[key]) for key in ("from", "to") if key in detail]
+    if "recurrence_id" not in detail or not known:
+        return ""
+    moved = dict.fromkeys(datetime.fromisoformat(one) for one in known)
+    return ", " + " → ".join(_moment(one) for one in moved)
+
+
+def _moment(at: datetime) -> str:
+    local = timezone.localtime(at)
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
 
 
 def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> Line:

@@ -77,6 +77,17 @@ CALLS: list[tuple[str, str, object]] = [
     ("POST", "/end", None),
     ("GET", "/events", None),
 ]
+#: Calls about the times of a series.
+TIMES: list[tuple[str, str, object]] = [
+    ("GET", "/occurrences", None),
+    ("GET", "/occurrences/20260302T080000Z", None),
+    ("GET", "/occurrences/20260302T080000Z/events", None),
+    ("PATCH", "/occurrences/20260302T080000Z", {"title": "Mine"}),
+    ("DELETE", "/occurrences/20260302T080000Z", None),
+    ("POST", "/occurrences/20260302T080000Z/restore", None),
+    ("PATCH", "/occurrences/20260302T080000Z/following", {"title": "Mine"}),
+    ("DELETE", "/occurrences/20260302T080000Z/following", None),
+]
 
 
 def _try(api: Api, live: Joined, call: tuple[str, str, object]) -> tuple[int, Any]:
@@ -86,7 +97,7 @@ def _try(api: Api, live: Joined, call: tuple[str, str, object]) -> tuple[int, An
     return api.call(method, f"/conferences/{live.conference.name}{path}", json.loads(text))
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
+@pytest.mark.parametrize("call", CALLS + TIMES, ids=lambda call: f"{call[0]} {call[1]}")
 def test_mallory_is_refused(live: Joined, as_mallory: Api, call: tuple[str, str, object]) -> None:
     before = (live.snapshot(), live.history())
     status, problem = _try(as_mallory, live, call)
@@ -318,7 +329,7 @@ def test_what_a_list_costs(
     """The token, the rows, their invitations and the people on them; however many."""
     for _ in range(rows):
         services.book(organizer=alice, title="Room", invitees=[Invitee("alice")])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         assert as_alice.call("GET", "/conferences")[1]["count"] == rows
 
 
@@ -454,6 +465,11 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/end",
         "/api/v1/conferences/{conference}/events",
         "/api/v1/conferences/{conference}/calls/cancel",
+        "/api/v1/conferences/{conference}/occurrences",
+        "/api/v1/conferences/{conference}/occurrences/{occurrence}",
+        "/api/v1/conferences/{conference}/occurrences/{occurrence}/events",
+        "/api/v1/conferences/{conference}/occurrences/{occurrence}/following",
+        "/api/v1/conferences/{conference}/occurrences/{occurrence}/restore",
         "/api/v1/jobs/{job}",
     }
     page = client.get("/api/v1/docs").content.decode()
@@ -466,19 +482,87 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     assert told == {
         "Book a conference",
         "Call a call off",
+        "Call one time off",
         "Call somebody in",
+        "Call this one and all that follow off",
         "Cancel a conference",
         "Change a booking",
+        "Change one time",
+        "Change this one and all that follow",
         "End it for all",
         "How a call goes",
         "List conferences",
+        "List the times of a booking",
         "Lock a conference",
         "Mute one or all",
         "Read a booking",
+        "Read one time",
         "Remove somebody",
         "Stop calling somebody",
+        "Undo a change",
         "Unlock a conference",
         "Unmute one or all",
         "What happened",
+        "What happened in it",
         "Who is there",
     }
+
+
+# --- Occurrences ---------------------------------------------------------------------
+
+
+def test_the_times_of_a_series(alice: User, as_alice: Api) -> None:
+    start = (timezone.now() + datetime.timedelta(days=7)).replace(microsecond=0)
+    row = services.book(organizer=alice, title="Daily", starts_at=start, rrule="FREQ=DAILY;COUNT=5")
+    path = f"/conferences/{row.name}/occurrences"
+    status, told = as_alice.call("GET", f"{path}?most=2")
+    assert status == 200
+    first, second = told["occurrences"]
+    assert told["next"] == (start + datetime.timedelta(days=2)).isoformat().replace("+00:00", "Z")
+    assert second["id"] == f"{start + datetime.timedelta(days=1):%Y%m%dT%H%M%SZ}"
+    assert (second["title"], second["cancelled"], second["changed"]) == ("Daily", False, False)
+
+    moved = (start + datetime.timedelta(hours=30)).isoformat()
+    status, changed = as_alice.call("PATCH", f"{path}/{second['id']}", {"starts_at": moved})
+    assert (status, changed["id"], changed["changed"]) == (200, second["id"], True)
+    assert datetime.datetime.fromisoformat(changed["starts_at"]) == (
+        start + datetime.timedelta(hours=30)
+    )
+    assert as_alice.call("DELETE", f"{path}/{first['id']}")[0] == 204
+    assert as_alice.call("GET", f"{path}/{first['id']}")[1]["cancelled"]
+    _, history = as_alice.call("GET", f"{path}/{first['id']}/events")
+    assert [one["kind"] for one in history["events"]] == ["occurrence-cancelled"]
+    status, restored = as_alice.call("POST", f"{path}/{first['id']}/restore")
+    assert (status, restored["cancelled"]) == (200, False)
+
+    fourth = f"{start + datetime.timedelta(days=3):%Y%m%dT%H%M%SZ}"
+    status, rest = as_alice.call("PATCH", f"{path}/{fourth}/following", {"title": "Later"})
+    assert status == 200
+    assert [one["title"] for one in rest["occurrences"]] == [*["Daily"] * 3, *["Later"] * 2]
+    fifth = f"{start + datetime.timedelta(days=4):%Y%m%dT%H%M%SZ}"
+    assert as_alice.call("DELETE", f"{path}/{fifth}/following")[0] == 204
+    assert len(as_alice.call("GET", path)[1]["occurrences"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "rest", "body", "status"),
+    [
+        ("GET", "/today", None, 404),
+        ("GET", "/20200101T000000Z", None, 404),
+        ("PATCH", "/{first}", {"starts_at": "2020-01-01T00:00:00Z"}, 422),
+        ("PATCH", "/{first}", {"pin": "4711"}, 422),
+        ("DELETE", "/20200101T000000Z", None, 404),
+        ("DELETE", "/{first}/following", None, 422),
+        ("GET", "?from=yesterday", None, 422),
+        ("GET", "?most=0", None, 422),
+    ],
+)
+def test_what_cannot_be_asked_of_a_series(
+    alice: User, as_alice: Api, method: str, rest: str, body: object, status: int
+) -> None:
+    start = (timezone.now() + datetime.timedelta(days=7)).replace(microsecond=0)
+    row = services.book(organizer=alice, title="Daily", starts_at=start, rrule="FREQ=DAILY;COUNT=5")
+    rest = rest.replace("{first}", f"{start:%Y%m%dT%H%M%SZ}")
+    told, problem = as_alice.call(method, f"/conferences/{row.name}/occurrences{rest}", body)
+    assert (told, problem["status"]) == (status, status)
+    assert row.overrides.count() == 0

@@ -104,6 +104,26 @@ def tomorrow(alice: User, bob: User) -> Conference:
     )
 
 
+def next_june() -> datetime.datetime:
+    """Noon of a day to come, far from a change of the clocks."""
+    return datetime.datetime(timezone.now().year + 1, 6, 7, 12, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def daily(alice: User, bob: User) -> Conference:
+    """Five days at two in the afternoon in Berlin; Bob is invited."""
+    return services.book(
+        organizer=alice,
+        name="daily",
+        title="Daily",
+        starts_at=next_june(),
+        duration_minutes=60,
+        timezone="Europe/Berlin",
+        rrule="FREQ=DAILY;COUNT=5",
+        invitees=[Invitee(uri="bob")],
+    )
+
+
 def join(conference: Conference, username: str, *, role: Role = Role.PARTICIPANT) -> ParticipantKey:
     """Put somebody on the roster, as the gateway does."""
     key = ParticipantKey(f"{conference.name}-{username}")

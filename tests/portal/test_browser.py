@@ -19,7 +19,7 @@ from django.utils import timezone
 from playwright.async_api import Browser, Page, async_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from conferences import services
+from conferences import selectors, services
 from conferences.models import Conference, Ledger, User
 from tests import people
 from tests.portal.conftest import PASSWORD, join
@@ -109,7 +109,10 @@ async def test_every_page_is_accessible(
     room: Conference,
     open_room: Conference,
     tomorrow: Conference,
+    daily: Conference,
 ) -> None:
+    assert daily.starts_at is not None
+    first = f"/conferences/daily/on/{selectors.occurrence_name(daily.starts_at)}/"
     key = await sync_to_async(join)(room, "bob")
     await sync_to_async(called)("answered")
     await sync_to_async(services.answer_setup)(token="answered", title="Made by a form")
@@ -138,6 +141,9 @@ async def test_every_page_is_accessible(
         "/conferences/planning/change/",
         "/conferences/planning/cancel/",
         f"/conferences/planning/remove/{key}/",
+        "/conferences/daily/",
+        first,
+        f"{first}cancel/",
         "/c/planning/",
     ):
         await alice.goto(live_server.url + path)

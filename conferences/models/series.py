@@ -1,0 +1,71 @@
+"""What became of the occurrences of a series, and what the series was before it changed."""
+
+from __future__ import annotations
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+
+class EarlierSeries(models.Model):
+    """How a conference recurred before a change of "this and following".
+
+    For calendars it is a series of its own, with its own UID; `rrule` ends
+    before the change. `number` counts from 0, the first; the conference's
+    `series` is the number of the present one, whose time is in its own row.
+    """
+
+    conference = models.ForeignKey(
+        "conferences.Conference", on_delete=models.CASCADE, related_name="earlier"
+    )
+    number = models.PositiveSmallIntegerField()
+    title = models.CharField(max_length=200)
+    starts_at = models.DateTimeField()
+    duration_minutes = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    timezone = models.CharField(max_length=64)
+    rrule = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = [
+            models.UniqueConstraint("conference", "number", name="earlier_series_counted"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}, series {self.number}"
+
+
+class Override(models.Model):
+    """What became of one occurrence: called off, moved, longer or shorter, called otherwise.
+
+    What is null or empty is as in the rest of the series.
+    """
+
+    conference = models.ForeignKey(
+        "conferences.Conference", on_delete=models.CASCADE, related_name="overrides"
+    )
+    #: Number of the series that the occurrence belongs to.
+    series = models.PositiveSmallIntegerField(default=0)
+    #: The start that the rule gave it (RFC 5545 3.8.4.4).
+    recurrence_id = models.DateTimeField()
+    cancelled = models.BooleanField(default=False)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    duration_minutes = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    title = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("recurrence_id",)
+        constraints = [
+            models.UniqueConstraint(
+                "conference", "series", "recurrence_id", name="occurrence_overridden_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(duration_minutes__isnull=True) | Q(duration_minutes__gte=1),
+                name="occurrence_lasts_a_minute",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conference_id}, {self.recurrence_id:%Y%m%dT%H%M%SZ}"

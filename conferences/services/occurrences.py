@@ -1,0 +1,318 @@
+"""One occurrence of a series, or this one and all that follow: moved, changed, called off.
+
+An occurrence is named by its RECURRENCE-ID, the start that the rule gave it.
+What becomes of one is an `Override`. A change of this one and the following
+splits the series: what was before is kept as an `EarlierSeries`, which keeps
+its UID and ends before the change; the conference's own row goes on as a new
+series with a new UID. The conference stays one: name, URI, PIN and list are
+those of all its series.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, TypedDict, Unpack, cast
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone as clock
+
+from conferences import notices, recurrence, repetition, selectors
+from conferences.models import Conference, EarlierSeries, Event, Override, Way
+from conferences.selectors import Planned
+from conferences.services import capacity, mails, terms
+from conferences.services.calls import plan_again
+
+
+class Times(TypedDict, total=False):
+    """What can be said about one occurrence; what is left out, None or empty is as in the rest."""
+
+    title: str
+    starts_at: datetime.datetime | None
+    duration_minutes: int | None
+
+
+class SeriesTimes(Times, total=False):
+    """What can be said about an occurrence and all that follow."""
+
+    timezone: str
+    rrule: str
+
+
+def change_occurrence(
+    *,
+    conference: Conference,
+    recurrence_id: datetime.datetime,
+    actor: str,
+    way: Way = Way.WEB,
+    **said: Unpack[Times],
+) -> Planned:
+    """Move one occurrence, change its length, or what it is called.
+
+    What is not said stays as it was changed before. Raises `ValidationError`
+    by field, about ``starts_at`` with code ``full`` where there is no room.
+    """
+
+    def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
+        before = found.series.pattern.overrides.get(recurrence_id, recurrence.Override())
+        after = _said(row, found, said, now=now, before=before)
+        # Who changes what was called off has it take place again.
+        Override.objects.update_or_create(
+            conference=row,
+            series=found.series.number,
+            recurrence_id=recurrence_id,
+            defaults={**after, "cancelled": False},
+        )
+
+    return _carry_out(conference, recurrence_id, "occurrence-changed", actor, way, write)
+
+
+def cancel_occurrence(
+    *, conference: Conference, recurrence_id: datetime.datetime, actor: str, way: Way = Way.WEB
+) -> Planned:
+    """Call one occurrence off; who is in it is sent away. Raises `ValidationError`."""
+
+    def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
+        _not_over(found, now)
+        Override.objects.update_or_create(
+            conference=row,
+            series=found.series.number,
+            recurrence_id=recurrence_id,
+            defaults={"cancelled": True},
+        )
+
+    return _carry_out(conference, recurrence_id, "occurrence-cancelled", actor, way, write)
+
+
+def restore_occurrence(
+    *, conference: Conference, recurrence_id: datetime.datetime, actor: str, way: Way = Way.WEB
+) -> Planned:
+    """Let it be as the rest of the series again. Raises `ValidationError`, as a change."""
+
+    def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
+        if found.then.ends_at <= now:
+            raise ValidationError("Its time in the series is over.")
+        row.overrides.filter(series=found.series.number, recurrence_id=recurrence_id).delete()
+
+    return _carry_out(conference, recurrence_id, "occurrence-restored", actor, way, write)
+
+
+def change_following(
+    *,
+    conference: Conference,
+    recurrence_id: datetime.datetime,
+    actor: str,
+    way: Way = Way.WEB,
+    **said: Unpack[SeriesTimes],
+) -> Conference:
+    """Change an occurrence and all that follow. Raises `ValidationError`, as `change`.
+
+    What had become of single later ones stays with their days.
+    """
+
+    def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
+        before = found.series
+        if not before.pattern.rule or before.number != row.series:
+            raise ValidationError("A later change of the series has been made; change that one.")
+        if recurrence_id != recurrence.first_start(before.pattern):
+            _split(row, before, recurrence_id)
+        _change_series(row, before.pattern, said, now=now)
+
+    _carry_out(conference, recurrence_id, "series-changed", actor, way, write, about_all=True)
+    return conference
+
+
+def cancel_following(
+    *, conference: Conference, recurrence_id: datetime.datetime, actor: str, way: Way = Way.WEB
+) -> Conference:
+    """Let the series end before this occurrence. Raises `ValidationError`."""
+
+    def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
+        _not_over(found, now)
+        number = found.series.number
+        if number != row.series or recurrence_id == recurrence.first_start(found.series.pattern):
+            raise ValidationError("Nothing of the series would be left; cancel the conference.")
+        row.rrule = recurrence.rule_before(found.series.pattern, recurrence_id)
+        row.overrides.filter(series=number, recurrence_id__gte=recurrence_id).delete()
+
+    _carry_out(conference, recurrence_id, "series-ended", actor, way, write, about_all=True)
+    return conference
+
+
+Write = Callable[[Conference, Planned, datetime.datetime], None]
+
+
+def _carry_out(
+    conference: Conference,
+    recurrence_id: datetime.datetime,
+    kind: str,
+    actor: str,
+    way: Way,
+    write: Write,
+    *,
+    about_all: bool = False,
+) -> Planned:
+    """`write` in one transaction with the ports, the mails, the calls and the history of it."""
+    now = clock.now()
+    wanted: recurrence.Occurrence | None = None
+    try:
+        with transaction.atomic():
+            conference.refresh_from_db(from_queryset=Conference.objects.select_for_update())
+            found = _found(conference, recurrence_id)
+            write(conference, found, now)
+            terms.close(conference)
+            conference.save()
+            after = selectors.planned_one(conference, recurrence_id) or found
+            wanted = None if about_all else after.now
+            capacity.take(conference, now=now)
+            mails.tell_occurrence(
+                conference,
+                None if about_all else recurrence_id,
+                found.series.number,
+                ask_again=kind == "series-changed",
+                now=now,
+            )
+            plan_again(conference, by=actor, way=way, now=now)
+            _note(conference, kind, actor, way, now, found=found, after=after)
+            notices.conference_changed(conference.pk)
+    except capacity.NoRoom as no_room:
+        complaint = capacity.complaint(conference, no_room, now=now, one=wanted)
+        conference.refresh_from_db()
+        raise complaint from no_room
+    except ValidationError:
+        conference.refresh_from_db()
+        raise
+    return after
+
+
+def _found(row: Conference, recurrence_id: datetime.datetime) -> Planned:
+    if row.cancelled_at is not None:
+        raise ValidationError("This conference is cancelled.")
+    found = selectors.planned_one(row, recurrence_id)
+    if found is None:
+        raise ValidationError("The series has no such occurrence.", code="unknown")
+    if not found.series.pattern.rule:
+        raise ValidationError("This conference takes place once; change the booking.")
+    return found
+
+
+def _not_over(found: Planned, now: datetime.datetime) -> None:
+    if found.now is not None and found.now.ends_at <= now:
+        raise ValidationError("This occurrence is over.")
+
+
+def _said(
+    row: Conference,
+    found: Planned,
+    said: Times,
+    *,
+    now: datetime.datetime,
+    before: recurrence.Override,
+) -> dict[str, Any]:
+    """The columns of an `Override`, where what is said can be."""
+    _not_over(found, now)
+    complaints = terms.Complaints()
+    pattern = found.series.pattern
+    at = said.get("starts_at", before.starts_at)
+    starts_at = terms.said_start(at, pattern.zone, complaints)
+    if starts_at is not None and starts_at != before.starts_at and starts_at < now - terms.JUST_NOW:
+        complaints.say("starts_at", "The start lies in the past.")
+    same = None if before.duration is None else round(before.duration.total_seconds() / 60)
+    minutes = terms.said_minutes(said.get("duration_minutes", same), complaints)
+    title = said.get("title", before.title)
+    if title:
+        title = terms.said_title(title, complaints)
+    complaints.raise_if_any()
+    return {
+        "starts_at": None if starts_at == found.recurrence_id else starts_at,
+        "duration_minutes": None if minutes == row.duration_minutes else minutes,
+        "title": "" if title == (pattern.title or row.title) else title,
+    }
+
+
+def _split(row: Conference, before: selectors.Series, recurrence_id: datetime.datetime) -> None:
+    """What comes before `recurrence_id` becomes a series of its own; `row` goes on from there."""
+    pattern = before.pattern
+    first, here = (_local_time(pattern, one) for one in (pattern.starts_at, recurrence_id))
+    if first != here:
+        raise ValidationError("The clocks change in that hour; change the next one and following.")
+    EarlierSeries.objects.create(
+        conference=row,
+        number=before.number,
+        title=row.title,
+        starts_at=pattern.starts_at,
+        duration_minutes=round(pattern.duration.total_seconds() / 60),
+        timezone=row.timezone,
+        rrule=recurrence.rule_before(pattern, recurrence_id),
+    )
+    row.series = before.number + 1
+    row.rrule = recurrence.rule_from(pattern, recurrence_id)
+    row.starts_at = recurrence_id
+    later = row.overrides.filter(series=before.number, recurrence_id__gte=recurrence_id)
+    later.update(series=row.series)
+
+
+def _local_time(pattern: recurrence.Pattern, at: datetime.datetime) -> datetime.time:
+    return recurrence.local(at, pattern.zone).time()
+
+
+def _change_series(
+    row: Conference, before: recurrence.Pattern, said: SeriesTimes, *, now: datetime.datetime
+) -> None:
+    complaints = terms.Complaints()
+    starts_at = row.starts_at
+    changes = cast(terms.Changes, {"rrule": _moved_rule(row, said), **said})
+    terms.say_title(row, changes, complaints)
+    terms.say_time(row, changes, complaints)
+    complaints.raise_if_any()
+    if row.starts_at is None or not row.rrule:
+        complaints.say("rrule", "A series recurs; to change one occurrence, change that alone.")
+    elif row.starts_at != starts_at:
+        terms.check_start(row, complaints, now=now, running=False)
+    complaints.raise_if_any()
+    carry_overrides(row, before)
+
+
+def _moved_rule(row: Conference, said: SeriesTimes) -> str:
+    """Who moves a series from Monday to Tuesday means that of each week."""
+    at = said.get("starts_at")
+    if at is None or row.starts_at is None:
+        return row.rrule
+    zone = said.get("timezone") or row.timezone
+    after = at if at.tzinfo is None else recurrence.local(at, zone)
+    before = recurrence.local(row.starts_at, row.timezone)
+    return repetition.moved(row.rrule, before.date(), after.date())
+
+
+def carry_overrides(row: Conference, before: recurrence.Pattern) -> None:
+    """Give what became of single occurrences to those of the same day in the changed series."""
+    if not before.overrides:
+        return
+    mine = list(row.overrides.filter(series=row.series))
+    after = recurrence.carried_over(before, selectors.pattern(row)) if row.rrule else {}
+    row.overrides.filter(series=row.series).delete()
+    kept = []
+    for one in mine:
+        if one.recurrence_id in after:
+            one.pk, one.recurrence_id = None, after[one.recurrence_id]
+            kept.append(one)
+    Override.objects.bulk_create(kept)
+
+
+def _note(
+    row: Conference,
+    kind: str,
+    actor: str,
+    way: Way,
+    at: datetime.datetime,
+    *,
+    found: Planned,
+    after: Planned,
+) -> None:
+    """The history names the occurrence, and when it was and is."""
+    detail: dict[str, Any] = {"recurrence_id": selectors.occurrence_name(found.recurrence_id)}
+    for key, one in (("from", found.now), ("to", after.now)):
+        if one is not None:
+            detail[key] = one.starts_at.isoformat()
+    Event.objects.create(conference=row, at=at, kind=kind, actor=actor, way=way, detail=detail)

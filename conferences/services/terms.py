@@ -1,0 +1,265 @@
+"""What is said about a booking: read field by field, and complained about by words.
+
+Every mistake is told at once and by the name of its field (`Complaints`); what
+must hold whatever the code does is in the constraints of the tables.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import zoneinfo
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypedDict
+
+from django.core.exceptions import ValidationError
+
+from conferences import policy, recurrence, selectors
+from conferences.models import Conference, Kind
+from conferences.services import guestlists
+from conferences.services.names import Invitee
+
+DEFAULT_MINUTES = 60
+#: A week: longer than any meeting, and short enough to be a typing mistake beyond.
+LONGEST_MINUTES = 7 * 24 * 60
+#: Somebody who has not answered so often does not want to come.
+MOST_REDIALS = 10
+#: Minutes before the start and after the end: at most a day.
+LONGEST_MARGIN = 24 * 60
+#: Years in which something can be booked; beyond it is a typing mistake.
+YEARS = range(2000, 2101)
+#: A form is filled in minutes, so "now" may be a little ago when it arrives.
+JUST_NOW = datetime.timedelta(minutes=1)
+
+_PIN = re.compile(r"[0-9]{4,16}")
+
+
+class Changes(TypedDict, total=False):
+    """What can be said about a booking, at first and later; what is left out stays."""
+
+    title: str
+    starts_at: datetime.datetime | None
+    duration_minutes: int | None
+    timezone: str
+    rrule: str
+    pin: str
+    max_participants: int | None
+    admission: policy.Admission
+    invitees: Iterable[Invitee]
+    participants_may_add: bool | None
+    hidden_focus: bool
+    redials: int
+    confirm_calls: bool
+    creator_departs: policy.CreatorDeparts
+    early_minutes: int
+    grace_minutes: int
+
+
+class Complaints:
+    """Collects what is to be mended, by field."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[ValidationError]] = {}
+
+    def say(self, field: str, text: str) -> None:
+        """Complain about a field."""
+        self.found.setdefault(field, []).append(ValidationError(text))
+
+    @contextmanager
+    def about(self, field: str) -> Iterator[None]:
+        """Turn a `ValidationError` or `BadRule` from inside into one about `field`."""
+        try:
+            yield
+        except ValidationError as error:
+            self.found.setdefault(field, []).extend(error.error_list)
+        except recurrence.BadRule as error:
+            self.say(field, str(error))
+
+    def raise_if_any(self) -> None:
+        """Raise `ValidationError` by field, if there is anything to mend."""
+        if self.found:
+            raise ValidationError(
+                {field: ValidationError(errors) for field, errors in self.found.items()}
+            )
+
+
+def say(row: Conference, said: Changes, complaints: Complaints) -> list[Invitee] | None:
+    """Write what is said into `row`, complain about what cannot be; the list of the invited."""
+    say_title(row, said, complaints)
+    say_time(row, said, complaints)
+    say_limits(row, said, complaints)
+    _say_who_may(row, said)
+    if "creator_departs" in said:
+        row.creator_departs = said["creator_departs"].value
+    row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
+    _say_calls(row, said, complaints)
+    if "invitees" not in said:
+        return None if row.pk else []
+    return _listed(said["invitees"], complaints)
+
+
+def _say_calls(row: Conference, said: Changes, complaints: Complaints) -> None:
+    row.confirm_calls = said.get("confirm_calls", row.confirm_calls)
+    row.redials = said.get("redials", row.redials)
+    if not 0 <= row.redials <= MOST_REDIALS:
+        complaints.say("redials", f"Want 0 to {MOST_REDIALS} tries more.")
+
+
+def _say_who_may(row: Conference, said: Changes) -> None:
+    """Where nobody says otherwise, participants of an open conference may add others."""
+    before = row.admission if row.pk else None
+    row.admission = said.get("admission", policy.Admission(row.admission)).value
+    may_add = said.get("participants_may_add")
+    if may_add is not None:
+        row.participants_may_add = may_add
+    elif row.admission != before:
+        row.participants_may_add = row.admission == policy.Admission.OPEN
+
+
+def say_title(row: Conference, said: Changes, complaints: Complaints) -> None:
+    """The title."""
+    row.title = said_title(said.get("title", row.title), complaints)
+
+
+def said_title(title: str, complaints: Complaints) -> str:
+    """The title, with single blanks."""
+    title = " ".join(title.split())
+    if not 1 <= len(title) <= 200 or not title.isprintable():
+        complaints.say("title", "Give it a title of 1 to 200 letters.")
+    return title
+
+
+def said_start(
+    at: datetime.datetime | None, zone: str, complaints: Complaints
+) -> datetime.datetime | None:
+    """The start in UTC."""
+    if at is not None and at.year not in YEARS:
+        complaints.say("starts_at", f"Want a year from {YEARS[0]} to {YEARS[-1]}.")
+        return None
+    return aware(at, zone)
+
+
+def said_minutes(minutes: int | None, complaints: Complaints) -> int | None:
+    """How long it lasts."""
+    if minutes is not None and not 1 <= minutes <= LONGEST_MINUTES:
+        complaints.say("duration_minutes", f"Want 1 to {LONGEST_MINUTES} minutes.")
+        return None
+    return minutes
+
+
+def say_time(row: Conference, said: Changes, complaints: Complaints) -> None:
+    """When, how long, how often."""
+    row.timezone = said.get("timezone") or row.timezone
+    if row.timezone not in zoneinfo.available_timezones():
+        complaints.say("timezone", f"{row.timezone!r} is no time zone, as Europe/Berlin is.")
+        row.timezone = "UTC"
+    starts_at = said.get("starts_at", row.starts_at)
+    row.starts_at = said_start(starts_at, row.timezone, complaints)
+    if starts_at is not None and row.starts_at is None:
+        return
+    row.duration_minutes = said.get("duration_minutes", row.duration_minutes)
+    if row.starts_at is None:
+        row.kind = Kind.ADHOC if row.kind == Kind.ADHOC else Kind.ROOM
+        row.duration_minutes, row.rrule = None, ""
+        row.closes_at = row.closes_at if row.kind == Kind.ADHOC else None
+        if said.get("rrule"):
+            complaints.say("rrule", "Only a conference with a start can recur.")
+        return
+    row.kind = Kind.BOOKED
+    if row.duration_minutes is None:
+        row.duration_minutes = DEFAULT_MINUTES
+    if said_minutes(row.duration_minutes, complaints) is not None and _say_margins(
+        row, said, complaints
+    ):
+        _say_rule(row, said, complaints)
+
+
+def _say_margins(row: Conference, said: Changes, complaints: Complaints) -> bool:
+    """How long before and after its time it is open; whether that can be."""
+    row.early_minutes = said.get("early_minutes", row.early_minutes)
+    row.grace_minutes = said.get("grace_minutes", row.grace_minutes)
+    for field, minutes in (
+        ("early_minutes", row.early_minutes),
+        ("grace_minutes", row.grace_minutes),
+    ):
+        if not 0 <= minutes <= LONGEST_MARGIN:
+            complaints.say(field, f"Want 0 to {LONGEST_MARGIN} minutes.")
+            return False
+    return True
+
+
+def _say_rule(row: Conference, said: Changes, complaints: Complaints) -> None:
+    text = said.get("rrule", row.rrule)
+    local = _wall_clock(said.get("starts_at"))
+    if text and local is not None and recurrence.skipped(local, row.timezone):
+        skips = f"The clocks skip {local:%H:%M} on {local.day} {local:%B %Y} in {row.timezone}."
+        complaints.say("starts_at", f"{skips} A series has to begin at a time that there is.")
+        return
+    row.rrule = ""
+    with complaints.about("rrule"):
+        if text:
+            row.rrule = recurrence.parse_rule(text)
+            if len(row.rrule) > 255:
+                raise recurrence.BadRule("a rule has 255 letters at most")
+            row.starts_at = recurrence.first_start(selectors.pattern(row))
+        close(row)
+
+
+def _wall_clock(at: datetime.datetime | None) -> datetime.datetime | None:
+    """What somebody read off a clock on the wall; None for what has an offset."""
+    if at is not None and (at.tzinfo is None or isinstance(at.tzinfo, zoneinfo.ZoneInfo)):
+        return at.replace(tzinfo=None)
+    return None
+
+
+def close(row: Conference) -> None:
+    """Write down when the last occurrence is over, grace included."""
+    ends = [recurrence.last_end(one.pattern) for one in selectors.series(row)]
+    known = [end for end in ends if end is not None]
+    endless = len(known) < len(ends)
+    grace = datetime.timedelta(minutes=row.grace_minutes)
+    row.closes_at = None if endless or not known else max(known) + grace
+
+
+def aware(at: datetime.datetime | None, zone: str) -> datetime.datetime | None:
+    """`at` in UTC; one without an offset is local time of `zone`.
+
+    A local time that the clocks skip is as much later as they skip, of one
+    that comes twice it is the first (RFC 5545 3.3.5).
+    """
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+    return at.astimezone(datetime.UTC)
+
+
+def say_limits(row: Conference, said: Changes, complaints: Complaints) -> None:
+    """PIN and size."""
+    row.pin = said.get("pin", row.pin).strip()
+    if row.pin and _PIN.fullmatch(row.pin) is None:
+        complaints.say("pin", "A PIN has 4 to 16 digits.")
+    row.max_participants = said.get("max_participants", row.max_participants)
+    if row.max_participants is not None and not 1 <= row.max_participants <= 100_000:
+        complaints.say("max_participants", "Want a number from 1, or none.")
+
+
+def check_start(
+    row: Conference, complaints: Complaints, *, now: datetime.datetime, running: bool
+) -> None:
+    """Complain about a start in the past; `running` allows one whose end is not."""
+    assert row.starts_at is not None, "only bookings are asked"
+    if running:
+        if row.closes_at is not None and row.closes_at <= now:
+            complaints.say("starts_at", "This time is over.")
+    elif row.starts_at < now - JUST_NOW:
+        complaints.say("starts_at", "The start lies in the past.")
+
+
+def _listed(invitees: Iterable[Invitee], complaints: Complaints) -> list[Invitee]:
+    try:
+        return guestlists.checked(invitees)
+    except ValidationError as error:
+        complaints.found["invitees"] = error.error_list
+    return []

@@ -1,0 +1,165 @@
+"""One time of a series: what became of it, what happened in it; change it, call it off."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from conferences import forms, repetition, selectors, services
+from conferences.models import User
+from portal import access
+from portal.access import Visit
+from portal.views import story
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """One time of a series as pages show it; called off when it would have been."""
+
+    name: str
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    title: str
+    cancelled: bool
+    changed: bool
+    planned_at: datetime.datetime
+
+
+def time(visit: Visit, found: selectors.Planned) -> Time:
+    """`found` as pages show it."""
+    line = selectors.occurrence_line(visit.conference, found)
+    return Time(
+        name=line["id"],
+        starts_at=line["starts_at"],
+        ends_at=line["ends_at"],
+        title=line["title"],
+        cancelled=line["cancelled"],
+        changed=line["changed"],
+        planned_at=found.then.starts_at,
+    )
+
+
+def _found(visit: Visit, name: str) -> selectors.Planned:
+    """The time of that name. Raises `Http404`, also where nothing recurs."""
+    recurrence_id = selectors.occurrence_named(name)
+    found = recurrence_id and selectors.planned_one(visit.conference, recurrence_id)
+    if not found or not found.series.pattern.rule:
+        raise Http404
+    return found
+
+
+@require_safe
+@access.signed_in
+def occurrence(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse:
+    """What became of it, and what happened in it."""
+    visit = access.seen(user, name)
+    return _page(request, visit, _found(visit, on))
+
+
+def _page(
+    request: HttpRequest,
+    visit: Visit,
+    found: selectors.Planned,
+    form: forms.OccurrenceForm | None = None,
+) -> HttpResponse:
+    now = timezone.now()
+    shown = time(visit, found)
+    over = shown.ends_at <= now or visit.conference.cancelled_at is not None
+    may_change = visit.owns and not over
+    events = selectors.events_of(visit.conference, found) if visit.commands else []
+    context = {
+        "conference": visit.conference,
+        "one": shown,
+        "over": over,
+        "runs": not shown.cancelled and shown.starts_at <= now < shown.ends_at,
+        "repeats": repetition.words(found.series.pattern.rule),
+        "zone": found.series.pattern.zone,
+        "may_change": may_change,
+        "may_change_following": found.series.number == visit.conference.series,
+        "form": (form or forms.OccurrenceForm(found=found)) if may_change else None,
+        "commands": visit.commands,
+        "story": story.told(visit.conference, list(events)),
+    }
+    return render(request, "conferences/occurrence.html", context)
+
+
+@require_POST
+@access.signed_in
+def change(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse:
+    """Change this one, or this and all that follow."""
+    visit = access.owned(user, name)
+    found = _found(visit, on)
+    form = forms.OccurrenceForm(request.POST, found=found)
+    if form.is_valid():
+        try:
+            _carry_out(visit, found, form)
+        except ValidationError as error:
+            form.complain(error)
+        else:
+            messages.success(request, "The change is saved.")
+            return redirect("conference", visit.conference.name)
+    return _page(request, visit, found, form)
+
+
+def _carry_out(visit: Visit, found: selectors.Planned, form: forms.OccurrenceForm) -> None:
+    change = services.change_following if form.following else services.change_occurrence
+    change(
+        conference=visit.conference,
+        recurrence_id=found.recurrence_id,
+        actor=visit.identity.uri,
+        **form.values(),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def cancel(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse:
+    """Ask whether this one, or all that follow too, and call it off."""
+    visit = access.owned(user, name)
+    found = _found(visit, on)
+    if request.method == "POST":
+        following = request.POST.get("range") == "following"
+        call_off = services.cancel_following if following else services.cancel_occurrence
+        try:
+            call_off(
+                conference=visit.conference,
+                recurrence_id=found.recurrence_id,
+                actor=visit.identity.uri,
+            )
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            messages.success(request, "Called off." if not following else "The series ends there.")
+        return redirect("conference", visit.conference.name)
+    context = {
+        "conference": visit.conference,
+        "one": time(visit, found),
+        "may_change_following": found.series.number == visit.conference.series,
+    }
+    return render(request, "conferences/occurrence_cancel.html", context)
+
+
+@require_POST
+@access.signed_in
+def restore(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse:
+    """Let it be as the rest of the series again."""
+    visit = access.owned(user, name)
+    found = _found(visit, on)
+    try:
+        services.restore_occurrence(
+            conference=visit.conference,
+            recurrence_id=found.recurrence_id,
+            actor=visit.identity.uri,
+        )
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, "It is as the rest of the series again.")
+    return redirect("conference", visit.conference.name)
