@@ -80,6 +80,14 @@ def _port_range(name: str, default: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
+def _number_of_ours(name: str) -> str:
+    """A telephone number (RFC 3966, global) or a user name, or empty."""
+    text = _text(name)
+    if re.fullmatch(r"\+?[A-Za-z0-9._-]*", text) is None:
+        raise ImproperlyConfigured(f"{name}={text!r}: want a number, as in +4930123456")
+    return text
+
+
 def _bracketed(host: str) -> str:
     """`host` as it stands in a URI: an IPv6 address gets its brackets (RFC 3986 3.2.2)."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
@@ -196,6 +204,7 @@ if MEDIA_ENGINE == "janus" and not JANUS_URL:
     raise ImproperlyConfigured("JANUS_URL: MEDIA_ENGINE=janus wants the address of a Janus")
 RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
 SIP_TRUNK = _text("SIP_TRUNK")
+SIP_CALLER_ID = _number_of_ours("SIP_CALLER_ID")
 USER_CHOSEN_URIS = _one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")
 
 #: Listening on every address says nothing about the name by which people come.

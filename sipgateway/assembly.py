@@ -90,7 +90,7 @@ def _trunk() -> Trunk | None:
     if not settings.SIP_TRUNK:
         return None
     try:
-        return parse_trunk(settings.SIP_TRUNK)
+        return parse_trunk(settings.SIP_TRUNK, settings.SIP_CALLER_ID)
     except BadMessage as error:
         raise ImproperlyConfigured(f"SIP_TRUNK: {error.reason}") from error  # no password in it
 

@@ -25,6 +25,7 @@ from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
     AnswerSetup,
     AskCall,
+    AskCallOut,
     AskCancel,
     AskEnd,
     AskLock,
@@ -58,6 +59,7 @@ from sipgateway.focus.events import (
     AttemptsLifted,
     AttemptsRestored,
     CallAsked,
+    CallOutAsked,
     CancelAsked,
     ConferenceChanged,
     ConferenceLoaded,
@@ -80,7 +82,14 @@ BATCH = 200
 """Facts written in one transaction at most."""
 
 Questions = (
-    LoadAccount | LoadConference | CreateConference | AskRemoval | AskCall | AskCancel | OpenSetup
+    LoadAccount
+    | LoadConference
+    | CreateConference
+    | AskRemoval
+    | AskCall
+    | AskCallOut
+    | AskCancel
+    | OpenSetup
 )
 Phones = KeepPhones | ForgetPhones
 DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Record | Phones
@@ -327,6 +336,11 @@ def _ask_call(action: AskCall) -> CallAsked:
     return CallAsked(action.question, call.pk)
 
 
+def _ask_call_out(action: AskCallOut) -> CallOutAsked:
+    refusal = services.may_call_himself(action.actor, action.uri)
+    return CallOutAsked(action.question, refusal)
+
+
 def _ask_cancel(action: AskCancel) -> CancelAsked:
     try:
         cancelled = services.cancel_calls_to(
@@ -401,6 +415,7 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     CreateConference: _create_conference,
     AskRemoval: _ask_removal,
     AskCall: _ask_call,
+    AskCallOut: _ask_call_out,
     AskCancel: _ask_cancel,
     OpenSetup: _open_setup,
     AskMute: _wish(_ask_mute),

@@ -12,7 +12,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
 from conferences.policy import ConferenceId
@@ -22,6 +22,7 @@ from sipgateway.focus.actions import (
     AnswerOffer,
     AnswerSetup,
     AskCall,
+    AskCallOut,
     AskCancel,
     AskEnd,
     AskLock,
@@ -65,7 +66,7 @@ from sipgateway.media.engine import (
 )
 from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.endpoint import Endpoint
-from sipgateway.sip.flow import Flow, FlowId, Transport
+from sipgateway.sip.flow import Flow, FlowId, Peer, Transport
 from sipgateway.sip.uri import Uri
 
 LOG = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ DirectoryAction = (
     | LoadConference
     | CreateConference
     | AskRemoval
+    | AskCallOut
     | AskCancel
     | AskCall
     | OpenSetup
@@ -141,8 +143,8 @@ class Routes(Protocol):
     #: By what foreign URIs leave, if they do.
     trunk: Trunk | None
 
-    async def reach(self, uri: Uri) -> list[Flow]:
-        """Flows to whoever serves a URI, in the order of trying."""
+    async def reach(self, uri: Uri, tried: Collection[Peer] = ()) -> list[Flow]:
+        """Flows to whoever serves a URI, in the order of trying, without those places."""
 
     async def reopen(self, transport: Transport, remote: tuple[str, int]) -> Flow | None:
         """The flow to a phone that was there before; None where there can be none."""
@@ -255,9 +257,9 @@ class Gateway:
         number = FlowId(next(self._flow_ids))
         return Flow(number, Transport.UDP, remote[0], remote[1], local[0], local[1])
 
-    async def reach(self, uri: Uri) -> list[Flow]:
+    async def reach(self, uri: Uri, tried: Collection[Peer] = ()) -> list[Flow]:
         """Flows to whoever serves a URI that is not ours (RFC 3263), in the order of trying."""
-        return await self._routes.reach(uri) if self._routes is not None else []
+        return await self._routes.reach(uri, tried) if self._routes is not None else []
 
     def received(self, flow: Flow, octets: bytes) -> None:
         """One whole message came."""
@@ -406,9 +408,12 @@ class Gateway:
         self.spawn("reach", self._find(action))
 
     async def _find(self, action: Reach) -> None:
-        flows = await self.reach(action.uri)
+        flows: list[Flow] = []
         trunk = self._routes.trunk if self._routes is not None else None
-        self.told(Reached(action.question, tuple(flows), trunk))
+        try:
+            flows = await self.reach(action.uri, action.tried)
+        finally:  # whatever breaks, the question gets its one answer
+            self.told(Reached(action.question, tuple(flows), trunk))
 
     def _reopen(self, action: Reopen) -> None:
         self.spawn("reopen", self._find_again(action))
@@ -493,6 +498,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     LoadConference: Gateway._ask_directory,
     CreateConference: Gateway._ask_directory,
     AskRemoval: Gateway._ask_directory,
+    AskCallOut: Gateway._ask_directory,
     AskCancel: Gateway._ask_directory,
     AskCall: Gateway._ask_directory,
     AskMute: Gateway._ask_directory,

@@ -32,6 +32,7 @@ from sipgateway.focus.desk import Domain
 from sipgateway.focus.events import (
     AccountLoaded,
     CallAsked,
+    CallOutAsked,
     CancelAsked,
     ConferenceChanged,
     ConferenceLoaded,
@@ -40,6 +41,7 @@ from sipgateway.focus.events import (
     Negotiated,
     NegotiationFailed,
     PhonesRemembered,
+    Reached,
     RemovalAsked,
     Reopened,
     SetupAnswered,
@@ -49,6 +51,7 @@ from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
 from sipgateway.sip import headers, message
+from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.digest import ALGORITHMS, Digest, ha1s, response_of, user_hash
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.flow import Flow, FlowId, Transport
@@ -115,6 +118,11 @@ class Stage:
         self.phones: dict[tuple[str, str], Entry] = {}
         #: Flows that are found again after a restart, by address.
         self.found_again: dict[tuple[str, int], Flow] = {}
+        #: What leads out of the house: servers in the order of trying, and the trunk.
+        self.servers: list[Person] = []
+        self.trunk: Trunk | None = None
+        #: Whether the DNS takes its time.
+        self.dns_thinks = False
         self._flows = itertools.count(1)
         self._orders = itertools.count(1)
 
@@ -294,8 +302,20 @@ class Stage:
         elif isinstance(action, actions.Reopen):
             self._tell(Reopened(action.question, self.found_again.get((action.host, action.port))))
         else:
-            return False
+            return self._answer_about_outside(action)
         return True
+
+    def _answer_about_outside(self, action: actions.Action) -> bool:
+        """Who may call out, and the way there."""
+        if isinstance(action, actions.AskCallOut):
+            allowed = action.actor.organizer and not action.actor.is_guest
+            refusal = None if allowed else policy.Refusal.TARGET_NOT_ALLOWED
+            self._tell(CallOutAsked(action.question, refusal))
+            return True
+        if isinstance(action, actions.Reach) and not self.dns_thinks:
+            self._tell(self._reached(action))
+            return True
+        return False
 
     def _wish(self, action: actions.Wish) -> None:
         """What the services do about a wish that policy allows."""
@@ -352,6 +372,13 @@ class Stage:
     def _named(name: str, hashed_by: str) -> str:
         return user_hash(hashed_by, name, DOMAIN) if hashed_by in ALGORITHMS else name
 
+    def _reached(self, action: actions.Reach) -> Reached:
+        """Like the real thing: of streams the first alone, of UDP every server."""
+        flows = [one.flow for one in self.servers if one.flow.peer not in action.tried]
+        reliable = [flow for flow in flows if flow.reliable]
+        flows = [flow for flow in flows if flow not in reliable[1:]]
+        return Reached(action.question, tuple(flows), self.trunk)
+
     def _created(self, action: actions.CreateConference) -> ConferenceLoaded:
         snapshot = self.conference(
             action.name or f"9{len(self.snapshots):019d}",
@@ -373,7 +400,12 @@ class Stage:
         self._tell(ConferenceChanged(self.snapshots[name]))
 
     def _call(self, action: actions.AskCall) -> None:
-        """What service and job do for a call."""
+        """What service and job do for a call; who does not command calls nobody outside."""
+        booked = next(s for s in self.snapshots.values() if s.id == action.conference)
+        if not action.uri.endswith(f"@{DOMAIN}") and policy.may_command(booked, action.actor):
+            refusal = policy.Refusal.TARGET_NOT_ALLOWED
+            self._tell(CallAsked(action.question, None, refusal))
+            return
         number = next(self._orders)
         self._tell(CallAsked(action.question, number))
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)

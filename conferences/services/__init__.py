@@ -24,6 +24,7 @@ from conferences.services.dialouts import (
     call_progressed,
     cancel_call,
     cancel_calls_to,
+    may_call_himself,
     place_calls,
 )
 from conferences.services.jobs import (
@@ -132,6 +133,7 @@ __all__ = [
     "keep_registrations",
     "lift_attempts",
     "lock",
+    "may_call_himself",
     "may_try",
     "new_calendar_link",
     "open_and_close",

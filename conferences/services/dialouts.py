@@ -19,9 +19,11 @@ from conferences.dialout import Outcome, Who
 from conferences.models import (
     Call,
     CallState,
+    Conference,
     DialOutRules,
     DialTarget,
     Event,
+    Kind,
     Lease,
     Participant,
     Way,
@@ -56,6 +58,28 @@ def may_call(uri: str, *, commands: bool) -> bool:
     patterns = [(row.pattern, Who(row.who)) for row in DialTarget.objects.all()]
     who = dialout.verdict(patterns or dialout.UNLESS_TOLD, uri)
     return who is Who.ADDERS or (who is Who.COMMANDERS and commands)
+
+
+def may_call_himself(who: Identity, uri: str) -> Refusal | None:
+    """Whether somebody may call a target outside from his own phone.
+
+    Organizers where those who command may, other people where everybody may
+    who adds somebody to a conference, guests never.
+    """
+    if who.is_guest or not may_call(uri, commands=who.organizer):
+        return Refusal.TARGET_NOT_ALLOWED
+    return None
+
+
+def commands(conference: ConferenceId, who: Identity) -> bool:
+    """Whether somebody commands a conference as far as calls out are concerned.
+
+    Whoever dials the factory commands what that makes; he is no organizer by that.
+    """
+    row = Conference.objects.select_related("organizer").get(pk=conference)
+    booked = row.kind != Kind.ADHOC or (row.organizer is not None and row.organizer.is_organizer)
+    snapshot = selectors.snapshot(conference)
+    return booked and snapshot is not None and policy.may_command(snapshot, who) is None
 
 
 def check(uri: str, *, by: str, commands: bool, now: datetime.datetime) -> None:
@@ -154,8 +178,8 @@ def _why_not(call: Call, now: datetime.datetime) -> str:
     if snapshot is None:
         return Refusal.UNKNOWN.value
     refusal = policy.when(snapshot, now=now.timestamp())
-    commands = policy.may_command(snapshot, Identity(call.by)) is None
-    if refusal is None and not may_call(call.uri, commands=commands):
+    commanded = commands(snapshot.id, Identity(call.by))
+    if refusal is None and not may_call(call.uri, commands=commanded):
         refusal = Refusal.TARGET_NOT_ALLOWED
     return refusal.value if refusal else ""
 

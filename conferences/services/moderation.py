@@ -228,7 +228,8 @@ def ask_to_call(
     uri = _callable(uri)
     if uri in snapshot.banned and not commands:
         raise Refused(policy.Refusal.BANNED)
-    dialouts.check(uri, by=actor.uri, commands=commands, now=now)
+    commanded = dialouts.commands(conference, actor)
+    dialouts.check(uri, by=actor.uri, commands=commanded, now=now)
     if role is not policy.Role.PARTICIPANT:
         Invitation.objects.update_or_create(
             conference_id=conference,

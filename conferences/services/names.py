@@ -134,5 +134,6 @@ def _our_hosts() -> frozenset[str]:
 
 def username_of(uri: str) -> str:
     """The user part of a URI of ours, else empty."""
-    user, _, host = uri.removeprefix("sip:").rpartition("@")
+    # The first "@" ends the user part; there may be others in parameters.
+    user, _, host = uri.removeprefix("sip:").partition("@")
     return user if host == settings.SIP_DOMAIN else ""

@@ -12,6 +12,7 @@ from conferences.attempts import Notes
 from conferences.phonebook import Entry
 from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
 from sipgateway.media.engine import LegId, LegKind, RoomId, Session
+from sipgateway.sip.flow import Peer
 from sipgateway.sip.uri import Uri
 
 
@@ -106,6 +107,16 @@ class AskCancel:
     actor: Identity
 
 
+# One answer: CallOutAsked.
+@dataclass(frozen=True, slots=True)
+class AskCallOut:
+    """Ask whether somebody may call a target outside from his own phone."""
+
+    question: int
+    uri: str
+    actor: Identity
+
+
 # One answer each: Negotiated or NegotiationFailed.
 @dataclass(frozen=True, slots=True)
 class AnswerOffer:
@@ -155,6 +166,8 @@ class Reach:
 
     question: int
     uri: Uri
+    #: Where it was tried in vain (RFC 3263 4.3).
+    tried: frozenset[Peer] = frozenset()
 
 
 # One answer: Reopened.
@@ -399,6 +412,7 @@ Question = (
     | AskRemoval
     | AskCall
     | AskCancel
+    | AskCallOut
     | OpenSetup
     | AnswerOffer
     | MakeOffer

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from conferences.policy import Identity, ParticipantKey, Role, Snapshot
+from sipgateway.focus import outside
 from sipgateway.focus.actions import (
     EndpointChanged,
     EndpointLeft,
@@ -27,7 +28,7 @@ from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import EndpointEntry, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId, RoomId
-from sipgateway.sip.uri import SipUri
+from sipgateway.sip.uri import SipUri, Uri
 
 
 class Host(Protocol):
@@ -67,8 +68,12 @@ class Attendance:
     def __contains__(self, entity: str) -> bool:
         return entity in self.roster.users
 
-    def find(self, target: SipUri) -> User | None:
+    def find(self, target: Uri) -> User | None:
         """The participant whom a URI names: by his address, or by one of his devices."""
+        if (outsider := self.roster.users.get(outside.canonical(target))) is not None:
+            return outsider
+        if not isinstance(target, SipUri):
+            return None
         for user in self:
             if user.entity == target.aor:
                 return user

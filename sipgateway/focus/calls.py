@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.focus import answers
+from sipgateway.focus import answers, inviting
 from sipgateway.focus.actions import DropMedia
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.in_call import InCall
+from sipgateway.focus.inviting import Inviting
 from sipgateway.focus.leg import (
     LONGEST_GOODBYE,
     Effect,
@@ -37,7 +38,6 @@ from sipgateway.sip.events import (
     ResponseReceived,
 )
 from sipgateway.sip.flow import Flow
-from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
 from sipgateway.sip.uri import SipUri
 
@@ -52,6 +52,7 @@ class Calls:
         self._by_dialog: dict[DialogId, Leg] = {}
         self._timer = SessionTimer(desk, self._session_died)
         self._negotiation = Negotiation(desk, self)
+        self._inviting = Inviting(desk, room, self)
         self._in_call = InCall(desk, self, self._negotiation, self._timer)
 
     @property
@@ -200,40 +201,21 @@ class Calls:
             self._desk.endpoint.respond(leg.transaction, 487, now)
 
     def _call(self, leg: Leg, now: float) -> None:
-        """RFC 4579 5.2: INVITE with the conference URI and isfocus in Contact."""
-        target = NameAddr(uri_of(leg.identity.uri))
-        fields: list[tuple[str, str]] = list(answers.CAPABILITIES)
-        if leg.referred_by:
-            fields.append(("Referred-By", f"<{leg.referred_by}>"))
-        leg.transaction = self._desk.endpoint.request(
-            "INVITE",
-            leg.endpoint,
-            now,
-            flow=leg.flow,
-            from_=self._room.caller_of(leg),
-            to=target,
-            contact=self._room.contact_of(leg),
-            routes=leg.routes,
-            fields=tuple(fields),
-            body=Body.sdp(leg.sdp),
-        )
-        self._desk.replies[leg.transaction] = lambda reply, then: self._called(leg, reply, then)
+        self._inviting.call(leg, now)
 
-    def _called(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
-        status = reply.response.status
-        if status < 200:
-            self._room.ringing(leg, status, now)
-            return
-        if status >= 300:
-            busy = status in {486, 600}
-            if leg.state is State.CALLING:
-                method = Departure.BUSY if busy else Departure.FAILED
-                leg.farewell = Farewell(method, status=status, reason=reply.response.reason)
-            self.feed(leg, Input.DECLINED, now)
-            return
-        if leg.dialog is not None and reply.dialog != leg.dialog:
-            self._another_answer(reply, now)
-            return
+    def progressed(self, leg: Leg, status: int, now: float) -> None:
+        """See `inviting.Outcome`."""
+        self._room.ringing(leg, status, now)
+
+    def declined(self, leg: Leg, status: int, reason: str, now: float) -> None:
+        """See `inviting.Outcome`."""
+        if leg.state is State.CALLING:
+            method = Departure.BUSY if status in {486, 600} else Departure.FAILED
+            leg.farewell = Farewell(method, status=status, reason=reason)
+        self.feed(leg, Input.DECLINED, now)
+
+    def accepted(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
+        """See `inviting.Outcome`."""
         leg.dialog, leg.request = reply.dialog, reply.request
         self._bind(leg)
         self.feed(leg, Input.ACCEPTED, now)
@@ -242,14 +224,6 @@ class Calls:
             self._negotiation.accept(leg, answer)
         else:
             self.hang_up(leg, Farewell(Departure.FAILED, status=488, text="No answer"), now)
-
-    def _another_answer(self, reply: ResponseReceived, now: float) -> None:
-        """A proxy forked our INVITE and two phones answered: the second is let go."""
-        if reply.dialog is None:
-            return
-        self._desk.endpoint.acknowledge(reply.dialog, reply.request.must(headers.CSEQ).number)
-        self._desk.endpoint.request_in_dialog(reply.dialog, "BYE", now)
-        self._desk.disown(reply.dialog)
 
     def _cancel(self, leg: Leg, now: float) -> None:
         if leg.transaction is not None:
@@ -278,7 +252,9 @@ class Calls:
         sent = self._desk.endpoint.request_in_dialog(leg.dialog, "BYE", now, fields=fields)
 
         def answered(reply: ResponseReceived, then: float) -> None:
-            if reply.response.status >= 200:
+            if (again := inviting.proved(self._desk, leg, reply, then)) is not None:
+                self._desk.replies[again] = answered
+            elif reply.response.status >= 200:
                 self.feed(leg, Input.BYE_ANSWERED, then)
 
         self._desk.replies[sent] = answered

@@ -362,6 +362,7 @@ class Conference:
             status = 410 if leg.state is State.NEGOTIATING else 200
             bye = Farewell(Departure.BOOTED, by=by, reason="ended", status=status, text=words)
             self.calls.hang_up(leg, bye, now)
+        self._dialings.end(now)
         self._watchers.end(now)
         if over:
             self.record(Ended(by), now)

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from conferences.policy import CallOrder, Identity
+from sipgateway.focus import outside
 from sipgateway.focus.actions import CallProgressed, Fact
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.outside import Way
 from sipgateway.focus.referral import Referral
 from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId
 from sipgateway.sip import message
+from sipgateway.sip.uri import Uri
 
 NOT_CONFIRMED = "Not Confirmed"
 RINGS = 60.0
@@ -86,37 +89,73 @@ class Dialings:
         bye = Farewell(Departure.FAILED, status=487, text="The call was called off")
         for leg in list(dialing.legs):
             self._calls.hang_up(leg, bye, now)
+        if dialing.order.id in self._running and not dialing.legs:  # no way was found yet
+            self._fail(dialing, bye.status, bye.text, now)
 
     def _place(self, order: CallOrder, now: float) -> None:
         dialing = _Dialing(order, told=self._waiting.pop(order.id, []))
         self._running[order.id] = dialing
-        uri = uri_of(order.uri)
-        aor = self._desk.domain.uri(uri.name.lower()).aor
+        outsider = outside.read(self._desk.domain, order.uri)
+        if outsider is not None:
+            self._place_outside(dialing, outsider, now)
+            return
+        aor = self._desk.domain.uri(uri_of(order.uri).name.lower()).aor
+        phones = self._desk.phones(aor, now)
         if self._host.is_full(aor):
             self._fail(dialing, 486, "Conference Is Full", now)
-            return
-        phones = self._desk.phones(aor, now) if self._desk.domain.owns(uri) else []
-        if not phones:
+        elif not phones:
             self._fail(dialing, 480, "No Phone Is Registered", now)
+        else:
+            self._ring(dialing, [self._leg(order, aor, phone) for phone in phones], now)
+
+    def _place_outside(self, dialing: _Dialing, uri: Uri, now: float) -> None:
+        """To a telephone number, or to somebody at another domain."""
+        order, entity = dialing.order, outside.canonical(uri)
+        if self._host.is_full(entity):
+            self._fail(dialing, 486, "Conference Is Full", now)
             return
+
+        def found(way: Way | None, then: float) -> None:
+            if self._running.get(order.id) is not dialing:
+                return  # the conference has ended meanwhile
+            flow = way.next_flow() if way is not None else None
+            if way is None or flow is None:
+                self._fail(dialing, 480, "No Way Leads There", then)
+                return
+            leg = self._leg(order, entity, Phone(str(way.target), flow, way.routes))
+            leg.way = way
+            self._ring(dialing, [leg], then)
+
+        outside.find(self._desk, uri, found)
+
+    def _leg(self, order: CallOrder, entity: str, phone: Phone) -> Leg:
+        return Leg(
+            id=LegId(self._desk.tokens.opaque()),
+            identity=Identity(entity, order.display_name),
+            display_text=order.display_name,
+            flow=phone.flow,
+            joining=Joining.DIALED_OUT,
+            transaction=None,
+            request=None,
+            endpoint=phone.uri,
+            routes=phone.routes,
+            referred_by=order.by,
+        )
+
+    def _ring(self, dialing: _Dialing, legs: list[Leg], now: float) -> None:
+        order = dialing.order
         self._host.record(CallProgressed(order.id, "calling"), now)
-        for phone in phones:
-            leg = Leg(
-                id=LegId(self._desk.tokens.opaque()),
-                identity=Identity(aor, order.display_name),
-                display_text=order.display_name,
-                flow=phone.flow,
-                joining=Joining.DIALED_OUT,
-                transaction=None,
-                request=None,
-                endpoint=phone.uri,
-                routes=phone.routes,
-                referred_by=order.by,
-            )
+        for leg in legs:
             dialing.legs.append(leg)
             self._host.dialing(leg, Status.DIALING_OUT, now)
             self._calls.dial_out(leg)
         self._desk.later(now + RINGS, lambda then: self._no_answer(order.id, then))
+
+    def end(self, now: float) -> None:
+        """The conference is over: who is not even ringing yet is not called."""
+        for dialing in list(self._running.values()):
+            if not dialing.legs:
+                self._call_off(dialing, now)
 
     def ringing(self, leg: Leg, status: int, now: float) -> None:
         """A phone rings."""

@@ -65,6 +65,14 @@ class CallAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOutAsked:
+    """Answers `AskCallOut`: why not, or None."""
+
+    question: int
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
 class CancelAsked:
     """Answers `AskCancel`: how many calls were called off, or why none may be."""
 
@@ -173,6 +181,7 @@ Answer = (
     | ConferenceLoaded
     | RemovalAsked
     | CallAsked
+    | CallOutAsked
     | CancelAsked
     | SetupOpened
     | QuestionFailed

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conferences.policy import ConferenceId, Identity, Snapshot
+from sipgateway.focus import outside
 from sipgateway.focus.actions import CreateConference, LoadConference
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, ConferenceLoaded
 from sipgateway.focus.people import People
 from sipgateway.sip.events import RequestReceived
+from sipgateway.sip.uri import SipUri
 
 
 class UserChosen(enum.StrEnum):
@@ -35,8 +37,9 @@ class Halls:
     def __iter__(self) -> Iterator[Conference]:
         return iter(list(self.by_id.values()))
 
-    def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
-        """A request for the user part `name`: of a live conference, or of one to load."""
+    def request(self, event: RequestReceived, target: SipUri, who: Identity, now: float) -> None:
+        """A request for a URI of ours: of a live conference, or of one to load."""
+        name = target.name.lower()
         for conference in self.by_id.values():
             if conference.snapshot.name.lower() == name:
                 self._route(conference, event, who, now)
@@ -44,7 +47,7 @@ class Halls:
 
         def loaded(answer: Answer, then: float) -> None:
             if isinstance(answer, ConferenceLoaded):
-                self._loaded(answer, event, name, who, now=then)
+                self._loaded(answer, event, target, who, now=then)
             else:
                 self._desk.unavailable(event.transaction, then)
 
@@ -54,18 +57,21 @@ class Halls:
         self,
         answer: ConferenceLoaded,
         event: RequestReceived,
-        name: str,
+        target: SipUri,
         who: Identity,
         *,
         now: float,
     ) -> None:
         if not self._desk.endpoint.pending(event.transaction):
             return
+        name, inviting = target.name.lower(), event.request.method == "INVITE"
         if answer.snapshot is not None:
             self._route(self.open(answer.snapshot, now), event, who, now)
         elif answer.person:
             self._people.request(event, name, who, now)
-        elif event.request.method == "INVITE" and self._may_choose(who):
+        elif inviting and (number := outside.number_in(target)) is not None:
+            self._people.call_out(event, number, who, now)
+        elif inviting and self._may_choose(who):
             self.create(event, who, name)
         else:
             self._desk.endpoint.respond(event.transaction, 404, now)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conferences.policy import Identity, ParticipantKey
+from sipgateway.focus.outside import Way
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import Direction, LegId
 from sipgateway.sip.events import DialogId, TransactionId
@@ -137,6 +138,8 @@ class Leg:
     endpoint: str
     #: The proxies by which the phone is reached (RFC 3327).
     routes: tuple[NameAddr, ...] = ()
+    #: How somebody outside is reached; None for a phone of this house.
+    way: Way | None = None
     state: State = State.NEGOTIATING
     participant: ParticipantKey | None = None
     dialog: DialogId | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipgateway.focus import answers
+from sipgateway.focus import answers, inviting
 from sipgateway.focus.actions import AcceptAnswer, AnswerOffer, MakeOffer
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, Negotiated, NegotiationFailed
@@ -156,7 +156,10 @@ class Negotiation:
         status = reply.response.status
         if status < 200 or leg.dialog is None:
             return
-        leg.reinvite = None
+        leg.reinvite = inviting.proved(self._desk, leg, reply, now)
+        if leg.reinvite is not None:
+            self._desk.replies[leg.reinvite] = lambda again, at: self._reinvited(leg, again, at)
+            return
         if leg.dialog not in self._legs:
             return  # he hung up meanwhile
         if status == 491:

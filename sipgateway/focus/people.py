@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus import answers, messages
-from sipgateway.focus.actions import Mute, Place
+from sipgateway.focus import answers, messages, outside
+from sipgateway.focus.actions import AskCallOut, Mute, Place
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg, State
+from sipgateway.focus.outside import Way
 from sipgateway.focus.relay import Relay
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
@@ -28,7 +30,7 @@ from sipgateway.sip.events import (
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.uri import SipUri
+from sipgateway.sip.uri import SipUri, Uri, parse_uri
 
 RINGS = 60.0
 """Seconds that a phone may ring."""
@@ -68,6 +70,26 @@ class People:
         call = PersonCall(self._desk, event, who, over=self._over)
         self.calls.append(call)
         call.ring(phones, now)
+
+    def call_out(self, event: RequestReceived, uri: Uri, who: Identity, now: float) -> None:
+        """A call to a telephone number or to another domain, by somebody who may."""
+        del now
+        entity = outside.canonical(uri)
+
+        def asked(answer: Answer, then: float) -> None:
+            if not self._desk.endpoint.pending(event.transaction):
+                return
+            if not isinstance(answer, CallOutAsked):
+                self._desk.unavailable(event.transaction, then)
+            elif answer.refusal is not None:
+                status, phrase, _ = answers.REFUSALS[answer.refusal]
+                self._desk.endpoint.respond(event.transaction, status, then, reason=phrase)
+            else:
+                call = PersonCall(self._desk, event, who, over=self._over, called=entity)
+                self.calls.append(call)
+                call.ring_outside(uri, then)
+
+        self._desk.ask(lambda number: AskCallOut(number, entity, who), asked)
 
     def _over(self, call: PersonCall) -> None:
         if call in self.calls:  # a late answer of the mixer frees a leg twice
@@ -145,11 +167,13 @@ class PersonCall(Anteroom):
         caller: Identity,
         *,
         over: Callable[[PersonCall], None],
+        called: str = "",
     ) -> None:
         super().__init__(desk)
         self._event = event
         self._over = over
-        self._called = NameAddr(event.request.must(headers.TO).uri)
+        #: Address of record of the one who is called.
+        self._person = called or _person_of(desk, event)
         self._room = RoomId(f"call-{desk.tokens.opaque()}")
         self.calls = Calls(desk, self)
         self._failure = (480, "")
@@ -171,33 +195,59 @@ class PersonCall(Anteroom):
             endpoint=endpoint,
         )
 
+    def _leg_to(self, person: Identity, phone: Phone) -> Leg:
+        leg = self._leg(person, phone.flow, Joining.DIALED_OUT, phone.uri)
+        leg.routes = phone.routes
+        return leg
+
     # -- ringing -------------------------------------------------------------
 
     def ring(self, phones: list[Phone], now: float) -> None:
         """Call all phones of the person."""
+        if self._begins(now):
+            person = Identity(self._person)
+            self._ring([self._leg_to(person, phone) for phone in phones], now)
+
+    def ring_outside(self, uri: Uri, now: float) -> None:
+        """Call somebody who is not of this house."""
+        if not self._begins(now):
+            return
+
+        def found(way: Way | None, then: float) -> None:
+            if not self._desk.endpoint.pending(self._event.transaction):
+                return  # the caller gave up meanwhile
+            flow = way.next_flow() if way is not None else None
+            if way is None or flow is None:
+                self._fail(480, "No Way Leads There", then)
+                return
+            phone = Phone(str(way.target), flow, way.routes)
+            leg = self._leg_to(Identity(self._person), phone)
+            leg.way = way
+            self._ring([leg], then)
+
+        outside.find(self._desk, uri, found)
+
+    def _begins(self, now: float) -> bool:
+        """Whether the caller's INVITE can be taken up."""
         if (fields := self.calls.timer_objection(self._event.request)) is not None:
             self._desk.endpoint.respond(self._event.transaction, 422, now, fields=fields)
             self._over(self)
-            return
+            return False
         self._desk.cancels[self._event.transaction] = self._cancelled
-        person = Identity(self._person)
-        for phone in phones:
-            leg = self._leg(person, phone.flow, Joining.DIALED_OUT, phone.uri)
-            leg.routes = phone.routes
+        return True
+
+    def _ring(self, legs: list[Leg], now: float) -> None:
+        for leg in legs:
             self._ringing.append(leg)
             self.calls.dial_out(leg)
         self._desk.later(now + RINGS, self._no_answer)
-
-    @property
-    def _person(self) -> str:
-        uri = self._called.uri
-        name = uri.name if isinstance(uri, SipUri) else ""
-        return self._desk.domain.uri(name.lower()).aor
 
     def _cancelled(self, now: float) -> None:
         """The caller gave up."""
         self._desk.endpoint.respond(self._event.transaction, 487, now)
         self.end(Farewell(Departure.DEPARTED, status=487, text="The caller gave up"), now)
+        if not len(self.calls):
+            self._over(self)  # nobody's phone had been found yet
 
     def _no_answer(self, now: float) -> None:
         if self._callee is None:
@@ -214,8 +264,18 @@ class PersonCall(Anteroom):
     def contact_of(self, leg: Leg) -> NameAddr:
         """The other one's address: requests in the dialog come to us all the same."""
         if leg is self._caller:
-            return NameAddr(uri_of(self._person))
+            return NameAddr(self._called_here)
         return NameAddr(uri_of(self._caller.identity.uri))
+
+    @property
+    def _called_here(self) -> SipUri:
+        """Where the called one is reached through us; of an outsider that is a mere name."""
+        uri = parse_uri(self._person)
+        if not isinstance(uri, SipUri):
+            return self._desk.domain.uri(uri.rest)
+        return (
+            uri if self._desk.domain.owns(uri) else self._desk.domain.uri(f"{uri.name}={uri.host}")
+        )
 
     def caller_of(self, leg: Leg) -> NameAddr:
         """The caller as he proved to be."""
@@ -281,9 +341,13 @@ class PersonCall(Anteroom):
         if bye.status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480:
             self._failure = (bye.status if bye.status >= 300 else 480, bye.reason)
         if not self._ringing and self._callee is None:
-            status, reason = self._failure
-            self._desk.cancels.pop(self._event.transaction, None)
-            self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+            self._fail(*self._failure, now)
+
+    def _fail(self, status: int, reason: str, now: float) -> None:
+        self._desk.cancels.pop(self._event.transaction, None)
+        self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+        if not len(self.calls):
+            self._over(self)
 
     def freed(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
@@ -291,3 +355,8 @@ class PersonCall(Anteroom):
             self.end(Farewell(Departure.DEPARTED, text="The other side hung up"), now)
         if not len(self.calls):
             self._over(self)
+
+
+def _person_of(desk: Desk, event: RequestReceived) -> str:
+    """Whose address an INVITE to this house names."""
+    return desk.domain.uri(uri_of(event.request.uri).name.lower()).aor

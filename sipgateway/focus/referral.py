@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sipgateway.focus.desk import Desk, DialogOwner
 from sipgateway.sip import headers, message
@@ -23,6 +23,8 @@ LIFE = 180.0
 # draft-00 4.10 writes <sip:carol@chicago.example.com&method=BYE>; others write
 # ?method=BYE or put the parameter behind the angles. RFC 4579 writes ;method=BYE.
 _MISPLACED = re.compile(r"[&?]method=([A-Za-z]+)(?=[>&;\s]|$)", re.IGNORECASE)
+
+_METHOD = re.compile(r";method=([A-Za-z]+)", re.IGNORECASE)
 
 
 class Wish(enum.Enum):
@@ -56,12 +58,15 @@ def parse(request: Request) -> Wanted:
         address = headers.parse_name_addr(_MISPLACED.sub(r";method=\1", values[0]))
     except BadMessage as error:
         raise BadMessage(f"Refer-To header: {error.reason}") from None
-    uri = address.uri
-    if not isinstance(uri, SipUri):
-        return Wanted(Wish.ADD, uri)
-    method = uri.param("method") or address.param("method") or ""
-    wish = _WISHES.get(method.lower(), Wish.OTHER)
-    return Wanted(wish, uri.bare(), uri.header("refer-to") or "")
+    uri, inner, nested = address.uri, None, ""
+    if isinstance(uri, SipUri):
+        inner, nested = uri.param("method"), uri.header("refer-to") or ""
+        kept = tuple(pair for pair in uri.params if pair[0].lower() != "method")
+        uri = replace(uri.bare(), params=kept)
+    elif (found := _METHOD.search(uri.rest)) is not None:
+        inner, uri = found[1], replace(uri, rest=_METHOD.sub("", uri.rest))
+    method = inner or address.param("method") or ""
+    return Wanted(_WISHES.get(method.lower(), Wish.OTHER), uri, nested)
 
 
 @dataclass(slots=True)

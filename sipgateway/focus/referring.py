@@ -11,7 +11,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
-from sipgateway.focus import answers, referral
+from sipgateway.focus import answers, outside, referral
 from sipgateway.focus.actions import AskCall, AskCancel, AskRemoval
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.desk import Desk, DialogOwner, uri_of
@@ -73,10 +73,10 @@ class Referring:
         handler = _WISHES.get(wanted.wish)
         if handler is None:
             self._desk.endpoint.respond(event.transaction, 501, now)
-        elif isinstance(wanted.target, SipUri):
-            handler(self, event, who, wanted, wanted.target, now)
+        elif isinstance(wanted.target, SipUri) or wanted.target.scheme == "tel":
+            handler(self, event, who, wanted, now)
         elif not self._refused(event, who, now):
-            reason = "Only SIP URIs Can Be Called"
+            reason = "Only SIP Addresses And Telephone Numbers Can Be Called"
             self._desk.endpoint.respond(event.transaction, 488, now, reason=reason)
 
     def usage_ended(self, dialog: DialogId) -> bool:
@@ -97,10 +97,8 @@ class Referring:
             self._host.refuse(event.transaction, refusal, now)
         return refusal is not None
 
-    def _add(
-        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, now: float
-    ) -> None:
-        del wanted
+    def _add(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
+        target = wanted.target
         if self._refused(event, who, now):
             return
         told = self._accept(event, now)
@@ -115,12 +113,9 @@ class Referring:
         conference, uri = self._host.snapshot.id, str(target)
         self._desk.ask(lambda number: AskCall(number, conference, uri, who), asked)
 
-    def _remove(
-        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, now: float
-    ) -> None:
-        del wanted
-        user = self._attendance.find(target)
-        entity = user.entity if user else target.aor
+    def _remove(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
+        user = self._attendance.find(wanted.target)
+        entity = user.entity if user else outside.canonical(wanted.target)
         refusal = policy.may_remove(self._host.snapshot, who, target=entity)
         if refusal is not None:
             self._host.refuse(event.transaction, refusal, now)
@@ -156,12 +151,11 @@ class Referring:
         conference = self._host.snapshot.id
         self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
 
-    def _refer(
-        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, now: float
-    ) -> None:
+    def _refer(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
         """RFC 4579 5.7: have somebody call in by himself."""
         if self._refused(event, who, now):
             return
+        target = uri_of(str(wanted.target))
         contact = self._host.contact
         if uri_of(wanted.nested.strip("<> ")).aor != uri_of(str(contact.uri)).aor:
             reason = "Refer-To header: not this conference"
@@ -205,7 +199,7 @@ def _refused(told: Referral, answer: Answer, now: float) -> None:
         told.tell(503, now)
 
 
-_Handler = Callable[[Referring, RequestReceived, Identity, Wanted, SipUri, float], None]
+_Handler = Callable[[Referring, RequestReceived, Identity, Wanted, float], None]
 _WISHES: Mapping[Wish, _Handler] = {
     Wish.ADD: Referring._add,
     Wish.REMOVE: Referring._remove,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conferences.policy import ConferenceId, Identity, Refusal
-from sipgateway.focus import answers, application, joining
+from sipgateway.focus import answers, application, joining, outside
 from sipgateway.focus.actions import Action, WriteAttempts
 from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
@@ -24,6 +24,7 @@ from sipgateway.focus.events import (
     AttemptsLifted,
     AttemptsRestored,
     CallAsked,
+    CallOutAsked,
     CancelAsked,
     ConferenceChanged,
     ConferenceLoaded,
@@ -57,7 +58,7 @@ from sipgateway.sip.events import (
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.tokens import Tokens
-from sipgateway.sip.uri import SipUri, parse_sip_uri
+from sipgateway.sip.uri import SipUri, parse_uri
 
 FACTORY = "conference-factory"
 #: Requests that make sense only in a dialog (RFC 3261 12.2.2).
@@ -153,12 +154,20 @@ class Switchboard:
         if request.method in _DIALOG_ONLY:
             self._endpoint.respond(event.transaction, 481, now)
             return
-        target = parse_sip_uri(request.uri)
+        target = self._target(request.uri)
         if request.method == "OPTIONS" and target.user is None:
             fields = answers.CAPABILITIES
             self._endpoint.respond(event.transaction, 200, now, fields=fields)
             return
         self._authentication.of(event, lambda who, then: self._known(event, target, who, then), now)
+
+    def _target(self, text: str) -> SipUri:
+        """The Request-URI; a telephone number is dialed here like any other name."""
+        uri = parse_uri(text)
+        if isinstance(uri, SipUri):
+            return uri
+        number = outside.canonical(uri).removeprefix("tel:")
+        return replace(self._house.domain.uri(number), params=(("user", "phone"),))
 
     def _known(
         self, event: RequestReceived, target: SipUri, identity: Identity, now: float
@@ -167,12 +176,22 @@ class Switchboard:
             self._registrar.register(event, identity, now)
         elif event.request.method == "INVITE" and self._named(event, identity, now):
             return
-        elif not self._house.domain.owns(target):
+        elif self._house.domain.owns(target):
+            self._to_name(event, target, identity, now)
+        elif event.request.method == "INVITE":
+            self._people.call_out(event, target, identity, now)
+        else:
             self._endpoint.respond(event.transaction, 404, now, reason="Not Our Domain")
-        elif (service := _SERVICES.get(target.name.lower())) is not None:
+
+    def _to_name(
+        self, event: RequestReceived, target: SipUri, identity: Identity, now: float
+    ) -> None:
+        """By the user part of the Request-URI."""
+        service = _SERVICES.get(target.name.lower())
+        if service is not None:
             service(self, event, identity, now)
         else:
-            self._halls.request(event, target.name.lower(), identity, now)
+            self._halls.request(event, target, identity, now)
 
     def _named(self, event: RequestReceived, identity: Identity, now: float) -> bool:
         """Take an INVITE that names another dialog (Join, Replaces); False for others."""
@@ -195,7 +214,7 @@ class Switchboard:
 
     def _not_found(self, event: RequestReceived, verb: joining.Verb, now: float) -> bool:
         """RFC 3911 4: at a conference URI a Join without match is ignored."""
-        name = parse_sip_uri(event.request.uri).name.lower()
+        name = self._target(event.request.uri).name.lower()
         if verb is joining.Verb.JOIN and name and name not in _SERVICES:
             return False
         self._endpoint.respond(event.transaction, 481, now)
@@ -304,6 +323,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
     CallAsked: Switchboard._answer,
+    CallOutAsked: Switchboard._answer,
     CancelAsked: Switchboard._answer,
     SetupOpened: Switchboard._answer,
     SetupAnswered: Switchboard._setup_answered,

@@ -19,21 +19,25 @@ _FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """By what foreign URIs and telephone numbers leave; no `username` means no credentials."""
+    """By what foreign URIs and telephone numbers leave; no `username` means no credentials.
+
+    `caller` is the number, or the user name, that is ours there.
+    """
 
     uri: SipUri
     username: str = ""
     password: str = ""
+    caller: str = ""
 
     def __repr__(self) -> str:
         return f"<Trunk {self.uri}>"  # the password stays out of logs
 
 
-def parse_trunk(text: str) -> Trunk:
+def parse_trunk(text: str, caller: str = "") -> Trunk:
     """Parse ``sip:[user:password@]host[:port][;transport=tcp]``; `BadMessage` if it is not that."""
     uri = parse_sip_uri(text)
     bare = replace(uri, user=None, password=None, headers=())
-    return Trunk(bare, uri.name, unescape(uri.password or ""))
+    return Trunk(bare, uri.name, unescape(uri.password or ""), caller)
 
 
 def authorize(

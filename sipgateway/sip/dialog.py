@@ -25,6 +25,7 @@ class Acknowledgement:
 
     cseq: int
     octets: bytes = b""
+    credentials: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)

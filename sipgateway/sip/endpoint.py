@@ -153,6 +153,15 @@ class Endpoint:
         """
         return self._uac.retry(before, flow, now, fields=fields)
 
+    def elsewhere(
+        self, before: Request, flow: Flow, now: float, *, contact: NameAddr | None = None
+    ) -> TransactionId:
+        """Send a request to the next server, when the first one has failed (RFC 3263 4.3).
+
+        It is the same request, by another branch: whoever gets it twice can tell.
+        """
+        return self._uac.elsewhere(before, flow, now, contact=contact)
+
     def acknowledge(self, dialog: DialogId, cseq: int, *, body: Body | None = None) -> None:
         """Send the ACK to a 2xx to our INVITE of that CSeq; `body` is the answer, if owed."""
         self._uac.acknowledge(self._tables.dialog(dialog), cseq, body=body)
@@ -196,6 +205,13 @@ class Endpoint:
         """The flow a transaction runs on, or None once it is over."""
         known = self._tables.transactions.get(transaction)
         return known.flow if known else None
+
+    def unheard(self, transaction: TransactionId) -> Request | None:
+        """The request of ours, if nothing has come back for it yet."""
+        known = self._tables.transactions.get(transaction)
+        if known is None or known.state not in {State.CALLING, State.TRYING}:
+            return None
+        return known.request
 
     def pending(self, transaction: TransactionId) -> bool:
         """Whether a request still waits for its final response."""

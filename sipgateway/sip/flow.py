@@ -26,6 +26,10 @@ WEB = frozenset({Transport.WS, Transport.WSS})
 SECURE = frozenset({Transport.TLS, Transport.WSS})
 
 
+#: Transport, host and port of the other end.
+Peer = tuple[Transport, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One flow. `remote` is what the network saw, `local` what we listen on."""
@@ -51,3 +55,8 @@ class Flow:
     def secure(self) -> bool:
         """Whether the transport is encrypted."""
         return self.transport in SECURE
+
+    @property
+    def peer(self) -> Peer:
+        """Where the other end is, whichever flow leads there."""
+        return (self.transport, self.remote_host, self.remote_port)

@@ -110,9 +110,14 @@ def _target(request: Request) -> Objection | None:
     except BadMessage as error:
         return Objection(400, f"Request-URI: {error.reason}")
     if not isinstance(uri, uris.SipUri):
-        return Objection(416)
+        dials = uri.scheme == "tel" and request.method in _DIALLING
+        return None if dials else Objection(416)
     # 19.1.1: header fields have no place in a Request-URI
     return Objection(400, "Request-URI: holds header fields") if uri.headers else None
+
+
+#: What may be for a telephone number (19.1.6); ACK and CANCEL name what their INVITE named.
+_DIALLING = frozenset({"INVITE", "ACK", "CANCEL"})
 
 
 def _hops(request: Request) -> Objection | None:

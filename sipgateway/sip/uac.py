@@ -80,10 +80,7 @@ class UserAgentClient:
 
     def retry(self, before: Request, flow: Flow, now: float, *, fields: Fields) -> TransactionId:
         """See `Endpoint.retry`."""
-        request = Request(before.method, before.uri, list(before.fields), before.body)
-        request.spelt = dict(before.spelt)
-        request.pop("via")
-        request.push("Via", headers.build_via(dialogs.via_of(flow, self._tables.tokens.branch())))
+        request = self._by_another_branch(before, flow)
         number = before.must(headers.CSEQ).number + 1
         dialog = self._dialog_of(before)
         if dialog is not None:
@@ -94,11 +91,27 @@ class UserAgentClient:
         fill(request, fields, None)
         return self._launch(request, flow, now).id
 
+    def elsewhere(
+        self, before: Request, flow: Flow, now: float, *, contact: NameAddr | None
+    ) -> TransactionId:
+        """See `Endpoint.elsewhere`."""
+        request = self._by_another_branch(before, flow)
+        if contact is not None:
+            request.put(headers.CONTACT, dialogs.contact_on(contact, flow))
+        return self._launch(request, flow, now).id
+
+    def _by_another_branch(self, before: Request, flow: Flow) -> Request:
+        request = Request(before.method, before.uri, list(before.fields), before.body)
+        request.spelt = dict(before.spelt)
+        request.pop("via")
+        request.push("Via", headers.build_via(dialogs.via_of(flow, self._tables.tokens.branch())))
+        return request
+
     def acknowledge(self, dialog: Dialog, cseq: int, *, body: Body | None) -> None:
         """See `Endpoint.acknowledge`."""
         request = dialog.next_request("ACK", branch=self._tables.tokens.branch())
         request.put(headers.CSEQ, CSeq(cseq, "ACK"))
-        fill(request, (), body)
+        fill(request, dialog.ack.credentials if dialog.ack else (), body)
         dialog.ack = Acknowledgement(cseq, request.build())
         self._tables.post(dialog.flow, dialog.ack.octets)
 
@@ -218,7 +231,7 @@ class UserAgentClient:
             if dialog.ack.octets:
                 self._tables.post(dialog.flow, dialog.ack.octets)
             return True
-        dialog.ack = Acknowledgement(cseq)
+        dialog.ack = Acknowledgement(cseq, credentials=_credentials(request))
         dialog.confirm(response)
         return False
 
@@ -285,3 +298,12 @@ class UserAgentClient:
         ack.append("Call-ID", invite.get("call-id") or "")
         ack.add(headers.CSEQ, CSeq(invite.must(headers.CSEQ).number, "ACK"))
         self._tables.post(transaction.flow, ack.build())
+
+
+def _credentials(invite: Request) -> tuple[tuple[str, str], ...]:
+    """What the ACK to a 2xx repeats of its INVITE (13.2.2.4)."""
+    return tuple(
+        (name, value)
+        for name in ("Authorization", "Proxy-Authorization")
+        for value in invite.all(name.lower())
+    )

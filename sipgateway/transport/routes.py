@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 
 from sipgateway import resolver
 from sipgateway.resolver import Dns, Target
 from sipgateway.sip.credentials import Trunk
-from sipgateway.sip.flow import Flow, Transport
+from sipgateway.sip.flow import Flow, Peer, Transport
 from sipgateway.sip.uri import SipUri, Uri
 from sipgateway.transport.sockets import Address
 from sipgateway.transport.stream import StreamTransport
@@ -47,12 +47,12 @@ class Routes:
         self._waiting: dict[Address, list[tuple[Flow, bytes]]] = {}
         self._without_tcp: dict[Address, float] = {}
 
-    async def reach(self, uri: Uri) -> list[Flow]:
+    async def reach(self, uri: Uri, tried: Collection[Peer] = ()) -> list[Flow]:
         """Flows to whoever serves a URI that is not ours, in the order of trying.
 
         Where there is a trunk, that is the trunk. Of TCP and TLS the first
         address that answers is given, of UDP every address: nothing tells
-        there whether anybody listens.
+        there whether anybody listens. Places that were `tried` in vain are left out.
         """
         where = self.trunk.uri if self.trunk is not None else uri
         if not isinstance(where, SipUri):
@@ -61,6 +61,8 @@ class Routes:
         flows: list[Flow] = []
         connected = False
         for target in await resolver.targets(where, self._dns, supported=supported):
+            if (target.transport, target.host, target.port) in tried:
+                continue
             if target.transport is Transport.UDP:
                 flow = self._udp.flow_to((target.host, target.port))
             else:

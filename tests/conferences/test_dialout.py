@@ -48,6 +48,64 @@ def test_the_longest_pattern_decides() -> None:
 
 
 @pytest.mark.parametrize(
+    ("uri", "who"),
+    [
+        ("sip:zoe@b.example;transport=tcp", Who.ADDERS),
+        ("sip:zoe;x=@b.example", Who.ADDERS),
+        ("sip:zoe@evil.test;x=@b.example", Who.NOBODY),
+        ("sip:zoe@evil.test?x=@b.example", Who.NOBODY),
+        ("sip:zoe@b.example;x=1;Maddr=evil.test", Who.NOBODY),
+    ],
+)
+def test_a_pattern_sees_the_host_that_is_called(uri: str, who: Who) -> None:
+    """Not one that stands elsewhere in the address."""
+    assert dialout.verdict([("sip:*@b.example", Who.ADDERS)], uri) is who
+
+
+def test_an_address_that_only_looks_like_ours_is_foreign(live: Joined) -> None:
+    live.join(MALLORY)
+    services.change(conference=live.conference, actor=ALICE.uri, participants_may_add=True)
+    for uri in ("sip:zoe@evil.test;x=@conf.test", "sip:zoe@evil.test;@conf.test", PHONE, FOREIGN):
+        with pytest.raises(Refused) as caught:
+            services.ask_to_call(
+                conference=live.conference.key, uri=uri, actor=MALLORY, way=Way.REFER
+            )
+        assert caught.value.refusal is Refusal.TARGET_NOT_ALLOWED
+    assert not Call.objects.exists()
+
+
+def test_who_makes_a_conference_gets_no_calls_out_by_it(alice: User, bob: User) -> None:
+    """Bob may make one by dialing the factory; that does not make him an organizer."""
+    made = {who.uri: services.create_adhoc(creator=who) for who in (ALICE, BOB)}
+    with pytest.raises(Refused) as caught:
+        services.ask_to_call(conference=made[BOB.uri], uri=PHONE, actor=BOB, way=Way.REFER)
+    assert caught.value.refusal is Refusal.TARGET_NOT_ALLOWED
+    services.ask_to_call(conference=made[ALICE.uri], uri=PHONE, actor=ALICE, way=Way.REFER)
+    assert [call.by for call in Call.objects.all()] == [ALICE.uri]
+
+
+@pytest.mark.parametrize(
+    ("who", "pattern", "allowed"),
+    [
+        (ALICE, None, True),
+        (BOB, None, False),
+        (MALLORY, None, False),
+        (ALICE, "nobody", False),
+        (ALICE, "commanders", True),
+        (BOB, "commanders", False),
+        (BOB, "adders", True),
+        (Identity("sip:guest-1@conf.test", guest_of=policy.ConferenceId(1)), "adders", False),
+    ],
+)
+def test_who_may_call_a_number_from_his_own_phone(
+    db: None, who: Identity, pattern: str | None, allowed: bool
+) -> None:
+    if pattern:
+        DialTarget.objects.create(pattern="tel:+4930*", who=pattern)
+    assert (services.may_call_himself(who, PHONE) is None) is allowed
+
+
+@pytest.mark.parametrize(
     ("hour", "over"),
     [(21, None), (22, "07:00"), (23, "07:00"), (0, "07:00"), (6, "07:00"), (7, None), (12, None)],
 )
@@ -236,16 +294,16 @@ def test_one_person_asks_for_so_many_calls_an_hour(live: Joined) -> None:
     services.ask_to_call(actor=ALICE, **ask)  # type: ignore[arg-type]
 
 
-def test_telephones_are_for_those_who_command(live: Joined) -> None:
-    """Against toll fraud: a participant has no paid number called."""
+def test_others_than_our_people_are_for_those_who_command(live: Joined) -> None:
+    """Against toll fraud: a participant has no paid number called, nor a trunk's SIP address."""
     Conference.objects.update(participants_may_add=True)
     key = live.conference.key
-    for uri in (CAROL.uri, FOREIGN):
-        services.ask_to_call(conference=key, uri=uri, actor=BOB, way=Way.WEB)
-    with pytest.raises(Refused) as refused:
-        services.ask_to_call(conference=key, uri=PHONE, actor=BOB, way=Way.WEB)
-    assert refused.value.refusal is Refusal.TARGET_NOT_ALLOWED
-    services.ask_to_call(conference=key, uri=PHONE, actor=ALICE, way=Way.WEB)
+    services.ask_to_call(conference=key, uri=CAROL.uri, actor=BOB, way=Way.WEB)
+    for uri in (FOREIGN, PHONE):
+        with pytest.raises(Refused) as refused:
+            services.ask_to_call(conference=key, uri=uri, actor=BOB, way=Way.WEB)
+        assert refused.value.refusal is Refusal.TARGET_NOT_ALLOWED
+        services.ask_to_call(conference=key, uri=uri, actor=ALICE, way=Way.WEB)
 
 
 def test_only_what_is_on_the_list_may_be_called(live: Joined, alice: User) -> None:

@@ -25,6 +25,7 @@ NAMES = [
     "JANUS_URL",
     "RTP_PORTS",
     "SIP_TRUNK",
+    "SIP_CALLER_ID",
     "USER_CHOSEN_URIS",
     "EMAIL_URL",
     "EMAIL_FROM",
@@ -130,6 +131,7 @@ def test_tls(environment: Environment, tmp_path: Path) -> None:
         ("RTP_PORTS", "20000"),
         ("RTP_PORTS", "30000-20000"),
         ("USER_CHOSEN_URIS", "yes"),
+        ("SIP_CALLER_ID", "Parley <sip:x@y>"),
         ("DATA_DIR", str(SETTINGS)),
     ],
 )

@@ -157,5 +157,7 @@ def test_mallory_reaches_nobody_without_a_name(stage: Stage) -> None:
     mallory.sends("MESSAGE", f"sip:4711@{DOMAIN}")
     mallory.gets("403")
     mallory.sends("INVITE", "sip:bob@elsewhere.test", body=OFFER)
+    mallory.gets("403")
+    mallory.sends("MESSAGE", "sip:bob@elsewhere.test")
     mallory.gets("404")
     assert bob.inbox == []
