@@ -43,6 +43,7 @@ from sipgateway.focus.actions import (
     JoinRefused,
     KeepPhones,
     Left,
+    LinkShown,
     LoadAccount,
     LoadConference,
     Occupied,
@@ -515,6 +516,10 @@ def _call_progressed(_: str, record: Record, fact: CallProgressed) -> None:
     )
 
 
+def _link_shown(_: str, record: Record, fact: LinkShown) -> None:
+    services.link_shown(conference=record.conference, uri=fact.uri, by=fact.by, at=record.at)
+
+
 def _ended(_: str, record: Record, fact: Ended) -> None:
     services.conference_ended(conference=record.conference, at=record.at, by=fact.by)
 
@@ -531,5 +536,6 @@ _FACTS: Mapping[type, Callable[[str, Record, Any], None]] = {
     WrongPin: _wrong_pin,
     RemovalEnded: _removal_ended,
     CallProgressed: _call_progressed,
+    LinkShown: _link_shown,
     Ended: _ended,
 }

@@ -520,6 +520,7 @@ class Person:
     ) -> Request:
         """Build a request; `fields` are header fields with underscores for hyphens."""
         call_id = call_id or f"{self.name}-{next(self._numbers)}"
+        content_type = fields.pop("content_type", "application/sdp")
         request = Request(method, uri, [])
         branch = f"z9hG4bK-{self.name}-{next(self._numbers)}"
         request.append("Via", f"SIP/2.0/{self.flow.transport} {self.name}.invalid;branch={branch}")
@@ -533,7 +534,7 @@ class Person:
         for name, value in fields.items():
             request.append(name.replace("_", "-"), value)
         if body:
-            request.append("Content-Type", "application/sdp")
+            request.append("Content-Type", content_type)
             request.body = body.encode()
         return request
 

@@ -259,6 +259,11 @@ def join_refused(*, conference: ConferenceId, entity: str, refusal: str, at: flo
         _note(conference, "refused", when, actor=entity, detail={"refusal": refusal})
 
 
+def link_shown(*, conference: ConferenceId, uri: str, by: str, at: float) -> None:
+    """Somebody showed the others a link; it is kept as it was given, and followed by nobody."""
+    _note(conference, "link-shown", _time(at), actor=by, detail={"uri": uri})
+
+
 def wrong_pin(*, conference: ConferenceId, entity: str, at: float, last: bool = False) -> None:
     """A wrong PIN was keyed in the call; the `last` one, that ended it, holds off at once."""
     when = _time(at)

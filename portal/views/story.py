@@ -63,6 +63,7 @@ _KINDS: Mapping[str, _Told] = {
     "ended": _Told("door-closed", "closed the conference"),
     "called": _Told("telephone-fill", "called", whom=True),
     "call-failed": _Told("telephone-x-fill", "could not reach", "bad", whom=True),
+    "link-shown": _Told("link-45deg", "showed everybody a link"),
     "call-cancelled": _Told("telephone-x-fill", "no longer called", whom=True),
 }
 _UNKNOWN = _Told("info-circle", "did something")
@@ -93,6 +94,8 @@ _REFUSALS: Mapping[str, str] = {
     "banned": "may not come back",
     "wrong-pin-too-often": "too many wrong PINs",
     "not-allowed": "not allowed",
+    "target-not-allowed": "that address may not be called",
+    "too-many-calls": "too many calls",
     "unknown": "unknown",
 }
 
@@ -143,7 +146,8 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
     whom = name(event.target) if event.target else ("everybody" if told.whom else "")
     himself = told.whom and event.target == event.actor
     rest = ", who may not come back" if detail.get("ban") else _times(detail)
-    reason = detail.get("reason") or _REFUSALS.get(detail.get("refusal", ""), "")
+    refusal = _REFUSALS.get(detail.get("refusal", ""), "")
+    reason = detail.get("reason") or detail.get("uri") or refusal
     return Line(
         at=event.at,
         icon=told.icon,

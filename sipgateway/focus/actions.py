@@ -354,6 +354,14 @@ class CallProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkShown:
+    """Somebody showed the others something that is no call (draft 4.6)."""
+
+    uri: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The conference is over for good."""
 
@@ -380,6 +388,7 @@ Fact = (
     | WrongPin
     | RemovalEnded
     | CallProgressed
+    | LinkShown
     | Ended
     | Emptied
     | Occupied

@@ -69,6 +69,9 @@ class Application(Anteroom):
         elif identity.is_guest:
             _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
             endpoint.respond(event.transaction, 403, now, reason=phrase)
+        elif event.request.has_token(headers.REQUIRE, "recipient-list-invite"):
+            unsupported = (("Unsupported", "recipient-list-invite"),)
+            endpoint.respond(event.transaction, 420, now, fields=unsupported)
         elif (fields_422 := self.calls.timer_objection(event.request)) is not None:
             endpoint.respond(event.transaction, 422, now, fields=fields_422)
         else:

@@ -34,6 +34,7 @@ from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
 from sipgateway.focus.watchers import Watchers
+from sipgateway.focus.wishes import Wishes
 from sipgateway.media.engine import RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.events import (
@@ -67,6 +68,14 @@ class Conference:
         self._dialings = Dialings(desk, self, self.calls)
         self._attendance = Attendance(desk, self, self.calls.get)
         self._pad = Pad(desk, self, self.calls, self._attendance)
+        self._wishes = Wishes(
+            desk,
+            self,
+            self.calls,
+            attendance=self._attendance,
+            removals=self._removals,
+            dialings=self._dialings,
+        )
         self._entrance = Entrance(
             desk,
             self,
@@ -74,14 +83,9 @@ class Conference:
             attendance=self._attendance,
             dialings=self._dialings,
             pad=self._pad,
+            wishes=self._wishes,
         )
-        self._referring = Referring(
-            desk,
-            self,
-            attendance=self._attendance,
-            removals=self._removals,
-            dialings=self._dialings,
-        )
+        self._referring = Referring(desk, self, self._wishes)
         self._watchers = Watchers(desk, self, self._about(), self.roster)
         self._reception = Reception(
             desk,
@@ -222,6 +226,11 @@ class Conference:
     def request_came(self, event: RequestReceived, now: float) -> None:
         """See `desk.DialogOwner`."""
         self._reception.inside(event, now)
+
+    def identity_of(self, dialog: DialogId) -> Identity | None:
+        """See `referring.Host`."""
+        leg = self.calls.by_dialog(dialog)
+        return leg.identity if leg else self._watchers.identity_of(dialog)
 
     def watched(self, now: float) -> None:
         """See `reception.Host`."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from conferences.policy import Identity
 from sipgateway.focus.actions import Action, Question
 from sipgateway.focus.events import Answer
 from sipgateway.media.engine import LegId, MediaEvent
@@ -106,6 +107,7 @@ class Whereabouts(Protocol):
         """Whether a phone of that name was ever registered for the person."""
 
 
+Service = Callable[[RequestReceived, Identity, float], None]
 Reply = Callable[[ResponseReceived, float], None]
 Told = Callable[[Answer, float], None]
 
@@ -122,6 +124,8 @@ class Desk:
         self.replies: dict[TransactionId, Reply] = {}
         self.cancels: dict[TransactionId, Callable[[float], None]] = {}
         self.legs: dict[LegId, LegOwner] = {}
+        #: User parts that mean something for a while, and who answers for them.
+        self.services: dict[str, Service] = {}
         #: Where people can be reached; the switchboard brings it.
         self.whereabouts: Whereabouts | None = None
         self._answers: dict[int, Told] = {}

@@ -19,7 +19,7 @@ from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
-from sipgateway.focus.referral import Referral
+from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId
 from sipgateway.sip import message
@@ -49,7 +49,7 @@ class _Dialing:
 
     order: CallOrder
     legs: list[Leg] = field(default_factory=list)
-    told: list[Referral] = field(default_factory=list)
+    told: list[Telling] = field(default_factory=list)
     #: The failure to tell if nobody answers: the most telling of all legs'.
     status: int = 0
     reason: str = ""
@@ -64,12 +64,12 @@ class Dialings:
         self._calls = calls
         self._running: dict[int, _Dialing] = {}
         self._seen: set[tuple[int, int]] = set()
-        self._waiting: dict[int, list[Referral]] = {}
+        self._waiting: dict[int, list[Telling]] = {}
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def follow(self, call: int, told: Referral) -> None:
+    def follow(self, call: int, told: Telling) -> None:
         """Tell a REFER how the call of that id goes."""
         dialing = self._running.get(call)
         (dialing.told if dialing else self._waiting.setdefault(call, [])).append(told)

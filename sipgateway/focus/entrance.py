@@ -10,7 +10,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers
+from sipgateway.focus import answers, referral
 from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -18,9 +18,12 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.pad import Pad
+from sipgateway.focus.referral import Silence
 from sipgateway.focus.roster import Departure, Joining
+from sipgateway.focus.wishes import Wishes
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers
+from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived, TransactionId
 from sipgateway.sip.message import Request
 
@@ -65,6 +68,7 @@ class Entrance:
         attendance: Attendance,
         dialings: Dialings,
         pad: Pad,
+        wishes: Wishes,
     ) -> None:
         self._desk = desk
         self._host = host
@@ -72,6 +76,7 @@ class Entrance:
         self._attendance = attendance
         self._dialings = dialings
         self._pad = pad
+        self._wishes = wishes
 
     def invite(
         self, event: RequestReceived, identity: Identity, now: float, *, replaces: Leg | None = None
@@ -80,7 +85,14 @@ class Entrance:
         if sum(leg.identity.uri == identity.uri for leg in self._calls) >= MAX_CALLS:
             self._desk.endpoint.respond(event.transaction, 486, now, reason="Too Many Calls")
             return
+        try:
+            recipients = referral.recipients(event.request)
+        except BadMessage as error:
+            self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
+            return
         refusal = self._may_come(identity, replaces, now)
+        if refusal is None and recipients:
+            refusal = policy.may_add(self._host.snapshot, identity, joined=True)
         if refusal is not None:
             self._host.record(JoinRefused(identity.uri, refusal), now)
             self._host.refuse(event.transaction, refusal, now)
@@ -98,6 +110,7 @@ class Entrance:
             request=event.request,
             endpoint=str(event.request.must(headers.CONTACT).uri),
             replaces=replaces.id if replaces else None,
+            recipients=recipients,
         )
         self._host.reopen(now)
         self._calls.dial_in(leg)
@@ -170,6 +183,9 @@ class Entrance:
             self._calls.hang_up(leg, bye, now)
             return
         self._attendance.join(leg, now)
+        recipients, leg.recipients = leg.recipients, ()
+        for uri in recipients:
+            self._wishes.add(uri, leg.identity, Silence())
         replaced = self._calls.get(leg.replaces) if leg.replaces else None
         if replaced is not None:
             bye = Farewell(Departure.DEPARTED, text="Replaced by another phone")

@@ -170,6 +170,8 @@ class Leg:
     media_lost: bool = False
     #: The leg of the same person whose place this one takes (RFC 3891).
     replaces: LegId | None = None
+    #: Whom the caller wants called as soon as he is in (RFC 5366).
+    recipients: tuple[str, ...] = ()
     #: Header fields that our 200 has besides the usual.
     extra: tuple[tuple[str, str], ...] = ()
     #: A re-INVITE of ours that waits for its answer.

@@ -17,13 +17,26 @@ def forward(
     content_type = request.get("content-type") or "text/plain"
     body = Body(request.body.decode("utf-8", "surrogateescape"), content_type)
     to = request.must(headers.TO)
+    return _send(endpoint, body, phone, from_=sender, to=NameAddr(to.uri, to.display_name), now=now)
+
+
+def send(
+    endpoint: Endpoint, text: str, phone: Phone, *, from_: NameAddr, to: NameAddr, now: float
+) -> TransactionId:
+    """Send a text of our own making in somebody's name."""
+    return _send(endpoint, Body(text, "text/plain"), phone, from_=from_, to=to, now=now)
+
+
+def _send(
+    endpoint: Endpoint, body: Body, phone: Phone, *, from_: NameAddr, to: NameAddr, now: float
+) -> TransactionId:
     return endpoint.request(
         "MESSAGE",
         str(uri_of(phone.uri)),
         now,
         flow=phone.flow,
-        from_=sender,
-        to=NameAddr(to.uri, to.display_name),
+        from_=from_,
+        to=to,
         routes=phone.routes,
         body=body,
     )

@@ -45,6 +45,10 @@ class People:
 
     def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
         """A request from somebody known, for the person called `name`."""
+        if event.request.has_token(headers.REQUIRE, "recipient-list-invite"):
+            fields = (("Unsupported", "recipient-list-invite"),)
+            self._desk.endpoint.respond(event.transaction, 420, now, fields=fields)
+            return
         handler = _HANDLERS.get(event.request.method)
         aor = self._desk.domain.uri(name).aor
         instance = uri_of(event.request.uri).param("gr")

@@ -1,20 +1,23 @@
-"""REFER: what it asks for, and telling how it goes (RFC 3515, RFC 4579 5.5-5.11)."""
+"""REFER: what it asks for, and telling how it goes (RFC 3515, 4488, 5368, RFC 4579 5.5-5.11)."""
 
 from __future__ import annotations
 
 import enum
 import re
 from dataclasses import dataclass, field, replace
+from typing import Protocol
+from urllib.parse import unquote
 
+from sipgateway.focus import resource_lists
 from sipgateway.focus.desk import Desk, DialogOwner
 from sipgateway.sip import headers, message
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.events import DialogId, ResponseReceived
+from sipgateway.sip.events import ResponseReceived
 from sipgateway.sip.headers import Tokened
 from sipgateway.sip.message import Request
 from sipgateway.sip.subscription import Subscription
-from sipgateway.sip.uri import SipUri, Uri
+from sipgateway.sip.uri import OtherUri, SipUri, Uri, parse_uri
 
 SIPFRAG = "message/sipfrag;version=2.0"
 LIFE = 180.0
@@ -33,6 +36,7 @@ class Wish(enum.Enum):
     ADD = "add"
     REMOVE = "remove"
     REFER = "refer"  # have him call in (RFC 4579 5.7)
+    SHOW = "show"  # a resource that is no call: show it to those who are in (draft 4.6)
     OTHER = "other"
 
 
@@ -47,47 +51,98 @@ class Wanted:
 
 
 _WISHES = {"invite": Wish.ADD, "": Wish.ADD, "bye": Wish.REMOVE, "refer": Wish.REFER}
+#: Kinds of URIs that lead to something to look at or to write to.
+SHOWN = frozenset({"http", "https", "im", "mailto"})
 
 
-def parse(request: Request) -> Wanted:
-    """What a REFER asks for; `BadMessage` where Refer-To is missing, doubled or broken."""
+def parse(request: Request) -> tuple[Wanted, ...]:
+    """What a REFER asks for: one thing, or by ``cid:`` one for each URI of a list (RFC 5368).
+
+    `BadMessage` where Refer-To is missing, doubled or broken, or its list is.
+    """
     values = request.all("refer-to")
     if len(values) != 1:
         raise BadMessage("Missing Refer-To header" if not values else "Multiple Refer-To headers")
     try:
-        address = headers.parse_name_addr(_MISPLACED.sub(r";method=\1", values[0]))
+        address = headers.parse_name_addr(_in_place(values[0]))
     except BadMessage as error:
         raise BadMessage(f"Refer-To header: {error.reason}") from None
-    uri, inner, nested = address.uri, None, ""
+    if isinstance(address.uri, OtherUri) and address.uri.scheme == "cid":
+        return tuple(_listed(uri) for uri in resource_lists.parse(_part(request, address.uri)))
+    return (_wanted(address.uri, address.param("method") or ""),)
+
+
+def _in_place(value: str) -> str:
+    return _MISPLACED.sub(r";method=\1", value)
+
+
+def _part(request: Request, cid: OtherUri) -> bytes:
+    """The part of the body that a Content-ID URL names (RFC 2392)."""
+    wanted = unquote(str(cid).partition(":")[2])
+    for part in request.parts():
+        if part.content_id == wanted and part.media_type.value == resource_lists.MEDIA_TYPE:
+            return part.body
+    raise BadMessage("Refer-To header: names no list in the body")
+
+
+def _listed(uri: str) -> Wanted:
+    """An entry of a list; ``?method=BYE`` is RFC 5368's own spelling."""
+    try:
+        return _wanted(parse_uri(_in_place(uri)), "")
+    except BadMessage as error:
+        raise BadMessage(f"The list of URIs: {error.reason}") from None
+
+
+def recipients(request: Request) -> tuple[str, ...]:
+    """Whom an INVITE wants called besides its sender (RFC 5366); `BadMessage` for others."""
+    wanted = [_listed(uri) for uri in resource_lists.recipients(request)]
+    if any(one.wish is not Wish.ADD for one in wanted):
+        raise BadMessage("The list of URIs has one that cannot be called")
+    return tuple(str(one.target) for one in wanted)
+
+
+def _wanted(uri: Uri, method: str) -> Wanted:
+    """What is wanted of a URI; what it says of the method is no part of the target."""
+    inner, nested = None, ""
     if isinstance(uri, SipUri):
         inner, nested = uri.param("method"), uri.header("refer-to") or ""
         kept = tuple(pair for pair in uri.params if pair[0].lower() != "method")
         uri = replace(uri.bare(), params=kept)
+    elif uri.scheme in SHOWN:
+        return Wanted(Wish.SHOW, uri)
     elif (found := _METHOD.search(uri.rest)) is not None:
         inner, uri = found[1], replace(uri, rest=_METHOD.sub("", uri.rest))
-    method = inner or address.param("method") or ""
-    return Wanted(_WISHES.get(method.lower(), Wish.OTHER), uri, nested)
+    return Wanted(_WISHES.get((inner or method).lower(), Wish.OTHER), uri, nested)
+
+
+class Telling(Protocol):
+    """Whoever wants to know how a REFER goes."""
+
+    def tell(self, status: int, now: float, reason: str = "") -> None:
+        """Progress; a final status is the last."""
+
+
+class Silence:
+    """Nobody wants to know."""
+
+    def tell(self, status: int, now: float, reason: str = "") -> None:
+        """See `Telling`."""
 
 
 @dataclass(slots=True)
 class Referral:
-    """The implicit subscription of one REFER; `subscription` is None after Refer-Sub: false."""
+    """One subscription to how a REFER goes."""
 
     desk: Desk
     owner: DialogOwner
-    subscription: Subscription | None
+    subscription: Subscription
     #: What is still to be told, each a status with its reason phrase; the last one ends it.
     waiting: list[tuple[int, str]] = field(default_factory=list)
 
     @property
-    def dialog(self) -> DialogId | None:
-        """The dialog in which progress is told."""
-        return self.subscription.dialog if self.subscription else None
-
-    @property
     def over(self) -> bool:
         """Whether there is nothing left to tell, or nobody to tell it to."""
-        return self.subscription is None or self.subscription.over
+        return self.subscription.over
 
     def tell(self, status: int, now: float, reason: str = "") -> None:
         """Tell progress as a sipfrag; a final status ends the subscription."""
@@ -97,13 +152,13 @@ class Referral:
     def expire(self, now: float) -> None:
         """What has not come to an end by now is not told any more."""
         sub = self.subscription
-        if sub is not None and not sub.over:
+        if not sub.over:
             sub.terminate(self.desk.endpoint, now, reason="timeout", body=None)
             self.owner.usage_ended(sub.dialog)
 
     def _next(self, now: float) -> None:
         sub = self.subscription
-        if sub is None or not sub.idle or not self.waiting:
+        if not sub.idle or not self.waiting:
             return
         status, reason = self.waiting.pop(0)
         body = Body(f"SIP/2.0 {status} {reason}\r\n", SIPFRAG)
@@ -115,8 +170,6 @@ class Referral:
         self.desk.replies[sent] = self._told
 
     def _told(self, reply: ResponseReceived, now: float) -> None:
-        if self.subscription is None:
-            return
         self.subscription.in_flight = None
         if reply.response.status >= 300:
             self.subscription.over = True
@@ -134,3 +187,13 @@ def unsubscribed(request: Request) -> bool:
     """Whether the sender wants no implicit subscription (RFC 4488)."""
     value = request.one(headers.REFER_SUB)
     return value is not None and value.value == "false"
+
+
+def requires(request: Request, option: str) -> bool:
+    """Whether a REFER asks for an extension by its option tag."""
+    return request.has_token(headers.REQUIRE, option)
+
+
+def is_list(request: Request) -> bool:
+    """Whether a REFER names a list of targets rather than one (RFC 5368)."""
+    return (request.get("refer-to") or "").strip().lower().startswith(("<cid:", "cid:"))

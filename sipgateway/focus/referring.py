@@ -1,44 +1,44 @@
-"""REFERs to a conference: call somebody, let somebody go, have somebody call in.
+"""REFERs to a conference: call somebody, let somebody go, have somebody call in, show a link.
 
-RFC 4579 5.5, 5.7 and 5.11. Policy is asked before anything else happens; what
-comes of it is told as sipfrags in the implicit subscription.
+Draft 4.6, 4.10, RFC 4579 5.5, 5.7 and 5.11. Policy is asked of everything that
+a REFER wants before anything else happens. What comes of it is told as sipfrags:
+in the implicit subscription of RFC 3515, to whoever subscribes (RFC 7614), or
+to nobody (RFC 4488, RFC 5368).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from conferences import policy
-from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
-from sipgateway.focus import answers, outside, referral
-from sipgateway.focus.actions import AskCall, AskCancel, AskRemoval
-from sipgateway.focus.attendance import Attendance
+from conferences.policy import Identity, Refusal
+from sipgateway.focus import referral
 from sipgateway.focus.desk import Desk, DialogOwner, uri_of
-from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked
-from sipgateway.focus.referral import Referral, Wanted, Wish
+from sipgateway.focus.refer_state import ReferState
+from sipgateway.focus.referral import Referral, Silence, Telling, Wanted, Wish
 from sipgateway.focus.relay import Relay
-from sipgateway.focus.removals import Removals
-from sipgateway.focus.roster import CALLED
+from sipgateway.focus.wishes import Wishes
 from sipgateway.sip import headers
+from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import DialogId, RequestReceived, TransactionId
 from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.message import Request
 from sipgateway.sip.subscription import Subscription
-from sipgateway.sip.uri import SipUri
+from sipgateway.sip.uri import OtherUri, SipUri
+
+#: What is called; the service and the trunk know how.
+_CALLABLE = frozenset({"tel"})
 
 
 class Host(DialogOwner, Protocol):
     """The conference that is asked."""
 
     @property
-    def snapshot(self) -> Snapshot:
-        """What it is meant to be."""
-
-    @property
     def contact(self) -> NameAddr:
         """Its URI, with `isfocus` unless hidden."""
+
+    def identity_of(self, dialog: DialogId) -> Identity | None:
+        """Who is at the other end of a dialog, if it is one of the conference's."""
 
     def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
         """Answer a request with what a refusal means in SIP."""
@@ -47,37 +47,61 @@ class Host(DialogOwner, Protocol):
 class Referring:
     """See the module."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        host: Host,
-        *,
-        attendance: Attendance,
-        removals: Removals,
-        dialings: Dialings,
-    ) -> None:
+    def __init__(self, desk: Desk, host: Host, wishes: Wishes) -> None:
         self._desk = desk
         self._host = host
-        self._attendance = attendance
-        self._removals = removals
-        self._dialings = dialings
+        self._wishes = wishes
         self._told: dict[DialogId, list[Referral]] = {}
 
     def refer(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Carry out a REFER, in or out of a dialog."""
         try:
             wanted = referral.parse(event.request)
+            another = self._is_anothers(event.request, who)
         except BadMessage as error:
             self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
             return
-        handler = _WISHES.get(wanted.wish)
-        if handler is None:
+        refusal = Refusal.NOT_ALLOWED if another else self._refusal(wanted, who, now)
+        objection = _objection(wanted)
+        if objection is not None and objection[0] == 501:
             self._desk.endpoint.respond(event.transaction, 501, now)
-        elif isinstance(wanted.target, SipUri) or wanted.target.scheme == "tel":
-            handler(self, event, who, wanted, now)
-        elif not self._refused(event, who, now):
-            reason = "Only SIP Addresses And Telephone Numbers Can Be Called"
-            self._desk.endpoint.respond(event.transaction, 488, now, reason=reason)
+        elif refusal is not None:
+            self._host.refuse(event.transaction, refusal, now)
+        elif objection is not None:
+            status, reason = objection
+            self._desk.endpoint.respond(event.transaction, status, now, reason=reason)
+        else:
+            self._carry_out(event, who, wanted, now)
+
+    def _is_anothers(self, request: Request, who: Identity) -> bool:
+        """Whether Target-Dialog (RFC 4538) names a dialog that somebody else has with us.
+
+        The sender has proved who he is, so one that matches nothing proves nothing more.
+        """
+        ref = request.one(headers.TARGET_DIALOG)
+        if ref is None:
+            return False
+        dialog = self._desk.endpoint.find_dialog(ref.call_id, ref.to_tag, ref.from_tag)
+        known = self._host.identity_of(dialog.id) if dialog else None
+        return known is not None and known.uri != who.uri
+
+    def _refusal(self, wanted: tuple[Wanted, ...], who: Identity, now: float) -> Refusal | None:
+        """The first reason why not; then nothing of it is done."""
+        found = (self._wishes.refusal(one, who, now) for one in wanted)
+        return next((refusal for refusal in found if refusal is not None), None)
+
+    def _carry_out(
+        self, event: RequestReceived, who: Identity, wanted: tuple[Wanted, ...], now: float
+    ) -> None:
+        first = wanted[0]
+        if first.wish is Wish.REFER and isinstance(first.target, SipUri):
+            self._refer(event, who, first, first.target, now=now)
+            return
+        listed = len(wanted) > 1 or referral.is_list(event.request)
+        told = self._silent(event, 202, now) if listed else self._accept(event, who, now)
+        told.tell(100, now)
+        for one in wanted:
+            self._wishes.carry_out(one, who, told, now)
 
     def usage_ended(self, dialog: DialogId) -> bool:
         """Forget what is told to the end; whether nothing is left to tell in that dialog."""
@@ -86,76 +110,10 @@ class Referring:
             self._told[dialog] = left
         return not left
 
-    # -- wishes --------------------------------------------------------------
-
-    def _refused(self, event: RequestReceived, who: Identity, now: float) -> bool:
-        """Refuse who may not add; whether that was done."""
-        refusal = policy.may_add(self._host.snapshot, who, joined=who.uri in self._attendance)
-        if refusal is None:
-            refusal = policy.when(self._host.snapshot, now=now)
-        if refusal is not None:
-            self._host.refuse(event.transaction, refusal, now)
-        return refusal is not None
-
-    def _add(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
-        target = wanted.target
-        if self._refused(event, who, now):
-            return
-        told = self._accept(event, now)
-        told.tell(100, now)
-
-        def asked(answer: Answer, then: float) -> None:
-            if isinstance(answer, CallAsked) and answer.call is not None:
-                self._dialings.follow(answer.call, told)
-            else:
-                _refused(told, answer, then)
-
-        conference, uri = self._host.snapshot.id, str(target)
-        self._desk.ask(lambda number: AskCall(number, conference, uri, who), asked)
-
-    def _remove(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
-        user = self._attendance.find(wanted.target)
-        entity = user.entity if user else outside.canonical(wanted.target)
-        refusal = policy.may_remove(self._host.snapshot, who, target=entity)
-        if refusal is not None:
-            self._host.refuse(event.transaction, refusal, now)
-            return
-        told = self._accept(event, now)
-        told.tell(100, now)
-        if user is None:
-            told.tell(404, now)
-        elif all(entry.status in CALLED for entry in user.endpoints):
-            self._call_off(user.entity, who, told)
-        else:
-            self._put_out(user.key, who, told)
-
-    def _call_off(self, entity: str, who: Identity, told: Referral) -> None:
-        """Who is being called is let go by calling him no longer."""
-
-        def asked(answer: Answer, then: float) -> None:
-            if isinstance(answer, CancelAsked) and answer.refusal is None:
-                told.tell(200 if answer.cancelled else 404, then)
-            else:
-                _refused(told, answer, then)
-
-        conference = self._host.snapshot.id
-        self._desk.ask(lambda number: AskCancel(number, conference, entity, who), asked)
-
-    def _put_out(self, key: ParticipantKey, who: Identity, told: Referral) -> None:
-        def asked(answer: Answer, then: float) -> None:
-            if isinstance(answer, RemovalAsked) and answer.removal is not None:
-                self._removals.follow(answer.removal, told, then)
-            else:
-                _refused(told, answer, then)
-
-        conference = self._host.snapshot.id
-        self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
-
-    def _refer(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
+    def _refer(
+        self, event: RequestReceived, who: Identity, wanted: Wanted, target: SipUri, *, now: float
+    ) -> None:
         """RFC 4579 5.7: have somebody call in by himself."""
-        if self._refused(event, who, now):
-            return
-        target = uri_of(str(wanted.target))
         contact = self._host.contact
         if uri_of(wanted.nested.strip("<> ")).aor != uri_of(str(contact.uri)).aor:
             reason = "Refer-To header: not this conference"
@@ -172,16 +130,21 @@ class Referring:
         relay = Relay(self._desk, event, contact)
         relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=now)
 
-    def _accept(self, event: RequestReceived, now: float) -> Referral:
-        """202, and the implicit subscription unless it is declined (RFC 3515, RFC 4488)."""
+    # -- who is told ---------------------------------------------------------
+
+    def _accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:
+        """A 2xx, and whoever is told how it goes."""
+        if referral.requires(event.request, "nosub"):
+            self._desk.endpoint.respond(event.transaction, 200, now)
+            return Silence()
+        if referral.requires(event.request, "explicitsub"):
+            return self._explicit(event, who, now)
         if referral.unsubscribed(event.request):
-            fields = (("Refer-Sub", "false"),)
-            self._desk.endpoint.respond(event.transaction, 202, now, fields=fields)
-            return Referral(self._desk, self._host, None)
+            return self._silent(event, 202, now)
         contact = self._host.contact
         dialog = self._desk.endpoint.respond(event.transaction, 202, now, contact=contact)
         if dialog is None:
-            return Referral(self._desk, self._host, None)
+            return Silence()
         subscription = Subscription(dialog, referral.event_of(event.request), now + referral.LIFE)
         told = Referral(self._desk, self._host, subscription)
         self._told.setdefault(dialog, []).append(told)
@@ -189,19 +152,29 @@ class Referring:
         self._desk.later(now + referral.LIFE, told.expire)
         return told
 
+    def _silent(self, event: RequestReceived, status: int, now: float) -> Telling:
+        """RFC 4488: nobody is told."""
+        fields = (("Refer-Sub", "false"),)
+        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
+        return Silence()
 
-def _refused(told: Referral, answer: Answer, now: float) -> None:
-    """The service says no, or the database does not answer."""
-    if isinstance(answer, CallAsked | CancelAsked | RemovalAsked):
-        status, phrase, _ = answers.REFUSALS[answer.refusal or Refusal.NOT_ALLOWED]
-        told.tell(status, now, phrase)
-    else:
-        told.tell(503, now)
+    def _explicit(self, event: RequestReceived, who: Identity, now: float) -> Telling:
+        """RFC 7614: an address to subscribe to, in a 200."""
+        state = ReferState(self._desk, who, now)
+        fields: Fields = (("Refer-Events-At", f"<{state.address.uri}>"),)
+        self._desk.endpoint.respond(event.transaction, 200, now, fields=fields)
+        return state
 
 
-_Handler = Callable[[Referring, RequestReceived, Identity, Wanted, float], None]
-_WISHES: Mapping[Wish, _Handler] = {
-    Wish.ADD: Referring._add,
-    Wish.REMOVE: Referring._remove,
-    Wish.REFER: Referring._refer,
-}
+def _objection(wanted: tuple[Wanted, ...]) -> tuple[int, str] | None:
+    """What cannot be done, whoever asks: status and reason phrase."""
+    unknown = any(one.wish is Wish.OTHER for one in wanted)
+    if unknown or (len(wanted) > 1 and any(one.wish is Wish.REFER for one in wanted)):
+        return 501, ""
+    if any(one.wish is Wish.ADD and not _callable(one) for one in wanted):
+        return 488, "Only SIP Addresses And Telephone Numbers Can Be Called"
+    return None
+
+
+def _callable(wanted: Wanted) -> bool:
+    return not isinstance(wanted.target, OtherUri) or wanted.target.scheme in _CALLABLE

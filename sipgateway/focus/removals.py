@@ -8,7 +8,7 @@ from conferences.policy import RemovalOrder
 from sipgateway.focus.actions import Fact, RemovalEnded
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.leg import Farewell, Leg
-from sipgateway.focus.referral import Referral
+from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import Departure
 
 
@@ -27,9 +27,9 @@ class Removals:
         self._calls = calls
         self._going: dict[int, list[Leg]] = {}
         self._over: set[int] = set()
-        self._told: dict[int, list[Referral]] = {}
+        self._told: dict[int, list[Telling]] = {}
 
-    def follow(self, removal: int, told: Referral, now: float) -> None:
+    def follow(self, removal: int, told: Telling, now: float) -> None:
         """Tell a REFER how the removal of that id goes."""
         if removal in self._over:
             told.tell(200, now)

@@ -190,6 +190,8 @@ class Switchboard:
         service = _SERVICES.get(target.name.lower())
         if service is not None:
             service(self, event, identity, now)
+        elif (answers_it := self._desk.services.get(target.name.lower())) is not None:
+            answers_it(event, identity, now)
         else:
             self._halls.request(event, target, identity, now)
 

@@ -203,7 +203,10 @@ def build_rack(value: RAck) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DialogRef:
-    """Replaces, Join and Target-Dialog name a dialog (RFC 3891, 3911, 4538)."""
+    """Replaces, Join and Target-Dialog name a dialog (RFC 3891, 3911, 4538).
+
+    `to_tag` is the tag of whoever gets the header field, `from_tag` the other one.
+    """
 
     call_id: str
     to_tag: str
@@ -213,23 +216,33 @@ class DialogRef:
 
 def parse_dialog_ref(text: str) -> DialogRef:
     """Parse ``callid;to-tag=…;from-tag=…``."""
+    return _parse_dialog(text, "to-tag", "from-tag")
+
+
+def _parse_dialog(text: str, to: str, from_: str) -> DialogRef:
     call_id, semicolon, rest = text.strip().partition(";")
     params = parse_params(semicolon + rest)
-    to_tag = param_of(params, "to-tag") or param_of(params, "remote-tag")
-    from_tag = param_of(params, "from-tag") or param_of(params, "local-tag")
+    to_tag, from_tag = param_of(params, to), param_of(params, from_)
     if not to_tag or not from_tag:
         raise BadMessage("Malformed dialog identifier")
-    others = tuple(
-        (n, v)
-        for n, v in params
-        if n.lower() not in {"to-tag", "from-tag", "remote-tag", "local-tag"}
-    )
+    others = tuple((n, v) for n, v in params if n.lower() not in {to, from_})
     return DialogRef(parse_call_id(call_id), to_tag, from_tag, others)
 
 
 def build_dialog_ref(value: DialogRef) -> str:
     """The inverse of `parse_dialog_ref`."""
     tags = f";to-tag={value.to_tag};from-tag={value.from_tag}"
+    return f"{value.call_id}{tags}{build_params(value.params)}"
+
+
+def parse_target_dialog(text: str) -> DialogRef:
+    """Parse ``callid;local-tag=…;remote-tag=…``, local at the recipient (RFC 4538 7)."""
+    return _parse_dialog(text, "local-tag", "remote-tag")
+
+
+def build_target_dialog(value: DialogRef) -> str:
+    """The inverse of `parse_target_dialog`."""
+    tags = f";local-tag={value.to_tag};remote-tag={value.from_tag}"
     return f"{value.call_id}{tags}{build_params(value.params)}"
 
 
@@ -290,7 +303,7 @@ PROXY_AUTHENTICATE = Header("Proxy-Authenticate", parse_auth, build_auth, repeat
 PROXY_AUTHORIZATION = Header("Proxy-Authorization", parse_auth, build_auth, repeats=True)
 REPLACES = Header("Replaces", parse_dialog_ref, build_dialog_ref)
 JOIN = Header("Join", parse_dialog_ref, build_dialog_ref)
-TARGET_DIALOG = Header("Target-Dialog", parse_dialog_ref, build_dialog_ref)
+TARGET_DIALOG = Header("Target-Dialog", parse_target_dialog, build_target_dialog)
 REASON = Header("Reason", parse_tokened, build_tokened, many=True)
 PRIVACY = Header("Privacy", parse_tokened, build_tokened)
 CALL_INFO = Header("Call-Info", parse_text, build_text, many=True)

@@ -192,7 +192,8 @@ class Message:
             return []
         if content_type.value.startswith("multipart/"):
             return multipart.parts(self.body, content_type)
-        return [Part(content_type, Tokened("render"), self.body)]
+        content_id = multipart.bare_id(self.get("content-id"))
+        return [Part(content_type, Tokened("render"), self.body, content_id)]
 
     @property
     def start_line(self) -> str:

@@ -22,6 +22,8 @@ class Part:
     media_type: Tokened
     disposition: Tokened
     body: bytes
+    #: What a ``cid:`` URL calls it (RFC 2392), without the angles.
+    content_id: str = ""
 
     @property
     def required(self) -> bool:
@@ -57,7 +59,13 @@ def _part(block: bytes) -> Part:
         _read(fields.get("content-type"), _PLAIN),
         _read(fields.get("content-disposition"), _RENDER),
         body if gap else b"",
+        bare_id(fields.get("content-id")),
     )
+
+
+def bare_id(content_id: str | None) -> str:
+    """A Content-ID (RFC 2045 7) without its angles."""
+    return (content_id or "").strip().removeprefix("<").removesuffix(">")
 
 
 def _read(text: str | None, default: Tokened) -> Tokened:

@@ -33,15 +33,29 @@ METHODS = (
     "MESSAGE",
 )
 #: Option tags we understand in Require.
-EXTENSIONS = ("replaces", "join", "timer", "norefersub", "100rel", "path", "outbound", "gruu")
+EXTENSIONS = (
+    "replaces",
+    "join",
+    "timer",
+    "norefersub",
+    "100rel",
+    "path",
+    "outbound",
+    "gruu",
+    "tdialog",
+    "explicitsub",
+    "nosub",
+    "multiple-refer",
+    "recipient-list-invite",
+)
 EVENT_PACKAGES = ("conference", "refer")
 #: What may be in the body of which request.
-BODIES: dict[str, frozenset[str]] = {
-    "INVITE": frozenset({"application/sdp"}),
-    "UPDATE": frozenset({"application/sdp"}),
-    "ACK": frozenset({"application/sdp"}),
-    "MESSAGE": frozenset({"text/plain"}),
-    "PRACK": frozenset({"application/sdp"}),
+BODIES: dict[str, tuple[str, ...]] = {
+    "INVITE": ("application/sdp", "application/resource-lists+xml"),
+    "UPDATE": ("application/sdp",),
+    "ACK": ("application/sdp",),
+    "MESSAGE": ("text/plain",),
+    "PRACK": ("application/sdp",),
 }
 
 
@@ -159,7 +173,7 @@ def _body(request: Request) -> Objection | None:
     known = [part for part in parts if part.media_type.value in accepted]
     if known and not any(part.required for part in parts if part not in known):
         return None
-    return Objection(415, fields=(("Accept", ", ".join(sorted(accepted))),))
+    return Objection(415, fields=(("Accept", ", ".join(accepted)),))
 
 
 def _acceptable(request: Request) -> Objection | None:

@@ -188,7 +188,7 @@ def test_c17_the_factory_adds_nobody(stage: Stage) -> None:
 
 def test_a_target_that_cannot_be_called(stage: Stage) -> None:
     alice = stage.joined("alice")
-    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To="<http://conf.test/agenda>")
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To="<xmpp:carol@conf.test>")
     alice.gets("488")
     stage.is_quiet()
 

@@ -107,7 +107,7 @@ GOOD: list[tuple[Header[Any], str, object]] = [
     (headers.PROXY_AUTHORIZATION, 'Digest realm="a"', Auth("digest", (("realm", "a"),))),
     (headers.REPLACES, "1@h;to-tag=2;from-tag=3", DialogRef("1@h", "2", "3")),
     (headers.JOIN, "1@h;from-tag=3;to-tag=2;x", DialogRef("1@h", "2", "3", (("x", None),))),
-    (headers.TARGET_DIALOG, "1@h;local-tag=3;remote-tag=2", DialogRef("1@h", "2", "3")),
+    (headers.TARGET_DIALOG, "1@h;local-tag=3;remote-tag=2", DialogRef("1@h", "3", "2")),
     (
         headers.REASON,
         'SIP;cause=200;text="Call completed elsewhere"',

@@ -1,0 +1,143 @@
+"""What a REFER asks for, one wish at a time: may it be, and carrying it out.
+
+Calling somebody and letting him go are orders that a service writes down
+(RFC 4579 5.5, 5.11); what is no call is shown to those who are in (draft 4.6),
+and never fetched by us.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conferences import policy
+from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
+from sipgateway.focus import answers, messages, outside
+from sipgateway.focus.actions import AskCall, AskCancel, AskRemoval, Fact, LinkShown
+from sipgateway.focus.attendance import Attendance
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.dialing import Dialings
+from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked
+from sipgateway.focus.referral import Telling, Wanted, Wish
+from sipgateway.focus.removals import Removals
+from sipgateway.focus.roster import CALLED
+from sipgateway.sip.headers import NameAddr
+
+
+class Host(Protocol):
+    """The conference that is asked."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is meant to be."""
+
+    @property
+    def contact(self) -> NameAddr:
+        """Its URI, with `isfocus` unless hidden."""
+
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
+
+class Wishes:
+    """See the module."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        host: Host,
+        calls: Calls,
+        *,
+        attendance: Attendance,
+        removals: Removals,
+        dialings: Dialings,
+    ) -> None:
+        self._desk = desk
+        self._host = host
+        self._calls = calls
+        self._attendance = attendance
+        self._removals = removals
+        self._dialings = dialings
+
+    def refusal(self, wanted: Wanted, who: Identity, now: float) -> Refusal | None:
+        """Why `who` may not have that, or None."""
+        snapshot, joined = self._host.snapshot, who.uri in self._attendance
+        if wanted.wish is Wish.REMOVE:
+            return policy.may_remove(snapshot, who, target=self._entity(wanted))
+        if wanted.wish is Wish.SHOW:
+            return None if joined else policy.may_command(snapshot, who)
+        return policy.may_add(snapshot, who, joined=joined) or policy.when(snapshot, now=now)
+
+    def _entity(self, wanted: Wanted) -> str:
+        """Whom a removal means: who is in by that URI, else whoever that is."""
+        user = self._attendance.find(wanted.target)
+        return user.entity if user is not None else outside.canonical(wanted.target)
+
+    def carry_out(self, wanted: Wanted, who: Identity, told: Telling, now: float) -> None:
+        """Do what was asked; `told` hears how it goes."""
+        if wanted.wish is Wish.SHOW:
+            self._show(str(wanted.target), who, now)
+            told.tell(200, now)
+        elif wanted.wish is not Wish.REMOVE:
+            self.add(str(wanted.target), who, told)
+        elif (user := self._attendance.find(wanted.target)) is None:
+            told.tell(404, now)
+        elif all(entry.status in CALLED for entry in user.endpoints):
+            self._call_off(user.entity, who, told)
+        else:
+            self._put_out(user.key, who, told)
+
+    def add(self, uri: str, who: Identity, told: Telling) -> None:
+        """RFC 4579 5.5: call somebody."""
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, CallAsked) and answer.call is not None:
+                self._dialings.follow(answer.call, told)
+            else:
+                _refused(told, answer, then)
+
+        conference = self._host.snapshot.id
+        self._desk.ask(lambda number: AskCall(number, conference, uri, who), asked)
+
+    def _call_off(self, entity: str, who: Identity, told: Telling) -> None:
+        """Who is being called is let go by calling him no longer."""
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, CancelAsked) and answer.refusal is None:
+                told.tell(200 if answer.cancelled else 404, then)
+            else:
+                _refused(told, answer, then)
+
+        conference = self._host.snapshot.id
+        self._desk.ask(lambda number: AskCancel(number, conference, entity, who), asked)
+
+    def _put_out(self, key: ParticipantKey, who: Identity, told: Telling) -> None:
+        """RFC 4579 5.11: let somebody go."""
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, RemovalAsked) and answer.removal is not None:
+                self._removals.follow(answer.removal, told, then)
+            else:
+                _refused(told, answer, then)
+
+        conference = self._host.snapshot.id
+        self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
+
+    def _show(self, uri: str, who: Identity, now: float) -> None:
+        """A text with the link to everybody else who is in; nobody here follows it."""
+        self._host.record(LinkShown(uri, who.uri), now)
+        sender = NameAddr(uri_of(who.uri), who.display_name)
+        for leg in self._calls:
+            if leg.joined and leg.identity.uri != who.uri and not leg.flow_gone:
+                phone = Phone(leg.endpoint, leg.flow, leg.routes)
+                to = NameAddr(self._host.contact.uri)
+                messages.send(self._desk.endpoint, uri, phone, from_=sender, to=to, now=now)
+
+
+def _refused(told: Telling, answer: Answer, now: float) -> None:
+    """The service says no, or the database does not answer."""
+    if isinstance(answer, CallAsked | CancelAsked | RemovalAsked):
+        status, phrase, _ = answers.REFUSALS[answer.refusal or Refusal.NOT_ALLOWED]
+        told.tell(status, now, phrase)
+    else:
+        told.tell(503, now)
