@@ -31,6 +31,7 @@ from conferences.models import (
     Ledger,
     Mail,
     Participant,
+    Registration,
     Removal,
     SipAccount,
     User,
@@ -236,6 +237,40 @@ class MailAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ("conference",)
     search_fields = ("address", "conference__name", "conference__title")
     exclude = ("invitation",)
+
+
+@admin.register(Registration)
+class RegistrationAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Whose phones are registered, by which process, and until when."""
+
+    list_display = (
+        "aor",
+        "user_agent",
+        "transport",
+        "address",
+        "since",
+        "expires_at",
+        "ended_at",
+        "gateway",
+    )
+    list_filter = ("transport", "gateway")
+    search_fields = ("aor", "user_agent", "remote_host", "contact")
+    date_hierarchy = "since"
+    actions = ("end",)
+
+    @admin.action(description="End the registrations: calls ring there no more")
+    def end(self, request: HttpRequest, chosen: QuerySet[Registration]) -> None:
+        """As the person himself would do it on his page."""
+        count = services.end_registrations(chosen.values_list("pk", flat=True))
+        self.message_user(request, f"{count} ended.")
+
+    def has_delete_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """They are ended: a row that is gone tells its gateway nothing."""
+        return False
 
 
 @admin.register(Guest)

@@ -49,6 +49,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/<str:token>.ics", calendar.feed, name="calendar_feed"),
     path("account/", account.account, name="account"),
     path("account/sip-password/", account.sip_password, name="account_sip_password"),
+    path("account/phones/<int:registration>/end/", account.end_phone, name="account_end_phone"),
     path("account/token/", account.token, name="account_token"),
     path("account/password/", account.password, name="account_password"),
     path("phone/", phone.phone, name="phone"),

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 #: Status and what to mend.
 REFUSALS: dict[Refusal, tuple[int, str]] = {
-    Refusal.UNKNOWN: (404, "There is no such conference or participant."),
+    Refusal.UNKNOWN: (404, "There is no such conference, participant or phone."),
     Refusal.TOO_EARLY: (409, "The conference has not opened yet."),
     Refusal.OVER: (410, "The conference is over."),
     Refusal.FULL: (409, "The conference is full."),

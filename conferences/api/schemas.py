@@ -261,6 +261,25 @@ class JobOut(Schema):
     status: int | None = None
 
 
+class PhoneOut(Schema):
+    """A phone that is registered (RFC 3261 10)."""
+
+    id: int = Field(alias="pk")
+    contact: str = Field(description="The Contact as the phone gave it, with what it can do.")
+    transport: str = Field(description="UDP, TCP, TLS, WS or WSS.")
+    address: str = Field(description="Where it was seen: host and port.")
+    user_agent: str = Field(description="What it calls itself; empty where it does not say.")
+    since: datetime.datetime
+    refreshed_at: datetime.datetime
+    expires_at: datetime.datetime = Field(description="Unless it refreshes before.")
+
+
+class PhonesOut(Schema):
+    """Where calls ring."""
+
+    phones: list[PhoneOut]
+
+
 class RemovalOut(Schema):
     """A removal that was asked for."""
 

@@ -58,5 +58,16 @@ class Registration(models.Model):
             ),
         ]
 
+    @property
+    def address(self) -> str:
+        """Where the phone was seen: host and port."""
+        host = f"[{self.remote_host}]" if ":" in self.remote_host else self.remote_host
+        return f"{host}:{self.remote_port}" if self.remote_port else host
+
+    @property
+    def web(self) -> bool:
+        """Whether it is a page in a browser (RFC 7118)."""
+        return self.transport in {Transport.WS, Transport.WSS}
+
     def __str__(self) -> str:
         return f"{self.user_agent or 'phone'} of {self.aor}"

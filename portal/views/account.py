@@ -121,6 +121,20 @@ def sip_password(request: HttpRequest, user: User) -> HttpResponse:
 @never_cache
 @require_POST
 @access.signed_in
+def end_phone(request: HttpRequest, user: User, registration: int) -> HttpResponse:
+    """End one of the person's registrations."""
+    try:
+        services.end_registration(user=user, registration=registration)
+    except services.Refused:
+        messages.info(request, "That phone was not registered any more.")
+    else:
+        messages.success(request, "The phone is signed out: calls ring there no more.")
+    return redirect("account")
+
+
+@never_cache
+@require_POST
+@access.signed_in
 def token(request: HttpRequest, user: User) -> HttpResponse:
     """Make a token, shown once; or revoke them all."""
     if request.POST.get("do") == "revoke":
@@ -165,6 +179,7 @@ def _page(
         "password_form": password_form,
         "sip_password": sip_password,
         "token": token,
+        "phones": selectors.registrations(user),
         "token_count": user.api_tokens.count(),
         "sip": {
             "aor": selectors.aor(user.username),

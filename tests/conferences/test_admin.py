@@ -13,6 +13,7 @@ from conferences import selectors, services
 from conferences.models import Conference, DialTarget, Door, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
+from tests.conferences.test_registrations import DESK
 from tests.people import ALICE, BOB, CAROL
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "conferences"]
@@ -45,6 +46,7 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
         ban=True,
     )
     services.ask_to_call(conference=live.conference.key, uri=CAROL.uri, actor=ALICE, way=Way.WEB)
+    services.keep_registrations(gateway="host:1:a", entries=[DESK])
     DialTarget.objects.create(pattern="tel:+49*", who="adders")
     return live
 

@@ -456,6 +456,8 @@ def test_openapi_and_its_page(client: Client) -> None:
     assert set(described["paths"]) == {
         "/api/v1/conferences",
         "/api/v1/conferences/{conference}",
+        "/api/v1/me/phones",
+        "/api/v1/me/phones/{phone}",
         "/api/v1/conferences/{conference}/participants",
         "/api/v1/conferences/{conference}/participants/{participant}",
         "/api/v1/conferences/{conference}/mute",
@@ -498,6 +500,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Read a booking",
         "Read one time",
         "Remove somebody",
+        "Sign a phone out",
         "Stop calling somebody",
         "Undo a change",
         "Unlock a conference",
@@ -505,6 +508,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "What happened",
         "What happened in it",
         "Who is there",
+        "Your registered phones",
     }
 
 

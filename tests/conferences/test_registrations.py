@@ -6,6 +6,8 @@ import datetime
 from dataclasses import replace
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from conferences import policy, selectors, services
@@ -14,6 +16,7 @@ from conferences.phonebook import Entry
 from conferences.services import Refused
 from conferences.services.registrations import KEEP_AWAY, KEEP_ENDED, prune_registrations
 from tests import people
+from tests.conferences.test_api import Api
 
 NOW = datetime.datetime.now(tz=datetime.UTC)
 AT = NOW.timestamp()
@@ -144,3 +147,32 @@ def test_prune(bob: User) -> None:
     assert Registration.objects.get().instance == "urn:uuid:a"
     prune_registrations(now=NOW + KEEP_AWAY + day)
     assert not Registration.objects.exists()
+
+
+def test_the_api_lists_and_ends(bob: User, mallory: User) -> None:
+    """Mallory ends nobody's phone but his own."""
+    _keep(DESK, BROWSER)
+    as_bob, as_mallory = Api(bob), Api(mallory)
+    status, listed = as_bob.call("GET", "/me/phones")
+    assert status == 200
+    desk = next(one for one in listed["phones"] if one["transport"] == "UDP")
+    assert desk["address"] == "192.0.2.1:5062"
+    assert desk["contact"] == "<sip:bob@192.0.2.1:5062>;audio"
+    assert desk["user_agent"] == "Desk 1.0"
+    assert as_mallory.call("GET", "/me/phones")[1] == {"phones": []}
+    assert as_mallory.call("DELETE", f"/me/phones/{desk['id']}")[0] == 404
+    assert as_bob.call("DELETE", f"/me/phones/{desk['id']}") == (204, None)
+    assert as_bob.call("DELETE", f"/me/phones/{desk['id']}")[0] == 404
+    left = as_bob.call("GET", "/me/phones")[1]["phones"]
+    assert [one["user_agent"] for one in left] == ["Browser"]
+    assert Api(None).call("GET", "/me/phones")[0] == 401
+
+
+def test_administrators_end_registrations(bob: User, client: Client) -> None:
+    _keep(DESK, BROWSER)
+    client.force_login(User.objects.create_superuser("root", password="secret"))
+    chosen = [str(row.pk) for row in Registration.objects.all()]
+    page = reverse("admin:conferences_registration_changelist")
+    client.post(page, {"action": "end", "_selected_action": chosen})
+    assert _shown(bob) == []
+    assert Registration.objects.filter(ended_at__isnull=False).count() == 2

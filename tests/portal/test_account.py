@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from conferences import selectors, services
 from conferences.models import SipAccount, User
+from tests.conferences.test_registrations import DESK
 from tests.portal.conftest import PASSWORD, SignedIn
 
 
@@ -94,3 +97,28 @@ def test_signing_out_ends_what_pages_were_given(bob: User, signed_in: SignedIn) 
     assert signed_in(bob).post("/sign-out/").status_code == 302
     assert selectors.account(given.auth_name) is None
     assert selectors.account("bob") is not None
+
+
+def test_phones_are_shown_and_signed_out(
+    bob: User,
+    mallory: User,
+    signed_in: SignedIn,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """Where calls ring; Mallory signs nobody out but himself."""
+    assert "No phone is registered" in signed_in(bob).get("/account/").content.decode()
+    many = [replace(DESK, key=f"sip:bob@{n}.invalid") for n in range(3)]
+    services.keep_registrations(gateway="host:1:a", entries=[DESK, *many])
+    browser = signed_in(bob)
+    with django_assert_num_queries(6):
+        page = browser.get("/account/").content.decode()
+    assert "4 registered" in page
+    assert "UDP from 192.0.2.1:5062" in page
+    row = bob.registrations.get(key=DESK.key)
+    path = f"/account/phones/{row.pk}/end/"
+    assert browser.get(path).status_code == 405
+    signed_in(mallory).post(path)
+    assert selectors.registrations(bob).count() == 4
+    assert "signed out" in browser.post(path, follow=True).content.decode()
+    assert selectors.registrations(bob).count() == 3
+    assert "not registered any more" in browser.post(path, follow=True).content.decode()
