@@ -50,6 +50,17 @@ class CreatorDeparts(enum.StrEnum):
     END = "end"
 
 
+class Anonymity(enum.StrEnum):
+    """Who is shown without his name, and to whom (RFC 3323, RFC 4575 5.6)."""
+
+    #: Who asks for it; those who command see who it is.
+    ASKED = "asked"
+    #: Who asks for it, and nobody sees who it is.
+    STRICT = "strict"
+    #: Everybody who does not command; those who do see who it is.
+    ALL = "all"
+
+
 class Refusal(enum.StrEnum):
     """Why somebody may not. Each edge has one table from this to a status."""
 
@@ -142,6 +153,7 @@ class Snapshot:
     participants_may_add: bool = False
     #: Who is called has to press 1 before he is in.
     confirm_calls: bool = False
+    anonymity: Anonymity = Anonymity.ASKED
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
     creator: str = ""
     banned: frozenset[str] = frozenset()
@@ -253,6 +265,27 @@ def may_add(snapshot: Snapshot, who: Identity, *, joined: bool) -> Refusal | Non
     if joined and not who.is_guest and snapshot.participants_may_add:
         return None
     return Refusal.NOT_ALLOWED
+
+
+ANONYMOUS = "Anonymous"
+"""What somebody without a name is called."""
+
+
+def alias(key: ParticipantKey) -> str:
+    """What stands for the address of somebody without a name, unique to his entry."""
+    return f"sip:anonymous-{key}@anonymous.invalid"
+
+
+def is_anonymous(snapshot: Snapshot, role: Role, *, asked: bool) -> bool:
+    """Whether somebody of that role is shown without his name; `asked` says he wants that."""
+    return asked or (snapshot.anonymity is Anonymity.ALL and role not in COMMANDING)
+
+
+def may_identify(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may see who those without a name are."""
+    if snapshot.anonymity is Anonymity.STRICT:
+        return Refusal.NOT_ALLOWED
+    return may_command(snapshot, who)
 
 
 def may_subscribe(snapshot: Snapshot, who: Identity) -> Refusal | None:

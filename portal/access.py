@@ -40,6 +40,11 @@ class Visit:
         return policy.may_command(self.snapshot, self.identity) is None
 
     @property
+    def viewer(self) -> selectors.Viewer:
+        """What he may see of those who are in it."""
+        return selectors.viewer(self.snapshot, self.identity)
+
+    @property
     def owns(self) -> bool:
         """Whether he may change and cancel the booking."""
         return self.snapshot.role_of(self.identity) is policy.Role.ORGANIZER

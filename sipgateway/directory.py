@@ -455,6 +455,7 @@ def _joined(_: str, record: Record, fact: Joined) -> None:
         joining_method=fact.joining_method,
         at=record.at,
         by=fact.by,
+        private=fact.private,
     )
 
 

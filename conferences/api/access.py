@@ -82,6 +82,11 @@ Rule = Callable[[policy.Snapshot, policy.Identity], policy.Refusal | None]
 
 def conference(request: HttpRequest, name: str, rule: Rule) -> Conference:
     """The conference of that id, where `rule` lets the caller; else `Refused` or `Http404`."""
+    return view(request, name, rule)[0]
+
+
+def view(request: HttpRequest, name: str, rule: Rule) -> tuple[Conference, selectors.Viewer]:
+    """The same, and what the caller may see of it."""
     row = selectors.conference_by_name(name)
     snapshot = selectors.snapshot(row.key) if row else None
     if row is None or snapshot is None:
@@ -89,7 +94,7 @@ def conference(request: HttpRequest, name: str, rule: Rule) -> Conference:
     refusal = rule(snapshot, caller(request).identity)
     if refusal is not None:
         raise Refused(refusal)
-    return row
+    return row, selectors.viewer(snapshot, caller(request).identity)
 
 
 def may_change(snapshot: policy.Snapshot, who: policy.Identity) -> policy.Refusal | None:

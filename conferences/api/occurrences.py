@@ -54,9 +54,10 @@ def read(request: HttpRequest, conference: str, occurrence: str) -> dict[str, An
 )
 def events(request: HttpRequest, conference: str, occurrence: str) -> dict[str, Any]:
     """The history of one time: what became of it, and what happened in it."""
-    row = access.conference(request, conference, policy.may_command)
-    found = _planned(row, _named(occurrence))
-    return {"events": [selectors.event_line(one) for one in selectors.events_of(row, found)]}
+    row, by = access.view(request, conference, policy.may_command)
+    happened = selectors.events_of(row, _planned(row, _named(occurrence)))
+    masks = selectors.aliases(row, by)
+    return {"events": [selectors.event_line(one, masks) for one in happened]}
 
 
 @router.patch(PATH + "/{occurrence}", response=OccurrenceOut, summary="Change one time")

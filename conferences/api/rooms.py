@@ -32,8 +32,9 @@ router = Router(tags=["Rooms"])
 
 @router.get("/conferences/{conference}/participants", response=RosterOut, summary="Who is there")
 def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
-    """Who is there now."""
-    return selectors.roster(access.conference(request, conference, access.may_look))
+    """Who is there now; who wants to be anonymous is, but for those who command."""
+    row, by = access.view(request, conference, access.may_look)
+    return selectors.roster(row, by=by)
 
 
 @router.post(
@@ -192,8 +193,9 @@ def events(
     window: Query[PageIn],
 ) -> dict[str, Any]:
     """What happened: joins, leaves, refusals, who removed whom. For those who command."""
-    row = access.conference(request, conference, policy.may_command)
+    row, by = access.view(request, conference, policy.may_command)
     page, pages = window.page, Paginator(selectors.events(row), window.page_size)
     found = pages.get_page(page) if page <= pages.num_pages else []
-    items = [selectors.event_line(event) for event in found]
+    masks = selectors.aliases(row, by)
+    items = [selectors.event_line(event, masks) for event in found]
     return {"events": items, "count": pages.count, "page": page, "pages": pages.num_pages}

@@ -8,7 +8,7 @@ from typing import Any
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from conferences.policy import Admission, CreatorDeparts, Role
+from conferences.policy import Admission, Anonymity, CreatorDeparts, Role
 
 
 class _Strict(Schema):
@@ -34,6 +34,9 @@ class PolicyIn(_Strict):
     hidden_focus: bool = False
     redials: int = Field(2, description="Tries more for an invitee who is busy or not there.")
     confirm_calls: bool = Field(False, description="Whoever is called presses 1 to come in.")
+    anonymity: Anonymity = Field(
+        Anonymity.ASKED, description="Who is shown without his name, and to whom."
+    )
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
     early_minutes: int = Field(0, description="Open so long before the start.")
     grace_minutes: int = Field(0, description="Closed so long after the end.")
@@ -153,6 +156,7 @@ class PolicyOut(Schema):
     redials: int
     confirm_calls: bool
     hidden_focus: bool
+    anonymity: Anonymity
     creator_departs: CreatorDeparts
     early_minutes: int
     grace_minutes: int
@@ -236,6 +240,7 @@ class ParticipantOut(Schema):
     entity: str
     display_text: str
     role: Role
+    you: bool = Field(False, description="Whether this is who asks.")
     endpoints: list[EndpointOut]
 
 

@@ -11,7 +11,12 @@ from django.db.models.functions import Lower
 from django.utils import timezone as clock
 
 from conferences import policy
-from conferences.models.choices import AdmissionChoice, CreatorDepartsChoice, Kind
+from conferences.models.choices import (
+    AdmissionChoice,
+    AnonymityChoice,
+    CreatorDepartsChoice,
+    Kind,
+)
 
 
 class Conference(models.Model):
@@ -51,6 +56,9 @@ class Conference(models.Model):
     locked = models.BooleanField(default=False)
     hidden_focus = models.BooleanField(default=False)
     participants_may_add = models.BooleanField(default=False)
+    anonymity = models.CharField(
+        max_length=6, choices=AnonymityChoice.choices, default=AnonymityChoice.ASKED
+    )
     creator_departs = models.CharField(
         max_length=4, choices=CreatorDepartsChoice.choices, default=CreatorDepartsChoice.KEEP
     )

@@ -39,6 +39,14 @@ class CreatorDepartsChoice(models.TextChoices):
     END = policy.CreatorDeparts.END.value, "The conference ends"
 
 
+class AnonymityChoice(models.TextChoices):
+    """`policy.Anonymity` as a form shows it."""
+
+    ASKED = policy.Anonymity.ASKED.value, "Who asks for it; moderators see who it is"
+    STRICT = policy.Anonymity.STRICT.value, "Who asks for it, and nobody sees who it is"
+    ALL = policy.Anonymity.ALL.value, "All participants; moderators see who they are"
+
+
 class MutedBy(models.TextChoices):
     """Who silenced a participant."""
 

@@ -27,6 +27,8 @@ class Participant(models.Model):
     entity = models.CharField(max_length=255)
     display_text = models.CharField(max_length=100, blank=True)
     role = models.CharField(max_length=11, choices=RoleChoice.choices)
+    #: Others are not shown who he is (RFC 3323).
+    private = models.BooleanField(default=False)
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
     left_method = models.CharField(

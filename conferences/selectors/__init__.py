@@ -44,14 +44,18 @@ from conferences.selectors.registrations import (
     remembered,
 )
 from conferences.selectors.rosters import (
+    Viewer,
+    aliases,
     call_by_job,
     event_line,
     events,
     events_of,
+    is_masked,
     job,
     participant_by_key,
     roster,
     show,
+    viewer,
 )
 from conferences.selectors.times import (
     Planned,
@@ -75,8 +79,10 @@ __all__ = [
     "Account",
     "Planned",
     "Series",
+    "Viewer",
     "Window",
     "account",
+    "aliases",
     "all_occurrences",
     "aor",
     "attempt_waits",
@@ -95,6 +101,7 @@ __all__ = [
     "identity_of_request_session",
     "identity_of_user",
     "invitation",
+    "is_masked",
     "job",
     "keep_guest",
     "lifted_attempts",
@@ -123,6 +130,7 @@ __all__ = [
     "upcoming",
     "user_of_calendar",
     "user_of_token",
+    "viewer",
     "visible_to",
     "window",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -15,8 +17,42 @@ from conferences.selectors.bookings import booking
 from conferences.selectors.identities import conference_uri
 
 
-def roster(conference: Conference, *, now: datetime.datetime | None = None) -> dict[str, Any]:
-    """Who is there. Names of states and methods are those of RFC 4575. Three queries."""
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody who looks at a conference, and whether he may see who the anonymous are."""
+
+    uri: str
+    identifies: bool
+
+
+def viewer(snapshot: policy.Snapshot, who: policy.Identity) -> Viewer:
+    """What `who` may see of a conference."""
+    return Viewer(who.uri, policy.may_identify(snapshot, who) is None)
+
+
+def aliases(conference: Conference, by: Viewer) -> dict[str, str]:
+    """What stands for the addresses that `by` may not read, himself excepted; one query."""
+    if by.identifies:
+        return {}
+    rows = Participant.objects.filter(conference=conference, private=True).exclude(entity=by.uri)
+    return {
+        entity: policy.alias(policy.ParticipantKey(key))
+        for entity, key in rows.order_by("joined_at", "pk").values_list("entity", "key")
+    }
+
+
+def is_masked(participant: Participant, by: Viewer | None) -> bool:
+    """Whether `by` (None: the operator) reads an alias there, as phones do; of himself, too."""
+    return by is not None and participant.private and not by.identifies
+
+
+def roster(
+    conference: Conference, *, by: Viewer | None = None, now: datetime.datetime | None = None
+) -> dict[str, Any]:
+    """Who is there, for `by` (None: the operator). Three queries.
+
+    Names of states and methods are those of RFC 4575.
+    """
     present = list(
         Participant.objects.filter(conference=conference, left_at__isnull=True)
         .order_by("joined_at", "pk")
@@ -29,24 +65,27 @@ def roster(conference: Conference, *, now: datetime.datetime | None = None) -> d
         "active": bool(present) or lease.exists(),
         "locked": conference.locked,
         "version": conference.roster_version,
-        "participants": [_entry(one) for one in present],
+        "participants": [_entry(one, by) for one in present],
     }
 
 
-def _entry(participant: Participant) -> dict[str, Any]:
+def _entry(participant: Participant, by: Viewer | None) -> dict[str, Any]:
+    masked = is_masked(participant, by)
+    alias = policy.alias(policy.ParticipantKey(participant.key))
     return {
         "id": participant.key,
-        "entity": participant.entity,
-        "display_text": participant.display_text,
+        "entity": alias if masked else participant.entity,
+        "display_text": policy.ANONYMOUS if masked else participant.display_text,
         "role": participant.role,
+        **({"you": participant.entity == by.uri} if by is not None else {}),
         "endpoints": [
             {
-                "entity": endpoint.uri,
+                "entity": f"{alias};endpoint={number}" if masked else endpoint.uri,
                 "status": endpoint.status,
                 "joining_method": endpoint.joining_method,
                 "muted": endpoint.muted,
             }
-            for endpoint in participant.endpoints.all()
+            for number, endpoint in enumerate(participant.endpoints.all(), start=1)
             if endpoint.status != EndpointStatus.DISCONNECTED
         ],
     }
@@ -81,15 +120,18 @@ def events_of(conference: Conference, found: times.Planned) -> QuerySet[Event]:
     return events(conference).filter(about)
 
 
-def event_line(event: Event) -> dict[str, Any]:
-    """One line of the history as scripts read it."""
+def event_line(event: Event, masks: Mapping[str, str]) -> dict[str, Any]:
+    """One line of the history as scripts read it; `masks` is what `aliases` gave."""
+    detail = dict(event.detail)
+    if masks.keys() & {event.actor, event.target}:
+        detail.pop("endpoint", None)
     return {
         "at": event.at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
         "kind": event.kind,
-        "actor": event.actor,
-        "target": event.target,
+        "actor": masks.get(event.actor, event.actor),
+        "target": masks.get(event.target, event.target),
         "way": event.way,
-        **({"detail": event.detail} if event.detail else {}),
+        **({"detail": detail} if detail else {}),
     }
 
 

@@ -135,6 +135,7 @@ def participant_joined(
     joining_method: str,
     at: float,
     by: str = "",
+    private: bool = False,
 ) -> None:
     """A participant is in, with a phone; or one who is in has come with another phone."""
     when = _time(at)
@@ -155,9 +156,13 @@ def participant_joined(
             entity=entity,
             display_text=display_text[:100],
             role=role,
+            private=private,
             joined_at=when,
             muted_by=_still_muted(known),
         )
+    elif private and not participant.private:
+        participant.private = True
+        participant.save(update_fields=["private"])
     known_phone = not new and _taken_up(participant, endpoint)
     if not known_phone:
         Endpoint.objects.create(

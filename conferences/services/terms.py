@@ -49,6 +49,7 @@ class Changes(TypedDict, total=False):
     invitees: Iterable[Invitee]
     participants_may_add: bool | None
     hidden_focus: bool
+    anonymity: policy.Anonymity
     redials: int
     confirm_calls: bool
     creator_departs: policy.CreatorDeparts
@@ -93,6 +94,7 @@ def say(row: Conference, said: Changes, complaints: Complaints) -> list[Invitee]
     if "creator_departs" in said:
         row.creator_departs = said["creator_departs"].value
     row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
+    row.anonymity = said.get("anonymity", policy.Anonymity(row.anonymity))
     _say_calls(row, said, complaints)
     if "invitees" not in said:
         return None if row.pk else []

@@ -169,7 +169,7 @@ def past(user: User, *, now: datetime) -> QuerySet[Conference]:
 def _page(visit: Visit, *, now: datetime) -> Page:
     row = visit.conference
     occurrence = selectors.occurrence(row, now=now)
-    told, more = story.lines(row) if visit.commands else ([], False)
+    told, more = story.lines(row, visit.viewer) if visit.commands else ([], False)
     url = selectors.conference_url(row)
     starts_at, ends_at = (
         (occurrence.starts_at, occurrence.ends_at) if occurrence else (row.starts_at, None)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Count
 
-from conferences import policy
+from conferences import policy, selectors
 from conferences.models import Conference, MutedBy, Participant
 from portal.access import Visit
 
@@ -46,11 +46,12 @@ def count(conference: Conference) -> int:
 def people(visit: Visit) -> list[Present]:
     """Those who are in the call, in the order in which they came."""
     rows = Participant.objects.filter(conference=visit.conference, left_at__isnull=True)
+    by = visit.viewer
     return [
         Present(
             key=row.key,
-            entity=row.entity,
-            name=row.display_text or row.entity,
+            entity=_shown(row, by)[0],
+            name=_shown(row, by)[1],
             role=row.role,
             role_words=row.get_role_display(),
             joined_at=row.joined_at,
@@ -61,3 +62,10 @@ def people(visit: Visit) -> list[Present]:
         )
         for row in rows
     ]
+
+
+def _shown(row: Participant, by: selectors.Viewer) -> tuple[str, str]:
+    """Address and name of one who is there, as `by` may read them."""
+    if row.entity != by.uri and selectors.is_masked(row, by):
+        return policy.alias(policy.ParticipantKey(row.key)), policy.ANONYMOUS
+    return row.entity, row.display_text or row.entity

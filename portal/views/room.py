@@ -227,6 +227,7 @@ def _context(request: HttpRequest, entrance: Entrance) -> dict[str, Any]:
         "present": presence.count(conference),
         "asks_name": guest,
         "guest_name": identity.display_name if identity and guest else "",
+        "hides_from_moderators": snapshot.anonymity is policy.Anonymity.STRICT,
         "has_pin": bool(snapshot.pin),
         "asks_pin": policy.needs_pin(snapshot, identity) if identity else bool(snapshot.pin),
     }
@@ -265,43 +266,46 @@ def standing(request: HttpRequest, name: str) -> JsonResponse:
         .order_by("-joined_at", "-pk")
         .first()
     )
-    if last is None:
+    snapshot = selectors.snapshot(conference.key)
+    if last is None or snapshot is None:
         raise Http404
     ended = conference.events.filter(
         kind__in=("end-asked", "cancelled", "ended"), at__gte=last.joined_at
     ).first()
-    by = story.names(conference, [ended.actor]) if ended and ended.actor else None
-    removed = _removed(conference, last)
+    viewer = selectors.viewer(snapshot, identity)
+    by = story.names(conference, [ended.actor], viewer) if ended and ended.actor else None
+    removed = _removed(conference, last, viewer)
     if removed is None and ended is None:
-        removed = _put_out(conference, last)
+        removed = _put_out(conference, last, viewer)
     return JsonResponse(
         {
             "removed": removed,
             "ended": ended is not None,
             "ended_by": by(ended.actor) if by and ended else "",
-            "again": _is_open(conference),
+            "again": policy.when(snapshot, now=timezone.now().timestamp()) is None,
         }
     )
 
 
-def _is_open(conference: Conference) -> bool:
-    """Whether it may be joined now: a standing room outlasts its end for all."""
-    snapshot = selectors.snapshot(conference.key)
-    return snapshot is not None and policy.when(snapshot, now=timezone.now().timestamp()) is None
-
-
-def _removed(conference: Conference, last: Participant) -> dict[str, Any] | None:
+def _removed(
+    conference: Conference, last: Participant, by: selectors.Viewer
+) -> dict[str, Any] | None:
     """Who removed him and why; None where he was not removed."""
     removal = last.removals.exclude(state=RemovalState.FAILED).order_by("-pk").first()
     if removal is None:
         return None
-    name = removal.actor_name or story.names(conference, [removal.actor])(removal.actor)
+    name = story.names(conference, [removal.actor], by)(removal.actor)
+    if name != policy.ANONYMOUS:
+        name = removal.actor_name or name
     return {"by": name, "reason": removal.reason, "ban": removal.ban}
 
 
-def _put_out(conference: Conference, last: Participant) -> dict[str, Any] | None:
+def _put_out(
+    conference: Conference, last: Participant, by: selectors.Viewer
+) -> dict[str, Any] | None:
     """The same for one whom the focus sent away without such a wish."""
     if last.left_method != DisconnectionMethod.BOOTED:
         return None
-    by = story.names(conference, [last.left_by])(last.left_by) if last.left_by else ""
-    return {"by": by, "reason": last.left_reason, "ban": False}
+    name = story.names(conference, [last.left_by], by)
+    by_name = name(last.left_by) if last.left_by else ""
+    return {"by": by_name, "reason": last.left_reason, "ban": False}

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from conferences import selectors
+from conferences import policy, selectors
 from conferences.models import Conference, Event, Participant, User, Way
 
 #: How many lines a page shows; the REST API has them all.
@@ -100,16 +100,21 @@ _REFUSALS: Mapping[str, str] = {
 }
 
 
-def lines(conference: Conference, *, most: int = LINES) -> tuple[list[Line], bool]:
-    """The latest `most` lines, newest first, and whether there are older ones. Three queries."""
+def lines(
+    conference: Conference, by: selectors.Viewer, *, most: int = LINES
+) -> tuple[list[Line], bool]:
+    """The latest `most` lines for `by`, newest first, and whether there are older ones.
+
+    Three queries, and one for a reader to whom some are anonymous.
+    """
     latest = list(selectors.events(conference).order_by("-at", "-pk")[: most + 1])
-    name = names(conference, _uris(latest))
+    name = names(conference, _uris(latest), by)
     return [_line(event, name) for event in latest[:most]], len(latest) > most
 
 
-def told(conference: Conference, events: list[Event]) -> list[Line]:
-    """These events, newest first. Two queries."""
-    name = names(conference, _uris(events))
+def told(conference: Conference, events: list[Event], by: selectors.Viewer) -> list[Line]:
+    """These events for `by`, newest first. Two queries, and one as for `lines`."""
+    name = names(conference, _uris(events), by)
     return [_line(event, name) for event in reversed(events)]
 
 
@@ -117,8 +122,11 @@ def _uris(events: Iterable[Event]) -> set[str]:
     return {uri for event in events for uri in (event.actor, event.target) if uri}
 
 
-def names(conference: Conference, uris: Iterable[str]) -> Callable[[str], str]:
+def names(
+    conference: Conference, uris: Iterable[str], by: selectors.Viewer
+) -> Callable[[str], str]:
     """How those behind `uris` are called: people of ours, participants, else the address."""
+    masks = selectors.aliases(conference, by)
     wanted = set(uris)
     usernames = {uri.removeprefix("sip:").partition("@")[0] for uri in wanted}
     known = {
@@ -129,6 +137,8 @@ def names(conference: Conference, uris: Iterable[str]) -> Callable[[str], str]:
     guests = dict(rows.exclude(display_text="").values_list("entity", "display_text"))
 
     def name(uri: str) -> str:
+        if uri in masks:
+            return policy.ANONYMOUS
         return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
 
     return name

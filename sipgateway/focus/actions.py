@@ -281,6 +281,8 @@ class Joined:
     endpoint: str
     joining_method: str
     by: str = ""
+    #: He is shown to others without his name.
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

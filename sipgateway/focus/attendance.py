@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
+from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Role, Snapshot
-from sipgateway.focus import outside
+from sipgateway.focus import outside, privacy
 from sipgateway.focus.actions import (
     EndpointChanged,
     EndpointLeft,
@@ -28,6 +29,7 @@ from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import EndpointEntry, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId, RoomId
+from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, Uri
 
 
@@ -75,7 +77,7 @@ class Attendance:
         if not isinstance(target, SipUri):
             return None
         for user in self:
-            if user.entity == target.aor:
+            if target.aor in (user.entity, policy.alias(user.key)):
                 return user
             if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
                 return user
@@ -89,10 +91,35 @@ class Attendance:
         """The roster's entry for a leg's person, or a new one."""
         known = self.roster.users.get(leg.identity.uri)
         if known is not None:
-            return known
+            return replace(known, private=known.private or leg.private)
         key = ParticipantKey(self._desk.tokens.opaque())
         role = self._host.snapshot.role_of(leg.identity)
-        return User(key, leg.identity.uri, leg.display_text, role)
+        private = policy.is_anonymous(self._host.snapshot, role, asked=leg.private)
+        return User(key, leg.identity.uri, leg.display_text, role, private=private)
+
+    def _is_private(self, user: User, role: Role) -> bool:
+        legs = (self._legs(entry.leg) for entry in user.endpoints)
+        asked = any(leg.private for leg in legs if leg is not None)
+        return policy.is_anonymous(self._host.snapshot, role, asked=asked)
+
+    def shown(self, entity: str) -> str:
+        """The address that everybody may read for that of somebody, here or not."""
+        return self.roster.aliases.get(entity, entity)
+
+    def as_seen(self, who: Identity, viewer: Identity, *, hidden: bool = False) -> NameAddr:
+        """What one person is for another; `hidden` says that he asks for privacy just now."""
+        shown = self.shown(who.uri)
+        anonymous = hidden or shown != who.uri
+        if not anonymous or policy.may_identify(self._host.snapshot, viewer) is None:
+            return NameAddr(uri_of(who.uri), who.display_name)
+        return NameAddr(uri_of(shown), policy.ANONYMOUS) if shown != who.uri else privacy.NOBODY
+
+    def name_of(self, entity: str, name: str = "") -> str:
+        """What somebody who did something to others is called in words for everybody."""
+        if entity in self.roster.aliases:
+            return "a moderator"
+        user = self.roster.users.get(entity)
+        return name or (user.display_text if user else "") or entity
 
     def _is_muted(self, user: User) -> bool:
         """By order, or because he only listens."""
@@ -128,6 +155,7 @@ class Attendance:
             entry.entity,
             entry.joining_method,
             by=leg.referred_by,
+            private=user.private,
         )
         self._host.record(joined, now)
         self._change(self.roster.with_user(user.with_endpoint(entry)), now)
@@ -186,8 +214,9 @@ class Attendance:
             self._change(self.roster.with_lock(snapshot.locked), now)
         for user in self:
             role = snapshot.role_of(Identity(user.entity))
-            if role is not user.role:
-                self._change(self.roster.with_user(replace(user, role=role)), now)
+            changed = replace(user, role=role, private=self._is_private(user, role))
+            if changed != user:
+                self._change(self.roster.with_user(changed), now)
         for user in self:
             self._apply_mute(user, now)
 

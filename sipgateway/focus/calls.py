@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.focus import answers, inviting
+from sipgateway.focus import answers, inviting, privacy
 from sipgateway.focus.actions import DropMedia
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.in_call import InCall
@@ -217,6 +217,7 @@ class Calls:
     def accepted(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
         """See `inviting.Outcome`."""
         leg.dialog, leg.request = reply.dialog, reply.request
+        leg.private = privacy.wanted(reply.response)
         self._bind(leg)
         self.feed(leg, Input.ACCEPTED, now)
         answer = reply.response.body_as("application/sdp")

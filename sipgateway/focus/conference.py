@@ -183,6 +183,18 @@ class Conference:
         """Take over a call that was for something else until now (draft 4.3, 4.9)."""
         self._entrance.adopt(leg, calls, now)
 
+    def shown(self, entity: str) -> str:
+        """See `dialing.Host`."""
+        return self._attendance.shown(entity)
+
+    def name_of(self, entity: str, name: str = "") -> str:
+        """See `removals.Host`."""
+        return self._attendance.name_of(entity, name)
+
+    def identifies(self, who: Identity) -> bool:
+        """See `watchers.Host`."""
+        return policy.may_identify(self.snapshot, who) is None
+
     def is_full(self, entity: str) -> bool:
         """See `dialing.Host`."""
         return self._entrance.is_full(entity)
@@ -302,7 +314,8 @@ class Conference:
         departs = self.snapshot.creator_departs is CreatorDeparts.END
         if departs and user.entity == self.snapshot.creator:
             self.creator_gone = True
-            self.end(user.display_text or user.entity, now, over=True)
+            by = user.entity if user.private else user.display_text or user.entity
+            self.end(by, now, over=True)
 
     def freed(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
@@ -364,9 +377,8 @@ class Conference:
         if self._ended:
             return
         self._ended = True
-        ender = self.roster.users.get(by)
-        name = (ender.display_text if ender else "") or by
-        words = text or (f"The conference was ended by {name}" if by else "The conference is over")
+        ended = f"The conference was ended by {self.name_of(by)}"
+        words = text or (ended if by else "The conference is over")
         for leg in self.calls:
             status = 410 if leg.state is State.NEGOTIATING else 200
             bye = Farewell(Departure.BOOTED, by=by, reason="ended", status=status, text=words)

@@ -39,6 +39,9 @@ class Host(Protocol):
     def is_full(self, entity: str) -> bool:
         """Whether there is no place for somebody who is not in yet."""
 
+    def shown(self, entity: str) -> str:
+        """The address that everybody may read for that of somebody."""
+
     def dialing(self, leg: Leg, status: Status, now: float) -> None:
         """Show in the roster that a phone is being called."""
 
@@ -140,6 +143,7 @@ class Dialings:
             endpoint=phone.uri,
             routes=phone.routes,
             referred_by=order.by,
+            referred_as=self._host.shown(order.by),
         )
 
     def _ring(self, dialing: _Dialing, legs: list[Leg], now: float) -> None:

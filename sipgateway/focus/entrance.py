@@ -10,7 +10,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, referral
+from sipgateway.focus import answers, privacy, referral
 from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -111,6 +111,7 @@ class Entrance:
             endpoint=str(event.request.must(headers.CONTACT).uri),
             replaces=replaces.id if replaces else None,
             recipients=recipients,
+            private=privacy.wanted(event.request),
         )
         self._host.reopen(now)
         self._calls.dial_in(leg)

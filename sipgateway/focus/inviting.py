@@ -73,8 +73,8 @@ class Inviting:
     def call(self, leg: Leg, now: float) -> None:
         """RFC 4579 5.2: INVITE with the room's Contact, a conference's with isfocus."""
         fields: list[tuple[str, str]] = list(answers.CAPABILITIES)
-        if leg.referred_by:
-            fields.append(("Referred-By", f"<{leg.referred_by}>"))
+        if referrer := leg.referred_as or leg.referred_by:
+            fields.append(("Referred-By", f"<{referrer}>"))
         way, caller = leg.way, self._room.caller_of(leg)
         sent = self._desk.endpoint.request(
             "INVITE",

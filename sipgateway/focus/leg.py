@@ -151,8 +151,12 @@ class Leg:
     source: int = 0
     farewell: Farewell = field(default_factory=lambda: Farewell(Departure.DEPARTED))
     joined: bool = False
+    #: The phone asks that its person be shown without his name (RFC 3323).
+    private: bool = False
     #: Who asked that it be called (dial-out).
     referred_by: str = ""
+    #: The same for the phone to read.
+    referred_as: str = ""
     #: Digits keyed so far while the PIN is wanted; None when it is not.
     pin: str | None = None
     #: Picked up, and no key has said yet that it was by a person (dial-out).

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus import answers, messages, outside
+from sipgateway.focus import answers, messages, outside, privacy
 from sipgateway.focus.actions import AskCallOut, Mute, Place
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
@@ -109,7 +109,7 @@ class People:
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
     ) -> None:
         """To all phones; the first who takes it answers for all."""
-        sender = NameAddr(uri_of(who.uri), who.display_name)
+        sender = privacy.sender_of(event.request, who)
         left = [len(phones)]
 
         def replied(reply: ResponseReceived, then: float) -> None:
@@ -139,7 +139,7 @@ class People:
         relay = Relay(self._desk, event, NameAddr(to.uri))
         relay.start(
             phones,
-            from_=NameAddr(uri_of(who.uri), who.display_name),
+            from_=privacy.sender_of(event.request, who),
             to=NameAddr(to.uri),
             refer_to=values[0],
             now=now,
@@ -184,6 +184,7 @@ class PersonCall(Anteroom):
         self._caller = self._leg(caller, event.flow, Joining.DIALED_IN, "")
         self._caller.transaction, self._caller.request = event.transaction, event.request
         self._caller.endpoint = str(event.request.must(headers.CONTACT).uri)
+        self._caller.private = privacy.wanted(event.request)
         self._callee: Leg | None = None
         self._ringing: list[Leg] = []
 
@@ -269,6 +270,8 @@ class PersonCall(Anteroom):
         """The other one's address: requests in the dialog come to us all the same."""
         if leg is self._caller:
             return NameAddr(self._called_here)
+        if self._caller.private:
+            return NameAddr(self._desk.domain.uri("anonymous"))
         return NameAddr(uri_of(self._caller.identity.uri))
 
     @property
@@ -282,8 +285,10 @@ class PersonCall(Anteroom):
         )
 
     def caller_of(self, leg: Leg) -> NameAddr:
-        """The caller as he proved to be."""
+        """The caller as he proved to be, or as nobody."""
         del leg
+        if self._caller.private:
+            return privacy.NOBODY
         return NameAddr(uri_of(self._caller.identity.uri), self._caller.display_text)
 
     @property

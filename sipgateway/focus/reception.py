@@ -11,11 +11,11 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, messages
+from sipgateway.focus import answers, messages, privacy
 from sipgateway.focus.actions import Describe
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.desk import Desk, Phone
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.events import Answer, Negotiated
 from sipgateway.focus.leg import Leg
@@ -127,12 +127,12 @@ class Reception:
             self._host.refuse(event.transaction, Refusal.NOT_ALLOWED, now)
             return
         self._desk.endpoint.respond(event.transaction, 202, now)
-        sender = NameAddr(uri_of(who.uri), who.display_name)
+        hidden = privacy.wanted(event.request)
         for leg in self._calls:
             if leg.joined and leg.identity.uri != who.uri and not leg.flow_gone:
-                messages.forward(
-                    self._desk.endpoint, event.request, Phone(leg.endpoint, leg.flow), sender, now
-                )
+                phone = Phone(leg.endpoint, leg.flow)
+                sender = self._attendance.as_seen(who, leg.identity, hidden=hidden)
+                messages.forward(self._desk.endpoint, event.request, phone, sender, now)
 
     def _subscribe(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Somebody wants to watch the roster (RFC 4575)."""

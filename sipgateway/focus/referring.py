@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus import referral
+from sipgateway.focus import privacy, referral
 from sipgateway.focus.desk import Desk, DialogOwner, uri_of
 from sipgateway.focus.refer_state import ReferState
 from sipgateway.focus.referral import Referral, Silence, Telling, Wanted, Wish
@@ -125,7 +125,8 @@ class Referring:
             reason = "No Phone Is Registered"
             self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
             return
-        asker = NameAddr(uri_of(who.uri), who.display_name)
+        hidden = privacy.wanted(event.request)
+        asker = self._wishes.as_seen(who, Identity(person.aor), hidden=hidden)
         refer_to = headers.REFER_TO.build(contact)
         relay = Relay(self._desk, event, contact)
         relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=now)

@@ -18,6 +18,9 @@ class Host(Protocol):
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
 
+    def name_of(self, entity: str, name: str = "") -> str:
+        """What somebody is called in words for everybody."""
+
 
 class Removals:
     """The removals of one conference; told twice, each is done once."""
@@ -47,7 +50,7 @@ class Removals:
             return
         self._going[order.id] = list(going)
         for leg in going:
-            self._calls.hang_up(leg, _booted(order), now)
+            self._calls.hang_up(leg, self._booted(order), now)
 
     def departed(self, leg: Leg, now: float) -> None:
         """A phone is gone; with the last one the removal is done."""
@@ -66,18 +69,17 @@ class Removals:
         for told in self._told.pop(removal, []):
             told.tell(status, now)
 
-
-def _booted(order: RemovalOrder) -> Farewell:
-    text = f"Removed by {order.by_name or order.by}"
-    if order.reason:
-        text += f": {order.reason}"
-    if order.ban:
-        text += ". You may not come back."
-    return Farewell(
-        Departure.BOOTED,
-        by=order.by,
-        reason=order.reason,
-        status=403 if order.ban else 200,
-        text=text,
-        removal=order.id,
-    )
+    def _booted(self, order: RemovalOrder) -> Farewell:
+        text = f"Removed by {self._host.name_of(order.by, order.by_name)}"
+        if order.reason:
+            text += f": {order.reason}"
+        if order.ban:
+            text += ". You may not come back."
+        return Farewell(
+            Departure.BOOTED,
+            by=order.by,
+            reason=order.reason,
+            status=403 if order.ban else 200,
+            text=text,
+            removal=order.id,
+        )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from conferences.policy import ParticipantKey, Role
+from conferences.policy import ANONYMOUS, ParticipantKey, Role, alias
 from sipgateway.media.engine import Direction, LegId
 
 
@@ -96,6 +96,8 @@ class User:
     display_text: str
     role: Role
     endpoints: tuple[EndpointEntry, ...] = ()
+    #: Others are not shown who he is (RFC 3323).
+    private: bool = False
 
     def endpoint(self, leg: LegId) -> EndpointEntry | None:
         """The endpoint that a leg is, if it is one of his."""
@@ -119,6 +121,7 @@ MAX_DEPARTED = 100
 """More than leave between two NOTIFYs to one watcher; who is not among them is just gone."""
 
 _NOBODY: Mapping[str, User] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ class Roster:
     locked: bool = False
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+    #: What stands for the address of each who is or was here without a name.
+    aliases: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     @property
     def count(self) -> int:
@@ -150,7 +155,12 @@ class Roster:
         """The next version, with that user as he is now."""
         users = dict(self.users)
         users[user.entity] = user
-        return replace(self, version=self.version + 1, users=users)
+        aliases = self.aliases
+        if user.private and user.entity not in aliases:
+            aliases = {**aliases, user.entity: alias(user.key)}
+        elif not user.private and user.entity in aliases:
+            aliases = {known: kept for known, kept in aliases.items() if known != user.entity}
+        return replace(self, version=self.version + 1, users=users, aliases=aliases)
 
     def without_user(self, user: User) -> Roster:
         """The next version, without that user; `user` is as he was when he left."""
@@ -162,3 +172,30 @@ class Roster:
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""
         return replace(self, version=self.version + 1, locked=locked)
+
+    def for_others(self) -> Roster:
+        """The same as those see it who may not know who the anonymous are."""
+        if not self.aliases:
+            return self
+        users = [self._masked(user) for user in self.users.values()]
+        departed = [self._masked(user) for user in self.departed.values()]
+        return replace(
+            self,
+            users={user.entity: user for user in users},
+            departed={user.entity: user for user in departed},
+        )
+
+    def _masked(self, user: User) -> User:
+        endpoints = tuple(
+            replace(
+                entry,
+                entity=f"sip:{entry.leg}@anonymous.invalid" if user.private else entry.entity,
+                referred_by=self.aliases.get(entry.referred_by, entry.referred_by),
+                disconnected_by=self.aliases.get(entry.disconnected_by, entry.disconnected_by),
+            )
+            for entry in user.endpoints
+        )
+        if not user.private:
+            return replace(user, endpoints=endpoints)
+        name = alias(user.key)
+        return replace(user, entity=name, display_text=ANONYMOUS, endpoints=endpoints)

@@ -9,6 +9,7 @@ answered, and the last state is never lost.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from conferences.policy import Identity
 from sipgateway.focus import conference_info
@@ -33,6 +34,13 @@ DEFAULT_EXPIRES = 3600
 """RFC 4575 3.4."""
 
 
+class Host(DialogOwner, Protocol):
+    """The conference that is watched."""
+
+    def identifies(self, who: Identity) -> bool:
+        """Whether he may see who the anonymous are."""
+
+
 @dataclass(slots=True)
 class Watcher:
     """One watcher and what he has been told."""
@@ -42,6 +50,8 @@ class Watcher:
     version: int = 0
     had: Roster | None = None
     about: About | None = None
+    #: He was told who the anonymous are.
+    identifies: bool = False
     not_before: float = 0.0
     woken: bool = False
 
@@ -49,13 +59,15 @@ class Watcher:
 class Watchers:
     """All watchers of one conference."""
 
-    def __init__(self, desk: Desk, owner: DialogOwner, about: About, roster: Roster) -> None:
+    def __init__(self, desk: Desk, owner: Host, about: About, roster: Roster) -> None:
         self._desk = desk
         self._owner = owner
         self._about = about
         self._roster = roster
+        #: What those see who may not know who the anonymous are: two views, however many watch.
+        self._masked = roster.for_others()
         self._watchers: dict[DialogId, Watcher] = {}
-        self._cache: dict[tuple[int, int], str] = {}
+        self._cache: dict[tuple[int, int, bool], str] = {}
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -114,6 +126,8 @@ class Watchers:
         """Tell everybody who misses something."""
         if roster.version != self._roster.version or about != self._about:
             self._cache.clear()
+        if roster is not self._roster:
+            self._masked = roster.for_others()
         self._about, self._roster = about, roster
         for watcher in list(self._watchers.values()):
             self._tell(watcher, now)
@@ -130,9 +144,10 @@ class Watchers:
         watcher.not_before = now + PACE
 
     def _knows(self, watcher: Watcher) -> bool:
-        return watcher.had is not None and (watcher.had.version, watcher.about) == (
-            self._roster.version,
-            self._about,
+        return (
+            watcher.had is not None
+            and (watcher.had.version, watcher.about) == (self._roster.version, self._about)
+            and watcher.identifies is self._owner.identifies(watcher.identity)
         )
 
     def _wake(self, watcher: Watcher) -> None:
@@ -146,15 +161,18 @@ class Watchers:
 
     def _document(self, watcher: Watcher) -> Body:
         watcher.version += 1
-        had = watcher.had if watcher.about == self._about else None
-        watcher.had, watcher.about = self._roster, self._about
-        key = (-1 if had is None else had.version, self._roster.version)
+        identifies = self._owner.identifies(watcher.identity)
+        same = watcher.about == self._about and watcher.identifies is identifies
+        had, now = watcher.had if same else None, self._roster if identifies else self._masked
+        watcher.had, watcher.about, watcher.identifies = now, self._about, identifies
+        masks = bool(now.aliases or (had and had.aliases))
+        key = (-1 if had is None else had.version, now.version, masks and not identifies)
         template = self._cache.get(key)
         if template is None:
             if had is None:
-                template = conference_info.full(self._about, self._roster, 0)
+                template = conference_info.full(self._about, now, 0)
             else:
-                template = conference_info.partial(self._about, had, self._roster, 0)
+                template = conference_info.partial(self._about, had, now, 0)
             self._cache[key] = template
         text = template.replace(' version="0"', f' version="{watcher.version}"', 1)
         return Body(text, conference_info.MEDIA_TYPE)

@@ -15,7 +15,7 @@ from sipgateway.focus import answers, messages, outside
 from sipgateway.focus.actions import AskCall, AskCancel, AskRemoval, Fact, LinkShown
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.desk import Desk, Phone
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked
 from sipgateway.focus.referral import Telling, Wanted, Wish
@@ -123,14 +123,18 @@ class Wishes:
         conference = self._host.snapshot.id
         self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
 
+    def as_seen(self, who: Identity, viewer: Identity, *, hidden: bool = False) -> NameAddr:
+        """See `attendance.Attendance`."""
+        return self._attendance.as_seen(who, viewer, hidden=hidden)
+
     def _show(self, uri: str, who: Identity, now: float) -> None:
         """A text with the link to everybody else who is in; nobody here follows it."""
         self._host.record(LinkShown(uri, who.uri), now)
-        sender = NameAddr(uri_of(who.uri), who.display_name)
         for leg in self._calls:
             if leg.joined and leg.identity.uri != who.uri and not leg.flow_gone:
                 phone = Phone(leg.endpoint, leg.flow, leg.routes)
                 to = NameAddr(self._host.contact.uri)
+                sender = self.as_seen(who, leg.identity)
                 messages.send(self._desk.endpoint, uri, phone, from_=sender, to=to, now=now)
 
 

@@ -76,7 +76,13 @@ class Joined:
     def key(self, who: policy.Identity) -> ParticipantKey:
         return ParticipantKey(f"{who.display_name.lower()}-{self.conference.pk}")
 
-    def join(self, who: policy.Identity, role: policy.Role = policy.Role.PARTICIPANT) -> None:
+    def join(
+        self,
+        who: policy.Identity,
+        role: policy.Role = policy.Role.PARTICIPANT,
+        *,
+        private: bool = False,
+    ) -> None:
         services.participant_joined(
             conference=self.conference.key,
             key=self.key(who),
@@ -86,6 +92,7 @@ class Joined:
             endpoint=f"sip:{who.display_name.lower()}@phone.invalid",
             joining_method="dialed-in",
             at=timezone.now().timestamp(),
+            private=private,
         )
 
     def leave(self, who: policy.Identity, *, method: str = "departed", by: str = "") -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from conferences import selectors, services
+from conferences import policy, selectors, services
 from conferences.models import Call, CallState, Conference, Removal, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
@@ -336,7 +336,33 @@ def test_what_a_list_costs(
 def test_the_roster(live: Joined, as_bob: Api) -> None:
     status, roster = as_bob.call("GET", f"/conferences/{live.conference.name}/participants")
     assert status == 200
+    assert [one.pop("you") for one in roster["participants"]] == [False, True]
     assert roster == selectors.roster(live.conference)
+
+
+def test_the_roster_names_nobody_who_wants_to_be_anonymous(
+    live: Joined, as_alice: Api, as_bob: Api
+) -> None:
+    """C28: Alice commands and sees who it is, Bob does not, unless it is himself."""
+    live.join(CAROL, private=True)
+    path = f"/conferences/{live.conference.name}/participants"
+    (seen,) = as_alice.call("GET", path)[1]["participants"][2:]
+    assert (seen["entity"], seen["display_text"]) == (CAROL.uri, "Carol")
+    (seen,) = as_bob.call("GET", path)[1]["participants"][2:]
+    assert seen["entity"] == policy.alias(live.key(CAROL))
+    assert seen["display_text"] == "Anonymous"
+    assert "carol@" not in json.dumps(seen)
+
+
+def test_what_happened_to_whom_nobody_may_know(live: Joined, as_alice: Api) -> None:
+    live.join(CAROL, private=True)
+    path = f"/conferences/{live.conference.name}"
+    assert as_alice.call("PATCH", path, {"policy": {"anonymity": "strict"}})[0] == 200
+    history = as_alice.call("GET", f"{path}/events")[1]["events"]
+    assert CAROL.uri not in json.dumps(history)
+    (joined,) = [one for one in history if one["target"] == policy.alias(live.key(CAROL))]
+    assert "endpoint" not in joined["detail"]
+    assert as_alice.call("PATCH", path, {"policy": {"anonymity": "some"}})[0] == 422
 
 
 def test_remove_with_a_body_or_with_a_query(live: Joined, as_alice: Api) -> None:

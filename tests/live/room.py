@@ -20,7 +20,7 @@ async def sign_in(page: Page, server: Server, account: Account) -> None:
     await page.fill("input[name=username]", account.username)
     await page.fill("input[name=password]", account.web_password)
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("link", name="Book").first).to_be_visible()
+    await expect(page.get_by_role("link", name="Phone").first).to_be_visible()
 
 
 async def book(page: Page, title: str) -> str:

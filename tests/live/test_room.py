@@ -162,3 +162,28 @@ async def test_a_guest_moderates_nothing_by_hand(organizer: Page, browser: Brows
     )
     assert set(statuses) <= {401, 403, 404}
     await alice.sees("Alice", "Bob")
+
+
+async def test_who_hides_his_name_is_known_to_the_moderator_alone(
+    organizer: Page, browser: Browser, server: Server, people: People
+) -> None:
+    """RFC 3323 by one tick; his own entry is his for all that."""
+    link = await rooms.book(organizer, "Confessions")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    carol = await Room.of_guest(browser, link, "Carol", tone=browsers.TONES["carol"])
+    page = await browsers.open_page(browser, tone=BOB)
+    await rooms.sign_in(page, server, people.bob)
+    await page.goto(link)
+    bob = Room(page)
+    await bob.hook("join-anonymous").check()
+    await bob.joins()
+    await alice.sees("Alice", "Bob", "Carol")
+    await carol.sees("Alice", "Anonymous", "Carol")
+    own = bob.entry("Anonymous")
+    await expect(own.get_by_text("you", exact=True)).to_be_visible()
+    await bob.hook("mute-button").click()
+    await expect(alice.entry("Bob")).to_have_attribute("data-muted", "true")
+    assert "bob@" not in await carol.page.content()
+    await page.context.close()

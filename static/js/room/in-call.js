@@ -17,6 +17,7 @@ import { Watcher } from "./watcher.js";
 import { departure } from "./words.js";
 
 const SPEAKING_EVERY_MS = 150;
+const WRITTEN_MS = 500;
 const QUALITY_EVERY_MS = 2_000;
 
 const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "reception-1", silent: "wifi-off" };
@@ -31,12 +32,12 @@ export class InCall {
     this.sound = sound;
     this.known = null;
     this.quality = new Quality();
-    const api = config.conference && new Moderation(config.api, config.csrf);
+    this.api = config.conference && new Moderation(config.api, config.csrf);
     this.voice = new Voice({
       sound,
       muted,
       commands: config.commands,
-      tell: (off) => api?.setMuted(this.account.uri, off),
+      tell: (off) => this.api?.setMuted(this.own, off),
       look: () => this._roster(),
     });
     this.hosting = config.commands
@@ -66,10 +67,12 @@ export class InCall {
     this.watcher?.stop();
     this.phone = phone;
     this.account = account;
+    /** Who we are in the roster. */
+    this.own = account.uri;
     this.sound.phone = phone;
     $("roster").replaceChildren();
     this.view = new RosterView($("roster"), $("tile"), {
-      own: account.uri,
+      own: this.own,
       commands: this.config.commands,
       act: (kind, person) => this.hosting.act(kind, person),
     });
@@ -78,8 +81,9 @@ export class InCall {
     this.watcher.addEventListener("roster", () => this._roster());
   }
 
-  /** The call is up. */
-  joined() {
+  /** The call is up; `anonymous` says that we are shown without our name. */
+  joined({ anonymous = false } = {}) {
+    this.anonymous = anonymous;
     this.since ??= Date.now();
     this.voice.joined(this.phone);
     this.sound.applySpeaker(this.phone);
@@ -111,7 +115,7 @@ export class InCall {
   get forgotten() {
     const roster = this.watcher?.roster;
     if (!roster || roster.version === null) return false;
-    return !roster.people().some((person) => person.entity === this.account.uri);
+    return !roster.people().some((person) => person.entity === this.own);
   }
 
   /** From an address to the name in the roster that was shown last. */
@@ -141,20 +145,37 @@ export class InCall {
     $("alone").hidden = people.length > 1;
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
-    const me = now.get(this.account.uri);
+    const me = now.get(this.own);
     if (me) this.voice.shown(me.muted);
+    else if (this.anonymous) this._findMyself();
+  }
+
+  /** Whoever joined without his name stands in the roster under an alias. */
+  async _findMyself() {
+    if (this.looking) return;
+    this.looking = true;
+    const own = await this.api?.ownEntity().catch(() => undefined);
+    this.looking = false;
+    if (!own || own === this.own) {
+      // What the phones are told is written down a moment later.
+      setTimeout(() => this.since && this._roster(), WRITTEN_MS);
+      return;
+    }
+    this.own = own;
+    this.view.iAm(own);
+    this._roster();
   }
 
   _tellChanges(now) {
     if (!this.known) return;
     for (const [entity, person] of now) {
       const before = this.known.get(entity);
-      if (entity !== this.account.uri && !person.calling && (!before || before.calling)) {
+      if (entity !== this.own && !person.calling && (!before || before.calling)) {
         say(`${person.name} has joined`);
       }
     }
     for (const [entity, before] of this.known) {
-      if (now.has(entity) || entity === this.account.uri || before.calling) continue;
+      if (now.has(entity) || entity === this.own || before.calling) continue;
       say(departure({ ...before, farewell: this.watcher.roster.farewell(entity) }, this.names()));
     }
   }

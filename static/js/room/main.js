@@ -90,6 +90,10 @@ class Room {
     );
   }
 
+  get _anonymous() {
+    return $("anonymous")?.checked ?? false;
+  }
+
   // --- what is shown ----------------------------------------------------------
 
   _show(state) {
@@ -179,7 +183,8 @@ class Room {
     try {
       const account = await this.entry.pass();
       if (account) this._connect(account);
-      await this.phone.call(this.config.conference.uri, this.sound.stream, patience);
+      const how = { patience, anonymous: this._anonymous };
+      await this.phone.call(this.config.conference.uri, this.sound.stream, how);
     } catch (error) {
       this._notJoined(error);
     }
@@ -208,7 +213,7 @@ class Room {
     this._show("joined");
     this.wasIn = true;
     say("You are in the conference");
-    this.inCall.joined();
+    this.inCall.joined({ anonymous: this._anonymous });
   }
 
   async _left(detail) {

@@ -36,6 +36,12 @@ export class Moderation {
     return found.id;
   }
 
+  /** The address under which the roster shows who asks: an anonymous one has an alias. */
+  async ownEntity() {
+    const { participants } = await this._ask("GET", "/participants");
+    return participants.find((participant) => participant.you)?.entity;
+  }
+
   async remove(entity, { reason, ban }) {
     const id = await this.idOf(entity);
     await this._ask("DELETE", `/participants/${encodeURIComponent(id)}`, { reason, ban });

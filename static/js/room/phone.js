@@ -164,11 +164,12 @@ export class Phone extends EventTarget {
     });
   }
 
-  /** Calls `target` with the microphone in `stream`. */
-  async call(target, stream, patience = CONNECT_TIMEOUT_MS) {
+  /** Calls `target` with the microphone in `stream`; `anonymous`: without our name (RFC 3323). */
+  async call(target, stream, { patience = CONNECT_TIMEOUT_MS, anonymous = false } = {}) {
     await this._online(patience);
     this.leaving = false;
-    const session = this.ua.call(target, { ...CALL, mediaStream: stream });
+    const extraHeaders = anonymous ? ["Privacy: id"] : [];
+    const session = this.ua.call(target, { ...CALL, mediaStream: stream, extraHeaders });
     this._follow(session);
     this._hear(session.connection);
   }

@@ -35,6 +35,13 @@ export class RosterView {
     this.tiles = new Map();
   }
 
+  /** Our entry has another address than was thought: its tile is made anew. */
+  iAm(entity) {
+    this.own = entity;
+    this.tiles.get(entity)?.item.remove();
+    this.tiles.delete(entity);
+  }
+
   show(people) {
     const here = new Set();
     for (const person of people) {

@@ -1,0 +1,42 @@
+"""Privacy (RFC 3323): who wants it, and what others are shown instead.
+
+Who somebody is has been proved by digest before anything here matters. What
+is hidden is hidden from people, never from the focus.
+"""
+
+from __future__ import annotations
+
+from conferences.policy import ANONYMOUS, Identity
+from sipgateway.focus.desk import uri_of
+from sipgateway.sip import headers
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.message import Request, Response
+from sipgateway.sip.uri import SipUri
+
+#: RFC 3323 4.2 and RFC 3325: whoever names one of these does not want to be known.
+_HIDING = frozenset({"id", "user", "header"})
+_NOWHERE = "anonymous.invalid"
+#: RFC 3323 4.1.1.3.
+NOBODY = NameAddr(SipUri("sip", "anonymous", _NOWHERE), ANONYMOUS)
+
+
+def wanted(said: Request | Response) -> bool:
+    """Whether the sender asks for privacy, by Privacy or by an anonymous From."""
+    asked = said.one(headers.PRIVACY)
+    if asked is not None:
+        values = {asked.value, *(name.lower() for name, _ in asked.params)}
+        if "none" in values:
+            return False
+        if values & _HIDING:
+            return True
+    if isinstance(said, Response):
+        return False
+    sender = said.must(headers.FROM).uri
+    return isinstance(sender, SipUri) and sender.host.lower() == _NOWHERE
+
+
+def sender_of(request: Request, who: Identity) -> NameAddr:
+    """The From of what is passed on for `who`, as he wants to be known."""
+    if wanted(request):
+        return NOBODY
+    return NameAddr(uri_of(who.uri), who.display_name)
