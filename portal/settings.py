@@ -13,12 +13,15 @@ import re
 import secrets
 import socket
 from email.utils import parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
+
+from conferences import relays
 
 _env = environ.Env()
 
@@ -56,6 +59,22 @@ def _file(name: str) -> Path | None:
     if not os.access(path, os.R_OK) or not path.is_file():
         raise ImproperlyConfigured(f"{name}={text!r}: there is no such file that can be read")
     return path
+
+
+def _addresses(name: str) -> tuple[str, ...]:
+    """IP addresses with commas between."""
+    try:
+        return tuple(str(ip_address(one.strip())) for one in _text(name).split(",") if one.strip())
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def _ice_servers(name: str) -> tuple[relays.IceServer, ...]:
+    """STUN and TURN servers."""
+    try:
+        return relays.parse(_text(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
 def _url(name: str, *schemes: str) -> str:
@@ -203,6 +222,9 @@ JANUS_URL = _text("JANUS_URL")
 if MEDIA_ENGINE == "janus" and not JANUS_URL:
     raise ImproperlyConfigured("JANUS_URL: MEDIA_ENGINE=janus wants the address of a Janus")
 RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
+PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")
+ICE_SERVERS = _ice_servers("ICE_SERVERS")
+TURN_SECRET = _text("TURN_SECRET")
 SIP_TRUNK = _text("SIP_TRUNK")
 SIP_CALLER_ID = _number_of_ours("SIP_CALLER_ID")
 USER_CHOSEN_URIS = _one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")

@@ -39,6 +39,7 @@ PROGRAMS = {
     "redis-server": "redis-server",
     "pg_ctlcluster": "postgresql",
     "janus": "janus",
+    "turnserver": "coturn",
 }
 
 

@@ -55,6 +55,7 @@ def _media() -> MediaEngine:
     return LocalEngine(
         host=settings.HOST,
         ports=settings.RTP_PORTS,
+        announced=settings.PUBLIC_ADDRESS,
         prompts=Path(settings.DATA_DIR) / "prompts",
         recordings=Path(settings.DATA_DIR) / "recordings",
         workers=max(1, (os.cpu_count() or 2) - 1),

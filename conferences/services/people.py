@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from conferences import policy, selectors
+from conferences import policy, relays, selectors
 from conferences.models import (
     Admittance,
     ApiToken,
@@ -38,6 +38,7 @@ class PhoneCredentials:
     uri: str
     display_name: str
     websocket: str
+    ice_servers: tuple[dict[str, str], ...] = ()
 
 
 @transaction.atomic
@@ -107,6 +108,14 @@ def issue_phone_credentials(
         uri=identity.uri,
         display_name=identity.display_name,
         websocket=settings.WEBSOCKET_URL,
+        ice_servers=tuple(
+            relays.for_browser(
+                settings.ICE_SERVERS,
+                secret=settings.TURN_SECRET,
+                name=auth_name,
+                until=until.timestamp(),
+            )
+        ),
     )
 
 

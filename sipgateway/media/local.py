@@ -106,8 +106,10 @@ class LocalEngine:
 
     `host` is the address to bind to and to announce; ``0.0.0.0`` binds to all
     and announces that of the default route. `ports` is the first and the last
-    UDP port that may be used, `prompts` the directory of prompts of one's own,
-    `recordings` that of recordings (beside it where it is not said).
+    UDP port that may be used, `announced` the addresses to announce instead
+    where phones reach it by others (behind a NAT), `prompts` the directory of
+    prompts of one's own, `recordings` that of recordings (beside it where it is
+    not said).
     """
 
     def __init__(
@@ -116,10 +118,12 @@ class LocalEngine:
         host: str,
         ports: tuple[int, int],
         prompts: Path,
+        announced: tuple[str, ...] = (),
         recordings: Path | None = None,
         workers: int = 1,
     ) -> None:
         self._host = host
+        self._announced = announced
         self._ports = ports
         self._prompts = prompts
         self._recordings = recordings or prompts.parent / "recordings"
@@ -144,7 +148,7 @@ class LocalEngine:
             self._bind = await hosts.resolve(self._host)
         except OSError as error:
             raise MediaError(503, f"{self._host} is not an address: {error}") from error
-        self._addresses = (hosts.announced(self._bind),)
+        self._addresses = self._announced or (hosts.announced(self._bind),)
         self._tasks = [
             asyncio.create_task(self._keep(worker), name=f"media worker {worker.number}")
             for worker in self._workers

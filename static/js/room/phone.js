@@ -21,7 +21,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const CALL = {
   mediaConstraints: { audio: true, video: false },
   rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
-  pcConfig: { iceServers: [] },
 };
 
 /** The conference that a message comes from, by its Contact. */
@@ -114,6 +113,11 @@ export class Phone extends EventTarget {
     this._tell("rings", { caller, name, by: referrerOf(request), focus: focusOf(request) });
   }
 
+  /** How a call is made or answered; the servers are STUN's and TURN's, if there are any. */
+  terms() {
+    return { ...CALL, pcConfig: { iceServers: this.account.ice_servers } };
+  }
+
   /** Takes the call that rings, with the microphone in `stream`. */
   accept(stream) {
     const session = this.ringing;
@@ -122,7 +126,7 @@ export class Phone extends EventTarget {
     this.leaving = false;
     this._follow(session, this.invite);
     session.on("peerconnection", ({ peerconnection }) => this._hear(peerconnection));
-    session.answer({ ...CALL, mediaStream: stream });
+    session.answer({ ...this.terms(), mediaStream: stream });
   }
 
   /** 603: the person does not want it; another status where it is not he who says so. */
@@ -169,7 +173,7 @@ export class Phone extends EventTarget {
     await this._online(patience);
     this.leaving = false;
     const extraHeaders = anonymous ? ["Privacy: id"] : [];
-    const session = this.ua.call(target, { ...CALL, mediaStream: stream, extraHeaders });
+    const session = this.ua.call(target, { ...this.terms(), mediaStream: stream, extraHeaders });
     this._follow(session);
     this._hear(session.connection);
   }
