@@ -68,12 +68,12 @@ def request(
         event
         for one in selectors.series(conference)
         if one.number == number
-        for event in _series(conference, one, words=words, at=at)
+        for event in events_of(conference, one, words=words, at=at)
     ]
     for event in events:
         event.add("status", "CONFIRMED")
         _add_people(event, conference, attendee)
-    return _calendar(events, [conference], method="REQUEST")
+    return written(events, [conference], method="REQUEST")
 
 
 def cancel(
@@ -86,7 +86,7 @@ def cancel(
             _add_time(event, one.pattern)
     event.add("status", "CANCELLED")
     _add_people(event, conference, attendee)
-    return _calendar([event], [conference], method="CANCEL")
+    return written([event], [conference], method="CANCEL")
 
 
 def feed(booked: Iterable[tuple[Conference, str]], *, name: str, at: datetime.datetime) -> bytes:
@@ -96,12 +96,12 @@ def feed(booked: Iterable[tuple[Conference, str]], *, name: str, at: datetime.da
         event
         for conference, words in rows
         for one in selectors.series(conference)
-        for event in _series(conference, one, words=words, at=at)
+        for event in events_of(conference, one, words=words, at=at)
     ]
     for event in events:
         event.add("status", "CONFIRMED")
-    calendar = _calendar(events, [conference for conference, _ in rows], method="PUBLISH")
-    return calendar.replace(b"METHOD:", _property("NAME", name) + b"METHOD:", 1)
+    octets = written(events, [conference for conference, _ in rows], method="PUBLISH")
+    return octets.replace(b"METHOD:", _property("NAME", name) + b"METHOD:", 1)
 
 
 def _property(name: str, value: str) -> bytes:
@@ -110,7 +110,8 @@ def _property(name: str, value: str) -> bytes:
     )
 
 
-def _calendar(events: list[Event], rows: list[Conference], *, method: str) -> bytes:
+def written(events: list[Event], rows: list[Conference], *, method: str) -> bytes:
+    """A calendar of `events`, which are those of `rows`, with the zones that they name."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -123,11 +124,11 @@ def _calendar(events: list[Event], rows: list[Conference], *, method: str) -> by
             first_date=datetime.date(min(starts).year - 1, 1, 1),
             last_date=(max(starts) + _ZONE_TOLD).date(),
         )
-    written: bytes = calendar.to_ical()
-    return written
+    octets: bytes = calendar.to_ical()
+    return octets
 
 
-def _series(
+def events_of(
     conference: Conference, one: selectors.Series, *, words: str, at: datetime.datetime
 ) -> Iterator[Event]:
     """The series, and each occurrence that something became of."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -272,9 +273,17 @@ times = st.fixed_dictionaries(
     }
 )
 rooms = st.fixed_dictionaries({"starts_at": st.none(), "max_participants": st.integers(1, 8)})
+#: What can become of one time of a series, or of it and all that follow.
+OCCURRENCES: dict[str, Callable[..., object]] = {
+    "move": services.change_occurrence,
+    "off": services.cancel_occurrence,
+    "back": services.restore_occurrence,
+    "split": services.change_following,
+    "stop": services.cancel_following,
+}
 wishes = st.lists(
     st.tuples(
-        st.sampled_from(["book", "book", "adhoc", "change", "cancel", "end"]),
+        st.sampled_from(["book", "book", "adhoc", "change", "cancel", "end", *OCCURRENCES]),
         st.integers(0, 9),
         times | rooms,
     ),
@@ -296,6 +305,7 @@ def test_no_sequence_of_wishes_oversells_a_minute(
         for what, which, said in wished:
             _carry_out(alice, what, which, said)
             assert _most_sold() <= 20
+            _holds_are_exact()
         transaction.set_rollback(True)
 
 
@@ -311,10 +321,30 @@ def _carry_out(alice: User, what: str, which: int, said: dict[str, object]) -> N
             services.change(conference=row, actor="", **said)  # type: ignore[arg-type]
         elif row is not None and what == "cancel":
             services.cancel(conference=row, actor="")
+        elif row is not None and what in OCCURRENCES:
+            _change_one(row, what, which, said)
         elif row is not None:
             services.conference_ended(conference=row.key, at=timezone.now().timestamp(), by="")
     except (ValidationError, Refused):
         pass
+
+
+def _change_one(row: Conference, what: str, which: int, said: dict[str, object]) -> None:
+    found = list(itertools.islice(selectors.planned(row, since=timezone.now()), 6))
+    if not found:
+        return
+    name = found[which % len(found)].recurrence_id
+    given = {}
+    if what in ("move", "split"):
+        given = {key: said.get(key) for key in ("starts_at", "duration_minutes")}
+    OCCURRENCES[what](conference=row, recurrence_id=name, actor="", **given)
+
+
+def _holds_are_exact() -> None:
+    """The ledger holds what can be joined, not a second more."""
+    for row in Conference.objects.filter(cancelled_at__isnull=True, kind=Kind.BOOKED):
+        held = [Span(one.starts_at, one.ends_at or ledger.FOR_EVER) for one in row.holds.all()]
+        assert ledger.merged(held) == _joinable(row)
 
 
 def _most_sold() -> int:
