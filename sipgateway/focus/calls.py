@@ -128,6 +128,8 @@ class Calls:
             _EFFECTS[effect](self, leg, now)
         if Effect.FREE in effects:
             self._room.freed(leg, now)
+        if effects:
+            self._desk.stepped(now)
 
     # -- what comes from the phones ------------------------------------------
 

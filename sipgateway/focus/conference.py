@@ -26,6 +26,7 @@ from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
+from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.pad import Pad
@@ -57,9 +58,12 @@ Idle = Callable[["Conference", float], None]
 class Conference:
     """See the module. The switchboard makes one when a conference comes to life."""
 
-    def __init__(self, desk: Desk, snapshot: Snapshot, *, idle: Idle) -> None:
+    def __init__(
+        self, desk: Desk, snapshot: Snapshot, *, dialogs: DialogWatchers, idle: Idle
+    ) -> None:
         self._desk = desk
         self._idle = idle
+        self._dialogs = dialogs
         self.snapshot = snapshot
         self._ended = False
         self._occupied = False
@@ -95,6 +99,7 @@ class Conference:
             entrance=self._entrance,
             referring=self._referring,
             watchers=self._watchers,
+            dialogs=dialogs,
         )
         #: When the clock is set to ring; nothing rings for what nobody is in.
         self._closes_at: float | None = None
@@ -147,7 +152,8 @@ class Conference:
     @property
     def empty(self) -> bool:
         """Whether nothing is left that needs this object."""
-        return not len(self.calls) and not len(self._watchers) and not len(self._dialings)
+        watched = len(self._watchers) or self._dialogs.watches(str(self.uri))
+        return not len(self.calls) and not watched and not len(self._dialings)
 
     @property
     def occupied(self) -> bool:
@@ -385,6 +391,7 @@ class Conference:
             self.calls.hang_up(leg, bye, now)
         self._dialings.end(now)
         self._watchers.end(now)
+        self._dialogs.end_of(str(self.uri), now)
         if over:
             self.record(Ended(by), now)
         self.maybe_idle(now)

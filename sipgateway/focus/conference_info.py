@@ -79,11 +79,11 @@ def _text(root: _Element) -> str:
 def _child(parent: _Element, name: str, text: str | None = None, **attributes: str) -> _Element:
     child = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}", attributes)
     if text is not None:
-        child.text = _printable(text)
+        child.text = printable(text)
     return child
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """`text` without what XML 1.0 cannot hold."""
     return "".join(char if char >= " " and char not in "\ufffe\uffff" else " " for char in text)
 

@@ -126,6 +126,8 @@ class Desk:
         self.legs: dict[LegId, LegOwner] = {}
         #: User parts that mean something for a while, and who answers for them.
         self.services: dict[str, Service] = {}
+        #: Told of every step that a leg takes.
+        self.stepped: Callable[[float], None] = lambda _: None
         #: Where people can be reached; the switchboard brings it.
         self.whereabouts: Whereabouts | None = None
         self._answers: dict[int, Told] = {}

@@ -11,6 +11,7 @@ from sipgateway.focus import outside
 from sipgateway.focus.actions import CreateConference, LoadConference
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import Answer, ConferenceLoaded
 from sipgateway.focus.people import People
 from sipgateway.sip.events import RequestReceived
@@ -28,9 +29,12 @@ class UserChosen(enum.StrEnum):
 class Halls:
     """See the module."""
 
-    def __init__(self, desk: Desk, people: People, user_chosen: UserChosen) -> None:
+    def __init__(
+        self, desk: Desk, people: People, dialogs: DialogWatchers, user_chosen: UserChosen
+    ) -> None:
         self._desk = desk
         self._people = people
+        self._dialogs = dialogs
         self._user_chosen = user_chosen
         self.by_id: dict[ConferenceId, Conference] = {}
 
@@ -106,7 +110,7 @@ class Halls:
         """The live conference of a snapshot, which it follows from now on."""
         conference = self.by_id.get(snapshot.id)
         if conference is None:
-            conference = Conference(self._desk, snapshot, idle=self._idle)
+            conference = Conference(self._desk, snapshot, dialogs=self._dialogs, idle=self._idle)
             self.by_id[snapshot.id] = conference
         else:
             conference.apply(snapshot, now)

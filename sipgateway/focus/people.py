@@ -17,6 +17,7 @@ from sipgateway.focus.actions import AskCallOut, Mute, Place
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.outside import Way
@@ -39,8 +40,9 @@ RINGS = 60.0
 class People:
     """Everything that is for a person rather than for a conference."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, dialogs: DialogWatchers) -> None:
         self._desk = desk
+        self._dialogs = dialogs
         self.calls: list[PersonCall] = []
 
     def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
@@ -56,6 +58,8 @@ class People:
         if who.is_guest:
             _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
             self._desk.endpoint.respond(event.transaction, 403, now, reason=phrase)
+        elif event.request.method == "SUBSCRIBE":
+            self._subscribe(event, aor, who, now)
         elif handler is None:
             reason = "Not Carried To People Yet"
             self._desk.endpoint.respond(event.transaction, 501, now, reason=reason)
@@ -67,6 +71,15 @@ class People:
             self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
         else:
             handler(self, event, phones, who, now)
+
+    def _subscribe(self, event: RequestReceived, aor: str, who: Identity, now: float) -> None:
+        """RFC 4235: to his own dialogs; those of others are nobody's business."""
+        if event.request.must(headers.EVENT).value != "dialog":
+            fields = (("Allow-Events", "dialog"),)
+            self._desk.endpoint.respond(event.transaction, 489, now, fields=fields)
+            return
+        contact = NameAddr(uri_of(aor))
+        self._dialogs.subscribe(event, aor, contact, allowed=lambda: who.uri == aor, now=now)
 
     def _invite(
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float

@@ -16,6 +16,7 @@ from sipgateway.focus.actions import Describe
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
+from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.events import Answer, Negotiated
 from sipgateway.focus.leg import Leg
@@ -63,6 +64,7 @@ class Reception:
         entrance: Entrance,
         referring: Referring,
         watchers: Watchers,
+        dialogs: DialogWatchers,
     ) -> None:
         self._desk = desk
         self._host = host
@@ -71,6 +73,7 @@ class Reception:
         self._entrance = entrance
         self._referring = referring
         self._watchers = watchers
+        self._dialogs = dialogs
 
     def outside(self, event: RequestReceived, who: Identity, now: float) -> None:
         """A request outside dialogs."""
@@ -135,7 +138,10 @@ class Reception:
                 messages.forward(self._desk.endpoint, event.request, phone, sender, now)
 
     def _subscribe(self, event: RequestReceived, who: Identity, now: float) -> None:
-        """Somebody wants to watch the roster (RFC 4575)."""
+        """Somebody wants to watch the roster (RFC 4575), or the dialogs (RFC 4235)."""
+        if event.request.must(headers.EVENT).value == "dialog" and event.dialog is None:
+            self._subscribe_dialogs(event, who, now)
+            return
         if event.request.must(headers.EVENT).value != "conference":
             fields = (("Allow-Events", "conference"),)
             self._desk.endpoint.respond(event.transaction, 489, now, fields=fields)
@@ -148,6 +154,15 @@ class Reception:
             return
         self._watchers.subscribe(event, who, self._host.contact, now)
         self._host.watched(now)
+
+    def _subscribe_dialogs(self, event: RequestReceived, who: Identity, now: float) -> None:
+        """For those who may know who everybody is: what Join and Replaces ask for."""
+        contact = self._host.contact
+
+        def allowed() -> bool:
+            return policy.may_identify(self._host.snapshot, who) is None
+
+        self._dialogs.subscribe(event, str(contact.uri), contact, allowed=allowed, now=now)
 
     def _refer(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Somebody asks the focus to add or remove (RFC 4579 5.5, 5.7, 5.11)."""

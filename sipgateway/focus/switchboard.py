@@ -7,7 +7,7 @@ the factory, to a conference, which is loaded if it is not live.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk, Domain
+from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import (
     AccountLoaded,
     Answer,
@@ -43,6 +44,7 @@ from sipgateway.focus.events import (
 )
 from sipgateway.focus.guard import Guard
 from sipgateway.focus.halls import Halls, UserChosen
+from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import RecordingClosed, Speaking
@@ -57,6 +59,7 @@ from sipgateway.sip.events import (
     ResponseReceived,
 )
 from sipgateway.sip.flow import Flow
+from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.tokens import Tokens
 from sipgateway.sip.uri import SipUri, parse_uri
 
@@ -87,8 +90,10 @@ class Switchboard:
         self._registrar = Registrar(self._desk, moved=self._moved)
         self._desk.whereabouts = self._registrar
         self._application = Application(self._desk, pages=house.pages)
-        self._people = People(self._desk)
-        self._halls = Halls(self._desk, self._people, house.user_chosen)
+        self._dialogs = DialogWatchers(self._desk, self._legs_of)
+        self._desk.stepped = self._dialogs.changed
+        self._people = People(self._desk, self._dialogs)
+        self._halls = Halls(self._desk, self._people, self._dialogs, house.user_chosen)
         self._conferences = self._halls.by_id
 
     def handle(self, event: FocusEvent, now: float) -> None:
@@ -115,6 +120,14 @@ class Switchboard:
     @property
     def _rooms(self) -> list[Application | Conference | PersonCall]:
         return [self._application, *self._people.calls, *self._halls]
+
+    def _legs_of(self, entity: str) -> Iterator[tuple[Leg, NameAddr]]:
+        """The legs of a person or a conference, with what we say our end is."""
+        for room in self._rooms:
+            whole = isinstance(room, Conference) and str(room.uri) == entity
+            for leg in room.calls:
+                if whole or leg.identity.uri == entity:
+                    yield leg, room.contact_of(leg)
 
     @property
     def awaited(self) -> bool:

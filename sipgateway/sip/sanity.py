@@ -48,7 +48,7 @@ EXTENSIONS = (
     "multiple-refer",
     "recipient-list-invite",
 )
-EVENT_PACKAGES = ("conference", "refer")
+EVENT_PACKAGES = ("conference", "refer", "dialog")
 #: What may be in the body of which request.
 BODIES: dict[str, tuple[str, ...]] = {
     "INVITE": ("application/sdp", "application/resource-lists+xml"),
