@@ -24,6 +24,7 @@ from conferences.models import (
     DialTarget,
     Endpoint,
     Event,
+    Factory,
     Guest,
     HeldOff,
     Invitation,
@@ -226,6 +227,15 @@ class DialTargetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("pattern", "who", "note")
     list_editable = ("who",)
     search_fields = ("pattern", "note")
+
+
+@admin.register(Factory)
+class FactoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What a call to each of them makes; conferences that it has made stay as they are."""
+
+    list_display = ("name", "mode", "for_organizers", "max_participants", "lasts_minutes", "active")
+    list_filter = ("mode", "active")
+    search_fields = ("name", "title")
 
 
 @admin.register(Mail)

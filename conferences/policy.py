@@ -68,6 +68,7 @@ class Refusal(enum.StrEnum):
     TOO_EARLY = "too-early"
     OVER = "over"
     FULL = "full"
+    NO_PORTS = "no-ports"
     LOCKED = "locked"
     NOT_INVITED = "not-invited"
     BANNED = "banned"

@@ -295,16 +295,22 @@ def _load_conference(action: LoadConference) -> ConferenceLoaded:
     found = selectors.conference_by_name(action.name)
     if found is None:
         person = selectors.person_exists(action.name)
-        return ConferenceLoaded(action.question, None, person=person)
+        factory = not person and selectors.factory(action.name) is not None
+        return ConferenceLoaded(action.question, None, person=person, factory=factory)
     return ConferenceLoaded(action.question, selectors.snapshot(ConferenceId(found.pk)))
 
 
 def _create_conference(action: CreateConference) -> ConferenceLoaded:
     try:
-        created = services.create_adhoc(creator=action.creator, name=action.name)
-    except (ValidationError, services.Refused):
+        created = services.create_adhoc(
+            creator=action.creator, name=action.name, factory=action.factory
+        )
+    except services.Refused as refused:
+        return ConferenceLoaded(action.question, None, refusal=refused.refusal)
+    except ValidationError:
         return ConferenceLoaded(action.question, None)
-    return ConferenceLoaded(action.question, selectors.snapshot(created))
+    redirect = selectors.redirects(action.factory)
+    return ConferenceLoaded(action.question, selectors.snapshot(created), redirect=redirect)
 
 
 def _ask_removal(action: AskRemoval) -> RemovalAsked:

@@ -23,6 +23,7 @@ from conferences.policy import (
     ConferenceId,
     Identity,
     ParticipantKey,
+    Refusal,
     RemovalOrder,
     Role,
     Snapshot,
@@ -113,6 +114,8 @@ class Stage:
         self.facts: list[actions.Fact] = []
         self.chart: list[str] = []
         self.setups: dict[str, Identity] = {}
+        #: By name, what each makes of its conferences, and how it answers.
+        self.factories: dict[str, dict[str, object]] = {}
         self.people: dict[str, Person] = {}
         #: Registrations that were written down, by address of record and key.
         self.phones: dict[tuple[str, str], Entry] = {}
@@ -296,7 +299,9 @@ class Stage:
         elif isinstance(action, actions.LoadConference):
             found = self.snapshots.get(action.name)
             person = action.name in self.people
-            self._tell(ConferenceLoaded(action.question, found, person=person))
+            factory = action.name in self.factories
+            loaded = ConferenceLoaded(action.question, found, person=person, factory=factory)
+            self._tell(loaded)
         elif isinstance(action, actions.CreateConference):
             self._tell(self._created(action))
         elif isinstance(action, actions.Reopen):
@@ -380,13 +385,19 @@ class Stage:
         return Reached(action.question, tuple(flows), self.trunk)
 
     def _created(self, action: actions.CreateConference) -> ConferenceLoaded:
-        snapshot = self.conference(
-            action.name or f"9{len(self.snapshots):019d}",
-            roles={action.creator.uri: Role.ORGANIZER},
-            creator=action.creator.uri,
-            creator_departs=policy.CreatorDeparts.END,
-        )
-        return ConferenceLoaded(action.question, snapshot)
+        template = dict(self.factories.get(action.factory, {}))
+        refusal, redirect = template.pop("refusal", None), bool(template.pop("redirect", False))
+        if refusal is not None:
+            assert isinstance(refusal, Refusal)
+            return ConferenceLoaded(action.question, None, refusal=refusal)
+        made: dict[str, object] = {
+            "roles": {action.creator.uri: Role.ORGANIZER},
+            "creator": action.creator.uri,
+            "creator_departs": policy.CreatorDeparts.END,
+        }
+        name = action.name or f"9{len(self.snapshots):019d}"
+        snapshot = self.conference(name, **{**made, **template})
+        return ConferenceLoaded(action.question, snapshot, redirect=redirect)
 
     def _removal(self, action: actions.AskRemoval) -> None:
         """What service and job do: write the order down, then tell that something changed."""

@@ -31,6 +31,7 @@ REFUSALS: dict[Refusal, tuple[int, str]] = {
     Refusal.TOO_EARLY: (409, "The conference has not opened yet."),
     Refusal.OVER: (410, "The conference is over."),
     Refusal.FULL: (409, "The conference is full."),
+    Refusal.NO_PORTS: (409, "All ports of this server are taken; try again later."),
     Refusal.LOCKED: (403, "The conference is locked; a moderator can unlock it."),
     Refusal.NOT_INVITED: (403, "You are not on the list; its organizer can invite you."),
     Refusal.BANNED: (403, "You were removed and may not come back."),

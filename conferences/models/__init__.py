@@ -22,6 +22,7 @@ from conferences.models.choices import (
     DisconnectionMethod,
     Door,
     EndpointStatus,
+    FactoryModeChoice,
     JoiningMethod,
     Kind,
     MailKind,
@@ -32,6 +33,7 @@ from conferences.models.choices import (
     Transport,
     Way,
 )
+from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
@@ -40,6 +42,7 @@ from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Partici
 from conferences.models.series import EarlierSeries, Override
 
 __all__ = [
+    "FACTORY",
     "USER_PART",
     "AdmissionChoice",
     "Admittance",
@@ -59,6 +62,8 @@ __all__ = [
     "Endpoint",
     "EndpointStatus",
     "Event",
+    "Factory",
+    "FactoryModeChoice",
     "Guest",
     "HeldOff",
     "Hold",

@@ -47,6 +47,13 @@ class AnonymityChoice(models.TextChoices):
     ALL = policy.Anonymity.ALL.value, "All participants; moderators see who they are"
 
 
+class FactoryModeChoice(models.TextChoices):
+    """How a factory tells whoever calls it of his conference (draft 4.5, RFC 4579 5.4)."""
+
+    ANSWER = "answer", "It answers: the caller is in at once (200)"
+    REDIRECT = "redirect", "It sends the caller on to the conference (302)"
+
+
 class MutedBy(models.TextChoices):
     """Who silenced a participant."""
 

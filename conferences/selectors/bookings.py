@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from conferences import policy, recurrence
 from conferences.models import (
+    FACTORY,
     Call,
     CallState,
     Conference,
+    Factory,
+    FactoryModeChoice,
     Invitation,
     Kind,
     Mail,
@@ -32,6 +35,20 @@ from conferences.selectors.times import all_occurrences, occurrence, window
 def conference_by_name(name: str) -> Conference | None:
     """The conference of that public id, in any case; also one that is cancelled or over."""
     return Conference.objects.select_related("organizer", "lease").filter(name=name.lower()).first()
+
+
+def factory(name: str) -> Factory | None:
+    """The factory of that name; the one that there always is needs no row."""
+    row = Factory.objects.filter(name=name.lower()).first()
+    if row is None and name.lower() == FACTORY:
+        return Factory(name=FACTORY)
+    return row if row is not None and row.active else None
+
+
+def redirects(name: str) -> bool:
+    """Whether a factory sends its callers on to what it made."""
+    found = factory(name) if name else None
+    return found is not None and found.mode == FactoryModeChoice.REDIRECT
 
 
 def setup(token: str) -> Setup | None:

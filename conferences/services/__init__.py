@@ -11,6 +11,7 @@ exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
+from conferences.services.adhoc import create_adhoc
 from conferences.services.attempts import (
     TooManyAttempts,
     attempt_failed,
@@ -19,7 +20,7 @@ from conferences.services.attempts import (
     may_try,
     write_attempts,
 )
-from conferences.services.bookings import book, cancel, change, create_adhoc
+from conferences.services.bookings import book, cancel, change
 from conferences.services.dialouts import (
     call_progressed,
     cancel_call,

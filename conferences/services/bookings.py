@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 
-from conferences import notices, policy, selectors
+from conferences import notices, selectors
 from conferences.models import (
     Admittance,
     CallState,
@@ -30,7 +30,6 @@ from conferences.models import (
 from conferences.services import capacity, guestlists, mails, names, terms
 from conferences.services.calls import cancel_calls, plan_again, plan_calls
 from conferences.services.occurrences import carry_overrides
-from conferences.services.refused import Refused
 
 #: An ad-hoc conference is over after a day at the latest, so its ports are taken
 #: for no longer.
@@ -155,53 +154,6 @@ def cancel(*, conference: Conference, actor: str, way: Way = Way.WEB) -> None:
     _note(conference, "cancelled", actor=actor, way=way, at=now)
     notices.conference_changed(conference.pk)
     conference.refresh_from_db()
-
-
-def create_adhoc(
-    *,
-    creator: policy.Identity,
-    title: str = "",
-    name: str = "",
-    pin: str = "",
-    max_participants: int | None = None,
-) -> policy.ConferenceId:
-    """A conference for now: by a call to the factory, the application, or a name of choice.
-
-    It ends when its creator departs (RFC 4579 5.12). Everybody who signs in
-    may join: the URI is the secret, passed on by him. It lasts `ADHOC_LASTS`, for
-    which it takes its ports. Raises `ValidationError`, and `Refused` where the
-    ports are all taken.
-    """
-    now = clock.now()
-    if name:
-        over = Conference.objects.filter(name=name.lower(), kind=Kind.ADHOC)
-        over.filter(ended_at__isnull=False).update(name=names.generated_name())
-        name = names.checked_conference_name(name)
-    organizer = User.objects.filter(username=names.username_of(creator.uri)).first()
-    row = Conference(
-        name=name or names.generated_name(),
-        organizer=organizer,
-        creator="" if organizer else creator.uri,
-        kind=Kind.ADHOC,
-        admission=policy.Admission.SIGNED_IN,
-        creator_departs=policy.CreatorDeparts.END,
-        created_at=now,
-        closes_at=now + ADHOC_LASTS,
-    )
-    complaints = terms.Complaints()
-    title = title or f"Conference of {creator.display_name or creator.uri}"[:200]
-    said = terms.Changes(title=title, pin=pin, max_participants=max_participants)
-    terms.say_title(row, said, complaints)
-    terms.say_limits(row, said, complaints)
-    complaints.raise_if_any()
-    try:
-        with transaction.atomic():
-            row.save()
-            capacity.take(row, now=now)
-            _note(row, "booked", actor=creator.uri, way="", at=now)
-    except capacity.NoRoom as no_room:
-        raise Refused(policy.Refusal.FULL) from no_room
-    return row.key
 
 
 def _forget_admitted(row: Conference, removed: Iterable[Invitation], *, pin_changed: bool) -> None:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from conferences import policy, selectors
-from conferences.models import USER_PART, Conference, User
+from conferences.models import USER_PART, Conference, Factory, User
 
 _NAME = re.compile(USER_PART)
 #: User parts with a meaning of their own.
@@ -74,8 +74,7 @@ def checked_conference_name(name: str) -> str:
     """`name` in lower case. Raises `ValidationError`, code ``taken`` where it is."""
     name = name.strip().lower()
     _check_letters(name)
-    if User.objects.filter(username=name).exists() or Conference.objects.filter(name=name).exists():
-        raise ValidationError("This name is taken; choose another one.", code="taken")
+    _check_free(name)
     return name
 
 
@@ -83,12 +82,15 @@ def checked_username(username: str) -> str:
     """`username` in lower case. Raises `ValidationError`, code ``taken`` where it is."""
     username = username.strip().lower()
     _check_letters(username)
-    if (
-        User.objects.filter(username=username).exists()
-        or Conference.objects.filter(name=username).exists()
-    ):
-        raise ValidationError("This name is taken; choose another one.", code="taken")
+    _check_free(username)
     return username
+
+
+def _check_free(name: str) -> None:
+    people = User.objects.filter(username=name)
+    rooms, factories = Conference.objects.filter(name=name), Factory.objects.filter(name=name)
+    if people.exists() or rooms.exists() or factories.exists():
+        raise ValidationError("This name is taken; choose another one.", code="taken")
 
 
 def _check_letters(name: str) -> None:

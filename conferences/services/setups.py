@@ -11,7 +11,7 @@ from django.db import transaction
 from conferences import notices, policy, selectors
 from conferences.models import Setup, Way
 from conferences.policy import ConferenceId
-from conferences.services import bookings, moderation
+from conferences.services import adhoc, moderation
 from conferences.services.names import canonical_uri
 from conferences.services.refused import Refused
 
@@ -55,7 +55,7 @@ def answer_setup(
     uris = _checked(call)
     caller = policy.Identity(setup.entity, setup.display_name)
     try:
-        created = bookings.create_adhoc(
+        created = adhoc.create_adhoc(
             creator=caller, title=title, pin=pin, max_participants=max_participants
         )
     except Refused as refused:

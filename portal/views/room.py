@@ -81,6 +81,12 @@ DOORS: Mapping[Refusal, Door] = {
         "This page tries again by itself; you are let in as soon as somebody leaves.",
         waiting=True,
     ),
+    Refusal.NO_PORTS: Door(
+        503,
+        "people-fill",
+        "All ports are taken",
+        "This server can carry no more calls right now. Try again later.",
+    ),
     Refusal.LOCKED: Door(
         200,
         "lock-fill",

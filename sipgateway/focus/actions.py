@@ -38,11 +38,12 @@ class LoadConference:
 # One answer: ConferenceLoaded.
 @dataclass(frozen=True, slots=True)
 class CreateConference:
-    """Create an ad-hoc conference; `name` is "" for a random one."""
+    """Create an ad-hoc conference; `name` is "" for a random one, made by `factory`, if any."""
 
     question: int
     creator: Identity
     name: str = ""
+    factory: str = ""
 
 
 # One answer: RemovalAsked.

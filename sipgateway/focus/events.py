@@ -37,6 +37,12 @@ class ConferenceLoaded:
     snapshot: Snapshot | None
     #: The name is that of a person rather than of a conference.
     person: bool = False
+    #: It is that of a factory.
+    factory: bool = False
+    #: Why nothing was created.
+    refusal: Refusal | None = None
+    #: Whoever called the factory is to be sent on to what it made (302).
+    redirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

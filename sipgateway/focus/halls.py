@@ -6,8 +6,8 @@ import enum
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conferences.policy import ConferenceId, Identity, Snapshot
-from sipgateway.focus import outside
+from conferences.policy import ConferenceId, Identity, Refusal, Snapshot
+from sipgateway.focus import answers, outside
 from sipgateway.focus.actions import CreateConference, LoadConference
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
@@ -15,6 +15,7 @@ from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import Answer, ConferenceLoaded
 from sipgateway.focus.people import People
 from sipgateway.sip.events import RequestReceived
+from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri
 
 
@@ -73,6 +74,8 @@ class Halls:
             self._route(self.open(answer.snapshot, now), event, who, now)
         elif answer.person:
             self._people.request(event, name, who, now)
+        elif answer.factory:
+            self.factory(event, who, name, now)
         elif inviting and (number := outside.number_in(target)) is not None:
             self._people.call_out(event, number, who, now)
         elif inviting and self._may_choose(who):
@@ -85,7 +88,27 @@ class Halls:
             return False
         return self._user_chosen is UserChosen.ANYONE or who.organizer
 
-    def create(self, event: RequestReceived, who: Identity, name: str) -> None:
+    def factory(self, event: RequestReceived, who: Identity, name: str, now: float) -> None:
+        """RFC 4579 5.4: a call to a factory creates a conference."""
+        respond = self._desk.endpoint.respond
+        if event.request.method == "OPTIONS":
+            respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
+        elif event.request.method != "INVITE":
+            fields = (("Allow", "INVITE, ACK, CANCEL, OPTIONS"),)
+            respond(event.transaction, 405, now, fields=fields)
+        elif who.is_guest:
+            self._refuse(event, Refusal.NOT_ALLOWED, now)
+        else:
+            self.create(event, who, "", factory=name)
+
+    def _refuse(self, event: RequestReceived, refusal: Refusal, now: float) -> None:
+        status, phrase, text = answers.REFUSALS[refusal]
+        fields = (("Reason", answers.reason_value(status, text)),)
+        self._desk.endpoint.respond(event.transaction, status, now, reason=phrase, fields=fields)
+
+    def create(
+        self, event: RequestReceived, who: Identity, name: str, *, factory: str = ""
+    ) -> None:
         """A call that creates a conference; `name` is "" for a random one."""
 
         def created(answer: Answer, now: float) -> None:
@@ -95,11 +118,19 @@ class Halls:
             if not self._desk.endpoint.pending(event.transaction):
                 return
             if answer.snapshot is None:
-                self._desk.endpoint.respond(event.transaction, 404, now)
-                return
-            self._route(self.open(answer.snapshot, now), event, who, now)
+                self._refuse(event, answer.refusal or Refusal.UNKNOWN, now)
+            elif answer.redirect:
+                self._redirect(event, answer.snapshot, now)
+            else:
+                self._route(self.open(answer.snapshot, now), event, who, now)
 
-        self._desk.ask(lambda number: CreateConference(number, who, name), created)
+        self._desk.ask(lambda number: CreateConference(number, who, name, factory), created)
+
+    def _redirect(self, event: RequestReceived, snapshot: Snapshot, now: float) -> None:
+        """RFC 4579 5.4, figure 4: the conference exists, and is to be called itself."""
+        focus = () if snapshot.hidden_focus else (("isfocus", None),)
+        contact = NameAddr(self._desk.domain.uri(snapshot.name), "", focus)
+        self._desk.endpoint.respond(event.transaction, 302, now, contact=contact)
 
     @staticmethod
     def _route(conference: Conference, event: RequestReceived, who: Identity, now: float) -> None:

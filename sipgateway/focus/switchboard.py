@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conferences.policy import ConferenceId, Identity, Refusal
+from conferences.policy import ConferenceId, Identity
 from sipgateway.focus import answers, application, joining, outside
 from sipgateway.focus.actions import Action, WriteAttempts
 from sipgateway.focus.application import Application
@@ -238,18 +238,7 @@ class Switchboard:
     # -- services ------------------------------------------------------------
 
     def _factory(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        """RFC 4579 5.4: a call to the factory creates a conference."""
-        if event.request.method == "OPTIONS":
-            fields = answers.CAPABILITIES
-            self._endpoint.respond(event.transaction, 200, now, fields=fields)
-        elif event.request.method != "INVITE":
-            fields = (("Allow", "INVITE, ACK, CANCEL, OPTIONS"),)
-            self._endpoint.respond(event.transaction, 405, now, fields=fields)
-        elif identity.is_guest:
-            _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
-            self._endpoint.respond(event.transaction, 403, now, reason=phrase)
-        else:
-            self._halls.create(event, identity, "")
+        self._halls.factory(event, identity, FACTORY, now)
 
     def _to_application(self, event: RequestReceived, identity: Identity, now: float) -> None:
         self._application.request(event, identity, now)

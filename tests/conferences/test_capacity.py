@@ -137,7 +137,7 @@ def test_an_adhoc_conference_sees_what_is_free_for_a_day(alice: User) -> None:
     _book(alice, timezone.now() + 23 * HOUR, max_participants=15)
     with pytest.raises(Refused) as caught:
         services.create_adhoc(creator=people.BOB)
-    assert caught.value.refusal is policy.Refusal.FULL
+    assert caught.value.refusal is policy.Refusal.NO_PORTS
     pk = services.create_adhoc(creator=people.BOB, max_participants=5)
     with pytest.raises(Refused):
         services.create_adhoc(creator=people.CAROL, max_participants=1)

@@ -1,0 +1,89 @@
+"""Conference factories: addresses that make a conference of whoever calls them."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from conferences.models.bookings import Conference
+from conferences.models.choices import AdmissionChoice, CreatorDepartsChoice, FactoryModeChoice
+from conferences.models.people import USER_PART, User
+
+#: The one that there always is (RFC 4579 3.2).
+FACTORY = "conference-factory"
+#: A day: ports are taken for no longer than this, unless a factory says so.
+DAY_MINUTES = 24 * 60
+
+
+class Factory(models.Model):
+    """A template: what a call to ``sip:NAME@DOMAIN`` makes (RFC 4579 5.4)."""
+
+    name = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[RegexValidator(USER_PART, "Use letters a-z, digits, dots and hyphens.")],
+        help_text="The user part of its SIP address.",
+    )
+    title = models.CharField(
+        max_length=200,
+        default="Conference of {creator}",
+        help_text="Of the conferences that it makes; {creator} is whoever calls.",
+    )
+    mode = models.CharField(
+        max_length=8, choices=FactoryModeChoice.choices, default=FactoryModeChoice.ANSWER
+    )
+    for_organizers = models.BooleanField(
+        "for organizers alone", default=False, help_text="Else for everybody who can sign in."
+    )
+    admission = models.CharField(
+        "who may come in",
+        max_length=10,
+        choices=AdmissionChoice.choices,
+        default=AdmissionChoice.SIGNED_IN,
+    )
+    max_participants = models.PositiveIntegerField(
+        "size", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    lasts_minutes = models.PositiveIntegerField(
+        "lasts, in minutes",
+        default=DAY_MINUTES,
+        validators=[MinValueValidator(5), MaxValueValidator(7 * DAY_MINUTES)],
+        help_text="Its ports are taken for so long, unless it ends before.",
+    )
+    pin = models.CharField(
+        "PIN",
+        max_length=16,
+        blank=True,
+        validators=[RegexValidator(r"^[0-9]{4,16}\Z", "A PIN has 4 to 16 digits.")],
+        help_text="Of every conference that it makes; empty for none.",
+    )
+    participants_may_add = models.BooleanField(default=False)
+    creator_departs = models.CharField(
+        "when its creator leaves",
+        max_length=4,
+        choices=CreatorDepartsChoice.choices,
+        default=CreatorDepartsChoice.END,
+    )
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "factories"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(name=Lower("name")) & ~Q(name=""),
+                name="factory_has_a_name_in_lower_case",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """People, conferences and factories share one name space."""
+        taken = Conference.objects.filter(name=self.name).exists()
+        if taken or User.objects.filter(username=self.name).exists():
+            raise ValidationError({"name": "This name is taken; choose another one."})

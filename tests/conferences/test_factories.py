@@ -1,0 +1,97 @@
+"""Factories as templates: what each makes, and for whom."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from conferences import policy, selectors, services
+from conferences.models import Conference, Factory, Ledger, User
+from conferences.policy import Admission, CreatorDeparts, Refusal
+from conferences.services import Refused
+from tests.people import ALICE, BOB, MALLORY
+
+
+def _made(factory: str, creator: policy.Identity = BOB) -> policy.Snapshot:
+    found = selectors.snapshot(services.create_adhoc(creator=creator, factory=factory))
+    assert found is not None
+    return found
+
+
+def test_the_one_that_there_always_is(bob: User) -> None:
+    made = _made("conference-factory")
+    assert (made.title, made.admission) == ("Conference of Bob", Admission.SIGNED_IN)
+    assert (made.creator_departs, made.pin) == (CreatorDeparts.END, "")
+    assert not selectors.redirects("conference-factory")
+    Factory.objects.all().delete()
+    assert _made("conference-factory").title == "Conference of Bob"
+
+
+def test_a_template_says_it_all(bob: User) -> None:
+    Factory.objects.create(
+        name="hall",
+        title="Hall of {creator}",
+        mode="redirect",
+        admission=Admission.OPEN,
+        max_participants=7,
+        lasts_minutes=30,
+        pin="2468",
+        participants_may_add=True,
+        creator_departs=CreatorDeparts.KEEP,
+    )
+    made, now = _made("hall"), timezone.now()
+    assert (made.title, made.admission) == ("Hall of Bob", Admission.OPEN)
+    assert (made.max_participants, made.pin) == (7, "2468")
+    assert (made.participants_may_add, made.creator_departs) == (True, CreatorDeparts.KEEP)
+    assert made.closes_at is not None
+    lasts = made.closes_at - now.timestamp()
+    assert abs(lasts - datetime.timedelta(minutes=30).total_seconds()) < 60
+    assert selectors.redirects("hall")
+    assert made.role_of(BOB) is policy.Role.ORGANIZER
+
+
+def test_a_factory_that_is_shut_is_none(bob: User) -> None:
+    Factory.objects.filter(name="conference-factory").update(active=False)
+    for name in ("conference-factory", "never-was"):
+        with pytest.raises(Refused) as refused:
+            services.create_adhoc(creator=BOB, factory=name)
+        assert refused.value.refusal is Refusal.UNKNOWN
+
+
+def test_mallory_calls_a_factory_that_is_for_organizers(alice: User) -> None:
+    Factory.objects.create(name="hall", for_organizers=True)
+    with pytest.raises(Refused) as refused:
+        services.create_adhoc(creator=MALLORY, factory="hall")
+    assert refused.value.refusal is Refusal.NOT_ALLOWED
+    organizer = selectors.identity_of_user(alice)
+    assert services.create_adhoc(creator=organizer, factory="hall")
+
+
+def test_no_ports_are_no_full_conference(bob: User) -> None:
+    Ledger.objects.update_or_create(pk=Ledger.ONLY, defaults={"ports": 1})
+    with pytest.raises(Refused) as refused:
+        services.create_adhoc(creator=BOB, max_participants=100)
+    assert refused.value.refusal is Refusal.NO_PORTS
+    assert not Conference.objects.exists()
+
+
+def test_one_name_space(alice: User) -> None:
+    services.book(organizer=alice, title="Weekly", name="weekly")
+    for name in ("alice", "weekly"):
+        with pytest.raises(ValidationError, match="taken"):
+            Factory(name=name).full_clean()
+    Factory(name="hall").full_clean()
+    Factory.objects.create(name="hall")
+    with pytest.raises(ValidationError, match="taken"):
+        services.book(organizer=alice, title="Hall", name="hall")
+    with pytest.raises(ValidationError, match="taken"):
+        services.create_user(username="hall", password="a password")
+    with pytest.raises(ValidationError, match="taken"):
+        services.create_adhoc(creator=ALICE, name="hall")
+    with pytest.raises(ValidationError):
+        Factory(name="Not A Name").full_clean()
+    with pytest.raises(ValidationError):
+        Factory(name="pins", pin="12").full_clean()
