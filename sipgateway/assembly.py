@@ -31,8 +31,11 @@ from sipgateway.sip.credentials import Trunk, parse_trunk
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.siblings import Siblings
 from sipgateway.sip.tokens import SecretTokens
+from sipgateway.tenure import Tenure
 from sipgateway.transport.listeners import Listeners, Places
+from sipgateway.transport.peers import Peers
 from sipgateway.transport.websocket import WebSocketTransport
 
 LOG = logging.getLogger(__name__)
@@ -40,13 +43,6 @@ LOG = logging.getLogger(__name__)
 DEAF = 2.0
 """Seconds until notices are listened for again, once Redis has failed; what is missed
 meanwhile the gateway's look finds."""
-
-
-def _owner() -> str:
-    """Who holds our leases: with one process always the same, so that a restart takes them up."""
-    if not settings.REDIS_URL:
-        return "embedded"
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def _media() -> MediaEngine:
@@ -69,19 +65,21 @@ def _nodes() -> list[Address]:
         raise ImproperlyConfigured(f"JANUS_URL: {error}") from error  # no secret in it
 
 
-def _gateway() -> Gateway:
-    tokens = SecretTokens()
-    endpoint = Endpoint(tokens)
+def _gateway(siblings: Siblings | None) -> Gateway:
+    name = siblings.name if siblings else ""
+    tokens = SecretTokens(name)
+    endpoint = Endpoint(tokens, siblings)
     key = hashlib.sha256(b"digest nonces" + settings.SECRET_KEY.encode()).digest()
     house = House(
         domain=Domain.parse(settings.SIP_DOMAIN, ports=(settings.SIP_PORT, settings.SIPS_PORT)),
         user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
         pages=settings.BASE_URL,
+        shared=siblings is not None,
     )
     switchboard = Switchboard(
         endpoint=endpoint,
         tokens=tokens,
-        digest=Digest(settings.SIP_DOMAIN, key, tokens),
+        digest=Digest(settings.SIP_DOMAIN, key, tokens, name=name),
         house=house,
     )
     return Gateway(endpoint=endpoint, switchboard=switchboard, media=_media())
@@ -111,12 +109,20 @@ class Assembly:
     """Everything that a gateway process runs besides the web pages."""
 
     def __init__(self) -> None:
-        self.gateway = _gateway()
+        siblings = Siblings(secrets.token_hex(4)) if settings.REDIS_URL else None
+        self.gateway = _gateway(siblings)
+        self._peers: Peers | None = None
+        if siblings is not None:
+            self._peers = Peers(self.gateway, siblings, get_channel_layer)
+            self.gateway.join(self._peers)
         self.websocket = WebSocketTransport(self.gateway)
         self._listeners = _listeners(self.gateway)
         self.gateway.use(self._listeners.routes)
+        # With one process always the same name, so that a restart takes its leases up.
+        owner = f"{socket.gethostname()}:{siblings.name}" if siblings else "embedded"
+        tenure = Tenure(owner, shared=siblings is not None)
         self._directory = Directory(
-            owner=_owner(),
+            tenure=tenure,
             ports=[port for port in (settings.SIP_PORT, settings.SIPS_PORT) if port],
             told=self.gateway.told,
         )
@@ -124,6 +130,8 @@ class Assembly:
     async def start(self) -> None:
         """Start all parts and listen for changes."""
         await self.gateway.start(self._directory)
+        if self._peers is not None:
+            await self._peers.start()
         await self._listeners.start()
         self.gateway.remember_phones()
         self.gateway.spawn("notices", self._hear())
@@ -131,6 +139,8 @@ class Assembly:
     async def stop(self) -> None:
         """Say goodbye and stop all parts."""
         await self.gateway.stop()
+        if self._peers is not None:
+            await self._peers.leave()
         self._listeners.stop()
 
     def failing(self) -> str:

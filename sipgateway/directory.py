@@ -38,6 +38,7 @@ from sipgateway.focus.actions import (
     Ended,
     EndpointChanged,
     EndpointLeft,
+    FindPhones,
     ForgetPhones,
     Joined,
     JoinRefused,
@@ -49,6 +50,7 @@ from sipgateway.focus.actions import (
     Occupied,
     OpenSetup,
     Record,
+    Released,
     RemovalEnded,
     RosterChanged,
     Wish,
@@ -66,17 +68,17 @@ from sipgateway.focus.events import (
     ConferenceLoaded,
     FocusEvent,
     PhonesEnded,
+    PhonesFound,
     PhonesRemembered,
     QuestionFailed,
     RemovalAsked,
     SetupAnswered,
     SetupOpened,
 )
+from sipgateway.tenure import Tenure
 
 LOG = logging.getLogger(__name__)
 
-LEASE = 30.0
-"""Seconds that a conference stays ours without renewal."""
 LIFTED_WITHIN = datetime.timedelta(minutes=1)
 """How far back one looks for those who may try again: a dozen looks of the gateway."""
 BATCH = 200
@@ -91,6 +93,7 @@ Questions = (
     | AskCallOut
     | AskCancel
     | OpenSetup
+    | FindPhones
 )
 Phones = KeepPhones | ForgetPhones
 DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Record | Phones
@@ -104,9 +107,10 @@ class Directory:
     """
 
     def __init__(
-        self, *, owner: str, ports: Collection[int] = (), told: Callable[[FocusEvent], None]
+        self, *, tenure: Tenure, ports: Collection[int] = (), told: Callable[[FocusEvent], None]
     ) -> None:
-        self._owner = owner
+        self._tenure = tenure
+        self._owner = tenure.owner
         self._ports = frozenset(ports)
         self._told = told
         self._queue: queue.SimpleQueue[DirectoryAction | _Work | None] = queue.SimpleQueue()
@@ -118,7 +122,7 @@ class Directory:
         """Start the thread; rosters that an earlier life of this process left are closed."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
-        self._queue.put(self._close_stale)
+        self._queue.put(self._tenure.begin)
         self._queue.put(_restored)
 
     async def stop(self) -> None:
@@ -134,9 +138,12 @@ class Directory:
         """Queue a question or a fact."""
         self._queue.put(action)
 
-    def look(self, conference: ConferenceId) -> None:
-        """Read a conference again, because somebody may have changed it."""
-        self._queue.put(lambda: _changed(conference))
+    def look(self, conference: ConferenceId, *, live: bool) -> None:
+        """Read a conference again, because somebody may have changed it.
+
+        Where it is not live here all that matters is whether somebody is to be called.
+        """
+        self._queue.put(lambda: _changed(conference, live=live))
 
     def look_at_setup(self, token: str) -> None:
         """Read what a caller of the conference application has answered."""
@@ -152,21 +159,12 @@ class Directory:
 
     def renew(self, conferences: Collection[ConferenceId]) -> None:
         """Keep the leases of the conferences that are served here."""
-
-        def work() -> None:
-            services.renew_leases(
-                owner=self._owner, conferences=conferences, until=time.time() + LEASE
-            )
-
         if conferences:
-            self._queue.put(work)
+            self._queue.put(lambda: self._tenure.renew(conferences))
 
     def look_at_lifted(self) -> None:
         """Read whom administrators let try again."""
         self._queue.put(_lifted)
-
-    def _close_stale(self) -> None:
-        services.close_stale_rosters(owner=self._owner, at=time.time())
 
     def _ended_phones(self) -> PhonesEnded | None:
         found = selectors.registrations_to_drop(self._owner)
@@ -221,9 +219,15 @@ class Directory:
         if isinstance(item, KeepPhones):
             services.keep_registrations(gateway=self._owner, entries=item.entries)
             return
-        answer = item() if callable(item) else _QUESTIONS[type(item)](item)
+        answer = item() if callable(item) else self._answer(item)
+        answer = self._tenure.settled(answer)
         if answer is not None:
             self._tell(answer)
+
+    def _answer(self, item: DirectoryAction) -> FocusEvent | None:
+        if isinstance(item, FindPhones):
+            return PhonesFound(item.question, self._tenure.phones_elsewhere(item.aor))
+        return _QUESTIONS[type(item)](item)
 
     def _failed(self, batch: list[DirectoryAction | _Work], error: Exception) -> None:
         """Answer what was asked; write facts one by one, so that one does not take the others."""
@@ -248,7 +252,7 @@ class Directory:
             self._loop.call_soon_threadsafe(self._told, event)
 
     def _write(self, record: Record) -> None:
-        _FACTS[type(record.fact)](self._owner, record, record.fact)
+        _FACTS[type(record.fact)](self._tenure, record, record.fact)
 
 
 def _latest(records: list[Record]) -> list[Record]:
@@ -259,7 +263,9 @@ def _latest(records: list[Record]) -> list[Record]:
     ]
 
 
-def _changed(conference: ConferenceId) -> ConferenceChanged | None:
+def _changed(conference: ConferenceId, *, live: bool) -> ConferenceChanged | None:
+    if not live and not selectors.has_calls(conference):
+        return None
     snapshot = selectors.snapshot(conference)
     return ConferenceChanged(snapshot) if snapshot else None
 
@@ -438,19 +444,19 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
 # -- facts ---------------------------------------------------------------------
 
 
-def _occupied(owner: str, record: Record, _: Occupied) -> None:
-    now = time.time()
-    if not services.take_lease(
-        conference=record.conference, owner=owner, until=now + LEASE, now=now
-    ):
-        LOG.error("conference %s is served by another process", record.conference)
+def _occupied(tenure: Tenure, record: Record, _: Occupied) -> None:
+    tenure.occupied(record.conference)
 
 
-def _emptied(owner: str, record: Record, _: Emptied) -> None:
-    services.release_lease(conference=record.conference, owner=owner)
+def _emptied(tenure: Tenure, record: Record, _: Emptied) -> None:
+    tenure.emptied(record.conference)
 
 
-def _joined(_: str, record: Record, fact: Joined) -> None:
+def _released(tenure: Tenure, record: Record, _: Released) -> None:
+    tenure.released(record.conference)
+
+
+def _joined(_: Tenure, record: Record, fact: Joined) -> None:
     services.participant_joined(
         conference=record.conference,
         key=fact.participant,
@@ -465,7 +471,7 @@ def _joined(_: str, record: Record, fact: Joined) -> None:
     )
 
 
-def _endpoint_changed(_: str, record: Record, fact: EndpointChanged) -> None:
+def _endpoint_changed(_: Tenure, record: Record, fact: EndpointChanged) -> None:
     services.endpoint_changed(
         conference=record.conference,
         key=fact.participant,
@@ -476,7 +482,7 @@ def _endpoint_changed(_: str, record: Record, fact: EndpointChanged) -> None:
     )
 
 
-def _endpoint_left(_: str, record: Record, fact: EndpointLeft) -> None:
+def _endpoint_left(_: Tenure, record: Record, fact: EndpointLeft) -> None:
     services.endpoint_left(
         conference=record.conference,
         key=fact.participant,
@@ -486,7 +492,7 @@ def _endpoint_left(_: str, record: Record, fact: EndpointLeft) -> None:
     )
 
 
-def _left(_: str, record: Record, fact: Left) -> None:
+def _left(_: Tenure, record: Record, fact: Left) -> None:
     services.participant_left(
         conference=record.conference,
         key=fact.participant,
@@ -497,43 +503,44 @@ def _left(_: str, record: Record, fact: Left) -> None:
     )
 
 
-def _roster_changed(_: str, record: Record, fact: RosterChanged) -> None:
+def _roster_changed(_: Tenure, record: Record, fact: RosterChanged) -> None:
     services.roster_changed(conference=record.conference, version=fact.version)
 
 
-def _refused(_: str, record: Record, fact: JoinRefused) -> None:
+def _refused(_: Tenure, record: Record, fact: JoinRefused) -> None:
     services.join_refused(
         conference=record.conference, entity=fact.entity, refusal=fact.refusal, at=record.at
     )
 
 
-def _wrong_pin(_: str, record: Record, fact: WrongPin) -> None:
+def _wrong_pin(_: Tenure, record: Record, fact: WrongPin) -> None:
     services.wrong_pin(
         conference=record.conference, entity=fact.entity, at=record.at, last=fact.last
     )
 
 
-def _removal_ended(_: str, record: Record, fact: RemovalEnded) -> None:
+def _removal_ended(_: Tenure, record: Record, fact: RemovalEnded) -> None:
     services.removal_ended(removal=fact.removal, outcome=fact.outcome, at=record.at)
 
 
-def _call_progressed(_: str, record: Record, fact: CallProgressed) -> None:
+def _call_progressed(_: Tenure, record: Record, fact: CallProgressed) -> None:
     services.call_progressed(
         call=fact.call, state=fact.state, status=fact.status, reason=fact.reason, at=record.at
     )
 
 
-def _link_shown(_: str, record: Record, fact: LinkShown) -> None:
+def _link_shown(_: Tenure, record: Record, fact: LinkShown) -> None:
     services.link_shown(conference=record.conference, uri=fact.uri, by=fact.by, at=record.at)
 
 
-def _ended(_: str, record: Record, fact: Ended) -> None:
+def _ended(_: Tenure, record: Record, fact: Ended) -> None:
     services.conference_ended(conference=record.conference, at=record.at, by=fact.by)
 
 
-_FACTS: Mapping[type, Callable[[str, Record, Any], None]] = {
+_FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     Occupied: _occupied,
     Emptied: _emptied,
+    Released: _released,
     Joined: _joined,
     EndpointChanged: _endpoint_changed,
     EndpointLeft: _endpoint_left,

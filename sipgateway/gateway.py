@@ -19,6 +19,7 @@ from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
     AcceptAnswer,
     Action,
+    AnnouncePhone,
     AnswerOffer,
     AnswerSetup,
     AskCall,
@@ -32,7 +33,9 @@ from sipgateway.focus.actions import (
     CreateConference,
     Describe,
     DropMedia,
+    FindPhones,
     ForgetPhones,
+    Forward,
     KeepPhones,
     LoadAccount,
     LoadConference,
@@ -72,10 +75,10 @@ from sipgateway.sip.uri import Uri
 LOG = logging.getLogger(__name__)
 WIRE = logging.getLogger("sipgateway.wire")
 
-LOOK = 5.0
-"""Seconds between two looks at the rows of live conferences: heals a lost notice."""
-RENEW = 10.0
-"""Seconds between two renewals of leases, which last three times as long."""
+RENEW = 2.5
+"""Seconds between two renewals of leases, which last more than three times as long."""
+LOOK = 2
+"""Renewals between two looks at the rows of live conferences, which heal a lost notice."""
 GOODBYE = 1.5
 """Seconds that phones get to answer our BYEs when the process ends."""
 REOPEN_AT_ONCE = 50
@@ -97,6 +100,7 @@ DirectoryAction = (
     | CloseSetup
     | WriteAttempts
     | Record
+    | FindPhones
     | KeepPhones
     | ForgetPhones
 )
@@ -118,7 +122,7 @@ class Directory(Protocol):
     def act(self, action: DirectoryAction) -> None:
         """Queue a question or a fact."""
 
-    def look(self, conference: ConferenceId) -> None:
+    def look(self, conference: ConferenceId, *, live: bool) -> None:
         """Read a conference again."""
 
     def look_at_setup(self, token: str) -> None:
@@ -151,6 +155,28 @@ class Routes(Protocol):
 
     def send_datagram(self, flow: Flow, octets: bytes) -> None:
         """Send on a flow of `Gateway.datagram_flow`."""
+
+
+class Peers(Protocol):
+    """The other processes of the system, where there are any."""
+
+    #: The name of this process.
+    name: str
+
+    def send(self, flow: Flow, octets: bytes) -> None:
+        """Send by a flow that ends in another process."""
+
+    def forward(self, action: Forward) -> None:
+        """Have a message answered by another process."""
+
+    def announce(self, action: AnnouncePhone) -> None:
+        """Tell all where a phone has registered."""
+
+    def flow_closed(self, flow: FlowId) -> None:
+        """One of our connections is gone."""
+
+    def failing(self) -> str:
+        """What is wrong, or ""."""
 
 
 class Clock:
@@ -187,6 +213,7 @@ class Gateway:
         self._flows: dict[FlowId, Send] = {}
         self._flow_ids = itertools.count(1)
         self._routes: Routes | None = None
+        self._peers: Peers | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._reopening = asyncio.Semaphore(REOPEN_AT_ONCE)
@@ -235,7 +262,8 @@ class Gateway:
         """What is not ready, or "", for ``/healthz``."""
         if not self._running or self._directory is None:
             return "not started"
-        return self._media.failing() or self._directory.failing()
+        peers = self._peers.failing() if self._peers is not None else ""
+        return self._media.failing() or self._directory.failing() or peers
 
     # -- flows ---------------------------------------------------------------
 
@@ -252,6 +280,11 @@ class Gateway:
         """From now on there are ways out by UDP, and to URIs whose phones are not connected."""
         self._routes = routes
 
+    def join(self, peers: Peers) -> None:
+        """From now on this process is one of several; its flows are told from theirs."""
+        self._peers = peers
+        self._flow_ids = itertools.count((int(peers.name, 16) << 31) + 1)
+
     def datagram_flow(self, remote: tuple[str, int], local: tuple[str, int]) -> Flow:
         """A pair of addresses over UDP: a flow that is never closed (see `transport.udp`)."""
         number = FlowId(next(self._flow_ids))
@@ -261,20 +294,38 @@ class Gateway:
         """Flows to whoever serves a URI that is not ours (RFC 3263), in the order of trying."""
         return await self._routes.reach(uri, tried) if self._routes is not None else []
 
-    def received(self, flow: Flow, octets: bytes) -> None:
-        """One whole message came."""
+    def received(
+        self, flow: Flow, octets: bytes, *, vouched: object = None, settled: bool = False
+    ) -> None:
+        """One whole message came, by a flow of ours or of another process."""
         if not self._running:
             return
         if WIRE.isEnabledFor(logging.DEBUG):
             WIRE.debug("from %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
         now = self._clock.now()
-        self._endpoint.receive(octets, flow, now)
+        self._endpoint.receive(octets, flow, now, vouched=vouched, settled=settled)
         self._pump(now)
+
+    def pass_on(self, flow: Flow, octets: bytes) -> bool:
+        """Send what another process wants to be sent by a flow of ours; False if that is gone."""
+        if flow.id not in self._flows and flow.transport is not Transport.UDP:
+            return False
+        self._send(flow, octets)
+        return True
+
+    def lose_flow(self, flow: FlowId) -> None:
+        """A flow of another process is gone."""
+        if self._running:
+            now = self._clock.now()
+            self._endpoint.flow_closed(flow, now)
+            self._pump(now)
 
     def close_flow(self, flow: Flow) -> None:
         """The connection is gone."""
         if self._flows.pop(flow.id, None) is None or not self._running:
             return
+        if self._peers is not None:
+            self._peers.flow_closed(flow.id)
         now = self._clock.now()
         self._endpoint.flow_closed(flow.id, now)
         self._pump(now)
@@ -292,7 +343,7 @@ class Gateway:
     def changed(self, conference: ConferenceId) -> None:
         """Somebody says that a conference was changed."""
         if self._directory is not None:
-            self._directory.look(conference)
+            self._directory.look(conference, live=self._switchboard.serves(conference))
 
     def setup_answered(self, token: str) -> None:
         """Somebody says that a caller of the conference application has answered."""
@@ -340,6 +391,10 @@ class Gateway:
                 self._send(flow, octets)
 
     def _send(self, flow: Flow, octets: bytes) -> None:
+        if flow.via:
+            if self._peers is not None:
+                self._peers.send(flow, octets)
+            return
         send = self._flows.get(flow.id)
         by_udp = self._routes if flow.transport is Transport.UDP else None
         if send is None and by_udp is None:
@@ -404,6 +459,14 @@ class Gateway:
         finally:
             self.told(answer)
 
+    def _forward(self, action: Forward) -> None:
+        if self._peers is not None:
+            self._peers.forward(action)
+
+    def _announce(self, action: AnnouncePhone) -> None:
+        if self._peers is not None:
+            self._peers.announce(action)
+
     def _reach(self, action: Reach) -> None:
         self.spawn("reach", self._find(action))
 
@@ -461,18 +524,17 @@ class Gateway:
 
     async def _sweep(self) -> None:
         """Look at what should be, and keep our leases."""
-        renewed = 0.0
-        while True:
-            await asyncio.sleep(LOOK)
+        for turn in itertools.count(1):
+            await asyncio.sleep(RENEW)
             self._clock.follow()
             live = self._switchboard.live
-            self.registrations_ended()
-            for conference in live:
-                self.changed(conference)
-            self._look_at_attempts()
-            if self._directory is not None and self._clock.now() - renewed >= RENEW:
-                renewed = self._clock.now()
+            if self._directory is not None:
                 self._directory.renew(live)
+            if turn % LOOK == 0:
+                self.registrations_ended()
+                self._look_at_attempts()
+                for conference in live:
+                    self.changed(conference)
 
     def _look_at_attempts(self) -> None:
         """Have written down who was wrong, and hear of those who were forgiven since."""
@@ -515,8 +577,11 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     Describe: Gateway._describe,
     Reach: Gateway._reach,
     Reopen: Gateway._reopen,
+    FindPhones: Gateway._ask_directory,
     KeepPhones: Gateway._ask_directory,
     ForgetPhones: Gateway._ask_directory,
+    Forward: Gateway._forward,
+    AnnouncePhone: Gateway._announce,
     Place: Gateway._place,
     Mute: Gateway._mute,
     Play: Gateway._play,

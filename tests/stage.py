@@ -41,6 +41,7 @@ from sipgateway.focus.events import (
     MediaHappened,
     Negotiated,
     NegotiationFailed,
+    PhonesFound,
     PhonesRemembered,
     Reached,
     RemovalAsked,
@@ -57,6 +58,7 @@ from sipgateway.sip.digest import ALGORITHMS, Digest, ha1s, response_of, user_ha
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.message import Request, Response
+from sipgateway.sip.siblings import Siblings
 
 DOMAIN = "conf.test"
 PAGES = "http://conf.test"
@@ -69,14 +71,15 @@ NAMESPACE = "{urn:ietf:params:xml:ns:conference-info}"
 class CountingTokens:
     """Tokens that a test can foresee."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
         self._numbers = itertools.count(1)
+        self._name = name
 
     def branch(self) -> str:
-        return f"z9hG4bK-{next(self._numbers)}"
+        return f"z9hG4bK{self._name}-{next(self._numbers)}"
 
     def tag(self) -> str:
-        return f"tag-{next(self._numbers)}"
+        return f"{self._name or 'tag'}-{next(self._numbers)}"
 
     def call_id(self) -> str:
         return f"call-{next(self._numbers)}@{DOMAIN}"
@@ -102,12 +105,15 @@ class Media:
 
 
 class Stage:
-    """See the module."""
+    """See the module. With a `name` it is one of several processes (eight hex digits)."""
 
-    def __init__(self, *, user_chosen: UserChosen = UserChosen.ORGANIZERS) -> None:
+    def __init__(self, *, user_chosen: UserChosen = UserChosen.ORGANIZERS, name: str = "") -> None:
         self.now = START
-        self._tokens = CountingTokens()
-        self._house = House(Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES)
+        self.name = name
+        self._tokens = CountingTokens(name)
+        self._house = House(
+            Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES, shared=bool(name)
+        )
         self._starts()
         self.media = Media()
         self.snapshots: dict[str, Snapshot] = {}
@@ -119,6 +125,8 @@ class Stage:
         self.people: dict[str, Person] = {}
         #: Registrations that were written down, by address of record and key.
         self.phones: dict[tuple[str, str], Entry] = {}
+        #: Phones that other processes hold, by address of record.
+        self.elsewhere: dict[str, tuple[tuple[str, Entry], ...]] = {}
         #: Flows that are found again after a restart, by address.
         self.found_again: dict[tuple[str, int], Flow] = {}
         #: What leads out of the house: servers in the order of trying, and the trunk.
@@ -126,12 +134,19 @@ class Stage:
         self.trunk: Trunk | None = None
         #: Whether the DNS takes its time.
         self.dns_thinks = False
-        self._flows = itertools.count(1)
+        #: Which process serves a conference, where that is another one.
+        self.owners: dict[str, str] = {}
+        #: What is to be told to other processes, and sent by flows that end there.
+        self.forwarded: list[actions.Forward] = []
+        self.announced: list[actions.AnnouncePhone] = []
+        self.sent_elsewhere: list[tuple[Flow, bytes]] = []
+        self._flows = itertools.count(int(name or "0", 16) + 1)
         self._orders = itertools.count(1)
 
     def _starts(self) -> None:
-        self.endpoint = Endpoint(self._tokens)
-        digest = Digest(DOMAIN, b"key", self._tokens)
+        self.siblings = Siblings(self.name)
+        self.endpoint = Endpoint(self._tokens, self.siblings if self.name else None)
+        digest = Digest(DOMAIN, b"key", self._tokens, name=self.name)
         self.switchboard = Switchboard(
             endpoint=self.endpoint, tokens=self._tokens, digest=digest, house=self._house
         )
@@ -245,6 +260,9 @@ class Stage:
                 self._deliver(flow, octets)
 
     def _deliver(self, flow: Flow, octets: bytes) -> None:
+        if flow.via:
+            self.sent_elsewhere.append((flow, octets))
+            return
         for person in list(self.people.values()):
             if person.flow.id == flow.id:
                 person.receives(octets)
@@ -255,8 +273,18 @@ class Stage:
             self.media.kept.append(action)
         elif isinstance(action, asked):
             self._negotiate(action)
-        elif not (self._answer(action) or self._ask(action)):
+        elif not (self._answer(action) or self._ask(action) or self._tell_others(action)):
             self._note(action)
+
+    def _tell_others(self, action: actions.Action) -> bool:
+        """Keep what is for other processes; False for what is not."""
+        if isinstance(action, actions.Forward):
+            self.forwarded.append(action)
+        elif isinstance(action, actions.AnnouncePhone):
+            self.announced.append(action)
+        else:
+            return False
+        return True
 
     def _ask(self, action: actions.Action) -> bool:
         """Do what service and job do about a wish; False for what is none."""
@@ -301,9 +329,11 @@ class Stage:
             person = action.name in self.people
             factory = action.name in self.factories
             loaded = ConferenceLoaded(action.question, found, person=person, factory=factory)
-            self._tell(loaded)
+            self._tell(replace(loaded, owner=self.owners.get(action.name, "")))
         elif isinstance(action, actions.CreateConference):
             self._tell(self._created(action))
+        elif isinstance(action, actions.FindPhones):
+            self._tell(PhonesFound(action.question, self.elsewhere.get(action.aor, ())))
         elif isinstance(action, actions.Reopen):
             self._tell(Reopened(action.question, self.found_again.get((action.host, action.port))))
         else:
@@ -504,7 +534,7 @@ class Person:
         self.to: dict[str, str] = {}
         self.call_id = ""
         self.target = ""
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(int(stage.name or "0", 16) + 1)
         self._cseq = itertools.count(1)
         self.last: Request | None = None
         self.flow = self.connects(transport)

@@ -11,7 +11,15 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from conferences import policy
-from conferences.models import Call, Conference, EndpointStatus, Event, Lease, Participant
+from conferences.models import (
+    Call,
+    CallState,
+    Conference,
+    EndpointStatus,
+    Event,
+    Lease,
+    Participant,
+)
 from conferences.selectors import times
 from conferences.selectors.bookings import booking
 from conferences.selectors.identities import conference_uri
@@ -104,6 +112,17 @@ def participant_by_key(
     return Participant.objects.filter(
         conference_id=conference, key=key, left_at__isnull=True
     ).first()
+
+
+def owner_of(conference: policy.ConferenceId) -> str:
+    """The process that holds the lease of a conference, or held it last; "" if none does."""
+    owner = Lease.objects.filter(conference_id=conference).values_list("owner", flat=True)
+    return owner.first() or ""
+
+
+def has_calls(conference: policy.ConferenceId) -> bool:
+    """Whether somebody is to be called into it right now."""
+    return Call.objects.filter(conference_id=conference, state=CallState.CALLING).exists()
 
 
 def events(conference: Conference) -> QuerySet[Event]:

@@ -84,15 +84,19 @@ def renew_leases(
     return frozenset(ConferenceId(pk) for pk in held.values_list("conference_id", flat=True))
 
 
-@transaction.atomic
 def release_lease(*, conference: ConferenceId, owner: str) -> None:
-    """Serve it no longer.
+    """Serve it no longer."""
+    Lease.objects.filter(conference_id=conference, owner=owner).delete()
+
+
+@transaction.atomic
+def room_emptied(*, conference: ConferenceId) -> None:
+    """Nobody is in.
 
     An empty room is unlocked, or nobody could come in again; an ending that
     was asked for while the last one left is completed, or it would end the
     next meeting.
     """
-    Lease.objects.filter(conference_id=conference, owner=owner).delete()
     if Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
         return
     Conference.objects.filter(pk=conference, locked=True).update(locked=False)

@@ -12,7 +12,7 @@ from conferences.attempts import Notes
 from conferences.phonebook import Entry
 from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
 from sipgateway.media.engine import LegId, LegKind, RoomId, Session
-from sipgateway.sip.flow import Peer
+from sipgateway.sip.flow import Flow, Peer
 from sipgateway.sip.uri import Uri
 
 
@@ -26,10 +26,30 @@ class LoadAccount:
     hashed_by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Pass a message on to the process it is for, and who sent it, where that is known."""
+
+    to: str
+    call_id: str
+    octets: bytes
+    flow: Flow
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncePhone:
+    """Tell the other processes that a phone has registered anew, and where."""
+
+    entity: str
+    contact: str
+    flow: Flow
+
+
 # One answer: ConferenceLoaded.
 @dataclass(frozen=True, slots=True)
 class LoadConference:
-    """Read a conference by the user part of its URI."""
+    """Read a conference by the user part of its URI, to be served here if nobody else does."""
 
     question: int
     name: str
@@ -184,6 +204,15 @@ class Reopen:
     transport: str
     host: str
     port: int
+
+
+# One answer: PhonesFound.
+@dataclass(frozen=True, slots=True)
+class FindPhones:
+    """Find the phones of a person that are connected to other processes."""
+
+    question: int
+    aor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +406,11 @@ class Emptied:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """Nothing is left of it here, watchers neither: any process may serve it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Occupied:
     """Somebody is coming into an empty conference: this process serves it from now on."""
 
@@ -395,6 +429,7 @@ Fact = (
     | Ended
     | Emptied
     | Occupied
+    | Released
 )
 
 
@@ -432,6 +467,7 @@ Question = (
     | Describe
     | Reach
     | Reopen
+    | FindPhones
 )
 Action = (
     Question
@@ -447,4 +483,6 @@ Action = (
     | KeepPhones
     | ForgetPhones
     | WriteAttempts
+    | Forward
+    | AnnouncePhone
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sipgateway.focus import answers, inviting, privacy
 from sipgateway.focus.actions import DropMedia
-from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.desk import Desk, same_device, uri_of
 from sipgateway.focus.in_call import InCall
 from sipgateway.focus.inviting import Inviting
 from sipgateway.focus.leg import (
@@ -166,7 +166,8 @@ class Calls:
     def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""
         for dialog, leg in self._by_dialog.items():
-            if leg.identity.uri == entity and leg.flow_gone and same_device(leg.endpoint, contact):
+            here = uri_of(leg.endpoint)
+            if leg.identity.uri == entity and leg.flow_gone and same_device(here, contact):
                 leg.flow, leg.flow_gone = flow, False
                 self._desk.endpoint.move(dialog, flow)
 
@@ -279,12 +280,6 @@ class Calls:
         if leg.dialog is not None:
             self._by_dialog.pop(leg.dialog, None)
             self._room.usage_ended(leg.dialog)
-
-
-def same_device(endpoint: str, contact: SipUri) -> bool:
-    """Whether two Contacts are of the same phone, whatever their parameters."""
-    here = uri_of(endpoint)
-    return (here.name, here.hostport) == (contact.name, contact.hostport)
 
 
 def _reason_fields(leg: Leg, status: int) -> Fields:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from conferences.phonebook import Entry
 from conferences.policy import Identity
-from sipgateway.focus.actions import Action, Question
-from sipgateway.focus.events import Answer
+from sipgateway.focus.actions import Action, FindPhones, Forward, Question
+from sipgateway.focus.events import Answer, PhonesFound
 from sipgateway.media.engine import LegId, MediaEvent
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.errors import BadMessage
@@ -100,7 +101,13 @@ class LegOwner(Protocol):
 class Whereabouts(Protocol):
     """Whoever knows where people can be reached: the registrar."""
 
-    def phones(self, aor: str, now: float, instance: str = "") -> list[Phone]:
+    def phones(
+        self,
+        aor: str,
+        now: float,
+        instance: str = "",
+        elsewhere: Iterable[tuple[str, Entry]] = (),
+    ) -> list[Phone]:
         """The phones of a person, best first; with `instance` that one alone."""
 
     def knows(self, aor: str, instance: str) -> bool:
@@ -110,13 +117,18 @@ class Whereabouts(Protocol):
 Service = Callable[[RequestReceived, Identity, float], None]
 Reply = Callable[[ResponseReceived, float], None]
 Told = Callable[[Answer, float], None]
+Found = Callable[[list[Phone], float], None]
 
 
 class Desk:
     """See the module."""
 
-    def __init__(self, *, endpoint: Endpoint, tokens: Tokens, domain: Domain) -> None:
+    def __init__(
+        self, *, endpoint: Endpoint, tokens: Tokens, domain: Domain, shared: bool = False
+    ) -> None:
         self.endpoint = endpoint
+        #: Several processes are one system.
+        self.shared = shared
         self.tokens = tokens
         self.domain = domain
         self.actions: deque[Action] = deque()
@@ -134,9 +146,21 @@ class Desk:
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)
 
-    def phones(self, aor: str, now: float, instance: str = "") -> list[Phone]:
-        """The phones of a person, best first; with `instance` (a ``gr``) that one alone."""
-        return self.whereabouts.phones(aor, now, instance) if self.whereabouts else []
+    def find(self, aor: str, then: Found, now: float, *, instance: str = "") -> None:
+        """Call `then` with the phones of a person, best first; with `instance` that one alone.
+
+        Where several processes are one system, those that others hold are among them.
+        """
+        known = self.whereabouts
+        if known is None or not self.shared:
+            then(known.phones(aor, now, instance) if known else [], now)
+            return
+
+        def found(answer: Answer, at: float) -> None:
+            elsewhere = answer.elsewhere if isinstance(answer, PhonesFound) else ()
+            then(known.phones(aor, at, instance, elsewhere), at)
+
+        self.ask(lambda number: FindPhones(number, aor), found)
 
     def knows(self, aor: str, instance: str) -> bool:
         """Whether a phone of that name was ever registered for the person."""
@@ -157,6 +181,12 @@ class Desk:
         told = self._answers.pop(answer.question, None)
         if told is not None:
             told(answer, now)
+
+    def forward(self, event: RequestReceived, to: str, identity: Identity) -> None:
+        """Have another process answer a request whose sender is known."""
+        call_id = event.request.get("call-id") or ""
+        octets = self.endpoint.release(event.transaction, to)
+        self.act(Forward(to, call_id, octets, event.flow, identity))
 
     def later(self, when: float, do: Callable[[float], None]) -> None:
         """Call `do` at `when`; what is no longer wanted by then finds that out itself."""
@@ -187,6 +217,12 @@ class Desk:
     def address(self, name: str, display_name: str = "") -> NameAddr:
         """The address of something here."""
         return NameAddr(self.domain.uri(name), display_name)
+
+
+def same_device(endpoint: SipUri, contact: SipUri) -> bool:
+    """Whether two Contacts, or GRUUs (RFC 5627), are of the same phone."""
+    here, there = ((one.name, one.hostport, one.param("gr")) for one in (endpoint, contact))
+    return here == there
 
 
 def uri_of(text: str) -> SipUri:

@@ -103,13 +103,19 @@ class Dialings:
             self._place_outside(dialing, outsider, now)
             return
         aor = self._desk.domain.uri(uri_of(order.uri).name.lower()).aor
-        phones = self._desk.phones(aor, now)
         if self._host.is_full(aor):
             self._fail(dialing, 486, "Conference Is Full", now)
-        elif not phones:
-            self._fail(dialing, 480, "No Phone Is Registered", now)
-        else:
-            self._ring(dialing, [self._leg(order, aor, phone) for phone in phones], now)
+            return
+
+        def found(phones: list[Phone], then: float) -> None:
+            if self._running.get(order.id) is not dialing:
+                return  # it was called off meanwhile
+            if not phones:
+                self._fail(dialing, 480, "No Phone Is Registered", then)
+            else:
+                self._ring(dialing, [self._leg(order, aor, phone) for phone in phones], then)
+
+        self._desk.find(aor, found, now)
 
     def _place_outside(self, dialing: _Dialing, uri: Uri, now: float) -> None:
         """To a telephone number, or to somebody at another domain."""

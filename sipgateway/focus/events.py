@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conferences.attempts import Held, Notes
-from conferences.phonebook import Remembered
+from conferences.phonebook import Entry, Remembered
 from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.media.engine import Description, MediaEvent
 from sipgateway.sip.credentials import Trunk
@@ -43,6 +43,8 @@ class ConferenceLoaded:
     refusal: Refusal | None = None
     #: Whoever called the factory is to be sent on to what it made (302).
     redirect: bool = False
+    #: The process that serves it, where that is another one.
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,14 @@ class Reopened:
 
 
 @dataclass(frozen=True, slots=True)
+class PhonesFound:
+    """Answers `FindPhones`: each phone with the process that holds its flow."""
+
+    question: int
+    elsewhere: tuple[tuple[str, Entry], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PhonesRemembered:
     """What an earlier life of this process knew of phones; told once, at the start."""
 
@@ -159,6 +169,15 @@ class PhonesEnded:
     """(address of record, key, Call-ID) of registrations that their owners have ended."""
 
     phones: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneAnnounced:
+    """A phone has registered anew at another process."""
+
+    entity: str
+    contact: str
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +214,7 @@ Answer = (
     | NegotiationFailed
     | Reached
     | Reopened
+    | PhonesFound
 )
 FocusEvent = (
     SipEvent
@@ -203,6 +223,7 @@ FocusEvent = (
     | SetupAnswered
     | PhonesRemembered
     | PhonesEnded
+    | PhoneAnnounced
     | MediaHappened
     | AttemptsRestored
     | AttemptsLifted

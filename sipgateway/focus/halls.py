@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from conferences.policy import ConferenceId, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, outside
-from sipgateway.focus.actions import CreateConference, LoadConference
+from sipgateway.focus.actions import CreateConference, LoadConference, Record, Released
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialog_watchers import DialogWatchers
@@ -70,7 +70,9 @@ class Halls:
         if not self._desk.endpoint.pending(event.transaction):
             return
         name, inviting = target.name.lower(), event.request.method == "INVITE"
-        if answer.snapshot is not None:
+        if answer.owner:
+            self._desk.forward(event, answer.owner, who)
+        elif answer.snapshot is not None:
             self._route(self.open(answer.snapshot, now), event, who, now)
         elif answer.person:
             self._people.request(event, name, who, now)
@@ -148,9 +150,10 @@ class Halls:
         return conference
 
     def _idle(self, conference: Conference, now: float) -> None:
-        del now
         if self.by_id.get(conference.snapshot.id) is conference:
             del self.by_id[conference.snapshot.id]
+            if self._desk.shared:
+                self._desk.act(Record(conference.snapshot.id, Released(), now))
 
     def changed(self, snapshot: Snapshot, now: float) -> None:
         """Somebody changed what a conference is meant to be."""

@@ -7,13 +7,13 @@ says: a phone behind a NAT is found, and nobody can have us send to a third.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from conferences.phonebook import Entry
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.flow import Flow, FlowId
+from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, unescape
 
@@ -90,6 +90,19 @@ def _escaped(instance: str) -> str:
     return _NO_PARAMCHAR.sub(lambda found: f"%{ord(found[0]):02X}", instance)
 
 
+def flow_elsewhere(entry: Entry, process: str, host: str) -> Flow:
+    """The flow of a binding that another process holds; `host` is what we are called."""
+    return Flow(
+        FlowId(entry.flow),
+        Transport(entry.transport),
+        entry.remote_host,
+        entry.remote_port,
+        host,
+        entry.local_port,
+        process,
+    )
+
+
 def of_entry(entry: Entry, flow: Flow) -> Binding | None:
     """The binding that was written down, by a flow of now; None for what is none any more."""
     try:
@@ -116,13 +129,16 @@ class Location:
         known = self._bindings.get(aor, {})
         return {key: one for key, one in known.items() if one.entry.expires_at > now}
 
-    def best(self, aor: str, now: float, instance: str = "") -> list[Binding]:
+    def best(
+        self, aor: str, now: float, instance: str = "", elsewhere: Iterable[Binding] = ()
+    ) -> list[Binding]:
         """One binding for each phone, the most wanted and then the latest first.
 
         A phone with several flows is reached by the newest (RFC 5626 7). With
-        `instance` that phone alone.
+        `instance` that phone alone. Those `elsewhere` count like ours.
         """
-        known = sorted(self.of(aor, now).values(), key=lambda one: -one.entry.refreshed_at)
+        all_ = [*self.of(aor, now).values(), *elsewhere]
+        known = sorted(all_, key=lambda one: -one.entry.refreshed_at)
         found: dict[str, Binding] = {}
         for one in known:
             found.setdefault(one.entry.instance or one.entry.key, one)

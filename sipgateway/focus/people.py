@@ -51,26 +51,40 @@ class People:
             fields = (("Unsupported", "recipient-list-invite"),)
             self._desk.endpoint.respond(event.transaction, 420, now, fields=fields)
             return
-        handler = _HANDLERS.get(event.request.method)
-        aor = self._desk.domain.uri(name).aor
-        instance = uri_of(event.request.uri).param("gr")
-        phones = self._desk.phones(aor, now, instance or "")
         if who.is_guest:
             _, phrase, _ = answers.REFUSALS[Refusal.NOT_ALLOWED]
             self._desk.endpoint.respond(event.transaction, 403, now, reason=phrase)
-        elif event.request.method == "SUBSCRIBE":
+            return
+        aor = self._desk.domain.uri(name).aor
+        if event.request.method == "SUBSCRIBE":
             self._subscribe(event, aor, who, now)
-        elif handler is None:
+            return
+        if event.request.method not in _HANDLERS:
             reason = "Not Carried To People Yet"
             self._desk.endpoint.respond(event.transaction, 501, now, reason=reason)
-        elif instance is not None and not self._desk.knows(aor, instance):
+            return
+        instance = uri_of(event.request.uri).param("gr")
+
+        def found(phones: list[Phone], then: float) -> None:
+            known = bool(phones) or instance is None or self._desk.knows(aor, instance)
+            self._found(event, phones, who, then, known=known)
+
+        self._desk.find(aor, found, now, instance=instance or "")
+
+    def _found(
+        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float, *, known: bool
+    ) -> None:
+        """His phones, if the one that was asked for was ever `known`."""
+        if not self._desk.endpoint.pending(event.transaction):
+            return
+        if not known:
             reason = "No Phone Of That Name"  # RFC 5627 5.1
             self._desk.endpoint.respond(event.transaction, 404, now, reason=reason)
         elif not phones:
             reason = "No Phone Is Registered"
             self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
         else:
-            handler(self, event, phones, who, now)
+            _HANDLERS[event.request.method](self, event, phones, who, now)
 
     def _subscribe(self, event: RequestReceived, aor: str, who: Identity, now: float) -> None:
         """RFC 4235: to his own dialogs; those of others are nobody's business."""

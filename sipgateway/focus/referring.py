@@ -12,7 +12,7 @@ from typing import Protocol
 
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import privacy, referral
-from sipgateway.focus.desk import Desk, DialogOwner, uri_of
+from sipgateway.focus.desk import Desk, DialogOwner, Phone, uri_of
 from sipgateway.focus.refer_state import ReferState
 from sipgateway.focus.referral import Referral, Silence, Telling, Wanted, Wish
 from sipgateway.focus.relay import Relay
@@ -120,16 +120,22 @@ class Referring:
             self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
             return
         person = self._desk.domain.uri(target.name.lower())
-        phones = self._desk.phones(person.aor, now) if self._desk.domain.owns(target) else []
-        if not phones:
-            reason = "No Phone Is Registered"
-            self._desk.endpoint.respond(event.transaction, 480, now, reason=reason)
-            return
-        hidden = privacy.wanted(event.request)
-        asker = self._wishes.as_seen(who, Identity(person.aor), hidden=hidden)
-        refer_to = headers.REFER_TO.build(contact)
-        relay = Relay(self._desk, event, contact)
-        relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=now)
+
+        def found(phones: list[Phone], then: float) -> None:
+            if not phones:
+                reason = "No Phone Is Registered"
+                self._desk.endpoint.respond(event.transaction, 480, then, reason=reason)
+                return
+            hidden = privacy.wanted(event.request)
+            asker = self._wishes.as_seen(who, Identity(person.aor), hidden=hidden)
+            refer_to = headers.REFER_TO.build(contact)
+            relay = Relay(self._desk, event, contact)
+            relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=then)
+
+        if self._desk.domain.owns(target):
+            self._desk.find(person.aor, found, now)
+        else:
+            found([], now)
 
     # -- who is told ---------------------------------------------------------
 

@@ -8,20 +8,21 @@ that is started anew begins a new one, one that was lost does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from email.utils import formatdate
 
 from conferences.phonebook import Entry, Remembered
 from conferences.policy import Identity
 from sipgateway.focus.actions import ForgetPhones, KeepPhones, Reopen
-from sipgateway.focus.desk import Desk, Phone
+from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.events import Answer, PhonesEnded, Reopened
 from sipgateway.focus.location import (
     Binding,
     Location,
     Name,
     checked_contact,
+    flow_elsewhere,
     instance_of,
     kept,
     of_entry,
@@ -163,8 +164,16 @@ class Registrar:
             self._location.put(binding)
             refresh = before is not None and before.refreshed_by(binding)
             self._write(binding, now + (REFRESH_WITHIN if refresh else CHANGE_WITHIN))
-            self._moved(binding.entry.aor, binding.uri, binding.flow, now)
+            self._tell_moved(binding, now)
         self._sweep_later(now)
+
+    def _tell_moved(self, binding: Binding, now: float) -> None:
+        """A phone may have called by its Contact or by its GRUU (RFC 5627 4.3)."""
+        aor = binding.entry.aor
+        self._moved(aor, binding.uri, binding.flow, now)
+        if binding.entry.instance:
+            gruu = public_gruu(uri_of(aor), binding.entry.instance)
+            self._moved(aor, gruu, binding.flow, now)
 
     def _confirm(self, event: RequestReceived, known: Mapping[str, Binding], now: float) -> None:
         """10.3, step 8: all bindings there are, and what of outbound and Path was taken."""
@@ -233,11 +242,23 @@ class Registrar:
         """Forget the phones that were reached by a connection which is gone."""
         self._forget(self._location.on(flow), now)
 
-    def phones(self, aor: str, now: float, instance: str = "") -> list[Phone]:
-        """The phones of a person, the best first; with `instance` that one alone."""
+    def phones(
+        self,
+        aor: str,
+        now: float,
+        instance: str = "",
+        elsewhere: Iterable[tuple[str, Entry]] = (),
+    ) -> list[Phone]:
+        """The phones of a person, the best first; with `instance` that one alone.
+
+        `elsewhere` are those that other processes hold, each with its process.
+        """
+        host = self._desk.domain.host
+        others = (of_entry(one, flow_elsewhere(one, name, host)) for name, one in elsewhere)
+        known = [binding for binding in others if binding is not None]
         return [
             Phone(str(one.uri), one.flow, one.path)
-            for one in self._location.best(aor, now, instance)
+            for one in self._location.best(aor, now, instance, known)
         ]
 
     def knows(self, aor: str, instance: str) -> bool:

@@ -13,11 +13,11 @@ from typing import Any
 
 from conferences.policy import ConferenceId, Identity
 from sipgateway.focus import answers, application, joining, outside
-from sipgateway.focus.actions import Action, WriteAttempts
+from sipgateway.focus.actions import Action, AnnouncePhone, Forward, WriteAttempts
 from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.conference import Conference
-from sipgateway.focus.desk import Desk, Domain
+from sipgateway.focus.desk import Desk, Domain, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import (
     AccountLoaded,
@@ -33,7 +33,9 @@ from sipgateway.focus.events import (
     MediaHappened,
     Negotiated,
     NegotiationFailed,
+    PhoneAnnounced,
     PhonesEnded,
+    PhonesFound,
     PhonesRemembered,
     QuestionFailed,
     Reached,
@@ -57,6 +59,7 @@ from sipgateway.sip.events import (
     FlowClosed,
     RequestReceived,
     ResponseReceived,
+    Strayed,
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
@@ -76,13 +79,17 @@ class House:
     user_chosen: UserChosen = UserChosen.ORGANIZERS
     #: The address that the pages lie under, without a slash at the end.
     pages: str = ""
+    #: Several processes are one system; what is not served here may be served there.
+    shared: bool = False
 
 
 class Switchboard:
     """See the module. The four verbs of the house: `handle`, `next_action`, the timeouts."""
 
     def __init__(self, *, endpoint: Endpoint, tokens: Tokens, digest: Digest, house: House) -> None:
-        self._desk = Desk(endpoint=endpoint, tokens=tokens, domain=house.domain)
+        self._desk = Desk(
+            endpoint=endpoint, tokens=tokens, domain=house.domain, shared=house.shared
+        )
         self._endpoint = endpoint
         self._house = house
         self.guard = Guard()
@@ -116,6 +123,10 @@ class Switchboard:
     def live(self) -> list[ConferenceId]:
         """The conferences that are live here."""
         return list(self._conferences)
+
+    def serves(self, conference: ConferenceId) -> bool:
+        """Whether a conference is live here."""
+        return conference in self._conferences
 
     @property
     def _rooms(self) -> list[Application | Conference | PersonCall]:
@@ -219,6 +230,10 @@ class Switchboard:
         verb, ref = wanted
         found = joining.find(self._desk, verb, ref, identity)
         if found is None:
+            process = self._endpoint.process_of(ref.call_id, ref.to_tag)
+            if process and event.vouched is None:
+                self._desk.forward(event, process, identity)
+                return True
             return self._not_found(event, verb, now)
         if isinstance(found, joining.Refused):
             self._endpoint.respond(event.transaction, found.status, now, reason=found.reason)
@@ -283,8 +298,20 @@ class Switchboard:
 
     def _moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         del now
+        if self._desk.shared:
+            self._desk.act(AnnouncePhone(entity, str(contact), flow))
         for room in self._rooms:
             room.moved(entity, contact, flow)
+
+    def _announced(self, event: PhoneAnnounced, now: float) -> None:
+        """It is known by another process now; its calls may live here."""
+        del now
+        for room in self._rooms:
+            room.moved(event.entity, uri_of(event.contact), event.flow)
+
+    def _strayed(self, event: Strayed, now: float) -> None:
+        del now
+        self._desk.act(Forward(event.to, event.call_id, event.octets, event.flow))
 
     def _answer(self, event: Answer, now: float) -> None:
         self._desk.answered(event, now)
@@ -323,6 +350,8 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     CancelReceived: Switchboard._cancel,
     ResponseReceived: Switchboard._response,
     FlowClosed: Switchboard._flow_closed,
+    Strayed: Switchboard._strayed,
+    PhoneAnnounced: Switchboard._announced,
     AccountLoaded: Switchboard._answer,
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
@@ -335,6 +364,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,
     Reached: Switchboard._answer,
+    PhonesFound: Switchboard._answer,
     Reopened: Switchboard._answer,
     PhonesRemembered: Switchboard._phones_remembered,
     PhonesEnded: Switchboard._phones_ended,

@@ -14,7 +14,7 @@ from typing import Protocol
 from conferences.policy import Identity
 from sipgateway.focus import conference_info
 from sipgateway.focus.conference_info import About
-from sipgateway.focus.desk import Desk, DialogOwner
+from sipgateway.focus.desk import Desk, DialogOwner, same_device
 from sipgateway.focus.roster import Roster
 from sipgateway.sip import headers, subscription
 from sipgateway.sip.endpoint import Body
@@ -217,10 +217,7 @@ class Watchers:
             if known is None or watcher.identity.uri != entity:
                 continue
             here = parse_uri(known.remote_target)
-            if isinstance(here, SipUri) and (here.name, here.hostport) == (
-                contact.name,
-                contact.hostport,
-            ):
+            if isinstance(here, SipUri) and same_device(here, contact):
                 self._desk.endpoint.move(dialog, flow)
 
     def identity_of(self, dialog: DialogId | None) -> Identity | None:

@@ -134,7 +134,9 @@ class Digest:
     """Makes challenges and checks credentials for one realm.
 
     `qops` is what challenges offer; ``auth-int`` is understood in any case,
-    and so is a hashed user name, which is offered with `userhash`.
+    and so is a hashed user name, which is offered with `userhash`. Of several
+    processes each has a `name`; a nonce is good in the one that made it, and
+    stale in the others, so that nothing can be played again to them.
     """
 
     def __init__(
@@ -145,11 +147,13 @@ class Digest:
         *,
         qops: Sequence[str] = ("auth",),
         userhash: bool = False,
+        name: str = "",
     ) -> None:
         self._realm = realm
         self._qops = ", ".join(qops)
         self._userhash = userhash
         self._key = key
+        self._name = name
         self._tokens = tokens
         self._counts: OrderedDict[str, int] = OrderedDict()
         #: Nonces made up to then may have been forgotten.
@@ -171,7 +175,7 @@ class Digest:
         return Auth("digest", (*params, ("algorithm", algorithm)))
 
     def _nonce(self, now: float) -> str:
-        stamp = f"{int(now):x}.{self._tokens.opaque()[:16]}"
+        stamp = f"{int(now):x}.{self._tokens.opaque()[:16]}.{self._name}"
         return base64.urlsafe_b64encode(f"{stamp}.{self._sign(stamp)}".encode()).decode()
 
     def _sign(self, stamp: str) -> str:
@@ -190,6 +194,11 @@ class Digest:
     def is_ours(self, auth: Auth) -> bool:
         """Whether credentials answer a challenge of ours, however old; cheap to find out."""
         return auth.get("realm") == self._realm and self._made(auth.get("nonce")) is not None
+
+    @staticmethod
+    def _maker(nonce: str) -> str:
+        """The process that made a nonce which has been checked."""
+        return base64.urlsafe_b64decode(nonce.encode()).decode().split(".")[2]
 
     def pick(self, credentials: Iterable[Auth]) -> Auth | None:
         """The credentials for this realm among those of a request, or None (22.2)."""
@@ -243,6 +252,8 @@ class Digest:
         nonce, digits = auth.get("nonce"), auth.get("nc")
         if not _NC.fullmatch(digits):
             return False
+        if self._maker(nonce) != self._name:
+            return False  # another process counts what it was used for
         last = self._counts.get(nonce)
         if last is None and made <= self._horizon:
             return False

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from sipgateway.sip import message
 from sipgateway.sip.dialog import Dialog
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.events import DialogId, FlowClosed, SipEvent, TransactionId
+from sipgateway.sip.events import DialogId, FlowClosed, SipEvent, Strayed, TransactionId
 from sipgateway.sip.flow import Flow, FlowId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.sanity import Objection
+from sipgateway.sip.siblings import Siblings
 from sipgateway.sip.tables import Body as Body
 from sipgateway.sip.tables import Fields as Fields
 from sipgateway.sip.tables import Tables
@@ -32,10 +33,15 @@ from sipgateway.sip.uas import UserAgentServer
 
 
 class Endpoint:
-    """See the module. `now` is in seconds of whatever clock the caller keeps."""
+    """See the module. `now` is in seconds of whatever clock the caller keeps.
 
-    def __init__(self, tokens: Tokens) -> None:
+    With `siblings` this process is one of several, and says of a message that
+    is for another that it has strayed here.
+    """
+
+    def __init__(self, tokens: Tokens, siblings: Siblings | None = None) -> None:
         self._tables = Tables(tokens)
+        self._siblings = siblings
         self._uac = UserAgentClient(self._tables)
         self._uas = UserAgentServer(self._tables, self._uac)
         #: What was dropped or refused here, by reason.
@@ -43,8 +49,20 @@ class Endpoint:
 
     # -- what comes in -------------------------------------------------------
 
-    def receive(self, octets: bytes, flow: Flow, now: float) -> None:
-        """Take one whole message that came by `flow`."""
+    def receive(
+        self,
+        octets: bytes,
+        flow: Flow,
+        now: float,
+        *,
+        vouched: object = None,
+        settled: bool = False,
+    ) -> None:
+        """Take one whole message that came by `flow`.
+
+        `vouched` tells who sent it, where another process has asked already. What is
+        `settled`, or was passed on to us, is ours whatever its tags say.
+        """
         if not octets.strip(b"\r\n\x00 "):
             self.counters["keep-alive"] += 1  # RFC 5626 3.5.1, and what old phones send
             return
@@ -55,10 +73,16 @@ class Endpoint:
         except BadMessage as error:
             self.counters[f"dropped: {error.reason}"] += 1
             return
+        if self._siblings is not None and not settled and not flow.via:
+            to = self._siblings.whose(received)
+            if to:
+                call_id = received.get("call-id") or ""
+                self._tables.tell(Strayed(to, call_id, octets, flow))
+                return
         if isinstance(received, Response):
             self._uac.receive(received, now)
         else:
-            self._uas.receive(received, flow, now)
+            self._uas.receive(received, flow, now, vouched=vouched)
 
     def flow_closed(self, flow: FlowId, now: float) -> None:
         """The connection is gone: what waits for an answer on it has failed."""
@@ -102,6 +126,22 @@ class Endpoint:
         8.2.7, 26.3.2.4). Asked once more, the same request is a new one.
         """
         self._uas.refuse(transaction, Objection(status, reason, tuple(fields)))
+
+    def process_of(self, call_id: str, tag: str) -> str:
+        """The process that has the dialog with that tag of ours; "" if this one, or none."""
+        found = self._siblings.of_call(call_id, tag) if self._siblings is not None else ""
+        return "" if self._siblings is None or found == self._siblings.name else found
+
+    def release(self, transaction: TransactionId, to: str) -> bytes:
+        """Let go of a request that another process is to answer; gives its octets.
+
+        Nothing was answered to it yet, and what follows it (its CANCEL, its ACK,
+        itself again) goes to that process as well.
+        """
+        request = self._uas.release(transaction)
+        if self._siblings is not None:
+            self._siblings.learn(request.get("call-id") or "", to)
+        return request.build()
 
     def request(
         self,

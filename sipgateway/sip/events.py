@@ -23,6 +23,8 @@ class RequestReceived:
     flow: Flow
     #: The dialog it belongs to; None outside dialogs.
     dialog: DialogId | None
+    #: Who sent it, where another process of this system has asked already.
+    vouched: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,22 @@ class FlowClosed:
     flow: FlowId
 
 
+@dataclass(frozen=True, slots=True)
+class Strayed:
+    """A message that is for another process of this system (`siblings`)."""
+
+    to: str
+    call_id: str
+    octets: bytes
+    flow: Flow
+
+
 SipEvent = (
-    RequestReceived | AckReceived | AckMissing | CancelReceived | ResponseReceived | FlowClosed
+    RequestReceived
+    | AckReceived
+    | AckMissing
+    | CancelReceived
+    | ResponseReceived
+    | FlowClosed
+    | Strayed
 )

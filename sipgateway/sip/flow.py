@@ -40,11 +40,13 @@ class Flow:
     remote_port: int
     local_host: str
     local_port: int
+    #: The process that it ends in, where that is another one; "" where it ends here.
+    via: str = ""
 
     @property
     def reliable(self) -> bool:
-        """Whether the transport delivers by itself."""
-        return self.transport in RELIABLE
+        """Whether it delivers by itself; what passes through another process may get lost."""
+        return self.transport in RELIABLE and not self.via
 
     @property
     def web(self) -> bool:

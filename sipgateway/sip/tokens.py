@@ -29,15 +29,22 @@ class Tokens(Protocol):
 
 
 class SecretTokens:
-    """Tokens that nobody can guess: at least 64 bits each."""
+    """Tokens that nobody can guess: at least 64 bits each.
+
+    Where several processes are one system, tags and branches begin with the
+    `name` of the one that made them (`siblings.made_by`).
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self._prefix = f"{name}-" if name else ""
 
     def branch(self) -> str:
         """See `Tokens`."""
-        return MAGIC_COOKIE + secrets.token_hex(10)
+        return MAGIC_COOKIE + self._prefix + secrets.token_hex(10)
 
     def tag(self) -> str:
         """See `Tokens`."""
-        return secrets.token_hex(8)
+        return self._prefix + secrets.token_hex(8)
 
     def call_id(self) -> str:
         """See `Tokens`."""

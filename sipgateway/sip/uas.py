@@ -11,7 +11,7 @@ from sipgateway.sip import dialog as dialogs
 from sipgateway.sip import transaction as transactions
 from sipgateway.sip.arrival import Key
 from sipgateway.sip.dialog import Dialog, DialogKey
-from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.errors import BadMessage, LocalError
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -56,8 +56,8 @@ class UserAgentServer:
 
     # -- what comes in -------------------------------------------------------
 
-    def receive(self, request: Request, flow: Flow, now: float) -> None:
-        """Take a request."""
+    def receive(self, request: Request, flow: Flow, now: float, *, vouched: object = None) -> None:
+        """Take a request; see `Endpoint.receive`."""
         if not sanity.answerable(request):
             self._tables.counters["dropped: unanswerable"] += 1
             return
@@ -79,7 +79,7 @@ class UserAgentServer:
         elif request.method == "CANCEL":
             self._cancelled(request, flow)
         else:
-            self._new_request(request, flow, now)
+            self._new_request(request, flow, now, vouched)
 
     def _refuse(self, request: Request, flow: Flow, objection: Objection) -> None:
         """Answer without keeping anything (8.2.7): the same request gets the same tag."""
@@ -103,7 +103,16 @@ class UserAgentServer:
         self._drop(server)
         self._refuse(server.request, server.flow, objection)
 
-    def _new_request(self, request: Request, flow: Flow, now: float) -> None:
+    def release(self, transaction: TransactionId) -> Request:
+        """See `Endpoint.release`; `LocalError` for what is over or answered."""
+        server = self._tables.transactions.get(transaction)
+        if server is None or server.tag == "" or server.response is not None:
+            raise LocalError("nothing to release")
+        server.state = State.TERMINATED
+        self._drop(server)
+        return server.request
+
+    def _new_request(self, request: Request, flow: Flow, now: float, vouched: object) -> None:
         tag = request.must(headers.TO).tag
         dialog = self._tables.find(_dialog_key(request, tag)) if tag else None
         objection = self._out_of_place(request, dialog)
@@ -119,7 +128,7 @@ class UserAgentServer:
             self._pracked(transaction, now)
             return
         known = dialog.id if dialog else None
-        self._tables.tell(RequestReceived(transaction.id, request, flow, known))
+        self._tables.tell(RequestReceived(transaction.id, request, flow, known, vouched))
 
     def _begin(
         self, request: Request, flow: Flow, dialog: Dialog | None, now: float

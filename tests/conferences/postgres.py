@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,27 +38,63 @@ def _as_postgres() -> list[str]:
     return [runuser, "-u", "postgres", "--"]
 
 
+class Postgres:
+    """One server, which can be killed and started again. Raises `Absent`."""
+
+    def __init__(self, place: Path) -> None:
+        self._prefix = _as_postgres()
+        self._place = place
+        self._cluster, self._port = str(place / "cluster"), free_port()
+        self._initdb, self._pg_ctl = _program("initdb"), _program("pg_ctl")
+        self.url = f"postgres://parley@127.0.0.1:{self._port}/postgres"
+
+    def create(self) -> None:
+        """Make its files."""
+        self._place.chmod(0o755)
+        if self._prefix:
+            shutil.chown(self._place, "postgres")
+        self._run(self._initdb, "-A", "trust", "-U", "parley", "--no-sync")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-h 127.0.0.1 -p {self._port} -k {self._place} -c fsync=off"
+        self._run(self._pg_ctl, "-l", str(self._place / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        """Stop it as a power cut would."""
+        self._run(self._pg_ctl, "-m", "immediate", "-w", "stop")
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes at once."""
+        first = Path(self._cluster, "postmaster.pid").read_text().split()[0]
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._prefix, program, "-D", self._cluster, *arguments]
+        subprocess.run(command, cwd=self._place, check=True, stdout=subprocess.DEVNULL)
+
+
 @contextlib.contextmanager
-def running() -> Iterator[str]:
-    """A fresh server; its `DATABASE_URL`. Raises `Absent`."""
-    initdb, pg_ctl, prefix = _program("initdb"), _program("pg_ctl"), _as_postgres()
+def started() -> Iterator[Postgres]:
+    """A fresh server that runs. Raises `Absent`."""
     place = Path(tempfile.mkdtemp(prefix="parley-postgres-"))
-    place.chmod(0o755)
-    if prefix:
-        shutil.chown(place, "postgres")
-    cluster, port = str(place / "cluster"), free_port()
-    options = f"-h 127.0.0.1 -p {port} -k {place} -c fsync=off"
     try:
-        _run([*prefix, initdb, "-D", cluster, "-A", "trust", "-U", "parley", "--no-sync"], place)
-        log = str(place / "log")
-        _run([*prefix, pg_ctl, "-D", cluster, "-l", log, "-o", options, "-w", "start"], place)
+        server = Postgres(place)
+        server.create()
+        server.start()
         try:
-            yield f"postgres://parley@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _run([*prefix, pg_ctl, "-D", cluster, "-m", "immediate", "-w", "stop"], place)
+            server.stop()
     finally:
         shutil.rmtree(place)
 
 
-def _run(command: list[str], place: Path) -> None:
-    subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL)
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """A fresh server; its `DATABASE_URL`. Raises `Absent`."""
+    with started() as server:
+        yield server.url

@@ -215,7 +215,7 @@ def test_a_lock_lasts_as_long_as_somebody_is_inside(live: Joined) -> None:
     assert live.snapshot().locked
     live.leave(BOB)
     live.leave(ALICE)
-    services.release_lease(conference=live.conference.key, owner="focus")
+    services.room_emptied(conference=live.conference.key)
     assert not live.snapshot().locked
 
 
@@ -232,7 +232,7 @@ def test_an_ending_that_meets_an_empty_room_does_not_end_the_next_meeting(live: 
     services.end(conference=live.conference.key, actor=ALICE, way=Way.WEB)
     live.leave(BOB)
     live.leave(ALICE)
-    services.release_lease(conference=live.conference.key, owner="focus")
+    services.room_emptied(conference=live.conference.key)
     assert live.snapshot().end_by == ""
 
 

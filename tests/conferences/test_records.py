@@ -197,6 +197,7 @@ def test_what_is_told_of_a_conference_that_is_gone(db: None) -> None:
     services.conference_ended(conference=gone, at=_now(), by="")
     services.roster_changed(conference=gone, version=1)
     services.release_lease(conference=gone, owner="focus")
+    services.room_emptied(conference=gone)
     services.participant_left(
         conference=gone, key=ParticipantKey("k"), method="departed", by="", reason="", at=_now()
     )

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.live import browser as browsers
 from tests.live import harness
+from tests.live.cluster import Cluster
 from tests.live.phone import Account
 from tests.live.server import Api, Server, running
 
@@ -29,9 +30,13 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Print the end of the server's log below a failed test."""
     report = yield
-    server = getattr(item, "funcargs", {}).get("server")
-    if report.failed and isinstance(server, Server):
-        report.sections.append(("server log", server.log()[-4000:]))
+    arguments = getattr(item, "funcargs", {})
+    server, cluster = arguments.get("server"), arguments.get("cluster")
+    servers = [server] if isinstance(server, Server) else []
+    servers += cluster.gateways if isinstance(cluster, Cluster) else []
+    if report.failed:
+        for one in servers:
+            report.sections.append((f"server log {one.port}", one.log()[-4000:]))
     return report
 
 

@@ -1,0 +1,135 @@
+"""Three gateways, two workers, Redis and PostgreSQL are one system."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.live import browser as browsers
+from tests.live import cluster as clusters
+from tests.live.cluster import Cluster
+from tests.live.harness import BrowserPhone, Pages
+from tests.live.phone import Account, Dialog, Phone, is_request
+from tests.live.server import Api, until
+
+
+@dataclass(frozen=True)
+class People:
+    """The four, whose phones connect to three processes; Alice's token is used at the third."""
+
+    alice: Account
+    bob: Account
+    carol: Account
+    mallory: Account
+    api: Api
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with clusters.running(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+        found = [line for gateway in started.gateways for line in gateway.alarms()]
+        assert not found, found
+
+
+@pytest.fixture(scope="module")
+def people(cluster: Cluster) -> People:
+    one, two, three = cluster.gateways
+    return People(
+        alice=one.phone("alice", "--organizer"),
+        bob=two.phone("bob"),
+        carol=three.phone("carol"),
+        mallory=three.phone("mallory"),
+        api=three.api("alice"),
+    )
+
+
+async def test_one_conference_for_the_phones_of_all_processes(
+    cluster: Cluster, people: People
+) -> None:
+    """Join, watch, text, and REFER, each from another process than the owner's."""
+    room = cluster.gateways[0].conference("--open")
+    async with (
+        await Phone.connect(people.alice) as alice,
+        await Phone.connect(people.bob) as bob,
+        await Phone.connect(people.carol) as carol,
+    ):
+        for phone in (alice, bob, carol):
+            assert (await phone.register()).status == 200
+        called = await bob.joins(room["uri"])
+        moderates = await alice.joins(room["uri"])
+        watched, _ = await carol.subscribe(room["uri"])
+        assert watched.status == 200, watched.start
+        assert (await carol.receives(is_request("NOTIFY"))).body.count("<user ") == 2
+        assert (await called.ask("OPTIONS")).status == 200
+        text = [("Content-Type", "text/plain")]
+        assert (await bob.ask("MESSAGE", room["uri"], text, body="Good morning")).status == 202
+        assert (await alice.receives(is_request("MESSAGE"))).body == "Good morning"
+        refused = await called.ask("REFER", [("Refer-To", f"<{people.alice.aor};method=BYE>")])
+        assert refused.status == 403
+        removed = await moderates.ask("REFER", [("Refer-To", f"<{people.bob.aor};method=BYE>")])
+        assert removed.status == 202
+        assert "Reason" in dict((await bob.receives(is_request("BYE"))).headers)
+        assert "joining-method" in (await carol.receives(is_request("NOTIFY"))).body
+        present = functools.partial(people.api.roster, room["id"])
+        assert until(
+            lambda: [one["entity"] for one in present()] == [people.alice.aor], within=5.0
+        ), present()
+        await moderates.hang_up()
+    assert until(lambda: not people.api.roster(room["id"]), within=5.0)
+
+
+async def test_who_is_not_invited_is_refused_wherever_he_connects(
+    cluster: Cluster, people: People
+) -> None:
+    room = cluster.gateways[0].conference("--invite", people.bob.aor)
+    async with (
+        await Phone.connect(people.alice) as alice,
+        await Phone.connect(people.mallory) as mallory,
+    ):
+        dialog = await alice.joins(room["uri"])
+        assert (await mallory.invite(room["uri"]))[0].status == 403
+        assert (await mallory.subscribe(room["uri"]))[0].status == 403
+        # His own From tag names no dialog of hers, whatever he writes into To.
+        forged = Dialog(mallory, remote=dialog.remote, call_id=dialog.call_id)
+        forged.target = room["uri"]
+        assert (await forged.ask("BYE")).status == 481
+        await dialog.hang_up()
+
+
+async def test_browsers_at_two_processes_hear_each_other(
+    cluster: Cluster, people: People, browser: Browser, pages: Pages
+) -> None:
+    """Media goes straight to the owner's mixer; REST at a third process removes."""
+    room = cluster.gateways[0].conference("--invite", people.bob.aor)
+    alice = await BrowserPhone.open(browser, pages, "jssip", people.alice)
+    bob = await BrowserPhone.open(browser, pages, "jssip", people.bob)
+    await alice.joins(room["uri"])
+    await bob.joins(room["uri"])
+    await bob.subscribes(room["uri"])
+    await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
+    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
+    assert await bob.page.evaluate("loseSockets()") == 1
+    await bob.page.wait_for_function("() => openSockets() === 1 && phone.ua.isRegistered()")
+    (participant,) = (
+        one["id"] for one in people.api.roster(room["id"]) if one["entity"] == people.bob.aor
+    )
+    path = f"/conferences/{room['id']}/participants/{participant}"
+    assert people.api.call("DELETE", path)[0] == 202
+    assert (await bob.was_removed())["by"] == "remote"
+    await browsers.is_silent(alice.page, bob.tone)
+    carol = await BrowserPhone.open(browser, pages, "jssip", people.carol)
+    path = f"/conferences/{room['id']}/participants"
+    await carol.page.evaluate("() => phone.awaitsCall()")
+    status, answer = people.api.call("POST", path, {"uri": people.carol.aor})
+    assert status == 202, answer
+    await carol.page.wait_for_function("() => phone.state === 'ringing'")
+    await carol.page.evaluate("() => phone.answer()")
+    await browsers.hears_the_other_alone(carol.page, own=carol.tone, other=alice.tone)
+    assert people.api.call("GET", f"/jobs/{answer['job']}")[1]["state"] == "done"
+    await carol.hangs_up()
+    await alice.hangs_up()

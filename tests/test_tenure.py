@@ -1,0 +1,124 @@
+"""Which conferences a process serves, where several could."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from conferences import selectors, services
+from conferences.models import Call, CallState, Conference, Lease, User
+from conferences.policy import ConferenceId, ParticipantKey, Role, Snapshot
+from sipgateway.focus.events import ConferenceChanged, ConferenceLoaded, SetupAnswered
+from sipgateway.tenure import LEASE, Tenure
+
+HERE, THERE = "aaaaaaaa", "bbbbbbbb"
+PLACE = "host:aaaaaaaa"
+
+
+@pytest.fixture
+def room(db: None) -> ConferenceId:
+    alice: User = services.create_user(username="alice", password="swordfish", is_organizer=True)
+    booked: Conference = services.book(organizer=alice, title="Weekly")
+    return booked.key
+
+
+def loaded(tenure: Tenure, room: ConferenceId) -> str:
+    """Whom a conference that was loaded is served by, as the focus hears it."""
+    answer = tenure.settled(ConferenceLoaded(1, snapshot(room)))
+    assert isinstance(answer, ConferenceLoaded)
+    return answer.owner
+
+
+def snapshot(room: ConferenceId) -> Snapshot:
+    found = selectors.snapshot(room)
+    assert found is not None
+    return found
+
+
+def test_whoever_loads_a_conference_first_serves_it(room: ConferenceId) -> None:
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert loaded(here, room) == ""
+    assert loaded(there, room) == HERE
+    assert loaded(here, room) == ""
+    here.released(room)
+    assert loaded(there, room) == ""
+
+
+def test_a_lease_that_is_not_renewed_is_lost(room: ConferenceId) -> None:
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert loaded(here, room) == ""
+    lease = Lease.objects.get()
+    assert LEASE - 1 < lease.expires_at.timestamp() - time.time() <= LEASE
+    services.take_lease(conference=room, owner=PLACE, until=time.time() - 1, now=time.time())
+    here.renew([room])
+    assert loaded(there, room) == HERE
+    services.take_lease(conference=room, owner=PLACE, until=time.time() - 1, now=time.time())
+    assert loaded(there, room) == ""
+
+
+def test_an_empty_room_with_watchers_stays_where_it_is(room: ConferenceId) -> None:
+    here, alone = Tenure(PLACE, shared=True), Tenure("embedded", shared=False)
+    here.occupied(room)
+    here.emptied(room)
+    assert selectors.owner_of(room) == PLACE
+    here.released(room)
+    alone.occupied(room)
+    alone.emptied(room)
+    assert selectors.owner_of(room) == ""
+
+
+def test_one_process_places_a_call(room: ConferenceId) -> None:
+    """All hear that somebody is to be called; he is called by whoever has the lease."""
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert not selectors.has_calls(room)
+    assert here.settled(ConferenceChanged(snapshot(room))) is not None
+    assert selectors.owner_of(room) == ""
+    Call.objects.create(
+        conference_id=room,
+        uri="sip:carol@127.0.0.1",
+        state=CallState.CALLING,
+        job="job",
+        due_at="2026-01-01T00:00Z",
+        claimed_at="2026-01-01T00:00Z",
+    )
+    assert selectors.has_calls(room)
+    changed = ConferenceChanged(snapshot(room))
+    assert here.settled(changed) is changed
+    assert there.settled(changed) is None
+
+
+def test_a_conference_that_was_made_in_a_call_is_served_where_the_call_is(
+    room: ConferenceId,
+) -> None:
+    here = Tenure(PLACE, shared=True)
+    answer = SetupAnswered("token", snapshot(room))
+    assert here.settled(answer) is answer
+    assert selectors.owner_of(room) == PLACE
+
+
+def test_one_process_alone_takes_no_lease_to_look(room: ConferenceId) -> None:
+    alone = Tenure("embedded", shared=False)
+    assert loaded(alone, room) == ""
+    assert selectors.owner_of(room) == ""
+
+
+def test_another_process_of_the_system_closes_no_rosters_when_it_starts(
+    room: ConferenceId,
+) -> None:
+    """The rosters of one that is gone are for whoever takes its conferences over."""
+    services.participant_joined(
+        conference=room,
+        key=ParticipantKey("bob"),
+        entity="sip:bob@127.0.0.1",
+        display_text="Bob",
+        role=Role.PARTICIPANT,
+        endpoint="sip:bob@x.invalid",
+        joining_method="dialed-in",
+        at=time.time(),
+    )
+    row = Conference.objects.get(pk=room)
+    Tenure(PLACE, shared=True).begin()
+    assert len(selectors.roster(row)["participants"]) == 1
+    Tenure("embedded", shared=False).begin()
+    assert selectors.roster(row)["participants"] == []
