@@ -44,6 +44,10 @@ ACCOUNT = Rule(free=30, pause=2.0, longest=900.0, forgotten=300.0)
 """Three people who mistype; in the long run 300 guesses a day, from however many sources."""
 SOURCE = Rule(free=60, pause=2.0, longest=900.0, forgotten=30.0)
 """A small office on a bad day; in the long run two guesses a minute, over all accounts."""
+SEARCH = Rule(free=0, pause=60.0, longest=900.0, forgotten=900.0)
+"""A source that asks for one name after the other and signs in to none of them."""
+SEARCHED = 100
+"""Names that a source may ask for in a few seconds without signing in to them."""
 BUDGET = 5
 """Further wrong attempts that a source may have for each account that signed in from it."""
 MOST_BUDGET = 1000
@@ -90,6 +94,8 @@ class Notes:
 
     held_off: tuple[HeldOff, ...] = ()
     known: tuple[Held, ...] = ()
+    #: Sources that search for names; `wrong` is how often they were caught at it.
+    searching: tuple[HeldOff, ...] = ()
 
 
 def wrong_again(tally: Tally, rule: Rule, now: float, *, budget: float = 0.0) -> Tally:

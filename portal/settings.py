@@ -22,6 +22,7 @@ import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
 
 from conferences import relays
+from sipgateway.sip.limits import Limits, parse_limits
 
 _env = environ.Env()
 
@@ -105,6 +106,14 @@ def _number_of_ours(name: str) -> str:
     if re.fullmatch(r"\+?[A-Za-z0-9._-]*", text) is None:
         raise ImproperlyConfigured(f"{name}={text!r}: want a number, as in +4930123456")
     return text
+
+
+def _limits(name: str) -> Limits:
+    """Limits of SIP, as in ``source=50, dialogs=500``; the default for those not named."""
+    try:
+        return parse_limits(_text(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
 def _bracketed(host: str) -> str:
@@ -227,6 +236,7 @@ ICE_SERVERS = _ice_servers("ICE_SERVERS")
 TURN_SECRET = _text("TURN_SECRET")
 SIP_TRUNK = _text("SIP_TRUNK")
 SIP_CALLER_ID = _number_of_ours("SIP_CALLER_ID")
+SIP_LIMITS = _limits("SIP_LIMITS")
 USER_CHOSEN_URIS = _one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")
 
 #: Listening on every address says nothing about the name by which people come.

@@ -21,6 +21,7 @@ from sipgateway.directory import Directory
 from sipgateway.focus.desk import Domain
 from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
+from sipgateway.gate import Gate
 from sipgateway.gateway import Gateway
 from sipgateway.media.engine import MediaEngine
 from sipgateway.media.janus import JanusEngine
@@ -67,8 +68,9 @@ def _nodes() -> list[Address]:
 
 def _gateway(siblings: Siblings | None) -> Gateway:
     name = siblings.name if siblings else ""
+    limits = settings.SIP_LIMITS
     tokens = SecretTokens(name)
-    endpoint = Endpoint(tokens, siblings)
+    endpoint = Endpoint(tokens, siblings, limits)
     key = hashlib.sha256(b"digest nonces" + settings.SECRET_KEY.encode()).digest()
     house = House(
         domain=Domain.parse(settings.SIP_DOMAIN, ports=(settings.SIP_PORT, settings.SIPS_PORT)),
@@ -76,13 +78,18 @@ def _gateway(siblings: Siblings | None) -> Gateway:
         pages=settings.BASE_URL,
         shared=siblings is not None,
     )
+    digest = Digest(settings.SIP_DOMAIN, key, tokens, name=name)
     switchboard = Switchboard(
-        endpoint=endpoint,
-        tokens=tokens,
-        digest=Digest(settings.SIP_DOMAIN, key, tokens, name=name),
-        house=house,
+        endpoint=endpoint, tokens=tokens, digest=digest, house=house, limits=limits
     )
-    return Gateway(endpoint=endpoint, switchboard=switchboard, media=_media())
+    gate = Gate(
+        knows_call=endpoint.knows,
+        guard=switchboard.guard,
+        digest=digest,
+        limits=limits,
+        alone=siblings is None,
+    )
+    return Gateway(endpoint=endpoint, switchboard=switchboard, media=_media(), gate=gate)
 
 
 def _trunk() -> Trunk | None:
@@ -102,7 +109,13 @@ def _listeners(gateway: Gateway) -> Listeners:
         certificate=settings.TLS_CERT,
         key=settings.TLS_KEY,
     )
-    return Listeners(gateway, places, dns=SystemDns(), trunk=_trunk())
+    return Listeners(
+        gateway,
+        places,
+        dns=SystemDns(),
+        trunk=_trunk(),
+        per_source=settings.SIP_LIMITS.connections,
+    )
 
 
 class Assembly:
@@ -115,7 +128,9 @@ class Assembly:
         if siblings is not None:
             self._peers = Peers(self.gateway, siblings, get_channel_layer)
             self.gateway.join(self._peers)
-        self.websocket = WebSocketTransport(self.gateway)
+        self.websocket = WebSocketTransport(
+            self.gateway, per_source=settings.SIP_LIMITS.connections
+        )
         self._listeners = _listeners(self.gateway)
         self.gateway.use(self._listeners.routes)
         # With one process always the same name, so that a restart takes its leases up.

@@ -60,6 +60,7 @@ from sipgateway.focus.events import (
     Reopened,
 )
 from sipgateway.focus.switchboard import Switchboard
+from sipgateway.gate import Gate, Verdict
 from sipgateway.media.engine import (
     Description,
     Direction,
@@ -83,6 +84,8 @@ GOODBYE = 1.5
 """Seconds that phones get to answer our BYEs when the process ends."""
 REOPEN_AT_ONCE = 50
 """Phones that are connected to at the same time, after a restart."""
+AFTER_REFUSAL = 5
+"""Seconds after which those may ask again who asked too much: any measure has room then."""
 DRIFT = 2.0
 """Seconds by which the wall clock may differ from ours before we follow it."""
 
@@ -204,10 +207,13 @@ class Clock:
 class Gateway:
     """See the module. `directory` is made by the caller with `Gateway.told` as its ear."""
 
-    def __init__(self, *, endpoint: Endpoint, switchboard: Switchboard, media: MediaEngine) -> None:
+    def __init__(
+        self, *, endpoint: Endpoint, switchboard: Switchboard, media: MediaEngine, gate: Gate
+    ) -> None:
         self._endpoint = endpoint
         self._switchboard = switchboard
         self._media = media
+        self._gate = gate
         self._directory: Directory | None = None
         self._clock = Clock()
         self._flows: dict[FlowId, Send] = {}
@@ -303,7 +309,15 @@ class Gateway:
         if WIRE.isEnabledFor(logging.DEBUG):
             WIRE.debug("from %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
         now = self._clock.now()
-        self._endpoint.receive(octets, flow, now, vouched=vouched, settled=settled)
+        verdict = Verdict.TAKE
+        if not (flow.via or settled):
+            verdict = self._gate.judge(octets, flow.remote_host, flow.remote_port, now)
+        if verdict is Verdict.DROP:
+            return
+        if verdict is Verdict.REFUSE:
+            self._endpoint.turn_away(octets, flow, AFTER_REFUSAL)
+        else:
+            self._endpoint.receive(octets, flow, now, vouched=vouched, settled=settled)
         self._pump(now)
 
     def pass_on(self, flow: Flow, octets: bytes) -> bool:

@@ -51,12 +51,15 @@ from sipgateway.focus.events import (
 )
 from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
+from sipgateway.gate import Gate, Verdict
+from sipgateway.gateway import AFTER_REFUSAL
 from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
 from sipgateway.sip import headers, message
 from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.digest import ALGORITHMS, Digest, ha1s, response_of, user_hash
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.flow import Flow, FlowId, Transport
+from sipgateway.sip.limits import DEFAULT, Limits
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.siblings import Siblings
 
@@ -107,8 +110,15 @@ class Media:
 class Stage:
     """See the module. With a `name` it is one of several processes (eight hex digits)."""
 
-    def __init__(self, *, user_chosen: UserChosen = UserChosen.ORGANIZERS, name: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        user_chosen: UserChosen = UserChosen.ORGANIZERS,
+        name: str = "",
+        limits: Limits = DEFAULT,
+    ) -> None:
         self.now = START
+        self._limits = limits
         self.name = name
         self._tokens = CountingTokens(name)
         self._house = House(
@@ -145,11 +155,31 @@ class Stage:
 
     def _starts(self) -> None:
         self.siblings = Siblings(self.name)
-        self.endpoint = Endpoint(self._tokens, self.siblings if self.name else None)
+        self.endpoint = Endpoint(self._tokens, self.siblings if self.name else None, self._limits)
         digest = Digest(DOMAIN, b"key", self._tokens, name=self.name)
         self.switchboard = Switchboard(
-            endpoint=self.endpoint, tokens=self._tokens, digest=digest, house=self._house
+            endpoint=self.endpoint,
+            tokens=self._tokens,
+            digest=digest,
+            house=self._house,
+            limits=self._limits,
         )
+        self.gate = Gate(
+            knows_call=self.endpoint.knows,
+            guard=self.switchboard.guard,
+            digest=digest,
+            limits=self._limits,
+            alone=not self.name,
+        )
+
+    def receives(self, octets: bytes, flow: Flow) -> None:
+        """What the gateway does with a message."""
+        verdict = self.gate.judge(octets, flow.remote_host, flow.remote_port, self.now)
+        if verdict is Verdict.REFUSE:
+            self.endpoint.turn_away(octets, flow, AFTER_REFUSAL)
+        elif verdict is Verdict.TAKE:
+            self.endpoint.receive(octets, flow, self.now)
+        self.pump()
 
     def restarts(self, *ended: tuple[str, str], away: tuple[tuple[str, str], ...] = ()) -> None:
         """The process ends in good order and a new one begins, with what was written down."""
@@ -583,8 +613,7 @@ class Person:
         """Put a message on the wire, as it is."""
         octets = request if isinstance(request, bytes) else request.build()
         self.stage.chart.append(f"{self.name} → {_first_line(octets)}")
-        self.stage.endpoint.receive(octets, self.flow, self.stage.now)
-        self.stage.pump()
+        self.stage.receives(octets, self.flow)
 
     def sends(self, method: str, uri: str, *, body: str = "", **fields: str) -> Request:
         """Send a request outside dialogs; a 401 is answered by itself."""

@@ -110,7 +110,10 @@ class House:
         self.engine = Engine()
         self.told: asyncio.Queue[FocusEvent] = asyncio.Queue()
         self.gateway = Gateway(
-            endpoint=stage.endpoint, switchboard=stage.switchboard, media=self.engine
+            endpoint=stage.endpoint,
+            switchboard=stage.switchboard,
+            media=self.engine,
+            gate=stage.gate,
         )
 
     def handle(self, event: FocusEvent, now: float) -> None:

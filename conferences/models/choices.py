@@ -77,6 +77,7 @@ class Door(models.TextChoices):
     """Where a password or a token is asked for."""
 
     SIP = "sip", "Phones"
+    SEARCH = "names", "Phones, searching for names"
     PAGES = "pages", "Sign-in page"
     API = "api", "REST API"
 

@@ -31,17 +31,22 @@ def attempt_waits(*, door: Door, source: str, account: str = "", now: datetime.d
 
 def standing_attempts(*, now: datetime.datetime) -> Notes:
     """What a gateway has to know of phones as it starts."""
-    waiting = HeldOff.objects.filter(door=Door.SIP, until__gt=now)[:MOST_RESTORED]
     known = KnownSource.objects.order_by("-last_at")[:MOST_RESTORED]
     return Notes(
-        tuple(attempts.HeldOff(Held(row.source, row.account), row.tally) for row in waiting),
+        _waiting(Door.SIP, now),
         tuple(Held(*pair) for pair in known.values_list("source", "account")),
+        _waiting(Door.SEARCH, now),
     )
+
+
+def _waiting(door: Door, now: datetime.datetime) -> tuple[attempts.HeldOff, ...]:
+    rows = HeldOff.objects.filter(door=door, until__gt=now)[:MOST_RESTORED]
+    return tuple(attempts.HeldOff(Held(row.source, row.account), row.tally) for row in rows)
 
 
 def lifted_attempts(*, since: datetime.datetime) -> list[tuple[Held, float]]:
     """Which phones' attempts were forgiven since then, and when."""
-    rows = HeldOff.objects.filter(door=Door.SIP, lifted_at__gte=since)
+    rows = HeldOff.objects.filter(door__in=(Door.SIP, Door.SEARCH), lifted_at__gte=since)
     return [
         (Held(row.source, row.account), row.lifted_at.timestamp()) for row in rows if row.lifted_at
     ]

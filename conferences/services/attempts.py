@@ -102,9 +102,10 @@ def _know(pairs: Iterable[Held], now: datetime.datetime) -> None:
 @transaction.atomic
 def write_attempts(notes: attempts.Notes, *, at: float) -> None:
     """What the gateway has counted since it last said so."""
-    room = MOST_ROWS - HeldOff.objects.filter(door=Door.SIP).count()
-    for one in notes.held_off[: max(0, room)]:
-        _write(Door.SIP, one.who, one.tally)
+    for door, held_off in ((Door.SIP, notes.held_off), (Door.SEARCH, notes.searching)):
+        room = MOST_ROWS - HeldOff.objects.filter(door=door).count()
+        for one in held_off[: max(0, room)]:
+            _write(door, one.who, one.tally)
     _know(notes.known, _at(at))
 
 

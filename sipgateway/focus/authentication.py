@@ -25,6 +25,7 @@ from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import Auth
+from sipgateway.sip.limits import Limits, Meter
 from sipgateway.sip.message import Request
 
 MOST_ASKED = 2000
@@ -36,12 +37,13 @@ Then = Callable[[Identity, float], None]
 class Authentication:
     """Challenges, loads the account and verifies; nothing reveals whether it exists."""
 
-    def __init__(self, desk: Desk, digest: Digest, guard: Guard) -> None:
+    def __init__(self, desk: Desk, digest: Digest, guard: Guard, limits: Limits) -> None:
         self._desk = desk
         self._endpoint = desk.endpoint
         self._digest = digest
         self._guard = guard
         self._asked = 0
+        self._accounts: Meter[str] = Meter(limits.account)
 
     def of(self, event: RequestReceived, then: Then, now: float) -> None:
         """Call `then` with whoever sent the request, or answer 401, 400 or 503.
@@ -58,6 +60,7 @@ class Authentication:
             self._endpoint.respond(event.transaction, 400, now, reason=error.reason)
             return
         if auth is None or not self._digest.is_ours(auth):
+            self._guard.challenged(where_of(event.flow), _concerned(event.request), now)
             self._challenge(event, now, stale=False)
             return
         claim = digest.claim_of(auth)
@@ -95,12 +98,24 @@ class Authentication:
             verdict = Verdict.BAD
         if verdict is Verdict.GOOD and account.identity is not None:
             self._guard.succeeded(where, name)
-            then(account.identity, now)
+            self._guard.answered(where, _concerned(request))
+            self._let_in(event, name, account.identity, then, now=now)
             return
         stale = verdict is Verdict.STALE and account.identity is not None
         if not stale:
             self._guard.failed(where, name, now)
         self._challenge(event, now, stale=stale)
+
+    def _let_in(
+        self, event: RequestReceived, name: str, who: Identity, then: Then, *, now: float
+    ) -> None:
+        """Unless this account asks for too much."""
+        if self._accounts.take(name, now):
+            then(who, now)
+            return
+        self._guard.counters["refused: account asks too much"] += 1
+        fields = (("Retry-After", str(self._accounts.wait(name, now))),)
+        self._endpoint.refuse(event.transaction, 503, fields=fields)
 
     def _is_for_us(self, uri: str, request: Request) -> bool:
         """RFC 7616 3.4.6. SIPp names the server alone, so any URI of this house will do."""
@@ -124,6 +139,13 @@ def where_of(flow: Flow) -> Where:
     """Where a request that came by `flow` comes from."""
     source = attempts.source_of(flow.remote_host)
     return Where(source, f"{flow.remote_host}:{flow.remote_port}")
+
+
+def _concerned(request: Request) -> str:
+    """Whom a request is about: who registers, else who is called."""
+    if request.method == "REGISTER":
+        return headers.sip_uri_of(request.must(headers.TO)).name
+    return uri_of(request.uri).name
 
 
 def _credentials(request: Request) -> Auth | None:

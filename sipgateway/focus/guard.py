@@ -22,7 +22,7 @@ from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 from conferences import attempts
-from conferences.attempts import ACCOUNT, PAIR, SOURCE, Held, HeldOff, Notes, Rule, Tally
+from conferences.attempts import ACCOUNT, PAIR, SEARCH, SOURCE, Held, HeldOff, Notes, Rule, Tally
 
 MOST_TALLIES = 20_000
 """Accounts, sources and pairs that are counted, each; 300 octets for one."""
@@ -34,6 +34,10 @@ MOST_ACCOUNTS = 200
 """Accounts counted at one source, after which its budget grows no more."""
 MOST_PLACES = 50_000
 """Addresses with ports at which an account has signed in; 200 octets for one."""
+SPAN = 8.0
+"""Seconds after which a challenge should be answered, on a machine that is very busy."""
+MOST_NAMES = 2000
+"""Names remembered of a source and span."""
 MOST_NOTES = 500
 """Notes between two takings; an attack from more sources shows its first ones."""
 
@@ -83,6 +87,33 @@ class Book(Generic[K]):
             del self._tallies[key]
 
 
+class _Asked:
+    """The names that a source asked for without signing in, of this span of time and the last."""
+
+    def __init__(self, now: float) -> None:
+        self._turned = now
+        self._young: set[str] = set()
+        self._old: set[str] = set()
+
+    def note(self, name: str, now: float) -> int:
+        """One more; gives how many of the last span are unanswered, once, as it ends."""
+        unanswered = 0
+        if now - self._turned >= SPAN:
+            unanswered = len(self._old)
+            if now - self._turned >= 2 * SPAN:
+                unanswered += len(self._young)
+                self._young.clear()
+            self._old, self._young, self._turned = self._young, set(), now
+        if len(self._young) < MOST_NAMES:
+            self._young.add(name)
+        return unanswered
+
+    def forget(self, name: str) -> None:
+        """It was answered."""
+        self._young.discard(name)
+        self._old.discard(name)
+
+
 class Guard:
     """See the module. `now` is in POSIX seconds."""
 
@@ -93,8 +124,12 @@ class Guard:
         #: Where each account has signed in from, latest last, and the other way round.
         self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._residents: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
-        self._places: OrderedDict[Held, None] = OrderedDict()
+        self._places: OrderedDict[Hashable, None] = OrderedDict()
+        self._lived_at: OrderedDict[Hashable, None] = OrderedDict()
+        self._searchers: Book[str] = Book(SEARCH)
+        self._asked: OrderedDict[str, _Asked] = OrderedDict()
         self._held_off: dict[Held, Tally] = {}
+        self._searching: dict[Held, Tally] = {}
         self._newly_known: dict[Held, None] = {}
         #: What was counted, by outcome.
         self.counters: Counter[str] = Counter()
@@ -113,10 +148,19 @@ class Guard:
         """Whether that account has signed in from there."""
         return source in self._known.get(attempts.account_key(account), ())
 
+    def lives_at(self, place: str) -> bool:
+        """Whether somebody has signed in from that address and port."""
+        return place in self._lived_at
+
+    def searches(self, source: str, now: float) -> bool:
+        """Whether a source is shut out, because it searches for names."""
+        return self._searchers.wait(source, now) > 0
+
     @property
     def holding(self) -> bool:
         """Whether anybody may have to wait."""
-        return bool(self._pairs) or bool(self._accounts) or bool(self._sources)
+        books = (self._pairs, self._accounts, self._sources, self._searchers)
+        return any(len(book) for book in books)
 
     def residents(self, source: str) -> int:
         """How many accounts have signed in from there."""
@@ -149,11 +193,42 @@ class Guard:
         if not self.knows(where.source, account) and len(self._newly_known) < MOST_NOTES:
             self._newly_known[Held(where.source, account)] = None
         self.learn(where.source, account)
-        at_place = Held(where.place, account)
-        self._places[at_place] = None
-        self._places.move_to_end(at_place)
-        if len(self._places) > MOST_PLACES:
-            self._places.popitem(last=False)
+        for table, key in (
+            (self._places, Held(where.place, account)),
+            (self._lived_at, where.place),
+        ):
+            table[key] = None
+            table.move_to_end(key)
+            if len(table) > MOST_PLACES:
+                table.popitem(last=False)
+
+    def challenged(self, where: Where, name: str, now: float) -> None:
+        """A request that concerns `name` came without credentials.
+
+        Whoever is somebody answers within a moment. A source that does not, for one
+        name after the other, searches; an office is allowed the more the more of its
+        people have signed in.
+        """
+        if self.lives_at(where.place):
+            return
+        asked = self._asked.get(where.source)
+        if asked is None:
+            asked = self._asked[where.source] = _Asked(now)
+            if len(self._asked) > MOST_TALLIES:
+                self._asked.popitem(last=False)
+        self._asked.move_to_end(where.source)
+        unanswered = asked.note(attempts.account_key(name), now)
+        allowed = attempts.SEARCHED + attempts.budget_of(self.residents(where.source))
+        if unanswered > allowed:
+            self.counters["searches for names"] += 1
+            tally = self._searchers.wrong(where.source, now)
+            if len(self._searching) < MOST_NOTES:
+                self._searching[Held(where.source, "")] = tally
+
+    def answered(self, where: Where, name: str) -> None:
+        """Somebody has signed in whose requests concern `name`."""
+        if (asked := self._asked.get(where.source)) is not None:
+            asked.forget(attempts.account_key(name))
 
     def learn(self, source: str, account: str) -> None:
         """From now on that account is known to sign in from there."""
@@ -172,8 +247,10 @@ class Guard:
     def take_notes(self) -> Notes:
         """What there is to write down since the last taking."""
         held_off = tuple(HeldOff(who, tally) for who, tally in self._held_off.items())
-        notes = Notes(held_off, tuple(self._newly_known))
+        searching = tuple(HeldOff(who, tally) for who, tally in self._searching.items())
+        notes = Notes(held_off, tuple(self._newly_known), searching)
         self._held_off.clear()
+        self._searching.clear()
         self._newly_known.clear()
         return notes
 
@@ -181,6 +258,8 @@ class Guard:
         """What an earlier life of this process has written down."""
         for one in notes.held_off:
             self._put(one.who, one.tally)
+        for one in notes.searching:
+            self._searchers.put(one.who.source, one.tally)
         for pair in notes.known:
             self.learn(pair.source, pair.account)
 
@@ -196,6 +275,7 @@ class Guard:
         """An administrator lets them try again: what was wrong up to then is forgotten."""
         if not who.account:
             self._sources.forgive(who.source, until=at)
+            self._searchers.forgive(who.source, until=at)
         elif not who.source:
             self._accounts.forgive(who.account, until=at)
         else:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from conferences.attempts import Notes
 from conferences.policy import ConferenceId, Identity
 from sipgateway.focus import answers, application, joining, outside
 from sipgateway.focus.actions import Action, AnnouncePhone, Forward, WriteAttempts
@@ -63,6 +64,7 @@ from sipgateway.sip.events import (
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.limits import DEFAULT, Limits
 from sipgateway.sip.tokens import Tokens
 from sipgateway.sip.uri import SipUri, parse_uri
 
@@ -86,14 +88,22 @@ class House:
 class Switchboard:
     """See the module. The four verbs of the house: `handle`, `next_action`, the timeouts."""
 
-    def __init__(self, *, endpoint: Endpoint, tokens: Tokens, digest: Digest, house: House) -> None:
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        tokens: Tokens,
+        digest: Digest,
+        house: House,
+        limits: Limits = DEFAULT,
+    ) -> None:
         self._desk = Desk(
             endpoint=endpoint, tokens=tokens, domain=house.domain, shared=house.shared
         )
         self._endpoint = endpoint
         self._house = house
         self.guard = Guard()
-        self._authentication = Authentication(self._desk, digest, self.guard)
+        self._authentication = Authentication(self._desk, digest, self.guard, limits)
         self._registrar = Registrar(self._desk, moved=self._moved)
         self._desk.whereabouts = self._registrar
         self._application = Application(self._desk, pages=house.pages)
@@ -153,7 +163,7 @@ class Switchboard:
     def write_attempts(self, now: float) -> None:
         """Have written down who was wrong too often since the last time."""
         notes = self.guard.take_notes()
-        if notes.held_off or notes.known:
+        if notes != Notes():
             self._desk.act(WriteAttempts(notes, now))
 
     def stop(self, now: float) -> None:

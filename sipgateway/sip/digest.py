@@ -193,7 +193,11 @@ class Digest:
 
     def is_ours(self, auth: Auth) -> bool:
         """Whether credentials answer a challenge of ours, however old; cheap to find out."""
-        return auth.get("realm") == self._realm and self._made(auth.get("nonce")) is not None
+        return auth.get("realm") == self._realm and self.made(auth.get("nonce"))
+
+    def made(self, nonce: str) -> bool:
+        """Whether a nonce is one of ours, however old."""
+        return self._made(nonce) is not None
 
     @staticmethod
     def _maker(nonce: str) -> str:

@@ -19,6 +19,7 @@ from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import DialogId, FlowClosed, SipEvent, Strayed, TransactionId
 from sipgateway.sip.flow import Flow, FlowId
 from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.limits import DEFAULT, Limits
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.sanity import Objection
 from sipgateway.sip.siblings import Siblings
@@ -39,11 +40,13 @@ class Endpoint:
     is for another that it has strayed here.
     """
 
-    def __init__(self, tokens: Tokens, siblings: Siblings | None = None) -> None:
+    def __init__(
+        self, tokens: Tokens, siblings: Siblings | None = None, limits: Limits = DEFAULT
+    ) -> None:
         self._tables = Tables(tokens)
         self._siblings = siblings
         self._uac = UserAgentClient(self._tables)
-        self._uas = UserAgentServer(self._tables, self._uac)
+        self._uas = UserAgentServer(self._tables, self._uac, limits)
         #: What was dropped or refused here, by reason.
         self.counters = self._tables.counters
 
@@ -83,6 +86,23 @@ class Endpoint:
             self._uac.receive(received, now)
         else:
             self._uas.receive(received, flow, now, vouched=vouched)
+
+    def knows(self, call_id: str) -> bool:
+        """Whether a dialog or a transaction of that Call-ID is here, or a call at a sibling."""
+        elsewhere = self._siblings is not None and self._siblings.knows(call_id)
+        return elsewhere or self._tables.knows(call_id)
+
+    def turn_away(self, octets: bytes, flow: Flow, wait: int) -> None:
+        """Answer a request by 503 with Retry-After (seconds), at the least cost, keeping nothing.
+
+        What is no request, or cannot be answered, is dropped.
+        """
+        try:
+            received = message.parse(octets)
+            if isinstance(received, Request):
+                self._uas.turn_away(received, flow, wait)
+        except BadMessage as error:
+            self.counters[f"dropped: {error.reason}"] += 1
 
     def flow_closed(self, flow: FlowId, now: float) -> None:
         """The connection is gone: what waits for an answer on it has failed."""

@@ -26,6 +26,9 @@ MAX_MESSAGE = 65_535
 """A UDP datagram cannot be longer, and no conference message needs to be (513)."""
 MAX_HEADERS = 256
 """The longest legal message of RFC 4475 has 40; more is an attack."""
+MAX_FIELD = 8192
+"""Letters of one header field: an Identity with its certificate chain by reference has 1000,
+the longest of RFC 4475 has 700. What is longer costs those who read it (400)."""
 
 #: Lower-case name → as it is written.
 _NAMES: dict[str, str] = {row.key: row.name for row in headers.TABLE.values()}
@@ -303,6 +306,9 @@ def _read_fields(into: Message, lines: list[str]) -> str:
     """Fill in the fields; gives what is wrong with them, or ""."""
     fields, fault = into.fields, ""
     for line in lines:
+        if len(line) > MAX_FIELD:
+            fault = fault or "Header field too long"
+            continue
         name, colon, value = line.partition(":")
         key = _KEYS.get(name)
         if key is None:

@@ -42,6 +42,10 @@ class Siblings:
         if len(self._calls) > MAX_REMEMBERED:
             self._calls.popitem(last=False)
 
+    def knows(self, call_id: str) -> bool:
+        """Whether another process is known to serve that call."""
+        return call_id in self._calls
+
     def whose(self, received: Message) -> str:
         """The process that a message is for; "" if it is ours, or nobody can tell."""
         try:

@@ -114,6 +114,10 @@ class Tables:
         known = self._dialog_keys.get(key)
         return self.dialogs.get(known) if known is not None else None
 
+    def knows(self, call_id: str) -> bool:
+        """Whether a dialog or a transaction of that Call-ID is here."""
+        return call_id in self._calls or call_id in self._of
+
     def dialog(self, dialog: DialogId) -> Dialog:
         """That dialog; `LocalError` if it is forgotten."""
         known = self.dialogs.get(dialog)

@@ -22,12 +22,16 @@ from sipgateway.sip.events import (
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.limits import Limits
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.provisional import Provisionals
 from sipgateway.sip.sanity import Objection
 from sipgateway.sip.tables import Body, Fields, Tables, fill
 from sipgateway.sip.transaction import Effect, Input, Kind, State, Timer, Transaction
 from sipgateway.sip.uac import UserAgentClient
+
+AFTER_OVERLOAD = 5
+"""Seconds until one may ask again: transactions of non-INVITEs are over then on the whole."""
 
 
 @dataclass(slots=True)
@@ -44,9 +48,10 @@ class _AckWait:
 class UserAgentServer:
     """See the module. `client` knows what we have sent, for loops and glare."""
 
-    def __init__(self, tables: Tables, client: UserAgentClient) -> None:
+    def __init__(self, tables: Tables, client: UserAgentClient, limits: Limits) -> None:
         self._tables = tables
         self._client = client
+        self._limits = limits
         self._salt = tables.tokens.opaque().encode()
         self._servers: dict[Key, Transaction] = {}
         self._merged: dict[Key, Key] = {}
@@ -115,7 +120,7 @@ class UserAgentServer:
     def _new_request(self, request: Request, flow: Flow, now: float, vouched: object) -> None:
         tag = request.must(headers.TO).tag
         dialog = self._tables.find(_dialog_key(request, tag)) if tag else None
-        objection = self._out_of_place(request, dialog)
+        objection = self._out_of_place(request, dialog) or self._overload(request, dialog)
         if objection is None and dialog is not None:
             objection = self._out_of_turn(dialog, request)
         if objection is not None:
@@ -158,6 +163,23 @@ class UserAgentServer:
             if sent is not None and sent.uri == request.uri:
                 return Objection(482)
         return None
+
+    def _overload(self, request: Request, dialog: Dialog | None) -> Objection | None:
+        """What begins something new is refused where too much goes on; the rest goes on."""
+        if dialog is not None:
+            return None
+        forms = request.method in dialogs.FORMING
+        many = len(self._tables.transactions) >= self._limits.transactions
+        if not many and not (forms and len(self._tables.dialogs) >= self._limits.dialogs):
+            return None
+        self._tables.counters["refused: too much goes on"] += 1
+        return Objection(503, fields=(("Retry-After", str(AFTER_OVERLOAD)),))
+
+    def turn_away(self, request: Request, flow: Flow, wait: int) -> None:
+        """See `Endpoint.turn_away`."""
+        if sanity.answerable(request):
+            arrival.note_source(request, flow)
+            self._refuse(request, flow, Objection(503, fields=(("Retry-After", str(wait)),)))
 
     def _out_of_turn(self, dialog: Dialog, request: Request) -> Objection | None:
         """CSeq behind (12.2.2), glare and overlap (14.2, RFC 3311 5.2)."""

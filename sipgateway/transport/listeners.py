@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from sipgateway.resolver import Dns
 from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.flow import Transport
+from sipgateway.sip.limits import DEFAULT
 from sipgateway.transport import stream, udp
 from sipgateway.transport.routes import Routes
 from sipgateway.transport.sockets import CannotListen
@@ -42,12 +43,22 @@ class Shell(udp.Shell, stream.Shell, Protocol):
 class Listeners:
     """See the module."""
 
-    def __init__(self, shell: Shell, places: Places, *, dns: Dns, trunk: Trunk | None) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        places: Places,
+        *,
+        dns: Dns,
+        trunk: Trunk | None,
+        per_source: int = DEFAULT.connections,
+    ) -> None:
         self._places = places
         self._udp = udp.UdpTransport(shell)
-        self._tcp = stream.StreamTransport(shell)
+        self._tcp = stream.StreamTransport(shell, per_source=per_source)
         self._client_context = ssl.create_default_context()
-        self._tls = stream.StreamTransport(shell, client_context=self._client_context)
+        self._tls = stream.StreamTransport(
+            shell, client_context=self._client_context, per_source=per_source
+        )
         streams = {Transport.TCP: self._tcp} if places.sip_port else {}
         if places.sip_port or places.sips_port:
             streams[Transport.TLS] = self._tls

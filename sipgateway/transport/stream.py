@@ -1,17 +1,13 @@
 """SIP over TCP and TLS: one flow a connection, octets in and out, nothing else.
 
-What a connection may cost is bounded. One that has not yet brought a whole
-message is *unproven*: it is closed after `WHOLE_WITHIN`, and where a limit is
-reached it makes room for the next, the oldest first. So a thousand silent
-connections from one address keep nobody behind that address out. Proven ones
-stay as long as they live, and a phone may be silent for hours; TCP's own
-keep-alive finds the dead.
+What a connection may cost is bounded (`crowd`). One that has not yet brought a
+whole message is closed after `WHOLE_WITHIN`. Others stay as long as they live,
+and a phone may be silent for hours; TCP's own keep-alive finds the dead.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 import ssl
 from collections import Counter
@@ -20,16 +16,14 @@ from typing import Protocol
 
 from sipgateway.sip import framing
 from sipgateway.sip.flow import Flow, Transport
+from sipgateway.sip.limits import DEFAULT
 from sipgateway.transport import sockets
+from sipgateway.transport.crowd import Crowd
 from sipgateway.transport.sockets import Address
 
 WHOLE_WITHIN = 30.0
 """Seconds for the first whole message of a connection, its TLS handshake included, and
 for every message once begun: ten times what the slowest radio link takes."""
-MAX_PER_SOURCE = 250
-"""Connections from one address: an office of 250 phones behind one NAT."""
-MAX_CONNECTIONS = 5000
-"""Connections in all, about 25 kB each; fewer where half the files that may be open are fewer."""
 MAX_UNSENT = 262_144
 """Octets that wait for a phone which does not read; it is cut off then."""
 CONNECT_WITHIN = 4.0
@@ -217,6 +211,7 @@ class StreamTransport:
         *,
         context: ssl.SSLContext | None = None,
         client_context: ssl.SSLContext | None = None,
+        per_source: int = DEFAULT.connections,
     ) -> None:
         self._shell = shell
         #: Made anew by `Assembly` when certificates change; connections keep theirs.
@@ -225,15 +220,12 @@ class StreamTransport:
         self._transport = Transport.TLS if client_context is not None else Transport.TCP
         self._servers: list[asyncio.Server] = []
         self._port = 0
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = min(MAX_CONNECTIONS, files // 2)
         self._connections: dict[Connection, None] = {}
-        self._by_source: dict[str, dict[Connection, None]] = {}
-        self._unproven: dict[Connection, None] = {}
         self._made: dict[tuple[Address, str], Connection] = {}
         self._making: dict[tuple[Address, str], asyncio.Task[Connection | None]] = {}
         #: What was refused or closed, by reason.
         self.counters: Counter[str] = Counter()
+        self._crowd: Crowd[Connection] = Crowd(per_source, self.counters)
 
     async def start(self, host: str, port: int) -> None:
         """Listen; raises `CannotListen`."""
@@ -309,25 +301,14 @@ class StreamTransport:
 
     def admit(self, connection: Connection) -> bool:
         """Let a connection in, in the place of an unproven one if need be."""
-        here = self._by_source.get(connection.remote[0], {})
-        if len(here) >= MAX_PER_SOURCE and not self._evict(here):
-            self.counters["refused: too many from one address"] += 1
-            return False
-        if len(self._connections) >= self._most and not self._evict(self._unproven):
-            self.counters["refused: too many"] += 1
-            return False
-        here[connection] = None
-        self._by_source[connection.remote[0]] = here
-        self._connections[connection] = self._unproven[connection] = None
-        return True
 
-    def _evict(self, among: dict[Connection, None]) -> bool:
-        oldest = next((one for one in among if not one.proven), None)
-        if oldest is None:
+        def make_room() -> None:
+            connection.cut()
+            self.gone(connection)
+
+        if not self._crowd.admit(connection, connection.remote[0], make_room):
             return False
-        self.counters["closed: made room"] += 1
-        oldest.cut()
-        self.gone(oldest)
+        self._connections[connection] = None
         return True
 
     def opened(self, connection: Connection, local: Address) -> Flow:
@@ -338,7 +319,7 @@ class StreamTransport:
 
     def proved(self, connection: Connection) -> None:
         """It has brought a whole message."""
-        self._unproven.pop(connection, None)
+        self._crowd.prove(connection)
 
     def received(self, flow: Flow, octets: bytes) -> None:
         """It brings a message."""
@@ -347,12 +328,7 @@ class StreamTransport:
     def gone(self, connection: Connection) -> None:
         """It is closed, or about to be; may be told twice."""
         self._connections.pop(connection, None)
-        self._unproven.pop(connection, None)
-        here = self._by_source.get(connection.remote[0])
-        if here is not None:
-            here.pop(connection, None)
-            if not here:
-                del self._by_source[connection.remote[0]]
+        self._crowd.leave(connection)
         for key in [key for key, made in self._made.items() if made is connection]:
             del self._made[key]
         flow, connection.flow = connection.flow, None

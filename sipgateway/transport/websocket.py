@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from sipgateway.sip.flow import Flow, Transport
+from sipgateway.sip.limits import DEFAULT
+from sipgateway.transport.crowd import Crowd
 from sipgateway.transport.pressure import Pressure
 
 Scope = Mapping[str, Any]
@@ -27,6 +30,8 @@ MAX_UNSENT = 4 << 20
 OVER, TOO_SLOW = 1000, 4008
 """Close codes. Daphne closes with 1000 and codes for private use (RFC 6455 7.4.2)
 alone; at another, 1008 among them, it raises and leaves the connection open."""
+PROVEN_WITHIN = 30.0
+"""Seconds within which a connection has to bring a first message; keep-alives are none."""
 LAST_FRAMES = 0.5
 """Seconds that the last frames may take to go out."""
 KEEP_ALIVE = (b"\r\n\r\n", b"\r\n")
@@ -57,17 +62,35 @@ class Shell(Protocol):
 class WebSocketTransport:
     """The ASGI application at ``/sip``."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, *, per_source: int = DEFAULT.connections) -> None:
         self._shell = shell
+        #: What was refused or closed, by reason.
+        self.counters: Counter[str] = Counter()
+        self._crowd: Crowd[_Backlog] = Crowd(per_source, self.counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendFrame) -> None:
         """One connection, from handshake to close."""
         await receive()  # websocket.connect
         if SUBPROTOCOL not in scope.get("subprotocols", ()):
+            self.counters["refused: another sub-protocol"] += 1
             await send({"type": "websocket.close", "code": 1002})
             return
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        backlog, pressure = _Backlog(), Pressure(send)
+        backlog = _Backlog()
+        if not self._crowd.admit(backlog, _address(scope.get("client"))[0], backlog.cut):
+            await send({"type": "websocket.close", "code": OVER})
+            return
+        try:
+            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+            await self._serve(scope, receive, send, backlog)
+        finally:
+            self._crowd.leave(backlog)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: SendFrame, backlog: _Backlog
+    ) -> None:
+        pressure = Pressure(send)
+        silent = asyncio.get_running_loop().call_later(PROVEN_WITHIN, self._too_silent, backlog)
+        backlog.proven.add_done_callback(lambda _: silent.cancel())
         flow = self._shell.open_flow(
             Transport.WSS if scope.get("scheme") == "wss" else Transport.WS,
             _address(scope.get("client")),
@@ -85,6 +108,7 @@ class WebSocketTransport:
             # to say goodbye: our BYEs are to go out, and their answers to come in, before.
             await self._shell.until_stopped()
         finally:
+            silent.cancel()
             reader.cancel()
             backlog.end()
             if backlog.full.done():
@@ -104,7 +128,17 @@ class WebSocketTransport:
             if octets in KEEP_ALIVE:
                 backlog.put(KEEP_ALIVE[1])  # RFC 5626 3.5.1
             elif octets:
+                self._prove(backlog)
                 self._shell.received(flow, octets)
+
+    def _prove(self, backlog: _Backlog) -> None:
+        if not backlog.proven.done():
+            backlog.proven.set_result(None)
+            self._crowd.prove(backlog)
+
+    def _too_silent(self, backlog: _Backlog) -> None:
+        self.counters["closed: too slow"] += 1
+        backlog.cut()
 
 
 class _Backlog:
@@ -113,6 +147,8 @@ class _Backlog:
     def __init__(self) -> None:
         #: Done once the phone is too far behind.
         self.full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: Done once the phone has sent a whole message, or is gone.
+        self.proven: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._octets = 0
 
@@ -125,6 +161,11 @@ class _Backlog:
             self.full.set_result(None)
         else:
             self._frames.put_nowait(octets)
+
+    def cut(self) -> None:
+        """Let go of the phone now."""
+        if not self.full.done():
+            self.full.set_result(None)
 
     def end(self) -> None:
         """There will be no more; what waits for a phone that is too far behind is let go."""

@@ -26,6 +26,7 @@ NAMES = [
     "RTP_PORTS",
     "SIP_TRUNK",
     "SIP_CALLER_ID",
+    "SIP_LIMITS",
     "USER_CHOSEN_URIS",
     "EMAIL_URL",
     "EMAIL_FROM",
@@ -132,6 +133,8 @@ def test_tls(environment: Environment, tmp_path: Path) -> None:
         ("RTP_PORTS", "30000-20000"),
         ("USER_CHOSEN_URIS", "yes"),
         ("SIP_CALLER_ID", "Parley <sip:x@y>"),
+        ("SIP_LIMITS", "source=none"),
+        ("SIP_LIMITS", "speed=5"),
         ("DATA_DIR", str(SETTINGS)),
     ],
 )

@@ -114,6 +114,10 @@ def test_what_is_built_breaks_no_line() -> None:
             OPTIONS.replace(b"i: 1", b"X: 1\r\n" * (message.MAX_HEADERS + 1) + b"i: 1"),
             (400, "Too many headers"),
         ),
+        (
+            OPTIONS.replace(b"i: 1", b"X: " + b"1" * message.MAX_FIELD + b"\r\ni: 1"),
+            (400, "Header field too long"),
+        ),
     ],
 )
 def test_broken_requests_say_how(octets: bytes, defect: tuple[int, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipgateway.sip import headers, message
-from sipgateway.sip.endpoint import Body
+from sipgateway.sip.endpoint import Body, Endpoint
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -15,9 +15,11 @@ from sipgateway.sip.events import (
     RequestReceived,
 )
 from sipgateway.sip.flow import Flow, FlowId, Transport
+from sipgateway.sip.limits import Limits
 from sipgateway.sip.message import Request, Response
 from tests.sip import ua
-from tests.sip.ua import Table, in_dialog, invite, names, request
+from tests.sip.ua import Table, in_dialog, invite, named, names, request
+from tests.stage import CountingTokens
 
 SDP = Body.sdp("v=0\r\n")
 
@@ -553,3 +555,33 @@ def test_what_is_dropped_is_counted(octets: bytes, reason: str) -> None:
     table = Table()
     assert table.hears(octets) == []
     assert table.endpoint.counters == {reason: 1}
+
+
+def test_what_begins_something_new_is_refused_where_too_much_goes_on() -> None:
+    """What goes on goes on."""
+    table = Table()
+    table.endpoint = Endpoint(CountingTokens(), limits=Limits(transactions=3, dialogs=1))
+    _, probe = table.answered()
+    table.now += 64
+    table.endpoint.handle_timeout(table.now)
+    refused = table.hears(invite(branch="z9hG4bK-n", call_id="new").build())
+    assert [(named(one), one.get("retry-after")) for one in refused] == [("503 INVITE", "5")]
+    table.hears(request("OPTIONS", branch="z9hG4bK-o", call_id="other").build())
+    assert table.asked()
+    for number in range(5):
+        table.hears(request("OPTIONS", branch=f"z9hG4bK-{number}", call_id=f"c{number}").build())
+    assert len(table.took(RequestReceived)) == 2
+    assert table.endpoint.counters["refused: too much goes on"] == 4
+    table.hears(probe.build())
+    assert table.asked().dialog is not None
+
+
+def test_who_is_turned_away_leaves_nothing_behind() -> None:
+    table = Table()
+    table.endpoint.turn_away(invite().build(), table.flow, 7)
+    (response,) = table.out()
+    assert (named(response), response.get("retry-after")) == ("503 INVITE", "7")
+    assert not table.endpoint.knows("call")
+    for octets in (b"hello", b"SIP/2.0 200 OK\r\n\r\n", b"OPTIONS sip:h SIP/2.0\r\n\r\n"):
+        table.endpoint.turn_away(octets, table.flow, 7)
+    assert table.out() == []

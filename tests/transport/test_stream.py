@@ -116,10 +116,8 @@ async def test_who_has_proved_himself_may_be_silent(
     writer.close()
 
 
-async def test_the_oldest_silent_connection_makes_room(
-    tcp: StreamTransport, shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "MAX_PER_SOURCE", 3)
+async def test_the_oldest_silent_connection_makes_room(tcp: StreamTransport, shell: Shell) -> None:
+    tcp._crowd._per_source = 3
     proven, first, second = [await connected(tcp) for _ in range(3)]
     proven[1].write(OPTIONS)
     await shell.until(lambda: len(shell.messages) == 1)
@@ -135,9 +133,9 @@ async def test_the_oldest_silent_connection_makes_room(
 
 
 async def test_one_address_does_not_take_the_place_of_others(
-    tcp: StreamTransport, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    tcp: StreamTransport, shell: Shell
 ) -> None:
-    monkeypatch.setattr(stream, "MAX_PER_SOURCE", 1)
+    tcp._crowd._per_source = 1
     here = await connected(tcp)
     there = await asyncio.open_connection("127.0.0.1", tcp._port, local_addr=("127.0.0.2", 0))
     await shell.until(lambda: len(shell.flows) == 2)
@@ -147,7 +145,7 @@ async def test_one_address_does_not_take_the_place_of_others(
 
 
 async def test_limit_of_all(tcp: StreamTransport, shell: Shell) -> None:
-    tcp._most = 1
+    tcp._crowd._most = 1
     first = await connected(tcp)
     await shell.until(lambda: len(shell.flows) == 1)
     second = await asyncio.open_connection("127.0.0.1", tcp._port, local_addr=("127.0.0.2", 0))
@@ -155,7 +153,7 @@ async def test_limit_of_all(tcp: StreamTransport, shell: Shell) -> None:
     second[1].write(OPTIONS)
     await shell.until(lambda: len(shell.messages) == 1)
     assert await closed(await connected(tcp))
-    assert tcp._by_source.keys() == {"127.0.0.2"}  # nothing is kept of who was refused
+    assert tcp._crowd._by_source.keys() == {"127.0.0.2"}  # nothing is kept of who was refused
     second[1].close()
 
 

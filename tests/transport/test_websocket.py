@@ -29,6 +29,8 @@ class Server:
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
+        #: Where several connections come to the same transport.
+        self.application: WebSocketTransport | None = None
         self.sent: list[Mapping[str, Any]] = []
         self.reads = asyncio.Event()
         self.reads.set()
@@ -43,7 +45,7 @@ class Server:
         self.sent.append(frame)
 
     def opens(self, send: websocket.SendFrame | None = None) -> asyncio.Task[None]:
-        application = WebSocketTransport(self.shell)
+        application = self.application or WebSocketTransport(self.shell)
         running = application(SCOPE, self.came.get, send or self.send)
         return asyncio.ensure_future(running)
 
@@ -152,3 +154,51 @@ async def test_daphne_is_waited_for(server: Server, monkeypatch: pytest.MonkeyPa
     assert protocol.sent[-1] == {"type": "websocket.close", "code": 4008}
     assert len(protocol.sent) <= before + 7
     assert protocol.producer is None, "or Twisted would not close"
+
+
+def codes(server: Server) -> list[int]:
+    return [frame["code"] for frame in server.sent if frame["type"] == "websocket.close"]
+
+
+async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep-alives prove nothing."""
+    monkeypatch.setattr(websocket, "PROVEN_WITHIN", 0.05)
+    shell = Shell()
+    server, phone = Server(shell), Server(shell)
+    server.application = phone.application = WebSocketTransport(shell)
+    silent, speaking = server.opens(), phone.opens()
+    server.says("receive", text="\r\n\r\n")
+    phone.says("receive", text=OPTIONS)
+    async with asyncio.timeout(5.0):
+        await silent
+    assert codes(server) == [websocket.TOO_SLOW]
+    assert server.application.counters == {"closed: too slow": 1}
+    assert not speaking.done()
+    phone.says("disconnect", code=1000)
+    await speaking
+
+
+async def test_a_silent_connection_makes_room_and_a_proven_one_stays() -> None:
+    shell = Shell()
+    application = WebSocketTransport(shell, per_source=2)
+    phone, silent, newcomer, late = (Server(shell) for _ in range(4))
+    tasks = []
+    for server in (phone, silent):
+        server.application = application
+        tasks.append(server.opens())
+    phone.says("receive", text=OPTIONS)
+    await shell.until(lambda: len(shell.messages) == 1)
+    newcomer.application = late.application = application
+    tasks.append(newcomer.opens())
+    newcomer.says("receive", text=OPTIONS)
+    await shell.until(lambda: len(shell.messages) == 2)
+    async with asyncio.timeout(5.0):
+        await tasks[1]
+    assert codes(silent) == [websocket.TOO_SLOW]
+    await late.opens()
+    assert [frame["type"] for frame in late.sent] == ["websocket.close"]
+    assert application.counters == {"closed: made room": 1, "refused: too many from one address": 1}
+    for server, task in ((phone, tasks[0]), (newcomer, tasks[2])):
+        server.says("disconnect", code=1000)
+        await task
+    assert len(application._crowd) == 0

@@ -1,0 +1,137 @@
+"""What may come in at all: told by a few octets, before anything is parsed or kept.
+
+A call that is up goes first: whatever has the Call-ID of a dialog or of a
+transaction of ours comes in, and nobody else can know it. What asks for
+something new is metered, in this order:
+
+* from an address and port where somebody has signed in: by that;
+* with a nonce of ours, in answer to a challenge: by source;
+* all else, from strangers: by address and port, by source, and all together.
+
+Behind an address from which a flood comes there may be somebody else. So who
+says to be somebody that has signed in from there before is metered by himself
+once the source's measure is full; it gains nobody more than a challenge.
+
+Whoever asks too much gets 503 with Retry-After, and beyond some of those
+nothing. A source that searches for names (`focus.guard`) gets a trickle.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from conferences import attempts
+from sipgateway.focus.guard import Guard
+from sipgateway.sip.digest import Digest
+from sipgateway.sip.limits import Limits, Meter
+
+# Call-ID = ( "Call-ID" / "i" ) HCOLON callid; a folded one counts as unknown
+_CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
+_NONCE = re.compile(
+    rb"\r\nauthorization[ \t]*:[^\r\n]*?[ ,]nonce=\"([^\"\r\n]{1,200})\"", re.IGNORECASE
+)
+#: The user part of From, as somebody calls himself.
+_FROM = re.compile(rb"\r\n(?:from|f)[ \t]*:[^\r\n]*?sips?:([^@;>\r\n]{1,64})@", re.IGNORECASE)
+_LONGEST_HEAD = 8192
+"""Octets within which these fields are looked for; phones write them first."""
+
+
+KnowsCall = Callable[[str], bool]
+
+
+class Verdict(enum.Enum):
+    """What becomes of a message."""
+
+    TAKE = "take"
+    REFUSE = "refuse"  # 503 with Retry-After
+    DROP = "drop"
+
+
+class Gate:
+    """See the module. `now` is in POSIX seconds.
+
+    Where this process is not `alone`, what is for nothing of ours may be for another.
+    """
+
+    def __init__(
+        self,
+        *,
+        knows_call: KnowsCall,
+        guard: Guard,
+        digest: Digest,
+        limits: Limits,
+        alone: bool = True,
+    ) -> None:
+        self._knows_call = knows_call
+        self._guard = guard
+        self._digest = digest
+        self._alone = alone
+        self._calls: Meter[str] = Meter(limits.call)
+        self._residents: Meter[str] = Meter(limits.resident)
+        self._answering: Meter[str] = Meter(limits.source)
+        self._strangers: Meter[str] = Meter(limits.stranger)
+        self._sources: Meter[str] = Meter(limits.source)
+        self._all: Meter[str] = Meter(limits.strangers)
+        self._claims: Meter[tuple[str, str]] = Meter(limits.trickle)
+        self._trickles: Meter[str] = Meter(limits.trickle)
+        self._refusals: Meter[str] = Meter(limits.refusals)
+        #: What was refused and dropped, by reason.
+        self.counters: Counter[str] = Counter()
+
+    def judge(self, octets: bytes, host: str, port: int, now: float) -> Verdict:
+        """What is to become of a message that came from there."""
+        head = octets[:_LONGEST_HEAD]
+        found = _CALL_ID.search(head)
+        call_id = found[1].decode("utf-8", "surrogateescape") if found else ""
+        if call_id and self._knows_call(call_id):
+            return self._in_call(head, call_id, host, now)
+        if self._alone and head.startswith((b"SIP/2.0", b"ACK ")):
+            self.counters["dropped: for nothing of ours"] += 1
+            return Verdict.DROP
+        source, place = attempts.source_of(host), f"{host}:{port}"
+        if self._guard.lives_at(place):
+            within = self._residents.take(place, now)
+            return self._unless(within, "asks too much, signed in", source, now)
+        if self._answers(head):
+            within = self._answering.take(source, now)
+            return self._unless(within, "answers too many challenges", source, now)
+        return self._stranger(head, source, place, now)
+
+    def _in_call(self, head: bytes, call_id: str, host: str, now: float) -> Verdict:
+        if head.startswith(b"SIP/2.0") or self._calls.take(call_id, now):
+            return Verdict.TAKE
+        return self._refuse("asks too much in a call", attempts.source_of(host), now)
+
+    def _answers(self, head: bytes) -> bool:
+        found = _NONCE.search(head)
+        return found is not None and self._digest.made(found[1].decode("utf-8", "replace"))
+
+    def _stranger(self, head: bytes, source: str, place: str, now: float) -> Verdict:
+        if self._guard.searches(source, now):
+            within = self._trickles.take(source, now) or self._claimed(head, source, now)
+            return self._unless(within, "searches for names", source, now)
+        if not self._strangers.take(place, now):
+            return self._refuse("asks too much from a port", source, now)
+        within = self._sources.take(source, now) or self._claimed(head, source, now)
+        if not within:
+            return self._refuse("asks too much from an address", source, now)
+        return self._unless(self._all.take("", now), "too many strangers", source, now)
+
+    def _claimed(self, head: bytes, source: str, now: float) -> bool:
+        """Whether it calls itself somebody who has signed in from there, not too often."""
+        found = _FROM.search(head)
+        name = found[1].decode("utf-8", "replace").lower() if found else ""
+        return self._guard.knows(source, name) and self._claims.take((source, name), now)
+
+    def _unless(self, within: bool, reason: str, source: str, now: float) -> Verdict:
+        return Verdict.TAKE if within else self._refuse(reason, source, now)
+
+    def _refuse(self, reason: str, source: str, now: float) -> Verdict:
+        if self._refusals.take(source, now):
+            self.counters[f"refused: {reason}"] += 1
+            return Verdict.REFUSE
+        self.counters[f"dropped: {reason}"] += 1
+        return Verdict.DROP
