@@ -23,8 +23,6 @@ class Anteroom:
     """See the module: the `desk.DialogOwner` of its calls."""
 
     calls: Calls
-    #: What a request gets that is neither for a call nor OPTIONS.
-    otherwise = 481
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -44,9 +42,10 @@ class Anteroom:
         leg = self.calls.by_dialog(event.dialog)
         if leg is not None and self.calls.request_came(event, leg, now):
             return
-        known = event.request.method == "OPTIONS"
-        status, fields = (200, answers.CAPABILITIES) if known else (self.otherwise, ())
-        self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
+        if event.request.method == "OPTIONS":
+            self._desk.endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
+        else:  # 481 would end the call (RFC 5057 5.1)
+            self._desk.endpoint.respond(event.transaction, 501 if leg else 481, now)
 
     def ack_came(self, event: AckReceived, now: float) -> None:
         """See `desk.DialogOwner`."""

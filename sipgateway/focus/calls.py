@@ -50,8 +50,8 @@ class Calls:
         self._room = room
         self._legs: dict[LegId, Leg] = {}
         self._by_dialog: dict[DialogId, Leg] = {}
-        self._timer = SessionTimer(desk, self._session_died)
-        self._negotiation = Negotiation(desk, self)
+        self._timer = SessionTimer(desk, self._session_died, self._refresh)
+        self._negotiation = Negotiation(desk, self, self._timer.agreed)
         self._inviting = Inviting(desk, room, self)
         self._in_call = InCall(desk, self, self._negotiation, self._timer)
 
@@ -114,6 +114,7 @@ class Calls:
         """The leg's call goes on in another room."""
         self._legs.pop(leg.id, None)
         to._keep(leg)
+        to._timer.take_over(leg)
         if leg.dialog is not None:
             self._by_dialog.pop(leg.dialog, None)
             to._by_dialog[leg.dialog] = leg
@@ -153,7 +154,13 @@ class Calls:
         """Offer a new description, with the room's Contact (draft 4.3, 4.9)."""
         self._negotiation.reinvite(leg)
 
+    def _refresh(self, leg: Leg, fields: Fields) -> None:
+        if leg.id in self._legs:  # else it has gone to another room
+            self._negotiation.reinvite(leg, fields)
+
     def _session_died(self, leg: Leg, now: float) -> None:
+        if leg.id not in self._legs:
+            return
         text = "The session was not refreshed"
         self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
 
@@ -223,7 +230,10 @@ class Calls:
         leg.private = privacy.wanted(reply.response)
         self._bind(leg)
         self.feed(leg, Input.ACCEPTED, now)
-        answer = reply.response.body_as("application/sdp")
+        self._timer.agreed(leg, reply.response, now)
+        # RFC 6337 2.1: the answer may have come in a reliable provisional response.
+        early = leg.early.get(reply.dialog, "") if reply.dialog is not None else ""
+        answer = reply.response.body_as("application/sdp") or early
         if answer:
             self._negotiation.accept(leg, answer)
         else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sipgateway.focus import answers
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, Negotiated
-from sipgateway.focus.leg import TALKING, Farewell, Input, Leg, State
+from sipgateway.focus.leg import TALKING, Farewell, Input, Leg
 from sipgateway.focus.negotiation import Negotiation, failure
 from sipgateway.focus.room import Legs
 from sipgateway.focus.roster import Departure
@@ -88,7 +88,10 @@ class InCall:
         )
 
     def _info(self, event: RequestReceived, leg: Leg, now: float) -> None:
-        """Digits by INFO (RFC 6086), from phones that cannot send RFC 4733."""
+        """Digits by INFO, from phones that cannot send RFC 4733; packages we have none of."""
+        if event.request.get("info-package") is not None:  # RFC 6086 4.2.2
+            self._desk.endpoint.respond(event.transaction, 469, now, fields=(("Recv-Info", ""),))
+            return
         self._desk.endpoint.respond(event.transaction, 200, now)
         digit = _info_digit(event.request)
         if digit:
@@ -109,7 +112,7 @@ class InCall:
 
     def ack_missing(self, leg: Leg, now: float) -> None:
         """It never came."""
-        if leg.state is State.ANSWERED:  # else it has a reason to go already
+        if leg.state in TALKING:  # else it has a reason to go already
             leg.farewell = Farewell(Departure.FAILED, status=408, text="No ACK came")
         self._legs.feed(leg, Input.ACK_MISSING, now)
 

@@ -110,6 +110,7 @@ class Inviting:
         if reply.transaction != leg.transaction:
             self._too_late(reply, now)
         elif status < 200:
+            _note_early(leg, reply)
             self._outcome.progressed(leg, status, now)
         elif status < 300:
             if leg.dialog is not None and reply.dialog != leg.dialog:
@@ -165,3 +166,9 @@ class Inviting:
         sent = self._desk.endpoint.elsewhere(request, flow, now, contact=contact)
         self._sent(leg, sent, now)
         return True
+
+
+def _note_early(leg: Leg, reply: ResponseReceived) -> None:
+    answer = reply.response.body_as("application/sdp")
+    if answer and reply.dialog is not None:
+        leg.early[reply.dialog] = answer

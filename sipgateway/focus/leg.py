@@ -91,6 +91,8 @@ STEPS: Mapping[tuple[State, Input], Step] = {
     (State.ENDING, Input.ACK_MISSING): (State.LEAVING, (Effect.SAY_BYE,)),
     (State.ENDING, Input.BYE_CAME): _HE_LEFT,
     (State.CONNECTED, Input.BYE_CAME): _HE_LEFT,
+    # 14.2: whoever does not acknowledge a re-INVITE's 200 for 32 s is not there any more
+    (State.CONNECTED, Input.ACK_MISSING): (State.LEAVING, (Effect.SILENCE, Effect.SAY_BYE)),
     (State.CONNECTED, Input.HANG_UP): (State.LEAVING, (Effect.SILENCE, Effect.SAY_BYE)),
     (State.LEAVING, Input.BYE_CAME): (State.LEAVING, (Effect.CONFIRM_BYE,)),
     (State.LEAVING, Input.BYE_ANSWERED): (State.GONE, (Effect.DEPART, Effect.FREE)),
@@ -165,6 +167,13 @@ class Leg:
     keyed: str = ""
     #: When the session dies unless refreshed (RFC 4028).
     session_ends: float | None = None
+    #: When we refresh it, if that is for us to do, and for how many seconds.
+    refresh_at: float | None = None
+    session_interval: int = 0
+    #: The other side allows UPDATE (RFC 3311 5.1).
+    takes_update: bool = False
+    #: Descriptions that provisional responses to our INVITE held, by dialog.
+    early: dict[DialogId, str] = field(default_factory=dict)
     flow_gone: bool = False
     #: When a silent phone was asked whether it is there; None once it has answered.
     asked_at: float | None = None

@@ -16,7 +16,7 @@ from sipgateway.focus.events import Answer, Negotiated, NegotiationFailed
 from sipgateway.focus.leg import Farewell, Input, Leg, State
 from sipgateway.focus.pulse import Pulse
 from sipgateway.focus.room import Legs
-from sipgateway.focus.roster import Departure
+from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import (
     DigitKeyed,
     LegKind,
@@ -27,24 +27,28 @@ from sipgateway.media.engine import (
     Speaking,
 )
 from sipgateway.sip import headers
-from sipgateway.sip.endpoint import Body
+from sipgateway.sip.endpoint import Body, Fields
 from sipgateway.sip.events import ResponseReceived
+from sipgateway.sip.message import Response
 
 GONE_AFTER = 10.0
 """Seconds without media after which a phone whose connection is gone is gone too."""
 SILENT_AFTER = 25.0
 """Seconds without media or STUN consent (RFC 7675: 30) after which a browser is gone."""
-RETRY_GLARE = 2.1
-"""Seconds before our re-INVITE is tried again after 491 (RFC 3261 14.1)."""
+RETRY_GLARE = {True: 2.1, False: 1.0}
+"""Seconds before our re-INVITE is tried again after 491, by whether the Call-ID is ours: the
+other side waits for another time (RFC 3261 14.1)."""
 Done = Callable[[Leg, Answer, float], None]
+Agreed = Callable[[Leg, Response, float], None]
 
 
 class Negotiation:
     """See the module: the `desk.LegOwner` of its legs."""
 
-    def __init__(self, desk: Desk, legs: Legs) -> None:
+    def __init__(self, desk: Desk, legs: Legs, agreed: Agreed) -> None:
         self._desk = desk
         self._legs = legs
+        self._agreed = agreed
         self._pulse = Pulse(desk, self._fell_silent)
 
     def negotiate(self, leg: Leg, offer: str, done: Done) -> None:
@@ -126,7 +130,7 @@ class Negotiation:
         else:
             self.reinvite(leg)
 
-    def reinvite(self, leg: Leg) -> None:
+    def reinvite(self, leg: Leg, fields: Fields = answers.CAPABILITIES) -> None:
         """Re-INVITE with an offer of ours and the room's Contact.
 
         For a leg whose media was lost, and for one that is now in another room
@@ -146,7 +150,7 @@ class Negotiation:
             leg.source = answer.description.source
             body = Body.sdp(answer.description.sdp)
             leg.reinvite = self._desk.endpoint.request_in_dialog(
-                leg.dialog, "INVITE", now, fields=answers.CAPABILITIES, body=body
+                leg.dialog, "INVITE", now, fields=fields, body=body
             )
             self._desk.replies[leg.reinvite] = lambda reply, at: self._reinvited(leg, reply, at)
 
@@ -163,9 +167,11 @@ class Negotiation:
         if leg.dialog not in self._legs:
             return  # he hung up meanwhile
         if status == 491:
-            self._desk.later(now + RETRY_GLARE, lambda _: self.reinvite(leg))
+            ours = leg.joining is Joining.DIALED_OUT
+            self._desk.later(now + RETRY_GLARE[ours], lambda _: self.reinvite(leg))
         elif status < 300:
             self._desk.endpoint.acknowledge(leg.dialog, reply.request.must(headers.CSEQ).number)
+            self._agreed(leg, reply.response, now)
             self.accept(leg, reply.response.body_as("application/sdp"))
         elif status in {408, 481} or leg.media_lost:
             self._legs.hang_up(leg, Farewell(Departure.FAILED, status=status), now)

@@ -189,8 +189,6 @@ _HANDLERS: Mapping[str, Callable[[People, RequestReceived, list[Phone], Identity
 class PersonCall(Anteroom):
     """One call between two people: the caller's leg and those of the one who is called."""
 
-    otherwise = 501
-
     def __init__(
         self,
         desk: Desk,

@@ -90,8 +90,8 @@ class Reception:
         if leg is not None and self._calls.request_came(event, leg, now):
             return
         handler = _INSIDE.get(event.request.method)
-        if handler is None:
-            self._desk.endpoint.respond(event.transaction, 481, now)
+        if handler is None:  # 481 would end the call (RFC 5057 5.1)
+            self._desk.endpoint.respond(event.transaction, 501 if leg else 481, now)
         else:
             handler(self, event, leg, now)
 
@@ -187,6 +187,12 @@ class Reception:
             return
         self._subscribe(event, identity, now)
 
+    def _in_message(self, event: RequestReceived, leg: Leg | None, now: float) -> None:
+        if leg is None:
+            self._desk.endpoint.respond(event.transaction, 481, now)
+            return
+        self._message(event, leg.identity, now)
+
     def _in_notify(self, event: RequestReceived, leg: Leg | None, now: float) -> None:
         del leg
         self._desk.endpoint.respond(event.transaction, 481, now, reason="No Such Subscription")
@@ -204,4 +210,5 @@ _INSIDE: Mapping[str, Callable[[Reception, RequestReceived, Leg | None, float], 
     "REFER": Reception._in_refer,
     "SUBSCRIBE": Reception._in_subscribe,
     "NOTIFY": Reception._in_notify,
+    "MESSAGE": Reception._in_message,
 }

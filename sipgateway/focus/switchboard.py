@@ -51,6 +51,7 @@ from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People, PersonCall
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import RecordingClosed, Speaking
+from sipgateway.sip import timers
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.events import (
@@ -61,6 +62,7 @@ from sipgateway.sip.events import (
     RequestReceived,
     ResponseReceived,
     Strayed,
+    TransactionId,
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
@@ -296,10 +298,16 @@ class Switchboard:
 
     def _response(self, event: ResponseReceived, now: float) -> None:
         reply = self._desk.replies.get(event.transaction)
-        if event.response.status >= 200:
-            self._desk.replies.pop(event.transaction, None)
+        if event.request.method == "INVITE" and 200 <= event.response.status < 300:
+            # Another fork may answer as long as the transaction lives (13.2.2.4).
+            self._desk.later(now + timers.GIVE_UP, lambda _: self._forget(event.transaction))
+        elif event.response.status >= 200:
+            self._forget(event.transaction)
         if reply is not None:
             reply(event, now)
+
+    def _forget(self, transaction: TransactionId) -> None:
+        self._desk.replies.pop(transaction, None)
 
     def _flow_closed(self, event: FlowClosed, now: float) -> None:
         self._registrar.flow_closed(event.flow, now)

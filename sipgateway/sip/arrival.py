@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.flow import Flow
+from sipgateway.sip.flow import Flow, Transport
 from sipgateway.sip.headers import Via
 from sipgateway.sip.message import Request
 from sipgateway.sip.tokens import MAGIC_COOKIE
@@ -35,6 +37,26 @@ def note_source(request: Request, flow: Flow) -> None:
         request.pop("via")
         top = Via(via.transport, via.host, via.port, tuple(params), via.version)
         request.push("Via", headers.build_via(top))
+
+
+def way_back(request: Request, flow: Flow) -> Flow:
+    """Where the sender wants to be answered (18.2.2), and reached from now on.
+
+    Over UDP without rport that is the port of his Via: old desk phones listen
+    at 5060 and send from another. A Via that names another host than the
+    datagram came from is behind a NAT, where its port means nothing.
+    """
+    if flow.transport is not Transport.UDP:
+        return flow
+    try:
+        via = request.must(headers.VIA)
+    except BadMessage:
+        return flow
+    if any(name.lower() == "rport" for name, _ in via.params):
+        return flow
+    port = via.port or 5060
+    here = via.host.strip("[]").lower() == flow.remote_host.lower()
+    return replace(flow, remote_port=port) if here and port != flow.remote_port else flow
 
 
 def meant_by_rfc_2543(request: Request) -> None:

@@ -67,6 +67,7 @@ class UserAgentServer:
             self._tables.counters["dropped: unanswerable"] += 1
             return
         arrival.note_source(request, flow)
+        flow = arrival.way_back(request, flow)
         arrival.meant_by_rfc_2543(request)
         try:
             message.clip(request)

@@ -418,6 +418,8 @@ def test_a_refused_invite_leaves_the_subscription_it_came_in() -> None:
 # -- where it came from --------------------------------------------------------
 
 FAR = Flow(FlowId(7), Transport.UDP, "198.51.100.7", 40000, "192.0.2.9", 5060)
+#: A phone that sends from another port than it listens at.
+ODD = Flow(FlowId(5), Transport.UDP, "192.0.2.1", 40000, "192.0.2.9", 5060)
 VIAS = [
     # by whom, Via, Via in the response
     (ua.UDP, "SIP/2.0/UDP 192.0.2.1;branch=b", "SIP/2.0/UDP 192.0.2.1;branch=b"),
@@ -452,6 +454,29 @@ def test_received_and_rport(flow: Flow, via: str, wanted: str) -> None:
     vias = only(table.out()).all("via")
     assert vias[0] == wanted
     assert vias[1:] == (["SIP/2.0/TCP i"] if ", " in via else [])
+
+
+@pytest.mark.parametrize(
+    ("flow", "via", "port"),
+    [
+        (ODD, "SIP/2.0/UDP 192.0.2.1;branch=b", 5060),
+        (ODD, "SIP/2.0/UDP 192.0.2.1:5070;branch=b", 5070),
+        (ODD, "SIP/2.0/UDP 192.0.2.1:5070;rport;branch=b", 40000),
+        (ODD, "SIP/2.0/UDP 10.0.0.1:5070;branch=b", 40000),  # behind a NAT
+        (ODD, "SIP/2.0/UDP phone.example:5070;branch=b", 40000),
+        (ua.TCP, "SIP/2.0/TCP 192.0.2.1:5070;branch=b", 5061),
+    ],
+)
+@pytest.mark.parametrize("method", ["OPTIONS", "BYE"])
+def test_where_the_answer_goes(flow: Flow, via: str, port: int, method: str) -> None:
+    """18.2.2: BYE is refused without a transaction, OPTIONS is answered in one."""
+    endpoint = Table(flow).endpoint
+    endpoint.receive(request(method, via=via).build(), flow, 0.0)
+    if isinstance(event := endpoint.next_event(), RequestReceived):
+        assert event.flow.remote_port == port
+        endpoint.respond(event.transaction, 200, 0.0)
+    ((back, _),) = endpoint.data_to_send()
+    assert (back.id, back.remote_host, back.remote_port) == (flow.id, "192.0.2.1", port)
 
 
 # -- reliable provisional responses (RFC 3262) ----------------------------------

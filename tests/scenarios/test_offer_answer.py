@@ -1,0 +1,246 @@
+"""Offers and answers in every place where they may stand (RFC 3264, 6337), and session timers."""
+
+from __future__ import annotations
+
+import pytest
+
+from conferences.policy import CallOrder
+from sipgateway.focus.actions import CallProgressed
+from sipgateway.sip import headers
+from sipgateway.sip.flow import Transport
+from sipgateway.sip.message import Request, Response
+from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
+
+CAROL = "sip:carol@elsewhere.test"
+
+
+def _outside(stage: Stage) -> tuple[Person, Request]:
+    """Somebody at another domain is called; her phone, and what it got."""
+    carol = stage.person("carol-elsewhere", transport=Transport.UDP)
+    stage.servers.append(carol)
+    order = CallOrder(7, "job-7", CAROL, by=f"sip:alice@{DOMAIN}")
+    stage.changes(calls=(order,))
+    invite = carol.gets("INVITE", supported="100rel", body=ANSWER)
+    assert isinstance(invite, Request)
+    return carol, invite
+
+
+def _replies(
+    phone: Person, invite: Request, status: int, *, tag: str = "x", body: str = "", **more: str
+) -> None:
+    """An answer with fields of its own."""
+    response = Response(status, "As It Is", [])
+    for name in ("via", "from", "call-id", "cseq"):
+        response.append(name, invite.get(name) or "")
+    to = invite.get("to") or ""
+    response.append("To", to if "tag=" in to else f"{to};tag={tag}")
+    response.append("Contact", more.pop("contact", phone.contact))
+    for name, value in more.items():
+        response.append(name.replace("_", "-"), value)
+    if body:
+        response.append("Content-Type", "application/sdp")
+        response.body = body.encode()
+    phone.feeds(response)
+
+
+# -- when we call ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_answer_in_a_reliable_provisional(stage: Stage, again: bool) -> None:
+    """RFC 3262 5: the 200 need not repeat it, and may."""
+    carol, invite = _outside(stage)
+    _replies(carol, invite, 183, body=OFFER, Require="100rel", RSeq="1")
+    prack = carol.gets("PRACK", rack=f"1 {invite.must(headers.CSEQ).number} INVITE")
+    _replies(carol, prack, 200)  # type: ignore[arg-type]
+    _replies(carol, invite, 200, body=OFFER if again else "")
+    carol.gets("ACK")
+    assert CallProgressed(7, "done", 200) in stage.facts
+    assert stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_no_answer_at_all(stage: Stage) -> None:
+    """13.2.2.4: acknowledged, and hung up."""
+    carol, invite = _outside(stage)
+    _replies(carol, invite, 200)
+    carol.gets("ACK")
+    carol.gets("BYE", reason="No answer")
+
+
+def test_a_fork_that_answers_second_is_let_go(stage: Stage) -> None:
+    """13.2.2.4: each 2xx its ACK, and a BYE to all but the first."""
+    carol, invite = _outside(stage)
+    for tag in ("first", "second"):
+        _replies(carol, invite, 180, tag=tag, contact=f"<sip:{tag}@192.0.2.1>")
+    for tag in ("first", "second"):
+        _replies(carol, invite, 200, tag=tag, contact=f"<sip:{tag}@192.0.2.1>", body=OFFER)
+    ack = carol.gets("ACK")
+    assert isinstance(ack, Request)
+    assert ack.uri == "sip:first@192.0.2.1"
+    other, bye = carol.gets("ACK"), carol.gets("BYE")
+    assert isinstance(other, Request)
+    assert isinstance(bye, Request)
+    assert other.uri == bye.uri == "sip:second@192.0.2.1"
+    assert len(stage.media.rooms) == 1
+    stage.is_quiet()
+
+
+# -- when we are called ----------------------------------------------------------
+
+
+def test_a_reinvite_without_an_offer_gets_one(stage: Stage) -> None:
+    """RFC 6337 3.1: the answer is in the ACK."""
+    bob = stage.joined("bob")
+    request = bob.in_dialog("INVITE")
+    bob.accepts(request, bob.gets("200", body=ANSWER), body=OFFER)
+    assert stage.roster() == ["bob"]
+    request = bob.in_dialog("INVITE")
+    bob.accepts(request, bob.gets("200", body=ANSWER))
+    bob.gets("BYE", reason="No answer")
+    stage.is_quiet()
+
+
+def test_an_update_with_an_offer_is_answered(stage: Stage) -> None:
+    """RFC 3311 5.2."""
+    bob = stage.joined("bob")
+    bob.in_dialog("UPDATE", body=OFFER)
+    bob.gets("200", body=ANSWER, contact="isfocus")
+    stage.media.refuses = (488, "No Common Codec")
+    bob.in_dialog("UPDATE", body=OFFER)
+    bob.gets("488")
+    stage.media.refuses = None
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
+def test_a_reinvite_that_is_refused_changes_nothing(stage: Stage) -> None:
+    """14.1: the session goes on as it was."""
+    bob = stage.joined("bob")
+    stage.media.refuses = (488, "No Common Codec")
+    request = bob.in_dialog("INVITE", body=OFFER)
+    refused = bob.gets("488")
+    assert isinstance(refused, Response)
+    bob.feeds(bob.ack(refused, request))
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
+def test_a_reinvite_whose_answer_is_never_acknowledged_ends_the_call(stage: Stage) -> None:
+    bob = stage.joined("bob")
+    bob.in_dialog("INVITE", body=OFFER)
+    bob.gets("200")
+    stage.passes(33)
+    bob.skips("200")
+    bob.gets("BYE", reason="No ACK came")
+    assert stage.roster() == []
+
+
+def test_what_nobody_does_in_a_call_does_not_end_it(stage: Stage) -> None:
+    """RFC 5057: 481 would. INFO packages are refused by name (RFC 6086 4.2.2)."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    bob.in_dialog("INFO", Info_Package="infoDtmf")
+    bob.gets("469", recv_info="")
+    bob.in_dialog("REGISTER")
+    bob.gets("501")
+    request = bob.request("MESSAGE", bob.target, call_id=bob.call_id, to=bob.to["call"])
+    request.append("Content-Type", "text/plain")
+    request.body = b"hello"
+    bob.feeds(request)
+    bob.gets("202")
+    alice.replies(alice.gets("MESSAGE", body="hello"), 200)  # type: ignore[arg-type]
+    carol = stage.person("carol")
+    carol.registers()
+    request = bob.sends("INVITE", f"sip:carol@{DOMAIN}", body=OFFER)
+    ringing = carol.gets("INVITE")
+    carol.replies(ringing, 200, body=OFFER)  # type: ignore[arg-type]
+    carol.gets("ACK")
+    bob.accepts(request, bob.gets("200"))
+    bob.in_dialog("NOTIFY", Event="refer", Subscription_State="active")
+    bob.gets("501")
+    stage.is_quiet()
+
+
+# -- session timers (RFC 4028) ---------------------------------------------------
+
+
+def test_a_phone_that_wants_us_to_refresh(stage: Stage) -> None:
+    """Table 2: refresher=uas is obeyed; halfway an UPDATE goes out."""
+    bob = stage.person("bob")
+    timer = {"Session_Expires": "120;refresher=uas", "Supported": "timer"}
+    request = bob.sends("INVITE", f"sip:4711@{DOMAIN}", body=OFFER, Allow="INVITE, UPDATE", **timer)
+    bob.accepts(request, bob.gets("200", session_expires="120;refresher=uas"))
+    stage.passes(61)
+    update = bob.gets("UPDATE", session_expires="120;refresher=uac")
+    assert isinstance(update, Request)
+    assert not update.body
+    _replies(bob, update, 200, Session_Expires="120;refresher=uac", Allow="INVITE, UPDATE")
+    stage.passes(61)
+    assert stage.roster() == ["bob"]
+    _replies(bob, bob.gets("UPDATE"), 481)  # type: ignore[arg-type]
+    bob.gets("BYE")
+    assert stage.roster() == []
+
+
+def _accepted_with_timer(stage: Stage, **fields: str) -> Person:
+    carol, invite = _outside(stage)
+    _replies(carol, invite, 200, body=OFFER, **fields)
+    carol.gets("ACK")
+    return carol
+
+
+def test_a_trunk_that_wants_us_to_refresh_by_reinvite(stage: Stage) -> None:
+    """7.2: it takes no UPDATE; an interval that is too small is made longer."""
+    carol = _accepted_with_timer(stage, Session_Expires="100;refresher=uac", Allow="INVITE, BYE")
+    stage.passes(50.1)
+    invite = carol.gets("INVITE", session_expires="100;refresher=uac", body=ANSWER)
+    assert isinstance(invite, Request)
+    _replies(carol, invite, 200, body=OFFER, Session_Expires="100;refresher=uac")
+    carol.gets("ACK")
+    stage.passes(50.1)
+    # without Session-Expires: no timer any more
+    _replies(carol, carol.gets("INVITE"), 200, body=OFFER)  # type: ignore[arg-type]
+    carol.gets("ACK")
+    stage.passes(300)
+    stage.is_quiet()
+    assert stage.switchboard.occupied
+
+
+def test_a_refresh_that_is_refused_for_now(stage: Stage) -> None:
+    carol = _accepted_with_timer(stage, Session_Expires="100;refresher=uac", Allow="INVITE, UPDATE")
+    stage.passes(50.1)
+    _replies(carol, carol.gets("UPDATE"), 422, Min_SE="180")  # type: ignore[arg-type]
+    stage.passes(0.1)
+    longer = carol.gets("UPDATE", session_expires="180;refresher=uac")
+    _replies(carol, longer, 491)  # type: ignore[arg-type]
+    stage.passes(5.1)
+    _replies(carol, carol.gets("UPDATE"), 501)  # type: ignore[arg-type]
+    stage.passes(0.1)
+    invite = carol.gets("INVITE", session_expires="180;refresher=uac")
+    _replies(carol, invite, 200, body=OFFER, Session_Expires="180;refresher=uac")  # type: ignore[arg-type]
+    carol.gets("ACK")
+    stage.is_quiet()
+    assert stage.switchboard.occupied
+
+
+def test_whoever_promised_to_refresh_and_does_not_is_let_go(stage: Stage) -> None:
+    carol = _accepted_with_timer(stage, Session_Expires="100;refresher=uas")
+    stage.passes(99)
+    stage.is_quiet()
+    stage.passes(2)
+    carol.gets("BYE", reason="The session was not refreshed")
+
+
+def test_the_timer_goes_along_to_another_room(stage: Stage) -> None:
+    """Draft 4.3: the application's call becomes a conference's, and is still watched."""
+    alice = stage.person("alice")
+    timer = {"Session_Expires": "90", "Supported": "timer"}
+    request = alice.sends("INVITE", f"sip:conference-app@{DOMAIN}", body=OFFER, **timer)
+    alice.accepts(request, alice.gets("200"))
+    stage.answers(next(iter(stage.setups)), "Planning")
+    invite = alice.gets("INVITE")
+    _replies(alice, invite, 200, body=OFFER, Session_Expires="90;refresher=uas")  # type: ignore[arg-type]
+    alice.gets("ACK")
+    stage.passes(91)
+    alice.gets("BYE", reason="The session was not refreshed")
+    assert not stage.switchboard.live
