@@ -1,0 +1,168 @@
+"""All messages of RFC 4475 to a running server, by UDP, TCP and WebSocket, with a call up."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.live.desk import OFFER, DeskPhone, DeskServer, serving
+from tests.live.phone import Account
+from tests.live.test_desk_phones import DESCRIBED, authorized
+from tests.torture import CLOSING, ROWS, UNFINISHED, Row
+
+PATIENCE = 8.0
+#: A request that is answered at once: what came before it has been dealt with.
+FENCE = (
+    "OPTIONS sip:127.0.0.1 SIP/2.0\r\n"
+    "Via: SIP/2.0/{via} fence.invalid;branch=z9hG4bKfence{via}{row}\r\n"
+    "Max-Forwards: 70\r\nFrom: <sip:fence@fence.invalid>;tag=1\r\nTo: <sip:127.0.0.1>\r\n"
+    "Call-ID: fence-{row}-{via}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+_STATUS = re.compile(rb"SIP/2\.0 ([0-9]{3}) ")
+
+
+class Line:
+    """One way to the server, for one message."""
+
+    stream = False
+
+    def send(self, octets: bytes) -> None:
+        """Send."""
+        raise NotImplementedError
+
+    def receive(self) -> bytes:
+        """What comes next; empty when the other side has closed."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Hang up."""
+        raise NotImplementedError
+
+
+class Udp(Line):
+    """A datagram is a message."""
+
+    def __init__(self, server: DeskServer) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.settimeout(PATIENCE)
+        self._socket.connect(("127.0.0.1", server.ports["udp"]))
+
+    def send(self, octets: bytes) -> None:
+        self._socket.send(octets)
+
+    def receive(self) -> bytes:
+        return self._socket.recv(65536)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Tcp(Udp):
+    """Messages follow each other."""
+
+    stream = True
+
+    def __init__(self, server: DeskServer) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", server.ports["tcp"]), PATIENCE)
+
+    def send(self, octets: bytes) -> None:
+        with contextlib.suppress(ConnectionError):  # the answer may have been to close
+            self._socket.sendall(octets)
+
+    def receive(self) -> bytes:
+        with contextlib.suppress(ConnectionError):
+            return self._socket.recv(65536)
+        return b""
+
+
+class Ws(Line):
+    """A frame is a message (RFC 7118)."""
+
+    def __init__(self, server: DeskServer) -> None:
+        self._open = contextlib.ExitStack()
+        self._socket: ClientConnection = self._open.enter_context(
+            connect(
+                f"wss://127.0.0.1:{server.port}/sip",
+                subprotocols=[Subprotocol("sip")],
+                ssl=server.trust(),
+                proxy=None,
+            )
+        )
+
+    def send(self, octets: bytes) -> None:
+        self._socket.send(octets)
+
+    def receive(self) -> bytes:
+        frame = self._socket.recv(PATIENCE)
+        return frame if isinstance(frame, bytes) else frame.encode()
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def statuses(line: Line, row: Row, via: str) -> list[int]:
+    """What is answered to a message before the server closes, or answers the next one."""
+    line.send(row.octets)
+    came = b""
+    while len(_finals(came)) < len(row.answers(stream=line.stream)):  # it may take the database
+        more = line.receive()
+        assert more, f"closed after {came!r}"
+        came += more
+    if line.stream and row.name in UNFINISHED:
+        return _finals(came)  # whatever comes next would be a part of it
+    if line.stream and row.name in CLOSING:
+        while more := line.receive():
+            came += more
+        return _finals(came)
+    line.send(FENCE.format(via=via, row=row.name).encode())
+    while b"z9hG4bKfence" not in came:
+        more = line.receive()
+        assert more, f"closed after {came!r}"
+        came += more
+    return [status for status in _finals(came) if status != 200]
+
+
+def _finals(octets: bytes) -> list[int]:
+    found = [int(status) for status in _STATUS.findall(octets)]
+    return [status for status in found if status >= 200]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
+    with serving(DeskServer(tmp_path_factory.mktemp("torture"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bob(desk: DeskServer) -> Account:
+    desk.phone("alice", "--organizer")
+    return desk.phone("bob")
+
+
+async def test_nobody_in_a_call_feels_it(desk: DeskServer, bob: Account, tmp_path: Path) -> None:
+    room = desk.conference("--open")
+    async with await DeskPhone.open(desk, bob, "tcp") as phone:
+        dialog, invite = await authorized(phone, room["uri"])
+        await phone.accepted(dialog, invite)
+        wrong = []
+        for via, line_of in (("UDP", Udp), ("TCP", Tcp), ("WSS", Ws)):
+            for row in ROWS:
+                with contextlib.closing(line_of(desk)) as line:
+                    came: list[int] | str = "silence"
+                    with contextlib.suppress(TimeoutError):
+                        came = statuses(line, row, via)
+                if came != row.answers(stream=line.stream):
+                    wrong.append((via, row.name, came))
+        assert not wrong
+        assert desk.request("GET", "/healthz")[0] == 200
+        assert desk.roster(room["id"]) == [bob.aor]
+        again = phone.build("INVITE", dialog.target, DESCRIBED, body=OFFER, dialog=dialog)
+        await phone.accepted(dialog, again)
+        await dialog.hang_up()
