@@ -626,20 +626,22 @@ class Person:
         again = self.request(
             method, uri, body=body, call_id=request.must(headers.CALL_ID), **fields
         )
-        again.append("Authorization", self.credentials(challenged, method, uri))
+        field = "Authorization" if challenged.status == 401 else "Proxy-Authorization"
+        again.append(field, self.credentials(challenged, method, uri))
         self.last = again
         self.feeds(again)
         return again
 
     def _take_challenge(self) -> Response | None:
         for at, received in enumerate(self.inbox):
-            if isinstance(received, Response) and received.status == 401:
+            if isinstance(received, Response) and received.status in {401, 407}:
                 return self.inbox.pop(at)  # type: ignore[return-value]
         return None
 
     def credentials(self, challenge: Response, method: str, uri: str) -> str:
         """What a browser phone answers: MD5, the last challenge."""
-        asked = challenge.every(headers.WWW_AUTHENTICATE)[-1]
+        challenges = challenge.every(headers.WWW_AUTHENTICATE)
+        asked = (challenges or challenge.every(headers.PROXY_AUTHENTICATE))[-1]
         algorithm, nonce = asked.get("algorithm"), asked.get("nonce")
         ha1 = ha1s(self.name, DOMAIN, self.password)[algorithm]
         how = {"nonce": nonce, "nc": "00000001", "cnonce": "c", "qop": "auth"}

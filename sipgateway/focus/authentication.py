@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from conferences import attempts
 from conferences.policy import Identity
+from sipgateway.focus import proxy
 from sipgateway.focus.actions import LoadAccount
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.events import AccountLoaded, Answer
@@ -45,8 +46,12 @@ class Authentication:
         self._asked = 0
         self._accounts: Meter[str] = Meter(limits.account)
 
+    def is_ours(self, auth: Auth) -> bool:
+        """Whether credentials are meant for us."""
+        return auth.scheme == "digest" and self._digest.is_ours(auth)
+
     def of(self, event: RequestReceived, then: Then, now: float) -> None:
-        """Call `then` with whoever sent the request, or answer 401, 400 or 503.
+        """Call `then` with whoever sent the request, or answer 401 (407), 400 or 503.
 
         Where several processes are one system, the one that the request came to asks,
         and vouches for the sender to the one that it is for.
@@ -55,11 +60,11 @@ class Authentication:
             then(event.vouched, now)
             return
         try:
-            auth = _credentials(event.request)
+            auth = self._credentials(event.request)
         except BadMessage as error:
             self._endpoint.respond(event.transaction, 400, now, reason=error.reason)
             return
-        if auth is None or not self._digest.is_ours(auth):
+        if auth is None:
             self._guard.challenged(where_of(event.flow), _concerned(event.request), now)
             self._challenge(event, now, stale=False)
             return
@@ -71,6 +76,11 @@ class Authentication:
             self._hold_off(event, 1)
         else:
             self._ask(event, auth, claim, then)
+
+    def _credentials(self, request: Request) -> Auth | None:
+        """Those for us; of others, which a phone behind us may have asked for, we know nothing."""
+        said = request.every(headers.AUTHORIZATION) + request.every(headers.PROXY_AUTHORIZATION)
+        return next((auth for auth in said if self.is_ours(auth)), None)
 
     def _ask(self, event: RequestReceived, auth: Auth, claim: Claim, then: Then) -> None:
         def loaded(answer: Answer, at: float) -> None:
@@ -125,7 +135,8 @@ class Authentication:
         user_agent = event.request.get("user-agent") or ""
         algorithms = digest.algorithms_for(user_agent, web=event.flow.web)
         challenges = self._digest.challenges(now, stale=stale, algorithms=algorithms)
-        status, fields = digest.challenge_fields(challenges)
+        passed = proxy.is_merely_passed(event.request)
+        status, fields = digest.challenge_fields(challenges, proxy=passed)
         self._guard.counters["challenged"] += 1
         self._endpoint.refuse(event.transaction, status, fields=fields)
 
@@ -146,8 +157,3 @@ def _concerned(request: Request) -> str:
     if request.method == "REGISTER":
         return headers.sip_uri_of(request.must(headers.TO)).name
     return uri_of(request.uri).name
-
-
-def _credentials(request: Request) -> Auth | None:
-    digests = [a for a in request.every(headers.AUTHORIZATION) if a.scheme == "digest"]
-    return digests[0] if digests else None

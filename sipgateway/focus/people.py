@@ -1,4 +1,4 @@
-"""Requests for a person (``sip:bob@DOMAIN``): calls and texts to all his phones.
+"""Requests for a person (``sip:bob@DOMAIN``): calls to all his phones, the rest to the proxy.
 
 A call between two people is anchored here: each has a leg of his own, so a
 browser and a desk phone can talk although their media differ. All phones of
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus import answers, messages, outside, privacy
+from sipgateway.focus import answers, outside, privacy, veiled
 from sipgateway.focus.actions import AskCallOut, Mute, Place
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
@@ -21,13 +21,12 @@ from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.outside import Way
-from sipgateway.focus.relay import Relay
+from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
-from sipgateway.sip import headers
+from sipgateway.sip import headers, sanity
 from sipgateway.sip.events import (
     RequestReceived,
-    ResponseReceived,
 )
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
@@ -40,9 +39,10 @@ RINGS = 60.0
 class People:
     """Everything that is for a person rather than for a conference."""
 
-    def __init__(self, desk: Desk, dialogs: DialogWatchers) -> None:
+    def __init__(self, desk: Desk, dialogs: DialogWatchers, proxy: Proxy) -> None:
         self._desk = desk
         self._dialogs = dialogs
+        self._proxy = proxy
         self.calls: list[PersonCall] = []
 
     def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
@@ -56,12 +56,12 @@ class People:
             self._desk.endpoint.respond(event.transaction, 403, now, reason=phrase)
             return
         aor = self._desk.domain.uri(name).aor
-        if event.request.method == "SUBSCRIBE":
+        if event.request.method == "SUBSCRIBE" and not _is_for_phones(event):
             self._subscribe(event, aor, who, now)
             return
         if event.request.method not in _HANDLERS:
-            reason = "Not Carried To People Yet"
-            self._desk.endpoint.respond(event.transaction, 501, now, reason=reason)
+            fields = (("Allow", ", ".join(_HANDLERS)),)
+            self._desk.endpoint.respond(event.transaction, 405, now, fields=fields)
             return
         instance = uri_of(event.request.uri).param("gr")
 
@@ -89,7 +89,8 @@ class People:
     def _subscribe(self, event: RequestReceived, aor: str, who: Identity, now: float) -> None:
         """RFC 4235: to his own dialogs; those of others are nobody's business."""
         if event.request.must(headers.EVENT).value != "dialog":
-            fields = (("Allow-Events", "dialog"),)
+            packages = ("dialog", *sorted(sanity.PASSED_PACKAGES))
+            fields = (("Allow-Events", ", ".join(packages)),)
             self._desk.endpoint.respond(event.transaction, 489, now, fields=fields)
             return
         contact = NameAddr(uri_of(aor))
@@ -126,51 +127,21 @@ class People:
         if call in self.calls:  # a late answer of the mixer frees a leg twice
             self.calls.remove(call)
 
+    def _pass_on(
+        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
+    ) -> None:
+        if privacy.wanted(event.request):
+            veiled.send(self._desk, event, phones, who, now)
+        else:
+            self._proxy.request(event, phones, who, now)
+
     def _options(
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
     ) -> None:
-        del phones, who
-        self._desk.endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
-
-    def _message(
-        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
-    ) -> None:
-        """To all phones; the first who takes it answers for all."""
-        sender = privacy.sender_of(event.request, who)
-        left = [len(phones)]
-
-        def replied(reply: ResponseReceived, then: float) -> None:
-            status = reply.response.status
-            if status < 200:
-                return
-            left[0] -= 1
-            if status < 300:
-                self._desk.endpoint.respond(event.transaction, 200, then)
-            elif not left[0]:
-                self._desk.endpoint.respond(event.transaction, status, then)
-
-        for phone in phones:
-            sent = messages.forward(self._desk.endpoint, event.request, phone, sender, now)
-            self._desk.replies[sent] = replied
-
-    def _refer(
-        self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
-    ) -> None:
-        """Draft 4.7, RFC 4579 5.6: his phone decides what it does about it."""
-        values = event.request.all("refer-to")
-        if len(values) != 1:
-            reason = "One Refer-To header is needed"
-            self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
-            return
-        to = event.request.must(headers.TO)
-        relay = Relay(self._desk, event, NameAddr(to.uri))
-        relay.start(
-            phones,
-            from_=privacy.sender_of(event.request, who),
-            to=NameAddr(to.uri),
-            refer_to=values[0],
-            now=now,
-        )
+        if event.request.one(headers.MAX_FORWARDS) == 0:  # it goes no further (RFC 3261 11)
+            self._desk.endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
+        else:
+            self._pass_on(event, phones, who, now)
 
     def end(self, now: float, text: str) -> None:
         """Hang up on everybody."""
@@ -178,11 +149,17 @@ class People:
             call.end(Farewell(Departure.FAILED, status=503, text=text), now)
 
 
+def _is_for_phones(event: RequestReceived) -> bool:
+    """Whether his phones know it. Calls are anchored here, so of dialogs it is we who know."""
+    return event.request.must(headers.EVENT).value in sanity.PASSED_PACKAGES
+
+
 _HANDLERS: Mapping[str, Callable[[People, RequestReceived, list[Phone], Identity, float], None]] = {
     "INVITE": People._invite,
     "OPTIONS": People._options,
-    "MESSAGE": People._message,
-    "REFER": People._refer,
+    "MESSAGE": People._pass_on,
+    "REFER": People._pass_on,
+    "SUBSCRIBE": People._pass_on,
 }
 
 

@@ -129,6 +129,11 @@ class Reception:
         if who.uri not in self._attendance:
             self._host.refuse(event.transaction, Refusal.NOT_ALLOWED, now)
             return
+        content_type = event.request.one(headers.CONTENT_TYPE)
+        if event.request.body and content_type is not None and content_type.value != "text/plain":
+            fields = (("Accept", "text/plain"),)
+            self._desk.endpoint.respond(event.transaction, 415, now, fields=fields)
+            return
         self._desk.endpoint.respond(event.transaction, 202, now)
         hidden = privacy.wanted(event.request)
         for leg in self._calls:

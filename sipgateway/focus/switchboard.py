@@ -49,9 +49,10 @@ from sipgateway.focus.guard import Guard
 from sipgateway.focus.halls import Halls, UserChosen
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People, PersonCall
+from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import RecordingClosed, Speaking
-from sipgateway.sip import timers
+from sipgateway.sip import headers, timers
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.events import (
@@ -111,7 +112,8 @@ class Switchboard:
         self._application = Application(self._desk, pages=house.pages)
         self._dialogs = DialogWatchers(self._desk, self._legs_of)
         self._desk.stepped = self._dialogs.changed
-        self._people = People(self._desk, self._dialogs)
+        self._proxy = Proxy(self._desk, is_ours=self._authentication.is_ours)
+        self._people = People(self._desk, self._dialogs, self._proxy)
         self._halls = Halls(self._desk, self._people, self._dialogs, house.user_chosen)
         self._conferences = self._halls.by_id
 
@@ -187,6 +189,9 @@ class Switchboard:
                 owner.request_came(event, now)
             return
         request = event.request
+        if request.must(headers.TO).tag:
+            self._proxy.inside(event, self._authentication.of, now)
+            return
         if request.method in _DIALOG_ONLY:
             self._endpoint.respond(event.transaction, 481, now)
             return
@@ -318,6 +323,7 @@ class Switchboard:
         del now
         if self._desk.shared:
             self._desk.act(AnnouncePhone(entity, str(contact), flow))
+        self._proxy.moved(entity, contact, flow)
         for room in self._rooms:
             room.moved(entity, contact, flow)
 

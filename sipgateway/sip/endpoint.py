@@ -163,6 +163,17 @@ class Endpoint:
             self._siblings.learn(request.get("call-id") or "", to)
         return request.build()
 
+    def forward(self, request: Request, flow: Flow, now: float) -> TransactionId:
+        """Send somebody else's request on by `flow`, our Via on top (RFC 3261 16.6).
+
+        Its responses come as `ResponseReceived`, without a dialog.
+        """
+        return self._uac.forward(request, flow, now)
+
+    def pass_back(self, transaction: TransactionId, response: Response, now: float) -> None:
+        """Answer a request with somebody else's final response (RFC 3261 16.7)."""
+        self._uas.pass_back(transaction, response, now)
+
     def request(
         self,
         method: str,

@@ -49,12 +49,13 @@ EXTENSIONS = (
     "recipient-list-invite",
 )
 EVENT_PACKAGES = ("conference", "refer", "dialog")
+#: Event packages of phones, which are passed on to them (RFC 3842, 3856, 3857, 3680).
+PASSED_PACKAGES = frozenset({"message-summary", "presence", "presence.winfo", "reg"})
 #: What may be in the body of which request.
 BODIES: dict[str, tuple[str, ...]] = {
     "INVITE": ("application/sdp", "application/resource-lists+xml"),
     "UPDATE": ("application/sdp",),
     "ACK": ("application/sdp",),
-    "MESSAGE": ("text/plain",),
     "PRACK": ("application/sdp",),
 }
 
@@ -157,7 +158,7 @@ def _event(request: Request) -> Objection | None:
     if request.method not in {"SUBSCRIBE", "NOTIFY"}:
         return None
     event = request.one(headers.EVENT)
-    if event is not None and event.value in EVENT_PACKAGES:
+    if event is not None and event.value in PASSED_PACKAGES.union(EVENT_PACKAGES):
         return None
     return Objection(489, fields=(("Allow-Events", ", ".join(EVENT_PACKAGES)),))
 

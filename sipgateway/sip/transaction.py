@@ -228,6 +228,8 @@ class Transaction:
     cancel_fields: tuple[tuple[str, str], ...] = ()
     #: Started by this package itself: nobody else waits for its response.
     inner: bool = False
+    #: Somebody else's request that goes on through us: it makes no dialog here.
+    passing: bool = False
     #: The tag that To gets in our responses (server).
     tag: str = ""
     #: When somebody will next look at the deadlines.

@@ -107,6 +107,14 @@ class UserAgentClient:
         request.push("Via", headers.build_via(dialogs.via_of(flow, self._tables.tokens.branch())))
         return request
 
+    def forward(self, request: Request, flow: Flow, now: float) -> TransactionId:
+        """See `Endpoint.forward`."""
+        via = dialogs.via_of(flow, self._tables.tokens.branch())
+        request.push("Via", headers.build_via(via))
+        transaction = self._launch(request, flow, now)
+        transaction.passing = True
+        return transaction.id
+
     def acknowledge(self, dialog: Dialog, cseq: int, *, body: Body | None) -> None:
         """See `Endpoint.acknowledge`."""
         request = dialog.next_request("ACK", branch=self._tables.tokens.branch())
@@ -200,7 +208,7 @@ class UserAgentClient:
         request, response = transaction.request, transaction.response
         if response is None:
             raise LocalError("nothing to deliver")
-        dialog = self._dialog_for(transaction, response)
+        dialog = None if transaction.passing else self._dialog_for(transaction, response)
         if dialog is not None and request.method == "INVITE":
             if response.status < 200 and not self._in_sequence(dialog, request, response, now):
                 return

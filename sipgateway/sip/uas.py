@@ -153,16 +153,20 @@ class UserAgentServer:
     def _out_of_place(self, request: Request, dialog: Dialog | None) -> Objection | None:
         """Requests of no dialog, merged ones (8.2.2.2), and our own that have come back."""
         if request.must(headers.TO).tag:
-            return Objection(481) if dialog is None else None
+            # With a Route it may be in a dialog that goes through us (16.4); calls do not.
+            passing = request.method != "INVITE" and request.get("route") is not None
+            return None if dialog is not None or passing else Objection(481)
         if request.method == "PRACK":
             return Objection(481)
-        if arrival.merge_key(request) in self._merged:
-            return Objection(482, "Merged Request")
+        spirals = False
         for via in request.every(headers.VIA):
             # 16.3, RFC 5393 4.2: it is a spiral, and fine, if its target has changed
             sent = self._client.sent(via.branch, request.method)
             if sent is not None and sent.uri == request.uri:
                 return Objection(482)
+            spirals = spirals or sent is not None
+        if not spirals and arrival.merge_key(request) in self._merged:
+            return Objection(482, "Merged Request")
         return None
 
     def _overload(self, request: Request, dialog: Dialog | None) -> Objection | None:
@@ -297,6 +301,17 @@ class UserAgentServer:
         else:
             self._conclude(server, response, dialog, now)
         return dialog.id if dialog else None
+
+    def pass_back(self, transaction: TransactionId, response: Response, now: float) -> None:
+        """See `Endpoint.pass_back`."""
+        server = self._tables.transactions.get(transaction)
+        if server is None or server.response is not None:
+            return
+        vias = [("via", value) for value in server.request.all("via")]
+        rest = [field for field in response.fields if field[0] not in {"via", "content-length"}]
+        ours = Response(response.status, response.reason, [*vias, *rest], response.body)
+        ours.spelt = response.spelt
+        self._finish(server, ours, None, now)
 
     def _conclude(
         self, server: Transaction, response: Response, dialog: Dialog | None, now: float

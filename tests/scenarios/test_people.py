@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipgateway.sip.message import Request
+from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
 BOB = f"sip:bob@{DOMAIN}"
@@ -161,3 +161,24 @@ def test_mallory_reaches_nobody_without_a_name(stage: Stage) -> None:
     mallory.sends("MESSAGE", "sip:bob@elsewhere.test")
     mallory.gets("404")
     assert bob.inbox == []
+
+
+def test_a_conference_takes_plain_texts_alone(stage: Stage) -> None:
+    """415; a person's phone decides for itself."""
+    stage.conference()
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    for target, status in ((f"sip:4711@{DOMAIN}", "415"), (BOB, None)):
+        first = alice.request("MESSAGE", target)
+        alice.feeds(first)
+        challenge = alice.gets("401")
+        assert isinstance(challenge, Response)
+        again = alice.request("MESSAGE", target, Content_Type="message/cpim")
+        again.append("Authorization", alice.credentials(challenge, "MESSAGE", target))
+        again.body = b"From: <im:alice@conf.test>\r\n"
+        alice.feeds(again)
+        if status is None:
+            bob.gets("MESSAGE", content_type="message/cpim", body="im:alice")
+        else:
+            alice.gets(status, accept="text/plain")
+    stage.is_quiet()

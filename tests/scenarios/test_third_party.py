@@ -21,6 +21,8 @@ def _tells(bob: Person, refer: Request, state: str, line: str) -> None:
     notify.append("From", f"{refer.get('to')};tag=bob-uas")
     notify.append("To", refer.get("from") or "")
     notify.append("Contact", bob.contact)
+    for route in refer.all("record-route"):
+        notify.append("Route", route)
     notify.append("Event", "refer")
     notify.append("Subscription-State", state)
     notify.append("Content-Type", "message/sipfrag;version=2.0")

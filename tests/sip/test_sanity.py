@@ -52,7 +52,7 @@ REFUSED = [
     (ua.invite(Require="timer, x, y"), 420, "Unsupported: x, y"),
     (ua.invite(Proxy_Require="z"), 420, "Unsupported: z"),
     (ua.request("SUBSCRIBE"), 489, "Allow-Events: conference, refer"),
-    (ua.request("SUBSCRIBE", Event="presence"), 489, "Allow-Events: conference, refer"),
+    (ua.request("SUBSCRIBE", Event="weather"), 489, "Allow-Events: conference, refer"),
     (having(ua.invite(body="x"), Content_Type="text/plain"), 415, "Accept: application/sdp"),
     (without("Content-Type", ua.invite(body="x")), 415, "Accept: application/sdp"),
     (ua.invite(body="x", Content_Encoding="gzip"), 415, "Accept-Encoding: identity"),
@@ -82,6 +82,7 @@ FINE = [
     ua.request("REGISTER", Contact="*"),
     ua.request("REGISTER", Contact="<tel:+1>"),
     ua.request("SUBSCRIBE", Event="Conference"),
+    ua.request("SUBSCRIBE", Event="presence"),
     ua.request("CANCEL", Require="x"),
     ua.request("REFER", Refer_To="<sip:bob@conf.test&method=BYE>"),
     having(
