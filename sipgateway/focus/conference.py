@@ -31,6 +31,7 @@ from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.reception import Reception
+from sipgateway.focus.referral import Telling
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
@@ -200,6 +201,10 @@ class Conference:
     def identifies(self, who: Identity) -> bool:
         """See `watchers.Host`."""
         return policy.may_identify(self.snapshot, who) is None
+
+    def accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:
+        """Take a REFER that led to this conference; gives whoever is told how it goes."""
+        return self._referring.accept(event, who, now)
 
     def is_full(self, entity: str) -> bool:
         """See `dialing.Host`."""

@@ -13,10 +13,15 @@ from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import Answer, ConferenceLoaded
+from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People
+from sipgateway.focus.person_call import PersonCall
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri
+
+FACTORY = "conference-factory"
+"""The user part of the factory that is always there (RFC 4579 5.4)."""
 
 
 class UserChosen(enum.StrEnum):
@@ -38,6 +43,7 @@ class Halls:
         self._dialogs = dialogs
         self._user_chosen = user_chosen
         self.by_id: dict[ConferenceId, Conference] = {}
+        people.gatherer = self._gather
 
     def __iter__(self) -> Iterator[Conference]:
         return iter(list(self.by_id.values()))
@@ -133,6 +139,42 @@ class Halls:
         focus = () if snapshot.hidden_focus else (("isfocus", None),)
         contact = NameAddr(self._desk.domain.uri(snapshot.name), "", focus)
         self._desk.endpoint.respond(event.transaction, 302, now, contact=contact)
+
+    def _gather(self, event: RequestReceived, call: PersonCall, asker: Leg, name: str) -> None:
+        """Draft 4.9: a call between two people becomes a conference, if `name` is a factory's."""
+
+        def loaded(answer: Answer, now: float) -> None:
+            if not isinstance(answer, ConferenceLoaded):
+                self._desk.unavailable(event.transaction, now)
+            elif answer.factory:
+                self._make_of(event, call, asker, name)
+            else:
+                self._desk.endpoint.respond(event.transaction, 501, now)
+
+        if name == FACTORY:
+            self._make_of(event, call, asker, name)
+        else:
+            self._desk.ask(lambda number: LoadConference(number, name), loaded)
+
+    def _make_of(self, event: RequestReceived, call: PersonCall, asker: Leg, factory: str) -> None:
+        who = asker.identity
+
+        def created(answer: Answer, now: float) -> None:
+            parties = call.parties
+            if not isinstance(answer, ConferenceLoaded):
+                self._desk.unavailable(event.transaction, now)
+            elif answer.snapshot is None or parties is None:
+                self._refuse(event, answer.refusal or Refusal.UNKNOWN, now)
+            else:
+                conference = self.open(answer.snapshot, now)
+                told = conference.accept(event, who, now)
+                told.tell(100, now)
+                for leg in parties:
+                    conference.adopt(leg, call.calls, now)
+                told.tell(200, now)
+                self._people.over(call)
+
+        self._desk.ask(lambda number: CreateConference(number, who, "", factory), created)
 
     @staticmethod
     def _route(conference: Conference, event: RequestReceived, who: Identity, now: float) -> None:

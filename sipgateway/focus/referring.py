@@ -137,6 +137,10 @@ class Referring:
         else:
             found([], now)
 
+    def accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:
+        """Take a REFER that asked for this conference; gives whoever is told how it goes."""
+        return self._accept(event, who, now)
+
     # -- who is told ---------------------------------------------------------
 
     def _accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:

@@ -46,9 +46,10 @@ from sipgateway.focus.events import (
     SetupOpened,
 )
 from sipgateway.focus.guard import Guard
-from sipgateway.focus.halls import Halls, UserChosen
+from sipgateway.focus.halls import FACTORY, Halls, UserChosen
 from sipgateway.focus.leg import Leg
-from sipgateway.focus.people import People, PersonCall
+from sipgateway.focus.people import People
+from sipgateway.focus.person_call import PersonCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.registrar import Registrar
 from sipgateway.media.engine import RecordingClosed, Speaking
@@ -71,7 +72,6 @@ from sipgateway.sip.limits import DEFAULT, Limits
 from sipgateway.sip.tokens import Tokens
 from sipgateway.sip.uri import SipUri, parse_uri
 
-FACTORY = "conference-factory"
 #: Requests that make sense only in a dialog (RFC 3261 12.2.2).
 _DIALOG_ONLY = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY"})
 

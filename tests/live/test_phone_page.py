@@ -216,6 +216,27 @@ async def test_a_call_between_people(
     await alice.is_ready()
 
 
+async def test_a_call_becomes_a_conference_by_one_press(
+    carol: PhonePage, browser: Browser, server: Server, people: People
+) -> None:
+    """Draft 4.9: both pages show the roster, both hear on, and there is room for a third."""
+    alice = await PhonePage.open(browser, server, people.alice)
+    await alice.dials("Carol")
+    await carol.hook("ring-accept").click()
+    await browsers.hears(carol.page, ALICE)
+    await alice.hook("gather-button").click()
+    await expect(alice.hook("add-button")).to_be_visible()
+    await alice.sees("Alice", "Carol")
+    await carol.sees("Carol", "Alice")
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
+    await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
+    await is_accessible(alice.page)
+    await alice.hook("leave-button").click()
+    await carol.says("Alice ended the conference")
+    await alice.is_ready()
+    await alice.page.context.close()
+
+
 async def test_who_has_no_phone_on(carol: PhonePage) -> None:
     await carol.dials("bob")
     await carol.says("No phone is on there")

@@ -231,6 +231,23 @@ class PhonePage {
     $("stage").querySelector("h1").textContent = name;
     this.inCall.showOther({ entity: other.uri, name });
     if (page) this.setup.open(page);
+    else this._offerGathering();
+  }
+
+  /** A call with a person can become a conference, in which there is room for others. */
+  _offerGathering() {
+    $("gathering").hidden = false;
+    $("gather").addEventListener("click", async () => {
+      $("gather").disabled = true;
+      try {
+        await this.phone.gather(`sip:conference-factory@${this.config.domain}`);
+        say("The call is a conference now");
+      } catch {
+        notice("This call cannot become a conference.", "warn");
+        const again = $("gather");
+        if (again) again.disabled = false;
+      }
+    });
   }
 
   /** Shows the call as one in the conference that `focus` is; whether that could be done. */

@@ -178,6 +178,19 @@ export class Phone extends EventTarget {
     this._hear(session.connection);
   }
 
+  /** Has the call become a conference (draft 4.9): asked by REFER, done by re-INVITE. */
+  gather(factory) {
+    return new Promise((resolve, reject) => {
+      this.session.refer(factory, {
+        eventHandlers: {
+          accepted: resolve,
+          failed: () => reject(new Error("failed")),
+          requestFailed: ({ cause }) => reject(new Error(cause)),
+        },
+      });
+    });
+  }
+
   /** From now on `session` is the call of this phone. */
   _follow(session, invite = null) {
     this.session = session;

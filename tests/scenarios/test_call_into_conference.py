@@ -1,0 +1,103 @@
+"""C24, draft 4.9: a call between two people becomes a conference by one press."""
+
+from __future__ import annotations
+
+from sipgateway.sip import headers
+from sipgateway.sip.message import Request, Response
+from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
+
+FACTORY = f"<sip:conference-factory@{DOMAIN}>"
+
+
+def _call(stage: Stage) -> tuple[Person, Person]:
+    """Alice has called Bob, and he has answered."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", f"sip:bob@{DOMAIN}", body=OFFER)
+    invite = bob.gets("INVITE")
+    assert isinstance(invite, Request)
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
+    bob.call_id = invite.must(headers.CALL_ID)
+    return alice, bob
+
+
+def _moves(person: Person, *, to: str) -> Response | Request:
+    """The re-INVITE with the conference's URI, on the dialog that is there."""
+    invite = person.gets("INVITE", contact="isfocus", call_id=person.call_id, body=ANSWER)
+    assert to in (invite.get("contact") or "")
+    assert isinstance(invite, Request)
+    person.replies(invite, 200, body=OFFER)
+    person.gets("ACK")
+    return invite
+
+
+def _gather(alice: Person, bob: Person) -> str:
+    """One press of Alice's; the name of the conference that the two are in then."""
+    alice.in_dialog("REFER", Refer_To=FACTORY)
+    alice.gets("202", contact="isfocus")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 100 Trying")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 200 OK", terminated=True)
+    name = next(name for name in alice.stage.snapshots if name != "4711")
+    for person in (alice, bob):
+        _moves(person, to=name)
+    return name
+
+
+def test_c24_figure_9_a_call_becomes_a_conference(stage: Stage) -> None:
+    """Asked by REFER to the factory in the call; re-INVITE to both, no second dialog."""
+    alice, bob = _call(stage)
+    before = set(stage.media.rooms)
+    name = _gather(alice, bob)
+    assert stage.roster(name) == ["alice", "bob"]
+    assert set(stage.media.rooms) == before
+    assert len(set(stage.media.rooms.values())) == 1
+    alice.subscribes(name)
+    assert alice.sees().users() == {"alice": "full", "bob": "full"}
+    stage.is_quiet()
+
+
+def test_c24_a_third_comes_in_and_the_end_ends_it_for_all(stage: Stage) -> None:
+    """It is a conference like any other: who made it adds others, and ends it by leaving."""
+    alice, bob = _call(stage)
+    name = _gather(alice, bob)
+    carol = stage.person("carol")
+    carol.registers()
+    alice.sends("REFER", f"sip:{name}@{DOMAIN}", Refer_To=f"<sip:carol@{DOMAIN}>")
+    alice.gets("202")
+    invite = carol.gets("INVITE", contact="isfocus")
+    assert isinstance(invite, Request)
+    carol.replies(invite, 200, body=OFFER)
+    carol.gets("ACK")
+    assert stage.roster(name) == ["alice", "bob", "carol"]
+    alice.inbox.clear()
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    for person in (bob, carol):
+        person.gets("BYE", reason="The conference was ended by Alice")
+    assert stage.media.rooms == {}
+    assert not stage.switchboard.occupied
+
+
+def test_c24_only_the_factory_is_asked_that_way(stage: Stage) -> None:
+    alice, bob = _call(stage)
+    for refer_to in (f"<sip:carol@{DOMAIN}>", "<sip:conference-factory@elsewhere.test>"):
+        alice.in_dialog("REFER", Refer_To=refer_to)
+        alice.gets("501")
+    alice.in_dialog("REFER")
+    alice.gets("400")
+    assert list(stage.snapshots) == ["4711"]
+    bob.inbox.clear()
+    stage.is_quiet()
+
+
+def test_c24_mallory_makes_no_conference_of_a_call_of_others(stage: Stage) -> None:
+    """She knows the dialog and is not in it."""
+    alice, _ = _call(stage)
+    mallory = stage.person("mallory")
+    mallory.call_id, mallory.to, mallory.target = alice.call_id, dict(alice.to), alice.target
+    mallory.in_dialog("REFER", Refer_To=FACTORY)
+    mallory.gets("481")
+    assert list(stage.snapshots) == ["4711"]
+    stage.is_quiet()
