@@ -76,7 +76,6 @@ def _gateway(siblings: Siblings | None) -> Gateway:
         domain=Domain.parse(settings.SIP_DOMAIN, ports=(settings.SIP_PORT, settings.SIPS_PORT)),
         user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
         pages=settings.BASE_URL,
-        shared=siblings is not None,
     )
     digest = Digest(settings.SIP_DOMAIN, key, tokens, name=name)
     switchboard = Switchboard(

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 from django.utils import timezone as clock
 
 from conferences import selectors, services
@@ -34,6 +43,8 @@ from sipgateway.focus.actions import (
     CallProgressed,
     CloseSetup,
     CreateConference,
+    DialogForgotten,
+    DialogKept,
     Emptied,
     Ended,
     EndpointChanged,
@@ -75,7 +86,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
 )
-from sipgateway.tenure import Tenure
+from sipgateway.tenure import LEASE, Tenure
 
 LOG = logging.getLogger(__name__)
 
@@ -83,6 +94,9 @@ LIFTED_WITHIN = datetime.timedelta(minutes=1)
 """How far back one looks for those who may try again: a dozen looks of the gateway."""
 BATCH = 200
 """Facts written in one transaction at most."""
+
+RETRY = 1.0
+"""Seconds between two tries to write facts down when the database does not answer."""
 
 Questions = (
     LoadAccount
@@ -97,7 +111,7 @@ Questions = (
 )
 Phones = KeepPhones | ForgetPhones
 DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Record | Phones
-_Work = Callable[[], FocusEvent | None]
+_Work = Callable[[], FocusEvent | list[FocusEvent] | None]
 
 
 class Directory:
@@ -117,6 +131,10 @@ class Directory:
         self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failing = ""
+        self._failed_at = float("-inf")
+        #: Facts that could not be written, in order; they are once the database answers.
+        self._unwritten: deque[Record] = deque()
+        self._put_by: list[DirectoryAction | _Work | None] = []
 
     async def start(self) -> None:
         """Start the thread; rosters that an earlier life of this process left are closed."""
@@ -161,10 +179,16 @@ class Directory:
         """Keep the leases of the conferences that are served here."""
         if conferences:
             self._queue.put(lambda: self._tenure.renew(conferences))
+        self._queue.put(self._take_over)
 
     def look_at_lifted(self) -> None:
         """Read whom administrators let try again."""
         self._queue.put(_lifted)
+
+    def _take_over(self) -> list[FocusEvent]:
+        """Not when the database has just come back: whoever could not renew gets his time."""
+        steady = time.monotonic() - self._failed_at > LEASE
+        return self._tenure.take_over() if steady else []
 
     def _ended_phones(self) -> PhonesEnded | None:
         found = selectors.registrations_to_drop(self._owner)
@@ -180,6 +204,7 @@ class Directory:
         for batch in self._batches():
             close_old_connections()
             try:
+                self._catch_up()
                 self._carry_out(batch)
                 self._failing = ""
             except Exception as error:  # noqa: BLE001  without this guard nobody is let in any more
@@ -188,22 +213,37 @@ class Directory:
 
     def _batches(self) -> Iterator[list[DirectoryAction | _Work]]:
         """Facts that wait together, everything else alone."""
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             batch: list[DirectoryAction | _Work] = [item]
             while isinstance(batch[-1], Record) and len(batch) < BATCH:
                 try:
                     following = self._queue.get_nowait()
                 except queue.Empty:
                     break
-                if following is None:
-                    yield batch
-                    return
                 if not isinstance(following, Record):
-                    yield batch
-                    batch = [following]
+                    self._put_by.append(following)
                     break
                 batch.append(following)
             yield batch
+        if self._unwritten:
+            yield [_nothing]
+
+    def _next(self) -> DirectoryAction | _Work | None:
+        """What is next; nothing to do where it is time to try again what could not be written."""
+        if self._put_by:
+            return self._put_by.pop()
+        try:
+            return self._queue.get(timeout=RETRY if self._unwritten else None)
+        except queue.Empty:
+            return _nothing
+
+    def _catch_up(self) -> None:
+        """Write what could not be written; raises what keeps it from that."""
+        while self._unwritten:
+            some = list(itertools.islice(self._unwritten, BATCH))
+            self._carry_out(list(some))
+            for _ in some:
+                self._unwritten.popleft()
 
     def _carry_out(self, batch: list[DirectoryAction | _Work]) -> None:
         records = _latest([item for item in batch if isinstance(item, Record)])
@@ -220,9 +260,8 @@ class Directory:
             services.keep_registrations(gateway=self._owner, entries=item.entries)
             return
         answer = item() if callable(item) else self._answer(item)
-        answer = self._tenure.settled(answer)
-        if answer is not None:
-            self._tell(answer)
+        for event in answer if isinstance(answer, list) else self._tenure.settled(answer):
+            self._tell(event)
 
     def _answer(self, item: DirectoryAction) -> FocusEvent | None:
         if isinstance(item, FindPhones):
@@ -230,18 +269,33 @@ class Directory:
         return _QUESTIONS[type(item)](item)
 
     def _failed(self, batch: list[DirectoryAction | _Work], error: Exception) -> None:
-        """Answer what was asked; write facts one by one, so that one does not take the others."""
-        LOG.error("%d facts or questions failed", len(batch), exc_info=error)
+        """Answer what was asked; keep facts until the database answers, or see which is wrong."""
         if isinstance(error, DatabaseError):
+            if not self._failing:
+                LOG.error("the database does not answer: %s", error)
             self._failing = f"the database does not answer: {error}"
+            self._failed_at = time.monotonic()
+        if isinstance(error, OperationalError | InterfaceError) and not _answers():
+            self._unwritten.extend(item for item in batch if isinstance(item, Record))
+            for item in batch:
+                self._fail(item)
+            return
+        LOG.error("%d facts or questions failed", len(batch), exc_info=error)
+        batch = [*self._unwritten, *batch]
+        self._unwritten.clear()
         if len(batch) == 1:
             self._fail(batch[0])
             return
+        self._one_by_one(batch)
+
+    def _one_by_one(self, batch: list[DirectoryAction | _Work]) -> None:
+        """So that one does not take the others with it."""
         for item in batch:
             try:
                 self._carry_out([item])
             except Exception:  # the same guard
                 LOG.exception("a fact was lost: %r", item)
+                self._fail(item)
 
     def _fail(self, item: DirectoryAction | _Work) -> None:
         if isinstance(item, Questions):
@@ -253,6 +307,20 @@ class Directory:
 
     def _write(self, record: Record) -> None:
         _FACTS[type(record.fact)](self._tenure, record, record.fact)
+
+
+def _nothing() -> None:
+    """Something to do that is nothing."""
+
+
+def _answers() -> bool:
+    """Whether the database is there at all."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
 
 
 def _latest(records: list[Record]) -> list[Record]:
@@ -456,6 +524,15 @@ def _released(tenure: Tenure, record: Record, _: Released) -> None:
     tenure.released(record.conference)
 
 
+def _dialog_kept(_: Tenure, record: Record, fact: DialogKept) -> None:
+    services.keep_dialog(conference=record.conference, key=fact.key, what=fact.what, at=record.at)
+
+
+def _dialog_forgotten(_: Tenure, record: Record, fact: DialogForgotten) -> None:
+    del record
+    services.forget_dialog(key=fact.key)
+
+
 def _joined(_: Tenure, record: Record, fact: Joined) -> None:
     services.participant_joined(
         conference=record.conference,
@@ -541,6 +618,8 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     Occupied: _occupied,
     Emptied: _emptied,
     Released: _released,
+    DialogKept: _dialog_kept,
+    DialogForgotten: _dialog_forgotten,
     Joined: _joined,
     EndpointChanged: _endpoint_changed,
     EndpointLeft: _endpoint_left,

@@ -141,7 +141,7 @@ class Directory(Protocol):
         """Read whom administrators let try again."""
 
     def renew(self, conferences: list[ConferenceId]) -> None:
-        """Keep the leases of these."""
+        """Keep the leases of these, and take over what nobody keeps."""
 
 
 class Routes(Protocol):

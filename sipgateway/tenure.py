@@ -1,4 +1,4 @@
-"""Which conferences this process serves: leases, taken, kept and given back.
+"""Which conferences this process serves: leases, taken, kept, given back, and taken over.
 
 A conference has one owner at a time, by a row that is taken by a conditional
 update, renewed, and lost by time. Everything here runs on the directory's
@@ -20,8 +20,10 @@ from conferences.phonebook import Entry
 from conferences.policy import ConferenceId
 from sipgateway.focus.events import (
     ConferenceChanged,
+    ConferenceInherited,
     ConferenceLoaded,
     FocusEvent,
+    LeaseLost,
     SetupAnswered,
 )
 
@@ -30,6 +32,8 @@ LOG = logging.getLogger(__name__)
 LEASE = 9.0
 """Seconds that a conference stays ours without renewal: three renewals may be missed, and
 whoever takes over has looked, and called all phones, within 15 s."""
+AT_ONCE = 20
+"""Conferences that one process takes over in a turn, so that others get their share."""
 
 
 class Tenure:
@@ -39,30 +43,68 @@ class Tenure:
         self.owner = owner
         self.shared = shared
 
-    def settled(self, answer: FocusEvent | None) -> FocusEvent | None:
-        """An answer about a conference, once it is clear who serves that from now on."""
-        if not self.shared:
-            return answer
-        if isinstance(answer, ConferenceLoaded) and answer.snapshot is not None:
-            return replace(answer, owner=self._other(answer.snapshot.id))
-        if isinstance(answer, SetupAnswered):
-            self._other(answer.snapshot.id)
-        calls = isinstance(answer, ConferenceChanged) and bool(answer.snapshot.calls)
-        if calls and isinstance(answer, ConferenceChanged) and self._other(answer.snapshot.id):
-            return None
-        return answer
+    def settled(self, answer: FocusEvent | None) -> list[FocusEvent]:
+        """An answer about a conference, once it is clear who serves that from now on.
 
-    def _other(self, conference: ConferenceId) -> str:
-        """Take the lease of a conference; gives its owner where that is another process."""
-        now = time.time()
-        if services.take_lease(conference=conference, owner=self.owner, until=now + LEASE, now=now):
-            return ""
-        return _name(selectors.owner_of(conference))
+        Where that was a process which is gone, what it left comes before.
+        """
+        if answer is None or not self.shared:
+            return [answer] if answer is not None else []
+        if isinstance(answer, ConferenceLoaded) and answer.snapshot is not None:
+            other, inherited = self._take(answer.snapshot.id)
+            return [*inherited, replace(answer, owner=other)]
+        if isinstance(answer, SetupAnswered):
+            self._take(answer.snapshot.id)
+        if isinstance(answer, ConferenceChanged) and answer.snapshot.calls:
+            other, inherited = self._take(answer.snapshot.id)
+            return [] if other else [*inherited, answer]
+        return [answer]
+
+    def take_over(self) -> list[FocusEvent]:
+        """The conferences whose owner has not renewed them, some at a time: now they are ours."""
+        if not self.shared:
+            return []
+        found: list[FocusEvent] = []
+        now = datetime.datetime.now(tz=datetime.UTC)
+        for conference in selectors.orphans(now=now)[:AT_ONCE]:
+            found += self._take(conference)[1]
+        return found
+
+    def _take(self, conference: ConferenceId) -> tuple[str, list[FocusEvent]]:
+        """Take the lease of a conference.
+
+        Gives its owner where that is another process, and what an owner left who is gone.
+        """
+        now, before = time.time(), selectors.owner_of(conference)
+        if not services.take_lease(
+            conference=conference, owner=self.owner, until=now + LEASE, now=now
+        ):
+            return _name(selectors.owner_of(conference)), []
+        if before in ("", self.owner):
+            return "", []
+        inherited = self._inherit(conference, before, now)
+        return "", [] if inherited is None else [inherited]
+
+    def _inherit(
+        self, conference: ConferenceId, before: str, now: float
+    ) -> ConferenceInherited | None:
+        left = tuple(selectors.standing_dialogs(conference))
+        present = [what["participant"] for what, _ in left if "participant" in what]
+        services.take_roster_over(conference=conference, present=present, at=now)
+        snapshot = selectors.snapshot(conference)
+        if snapshot is None or not left:
+            return None
+        LOG.warning("conference %s is taken over from %s", conference, before)
+        version = selectors.roster_version(conference)
+        return ConferenceInherited(snapshot, left, version, _name(before))
 
     def occupied(self, conference: ConferenceId) -> None:
         """Somebody is coming in."""
-        if other := self._other(conference):
-            LOG.error("conference %s is served by %s as well", conference, other)
+        now = time.time()
+        if not services.take_lease(
+            conference=conference, owner=self.owner, until=now + LEASE, now=now
+        ):
+            LOG.error("conference %s is served by another process as well", conference)
 
     def emptied(self, conference: ConferenceId) -> None:
         """Nobody is in; those who watch keep it here where others could serve it."""
@@ -74,9 +116,13 @@ class Tenure:
         """Nothing is left of it here."""
         services.release_lease(conference=conference, owner=self.owner)
 
-    def renew(self, conferences: Collection[ConferenceId]) -> None:
-        """Keep the leases of the conferences that are live here."""
-        services.renew_leases(owner=self.owner, conferences=conferences, until=time.time() + LEASE)
+    def renew(self, conferences: Collection[ConferenceId]) -> list[FocusEvent]:
+        """Keep the leases of the conferences that are live here; some may be lost by now."""
+        held = services.renew_leases(
+            owner=self.owner, conferences=conferences, until=time.time() + LEASE
+        )
+        lost = set(conferences) - held if self.shared else set()
+        return [LeaseLost(conference) for conference in sorted(lost)]
 
     def phones_elsewhere(self, aor: str) -> tuple[tuple[str, Entry], ...]:
         """The phones of a person that other processes hold, each with that process's name."""

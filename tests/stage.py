@@ -121,9 +121,7 @@ class Stage:
         self._limits = limits
         self.name = name
         self._tokens = CountingTokens(name)
-        self._house = House(
-            Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES, shared=bool(name)
-        )
+        self._house = House(Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES)
         self._starts()
         self.media = Media()
         self.snapshots: dict[str, Snapshot] = {}

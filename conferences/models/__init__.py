@@ -33,6 +33,7 @@ from conferences.models.choices import (
     Transport,
     Way,
 )
+from conferences.models.dialogs import StandingDialog
 from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
@@ -86,6 +87,7 @@ __all__ = [
     "RoleChoice",
     "Setup",
     "SipAccount",
+    "StandingDialog",
     "Transport",
     "User",
     "Way",

@@ -19,6 +19,7 @@ from conferences.models import (
     Event,
     Lease,
     Participant,
+    StandingDialog,
 )
 from conferences.selectors import times
 from conferences.selectors.bookings import booking
@@ -118,6 +119,25 @@ def owner_of(conference: policy.ConferenceId) -> str:
     """The process that holds the lease of a conference, or held it last; "" if none does."""
     owner = Lease.objects.filter(conference_id=conference).values_list("owner", flat=True)
     return owner.first() or ""
+
+
+def roster_version(conference: policy.ConferenceId) -> int:
+    """The version of the roster that was written down last."""
+    found = Conference.objects.filter(pk=conference).values_list("roster_version", flat=True)
+    return found.first() or 0
+
+
+def orphans(*, now: datetime.datetime) -> list[policy.ConferenceId]:
+    """The conferences with dialogs whose owner has not renewed his lease. One query."""
+    rows = StandingDialog.objects.filter(conference__lease__expires_at__lte=now)
+    found = rows.values_list("conference_id", flat=True).distinct()
+    return [policy.ConferenceId(pk) for pk in found]
+
+
+def standing_dialogs(conference: policy.ConferenceId) -> list[tuple[dict[str, Any], float]]:
+    """What was written down of a conference's dialogs, each with when (POSIX seconds)."""
+    rows = StandingDialog.objects.filter(conference_id=conference).order_by("pk")
+    return [(row.what, row.at.timestamp()) for row in rows]
 
 
 def has_calls(conference: policy.ConferenceId) -> bool:

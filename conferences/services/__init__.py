@@ -21,6 +21,7 @@ from conferences.services.attempts import (
     write_attempts,
 )
 from conferences.services.bookings import book, cancel, change
+from conferences.services.dialogs import forget_dialog, keep_dialog, take_roster_over
 from conferences.services.dialouts import (
     call_progressed,
     cancel_call,
@@ -129,10 +130,12 @@ __all__ = [
     "end_registrations",
     "endpoint_changed",
     "endpoint_left",
+    "forget_dialog",
     "forget_registrations",
     "issue_api_token",
     "issue_phone_credentials",
     "join_refused",
+    "keep_dialog",
     "keep_registrations",
     "lift_attempts",
     "link_shown",
@@ -155,6 +158,7 @@ __all__ = [
     "send_mail",
     "set_sip_password",
     "take_lease",
+    "take_roster_over",
     "unlock",
     "withdraw_phone_credentials",
     "write_attempts",

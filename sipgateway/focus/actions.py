@@ -6,7 +6,9 @@ Questions carry a number that their one answer brings back. Facts are what
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from conferences.attempts import Notes
 from conferences.phonebook import Entry
@@ -411,6 +413,21 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class DialogKept:
+    """A usage of a dialog (`standing`) that the next process could go on with."""
+
+    key: str
+    what: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DialogForgotten:
+    """It is over."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Occupied:
     """Somebody is coming into an empty conference: this process serves it from now on."""
 
@@ -430,6 +447,8 @@ Fact = (
     | Emptied
     | Occupied
     | Released
+    | DialogKept
+    | DialogForgotten
 )
 
 

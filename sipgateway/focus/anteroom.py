@@ -8,6 +8,7 @@ from __future__ import annotations
 from sipgateway.focus import answers
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.leg import Leg
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -60,9 +61,12 @@ class Anteroom:
         del now
         self.calls.flow_closed(event)
 
-    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+    def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew."""
-        self.calls.moved(entity, contact, flow)
+        self.calls.moved(entity, contact, flow, now)
+
+    def relocated(self, leg: Leg, now: float) -> None:
+        """See `room.Room`: nobody goes on with such calls in another process."""
 
     def usage_ended(self, dialog: DialogId) -> None:
         """See `desk.DialogOwner`."""

@@ -26,6 +26,7 @@ from sipgateway.focus.actions import (
     RosterChanged,
 )
 from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import EndpointEntry, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId, RoomId
@@ -58,8 +59,11 @@ _HELD = frozenset({Direction.SENDONLY, Direction.INACTIVE})
 class Attendance:
     """See the module."""
 
-    def __init__(self, desk: Desk, host: Host, legs: Callable[[LegId], Leg | None]) -> None:
+    def __init__(
+        self, desk: Desk, host: Host, legs: Callable[[LegId], Leg | None], *, keeper: Keeper
+    ) -> None:
         self._desk = desk
+        self._keeper = keeper
         self._host = host
         self._legs = legs
         self.roster = Roster(locked=host.snapshot.locked)
@@ -158,7 +162,28 @@ class Attendance:
             private=user.private,
         )
         self._host.record(joined, now)
+        self._keeper.keep_leg(leg, now, now)
         self._change(self.roster.with_user(user.with_endpoint(entry)), now)
+
+    def resume(self, leg: Leg, joined_at: float, now: float) -> None:
+        """Go on with a leg that was in when another process served the conference."""
+        user = self._user_for(leg)
+        user = replace(user, key=leg.participant or user.key)
+        leg.participant = user.key
+        entry = _entry(leg, Status.CONNECTED, joined_at, muted=self._is_muted(user))
+        self.roster = self.roster.with_user(user.with_endpoint(entry))
+        self._keeper.keep_leg(leg, joined_at, now)
+
+    def resumed(self, version: int, now: float) -> None:
+        """All are in again; `version` is beyond any that was told of the roster."""
+        self._change(replace(self.roster, version=version), now)
+
+    def relocated(self, leg: Leg, now: float) -> None:
+        """The leg's phone is reached by another flow."""
+        user = self.roster.user_of(leg.id)
+        entry = user.endpoint(leg.id) if user else None
+        if leg.joined and entry is not None:
+            self._keeper.keep_leg(leg, entry.joined_at, now)
 
     def silence(self, leg: Leg, now: float) -> None:
         """Out of the room at once; the roster says that the leg is about to go."""
@@ -170,7 +195,9 @@ class Attendance:
         """The leg's direction or source may have changed, or its mixer."""
         if not leg.joined:
             return
-        if leg.state is State.CONNECTED:
+        user = self.roster.user_of(leg.id)
+        if leg.state is State.CONNECTED and user is not None:
+            self._desk.act(Mute(leg.id, self._is_muted(user)))
             self._desk.act(Place(leg.id, self._host.room))
         status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
         self._update(
@@ -187,6 +214,8 @@ class Attendance:
             return None
         bye = leg.farewell
         joined, leg.joined = leg.joined, False
+        if joined:
+            self._keeper.forget_leg(leg, now)
         if len(user.endpoints) > 1:
             if joined:
                 self._host.record(EndpointLeft(user.key, entry.entity, bye.method), now)

@@ -136,7 +136,11 @@ class Calls:
 
     def request_came(self, event: RequestReceived, leg: Leg, now: float) -> bool:
         """Answer what concerns the call; False for what does not."""
-        return self._in_call.request_came(event, leg, now)
+        moved = leg.flow != event.flow
+        concerned = self._in_call.request_came(event, leg, now)
+        if moved:
+            self._relocated(leg, now)
+        return concerned
 
     def ack_came(self, event: AckReceived, now: float) -> None:
         """The ACK to a 2xx of ours."""
@@ -170,13 +174,46 @@ class Calls:
             if leg.flow.id == event.flow:
                 leg.flow_gone = True
 
-    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+    def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""
-        for dialog, leg in self._by_dialog.items():
+        for leg in list(self._by_dialog.values()):
             here = uri_of(leg.endpoint)
             if leg.identity.uri == entity and leg.flow_gone and same_device(here, contact):
-                leg.flow, leg.flow_gone = flow, False
-                self._desk.endpoint.move(dialog, flow)
+                self.found_again(leg, flow, now)
+
+    def found_again(self, leg: Leg, flow: Flow, now: float) -> None:
+        """A phone that had lost its flow is reached by another."""
+        leg.flow, leg.flow_gone = flow, False
+        if leg.dialog is not None:
+            self._desk.endpoint.move(leg.dialog, flow)
+        self._relocated(leg, now)
+
+    def _relocated(self, leg: Leg, now: float) -> None:
+        self._room.relocated(leg, now)
+        if leg.media_lost and leg.returns_by is not None:
+            self.reinvite(leg)
+
+    # -- from one process to another -------------------------------------------
+
+    def resume(self, leg: Leg, dialog: DialogId) -> None:
+        """Go on with a leg of another process, in a dialog that was made again."""
+        leg.dialog = dialog
+        self._keep(leg)
+        self._bind(leg)
+
+    def abandon(self, now: float) -> None:
+        """Let go of all legs; they go on in another process."""
+        for leg in self:
+            if leg.state is State.NEGOTIATING and leg.transaction is not None:
+                self._desk.cancels.pop(leg.transaction, None)
+                self._desk.unavailable(leg.transaction, now)
+            leg.state = State.GONE
+            self._desk.act(DropMedia(leg.id))
+            self._desk.legs.pop(leg.id, None)
+            if leg.dialog is not None:
+                self._desk.disown(leg.dialog)
+        self._legs.clear()
+        self._by_dialog.clear()
 
     # -- effects -------------------------------------------------------------
 

@@ -8,7 +8,7 @@ the legs, and who is to be called, removed, muted or let go is. It asks
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
@@ -28,6 +28,7 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.entrance import Entrance
+from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.reception import Reception
@@ -35,6 +36,8 @@ from sipgateway.focus.referral import Telling
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
+from sipgateway.focus.standing import Standing
+from sipgateway.focus.succession import Succession
 from sipgateway.focus.watchers import Watchers
 from sipgateway.focus.wishes import Wishes
 from sipgateway.media.engine import RoomId, Session
@@ -71,7 +74,8 @@ class Conference:
         self.calls = Calls(desk, self)
         self._removals = Removals(self, self.calls)
         self._dialings = Dialings(desk, self, self.calls)
-        self._attendance = Attendance(desk, self, self.calls.get)
+        keeper = Keeper(desk, self)
+        self._attendance = Attendance(desk, self, self.calls.get, keeper=keeper)
         self._pad = Pad(desk, self, self.calls, self._attendance)
         self._wishes = Wishes(
             desk,
@@ -91,7 +95,10 @@ class Conference:
             wishes=self._wishes,
         )
         self._referring = Referring(desk, self, self._wishes)
-        self._watchers = Watchers(desk, self, self._about(), self.roster)
+        self._watchers = Watchers(desk, self, self._about(), self.roster, keeper=keeper)
+        self._succession = Succession(
+            desk, self, self.calls, attendance=self._attendance, watchers=self._watchers
+        )
         self._reception = Reception(
             desk,
             self,
@@ -273,10 +280,19 @@ class Conference:
         del now
         self.calls.flow_closed(event)
 
-    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+    def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""
-        self.calls.moved(entity, contact, flow)
-        self._watchers.moved(entity, contact, flow)
+        self.calls.moved(entity, contact, flow, now)
+        self._watchers.moved(entity, contact, flow, now)
+
+    def resume(self, left: Iterable[Standing], version: int, gone: str, now: float) -> None:
+        """Go on with what the process `gone` left; `version` is the last of its roster."""
+        self._succession.resume(left, version, gone, now)
+
+    def abandon(self, now: float) -> None:
+        """Another process serves the conference now: let go of everything, and tell nobody."""
+        self._ended = self._retired = True
+        self._succession.abandon(now)
 
     def usage_ended(self, dialog: DialogId) -> None:
         """See `desk.DialogOwner`."""
@@ -306,6 +322,10 @@ class Conference:
     def renegotiated(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
         self._attendance.renegotiated(leg, now)
+
+    def relocated(self, leg: Leg, now: float) -> None:
+        """See `room.Room`."""
+        self._attendance.relocated(leg, now)
 
     def departed(self, leg: Leg, now: float) -> None:
         """See `room.Room`; the last leg of a participant takes him along."""

@@ -123,12 +123,10 @@ Found = Callable[[list[Phone], float], None]
 class Desk:
     """See the module."""
 
-    def __init__(
-        self, *, endpoint: Endpoint, tokens: Tokens, domain: Domain, shared: bool = False
-    ) -> None:
+    def __init__(self, *, endpoint: Endpoint, tokens: Tokens, domain: Domain) -> None:
         self.endpoint = endpoint
-        #: Several processes are one system.
-        self.shared = shared
+        #: The name of this process, where several are one system; else "".
+        self.process = endpoint.process
         self.tokens = tokens
         self.domain = domain
         self.actions: deque[Action] = deque()
@@ -152,7 +150,7 @@ class Desk:
         Where several processes are one system, those that others hold are among them.
         """
         known = self.whereabouts
-        if known is None or not self.shared:
+        if known is None or not self.process:
             then(known.phones(aor, now, instance) if known else [], now)
             return
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from conferences.attempts import Held, Notes
 from conferences.phonebook import Entry, Remembered
-from conferences.policy import Identity, Refusal, Snapshot
+from conferences.policy import ConferenceId, Identity, Refusal, Snapshot
 from sipgateway.media.engine import Description, MediaEvent
 from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.events import SipEvent
@@ -172,6 +173,27 @@ class PhonesEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ConferenceInherited:
+    """A conference is ours now, because its owner, the process `gone`, has not renewed it.
+
+    `left` is what was written down of its dialogs (`standing`), each with when.
+    """
+
+    snapshot: Snapshot
+    left: tuple[tuple[Mapping[str, Any], float], ...]
+    #: The last version of the roster that was written down.
+    version: int
+    gone: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """Another process serves a conference that was ours."""
+
+    conference: ConferenceId
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneAnnounced:
     """A phone has registered anew at another process."""
 
@@ -224,6 +246,8 @@ FocusEvent = (
     | PhonesRemembered
     | PhonesEnded
     | PhoneAnnounced
+    | ConferenceInherited
+    | LeaseLost
     | MediaHappened
     | AttemptsRestored
     | AttemptsLifted

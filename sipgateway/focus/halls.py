@@ -12,10 +12,11 @@ from sipgateway.focus.actions import CreateConference, LoadConference, Record, R
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialog_watchers import DialogWatchers
-from sipgateway.focus.events import Answer, ConferenceLoaded
+from sipgateway.focus.events import Answer, ConferenceInherited, ConferenceLoaded
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People
 from sipgateway.focus.person_call import PersonCall
+from sipgateway.focus.standing import Standing
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri
@@ -194,8 +195,22 @@ class Halls:
     def _idle(self, conference: Conference, now: float) -> None:
         if self.by_id.get(conference.snapshot.id) is conference:
             del self.by_id[conference.snapshot.id]
-            if self._desk.shared:
+            if self._desk.process:
                 self._desk.act(Record(conference.snapshot.id, Released(), now))
+
+    def inherit(self, event: ConferenceInherited, now: float) -> None:
+        """Go on with a conference whose process is gone."""
+        conference = self.open(replace(event.snapshot, calls=()), now)
+        left = [Standing(what, at) for what, at in event.left]
+        conference.resume(left, event.version, event.gone, now)
+        conference.apply(event.snapshot, now)
+        conference.maybe_idle(now)
+
+    def abandon(self, conference: ConferenceId, now: float) -> None:
+        """Another process serves it: it is none of ours any more."""
+        known = self.by_id.pop(conference, None)
+        if known is not None:
+            known.abandon(now)
 
     def changed(self, snapshot: Snapshot, now: float) -> None:
         """Somebody changed what a conference is meant to be."""

@@ -187,6 +187,8 @@ class Leg:
     recipients: tuple[str, ...] = ()
     #: Header fields that our 200 has besides the usual.
     extra: tuple[tuple[str, str], ...] = ()
+    #: After a take-over: until when its phone may be away.
+    returns_by: float | None = None
     #: A re-INVITE of ours that waits for its answer.
     reinvite: TransactionId | None = None
 

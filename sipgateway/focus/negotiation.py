@@ -83,7 +83,7 @@ class Negotiation:
 
         def done(answer: Answer, now: float) -> None:
             if isinstance(answer, Negotiated):
-                leg.media_lost = False
+                leg.media_lost, leg.returns_by = False, None
                 self.described(leg, answer, now)
                 return
             _, reason = failure(answer)
@@ -173,6 +173,8 @@ class Negotiation:
             self._desk.endpoint.acknowledge(leg.dialog, reply.request.must(headers.CSEQ).number)
             self._agreed(leg, reply.response, now)
             self.accept(leg, reply.response.body_as("application/sdp"))
+        elif reply.local and leg.returns_by is not None:
+            leg.flow_gone = True  # his connection went meanwhile; he may come back by another
         elif status in {408, 481} or leg.media_lost:
             self._legs.hang_up(leg, Farewell(Departure.FAILED, status=status), now)
 

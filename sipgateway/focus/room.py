@@ -45,6 +45,9 @@ class Room(DialogOwner, Protocol):
     def renegotiated(self, leg: Leg, now: float) -> None:
         """Its direction or its source may have changed."""
 
+    def relocated(self, leg: Leg, now: float) -> None:
+        """Its phone is reached by another flow."""
+
     def departed(self, leg: Leg, now: float) -> None:
         """The call is over."""
 

@@ -29,8 +29,10 @@ from sipgateway.focus.events import (
     CallOutAsked,
     CancelAsked,
     ConferenceChanged,
+    ConferenceInherited,
     ConferenceLoaded,
     FocusEvent,
+    LeaseLost,
     MediaHappened,
     Negotiated,
     NegotiationFailed,
@@ -84,8 +86,6 @@ class House:
     user_chosen: UserChosen = UserChosen.ORGANIZERS
     #: The address that the pages lie under, without a slash at the end.
     pages: str = ""
-    #: Several processes are one system; what is not served here may be served there.
-    shared: bool = False
 
 
 class Switchboard:
@@ -100,9 +100,7 @@ class Switchboard:
         house: House,
         limits: Limits = DEFAULT,
     ) -> None:
-        self._desk = Desk(
-            endpoint=endpoint, tokens=tokens, domain=house.domain, shared=house.shared
-        )
+        self._desk = Desk(endpoint=endpoint, tokens=tokens, domain=house.domain)
         self._endpoint = endpoint
         self._house = house
         self.guard = Guard()
@@ -320,18 +318,16 @@ class Switchboard:
             room.flow_closed(event, now)
 
     def _moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
-        del now
-        if self._desk.shared:
+        if self._desk.process:
             self._desk.act(AnnouncePhone(entity, str(contact), flow))
         self._proxy.moved(entity, contact, flow)
         for room in self._rooms:
-            room.moved(entity, contact, flow)
+            room.moved(entity, contact, flow, now)
 
     def _announced(self, event: PhoneAnnounced, now: float) -> None:
         """It is known by another process now; its calls may live here."""
-        del now
         for room in self._rooms:
-            room.moved(event.entity, uri_of(event.contact), event.flow)
+            room.moved(event.entity, uri_of(event.contact), event.flow, now)
 
     def _strayed(self, event: Strayed, now: float) -> None:
         del now
@@ -339,6 +335,12 @@ class Switchboard:
 
     def _answer(self, event: Answer, now: float) -> None:
         self._desk.answered(event, now)
+
+    def _inherited(self, event: ConferenceInherited, now: float) -> None:
+        self._halls.inherit(event, now)
+
+    def _lease_lost(self, event: LeaseLost, now: float) -> None:
+        self._halls.abandon(event.conference, now)
 
     def _conference_changed(self, event: ConferenceChanged, now: float) -> None:
         self._halls.changed(event.snapshot, now)
@@ -393,6 +395,8 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     PhonesRemembered: Switchboard._phones_remembered,
     PhonesEnded: Switchboard._phones_ended,
     ConferenceChanged: Switchboard._conference_changed,
+    ConferenceInherited: Switchboard._inherited,
+    LeaseLost: Switchboard._lease_lost,
     MediaHappened: Switchboard._media,
     AttemptsRestored: Switchboard._restored,
     AttemptsLifted: Switchboard._lifted,

@@ -15,6 +15,7 @@ from conferences.policy import Identity
 from sipgateway.focus import conference_info
 from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk, DialogOwner, same_device
+from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.roster import Roster
 from sipgateway.sip import headers, subscription
 from sipgateway.sip.endpoint import Body
@@ -28,6 +29,8 @@ PACE = 0.1
 """Seconds between two NOTIFYs to one watcher: what a person sees as at once.
 
 RFC 4575 4.5 recommends 5 s, which would show a removed person for that long."""
+RETRY = 5.0
+"""Seconds until a watcher whose connection is gone is tried again."""
 MAX_WATCHING = 1000
 """Subscriptions of one person to one conference: more are a program gone wrong (403)."""
 DEFAULT_EXPIRES = 3600
@@ -59,8 +62,11 @@ class Watcher:
 class Watchers:
     """All watchers of one conference."""
 
-    def __init__(self, desk: Desk, owner: Host, about: About, roster: Roster) -> None:
+    def __init__(
+        self, desk: Desk, owner: Host, about: About, roster: Roster, *, keeper: Keeper
+    ) -> None:
         self._desk = desk
+        self._keeper = keeper
         self._owner = owner
         self._about = about
         self._roster = roster
@@ -103,6 +109,7 @@ class Watchers:
             self._end(watcher, now, reason="timeout")
             return
         self._desk.later(now + expires, lambda later: self._expire(watcher, later))
+        self._keeper.keep_watcher(identity, watcher.subscription, now)
         self._tell(watcher, now)
 
     def _watching(self, entity: str) -> int:
@@ -180,11 +187,11 @@ class Watchers:
     def _notified(self, watcher: Watcher, reply: ResponseReceived, now: float) -> None:
         watcher.subscription.in_flight = None
         if reply.response.status >= 300 and not (reply.local and reply.response.status == 503):
-            self._forget(watcher)
+            self._forget(watcher, now)
             return
         if reply.local:
             watcher.had = None  # the flow broke: tell everything on the next one
-            watcher.not_before = now + 5.0
+            watcher.not_before = now + RETRY
             self._wake(watcher)
             return
         self._tell(watcher, now)
@@ -192,7 +199,7 @@ class Watchers:
     def _end(self, watcher: Watcher, now: float, *, reason: str) -> None:
         body = None if reason == "timeout" and watcher.had is None else self._document(watcher)
         watcher.subscription.terminate(self._desk.endpoint, now, reason=reason, body=body)
-        self._forget(watcher)
+        self._forget(watcher, now)
 
     def end_of(self, entity: str, now: float, *, reason: str) -> None:
         """End the subscriptions of one person (RFC 4579 5.11)."""
@@ -205,12 +212,31 @@ class Watchers:
         for watcher in list(self._watchers.values()):
             self._end(watcher, now, reason="noresource")
 
-    def _forget(self, watcher: Watcher) -> None:
+    def _forget(self, watcher: Watcher, now: float) -> None:
         watcher.subscription.over = True
+        self._keeper.forget_watcher(watcher.subscription, now)
         self._watchers.pop(watcher.subscription.dialog, None)
         self._owner.usage_ended(watcher.subscription.dialog)
 
-    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+    def resume(
+        self, who: Identity, subscription: Subscription, *, version: int, now: float
+    ) -> None:
+        """Go on with a watcher of another process; he is told all as soon as he is reached."""
+        watcher = Watcher(who, subscription, version=version)
+        self._watchers[subscription.dialog] = watcher
+        self._desk.own(subscription.dialog, self._owner)
+        self._keeper.keep_watcher(who, subscription, now)
+        until = max(now, subscription.expires_at)
+        self._desk.later(until, lambda later: self._expire(watcher, later))
+
+    def abandon(self) -> None:
+        """Let go of all; another process tells them from now on."""
+        for dialog, watcher in self._watchers.items():
+            watcher.subscription.over = True
+            self._desk.disown(dialog)
+        self._watchers.clear()
+
+    def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: its subscriptions go on by the new flow."""
         for dialog, watcher in self._watchers.items():
             known = self._desk.endpoint.dialog(dialog)
@@ -218,7 +244,10 @@ class Watchers:
                 continue
             here = parse_uri(known.remote_target)
             if isinstance(here, SipUri) and same_device(here, contact):
+                moved = known.flow != flow
                 self._desk.endpoint.move(dialog, flow)
+                if moved:
+                    self._keeper.keep_watcher(watcher.identity, watcher.subscription, now)
 
     def identity_of(self, dialog: DialogId | None) -> Identity | None:
         """Who watches by that dialog."""

@@ -12,6 +12,7 @@ This is the door; the rules stand in `uas` (what others ask of us) and `uac`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sipgateway.sip import message
 from sipgateway.sip.dialog import Dialog
@@ -261,6 +262,22 @@ class Endpoint:
     def find_dialog(self, call_id: str, local_tag: str, remote_tag: str) -> Dialog | None:
         """The dialog of that identifier, as Replaces, Join and Target-Dialog name it."""
         return self._tables.find((call_id, local_tag, remote_tag))
+
+    @property
+    def process(self) -> str:
+        """The name of this process, where it is one of several; else ""."""
+        return self._siblings.name if self._siblings is not None else ""
+
+    def restore(self, dialog: Dialog) -> DialogId:
+        """Go on with a dialog of another process; one that is known already stays as it is."""
+        known = self._tables.find(dialog.key)
+        if known is not None:
+            return known.id
+        made = replace(dialog, id=self._tables.new_dialog_id())
+        self._tables.keep(made)
+        if self._siblings is not None:
+            self._siblings.learn(dialog.call_id, self._siblings.name)
+        return made.id
 
     def forget(self, dialog: DialogId) -> None:
         """No usage is left in the dialog: requests in it are 481 from now on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NewType
 
 FlowId = NewType("FlowId", int)
@@ -42,6 +42,10 @@ class Flow:
     local_port: int
     #: The process that it ends in, where that is another one; "" where it ends here.
     via: str = ""
+
+    def seen_from(self, process: str) -> Flow:
+        """The same for that process, where `via` names its own."""
+        return replace(self, via="") if self.via == process else self
 
     @property
     def reliable(self) -> bool:

@@ -34,9 +34,6 @@ class Siblings:
 
     def learn(self, call_id: str, name: str) -> None:
         """The call of that Call-ID is served by the process `name`, which may be this one."""
-        if name == self.name:
-            self._calls.pop(call_id, None)
-            return
         self._calls[call_id] = name
         self._calls.move_to_end(call_id)
         if len(self._calls) > MAX_REMEMBERED:

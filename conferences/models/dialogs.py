@@ -1,0 +1,26 @@
+"""What a process leaves behind: the dialogs of the conferences that it served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+
+class StandingDialog(models.Model):
+    """One usage of a dialog, as the next process could go on with it.
+
+    Written by the gateway that serves the conference, where there are several;
+    `what` is the gateway's own affair (`sipgateway.focus.standing`).
+    """
+
+    conference = models.ForeignKey(
+        "conferences.Conference", on_delete=models.CASCADE, related_name="dialogs"
+    )
+    #: What no other usage has.
+    key = models.CharField(max_length=100, unique=True)
+    what: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key

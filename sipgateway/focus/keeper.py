@@ -1,0 +1,60 @@
+"""Writes down what stands of a conference, where another process could take it over."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conferences.policy import Identity
+from sipgateway.focus import standing
+from sipgateway.focus.actions import DialogForgotten, DialogKept, Fact
+from sipgateway.focus.desk import Desk
+from sipgateway.focus.leg import Leg
+from sipgateway.sip.dialog import Dialog
+from sipgateway.sip.events import DialogId
+from sipgateway.sip.subscription import Subscription
+
+
+class Host(Protocol):
+    """The conference."""
+
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
+
+class Keeper:
+    """See the module; in a process that is alone it does nothing."""
+
+    def __init__(self, desk: Desk, host: Host) -> None:
+        self._desk = desk
+        self._host = host
+
+    def keep_leg(self, leg: Leg, joined_at: float, now: float) -> None:
+        """A leg is in, or its phone has moved."""
+        dialog = self._dialog(leg.dialog)
+        if dialog is not None:
+            what = standing.leg_written(leg, dialog, joined_at, self._desk.process)
+            self._host.record(DialogKept(f"leg-{leg.id}", what), now)
+
+    def forget_leg(self, leg: Leg, now: float) -> None:
+        """A leg is out."""
+        if self._desk.process:
+            self._host.record(DialogForgotten(f"leg-{leg.id}"), now)
+
+    def keep_watcher(self, who: Identity, subscription: Subscription, now: float) -> None:
+        """Somebody watches, for longer now, or by another flow."""
+        dialog = self._dialog(subscription.dialog)
+        if dialog is not None:
+            what = standing.watcher_written(who, subscription, dialog, self._desk.process)
+            self._host.record(DialogKept(f"watch-{dialog.local.tag}", what), now)
+
+    def forget_watcher(self, subscription: Subscription, now: float) -> None:
+        """He watches no more."""
+        dialog = self._dialog(subscription.dialog)
+        if dialog is not None:
+            self._host.record(DialogForgotten(f"watch-{dialog.local.tag}"), now)
+
+    def _dialog(self, dialog: DialogId | None) -> Dialog | None:
+        """The dialog, where there is anybody to write it down for."""
+        if not self._desk.process or dialog is None:
+            return None
+        return self._desk.endpoint.dialog(dialog)
