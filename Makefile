@@ -13,7 +13,7 @@ help:
 	@echo "make test    set up and pass all tests, browsers and SIP peers included"
 	@echo "make check   formatting, lint, types, layers, migrations, deployment, unit tests"
 	@echo "make format  let ruff format and mend what it can"
-	@echo "make bench   print how long a join takes and what it costs"
+	@echo "make bench   print how long a join takes, and what joins and requests cost"
 	@echo "make clean   remove all that set-up made; the database in var/ stays"
 
 run:
@@ -42,6 +42,7 @@ format:
 bench:
 	@$(PYTHON) scripts/setup.py test
 	@$(BIN)/python -m bench.joins
+	@$(BIN)/python -m bench.signalling
 	@$(BIN)/python -m bench.notify
 	@$(BIN)/python -m bench.parsers
 	@$(BIN)/python -m bench.mixer
