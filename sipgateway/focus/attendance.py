@@ -192,11 +192,14 @@ class Attendance:
             self._update(leg, now, lambda entry: replace(entry, status=Status.DISCONNECTING))
 
     def renegotiated(self, leg: Leg, now: float) -> None:
-        """The leg's direction or source may have changed, or its mixer."""
-        if not leg.joined:
-            return
+        """The leg's direction or source may have changed, or its mixer.
+
+        A new mixer knows nothing of it, and hears whom it is not told to mute.
+        """
         user = self.roster.user_of(leg.id)
-        if leg.state is State.CONNECTED and user is not None:
+        if not leg.joined or user is None:
+            return
+        if leg.state is State.CONNECTED:
             self._desk.act(Mute(leg.id, self._is_muted(user)))
             self._desk.act(Place(leg.id, self._host.room))
         status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED

@@ -27,6 +27,10 @@ WEBRTC_CODECS = (OPUS, *EVENTS)
 PLAIN_CODECS = (OPUS, G722, PCMU, PCMA, *EVENTS)
 """What is offered, most wanted first."""
 
+STREAM = "parley"
+"""What our stream is called (RFC 8830): the same when another mixer takes a leg
+over, or the phone would go on listening to a stream that has ended."""
+
 PRIORITY = 2130706431
 """Of a host candidate, the only one of its kind (RFC 8445 5.1.2.1)."""
 
@@ -65,7 +69,6 @@ class Negotiation:
         self._credentials = ice.new_credentials()
         self._remote_fragment = ""
         self._client = False
-        self._tracks = secrets.token_hex(8)
         self._blocks: tuple[Media, ...] = ()
         self._index = 0
         self._keys: Sdes | None = None
@@ -165,7 +168,7 @@ class Negotiation:
             if grouped:
                 mid = self._blocks[self._index].get("mid")
                 attributes.append(Attribute("group", f"BUNDLE {mid}"))
-            attributes.append(Attribute("msid-semantic", f" WMS {self._tracks}"))
+            attributes.append(Attribute("msid-semantic", f" WMS {STREAM}"))
         return write(
             sdp.Description(
                 origin=sdp.Origin(
@@ -249,7 +252,7 @@ class Negotiation:
             Attribute("rtcp-mux"),
             *candidates,
             Attribute("end-of-candidates"),
-            Attribute("msid", f"{self._tracks} mix"),
+            Attribute("msid", f"{STREAM} mix"),
         ]
 
     # SDES (RFC 4568)

@@ -56,6 +56,10 @@ MUTE = 15.0
 REPLY = 3.0
 """Seconds to wait for a worker's answer."""
 
+REPLACED = 5.0
+"""Seconds to wait for a worker where there is none: phones are renegotiated the
+moment a worker dies, and its successor takes half a second."""
+
 END = 3.0
 """Seconds a worker may take to end by itself."""
 
@@ -136,6 +140,8 @@ class LocalEngine:
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
         self._recorded: dict[RoomId, tuple[str, bool]] = {}
+        self._up = asyncio.Event()
+        """That some worker is ready."""
         self._questions = itertools.count(1)
         self._listener: Listener = _ignore
 
@@ -188,6 +194,7 @@ class LocalEngine:
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
         stream = streams.choose(streams.read(offer))
+        await self._running()
         with self._made(leg, room) as one:
             local = await self._local(leg, one, stream.kind)
             text, terms = one.negotiation.answer(stream, local, session)
@@ -198,6 +205,7 @@ class LocalEngine:
         self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
+        await self._running()
         with self._made(leg, room) as one:
             kind = one.negotiation.kind or kind
             local = await self._local(leg, one, kind)
@@ -323,6 +331,14 @@ class LocalEngine:
             if not well:
                 self._forget(leg)
 
+    async def _running(self) -> None:
+        """Wait while the only worker is being replaced. Raises `MediaError` (503)."""
+        try:
+            async with asyncio.timeout(REPLACED):
+                await self._up.wait()
+        except TimeoutError:
+            raise MediaError(503, "The mixer is not running") from None
+
     def _worker_for(self, room: RoomId | None) -> _Worker:
         """Where a new leg is made. Raises `MediaError` (503)."""
         ready = [worker for worker in self._workers if worker.ready.is_set()]
@@ -411,6 +427,8 @@ class LocalEngine:
     async def _bury(self, worker: _Worker) -> None:
         """Make sure a worker is gone and tell of its legs."""
         worker.ready.clear()
+        if not any(one.ready.is_set() for one in self._workers):
+            self._up.clear()
         if worker.writer is not None:
             worker.writer.close()
             worker.writer = None
@@ -433,6 +451,7 @@ class LocalEngine:
     def _ready(self, worker: _Worker, report: Report) -> None:
         worker.port, worker.fingerprint = report["port"], report["fingerprint"]
         worker.ready.set()
+        self._up.set()
 
     def _answer(self, worker: _Worker, report: Report) -> None:
         question = worker.questions.get(report["question"])

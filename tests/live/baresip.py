@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import wave
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy
+from numpy.typing import NDArray
 
 from tests.live.phone import Account
 from tests.ports import free_port
 
+Samples = NDArray[numpy.float64]
 MODULES = Path("/usr/lib/baresip/modules")
 CONFIGURATION = """\
 poll_method epoll
@@ -136,15 +138,29 @@ class Baresip:
         await self._process.wait()
         await self._reading
 
+    def hears(self, tone: int, above: float) -> bool:
+        """Whether a tone is in the last second that it heard, if there was one yet."""
+        rate, samples = self._last_second()
+        return len(samples) == rate and self._level(tone, rate, samples) > above
+
     def level(self, tone: int) -> float:
         """Decibels (of full scale) of a tone in the last second that it heard."""
-        (path,) = self.directory.glob("dump-*-dec.wav")
-        with wave.open(str(path)) as recording:
-            rate = recording.getframerate()
-            channels = recording.getnchannels()
-            octets = recording.readframes(recording.getnframes())
-        samples = numpy.frombuffer(octets, dtype="<i2")[::channels][-rate:] / 32768.0
+        rate, samples = self._last_second()
         assert len(samples) >= rate // 2, "too little was recorded"
+        return self._level(tone, rate, samples)
+
+    def _last_second(self) -> tuple[int, Samples]:
+        found = self.directory.glob("dump-*-dec.wav")
+        newest = max(found, key=lambda path: path.stat().st_mtime_ns)
+        octets = newest.read_bytes()
+        # Sizes are in its header only when the call is over.
+        _, channels, rate = struct.unpack_from("<HHI", octets, octets.index(b"fmt ") + 8)
+        sound = octets[octets.index(b"data") + 8 :]
+        sound = sound[: len(sound) // (2 * channels) * 2 * channels]
+        return rate, numpy.frombuffer(sound, dtype="<i2")[::channels][-rate:] / 32768.0
+
+    @staticmethod
+    def _level(tone: int, rate: int, samples: Samples) -> float:
         spectrum = numpy.abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
         # A Hanning window halves the amplitude; a tone between two bins shows in both.
         bin_ = round(tone * len(samples) / rate)

@@ -258,13 +258,16 @@ def test_a_page_that_is_closed_is_gone_at_once(stage: Stage) -> None:
 def test_a_mixer_that_died_is_replaced(stage: Stage) -> None:
     """The phone is offered a new description by re-INVITE, and stays in the roster."""
     bob = stage.joined("bob")
+    stage.changes(muted=frozenset({stage.key_of("bob")}))
     stage.media_tells(LegLost(stage.leg_of("bob"), "the worker died"))
+    stage.media.muted.clear()
     invite = bob.gets("INVITE", contact="isfocus", body=ANSWER)
     assert isinstance(invite, Request)
     bob.replies(invite, 200, body=OFFER)
     bob.gets("ACK")
     assert stage.roster() == ["bob"]
     assert stage.media.rooms[stage.leg_of("bob")] == "conference-1"
+    assert stage.media.muted[stage.leg_of("bob")], "nobody hears who was muted"
     stage.is_quiet()
 
 
