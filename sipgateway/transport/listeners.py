@@ -75,8 +75,9 @@ class Listeners:
             await self._try("SIP_PORT", self._tcp.start(places.host, places.sip_port))
         if places.sips_port and self.reload():
             await self._try("SIPS_PORT", self._tls.start(places.host, places.sips_port))
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGHUP, self._hung_up)
+        if places.certificate and threading.current_thread() is threading.main_thread():
+            # Without a handler it would end the process.
+            signal.signal(signal.SIGHUP, self._hung_up)
 
     def stop(self) -> None:
         """Listen no more and close what is open."""
@@ -122,5 +123,5 @@ class Listeners:
 
     def _hung_up(self, *_: Any) -> None:
         """SIGHUP: the custom of daemons for "read your files again"."""
-        if self.reload():
+        if self._places.sips_port and self.reload():
             LOG.info("TLS_CERT and TLS_KEY have been read again")

@@ -46,9 +46,14 @@ async def launch(playwright: Playwright) -> Browser:
     )
 
 
-async def open_page(browser: Browser, *, tone: int) -> Page:
-    """A page in a context of its own (own cookies) that hums `tone`."""
-    context: BrowserContext = await browser.new_context(permissions=["microphone"])
+async def open_page(browser: Browser, *, tone: int, trusting: bool = False) -> Page:
+    """A page in a context of its own (own cookies) that hums `tone`.
+
+    `trusting` takes certificates that nobody has signed.
+    """
+    context: BrowserContext = await browser.new_context(
+        permissions=["microphone"], ignore_https_errors=trusting
+    )
     context.set_default_timeout(PATIENCE)
     await context.add_init_script(VISITOR.replace("__TONE__", str(tone)))
     return await context.new_page()

@@ -15,11 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import websockets
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import ClientConnection
+from websockets.typing import Subprotocol
 
 from tests.live.phone import Account, Dialog, Phone
 from tests.live.server import Server, until
@@ -278,7 +280,13 @@ class DeskPhone(Phone):
 
     @classmethod
     async def open(cls, server: DeskServer, account: Account, transport: str) -> DeskPhone:
-        """Connect."""
+        """Connect; ``wss`` as a browser does."""
+        if transport == "wss":
+            protocols = [Subprotocol("sip")]
+            socket_ = await websockets.connect(
+                account.websocket, subprotocols=protocols, ssl=server.trust(), proxy=None
+            )
+            return cls(account, cast(Wire, socket_), transport="ws", host="phone.invalid")
         where = ("127.0.0.1", server.ports[transport])
         if transport == "udp":
             loop = asyncio.get_running_loop()

@@ -94,7 +94,8 @@ class BrowserPhone:
     ) -> BrowserPhone:
         """Open the page; connect and register."""
         tone = browsers.TONES[account.username]
-        page = await browsers.open_page(browser, tone=tone)
+        trusting = account.websocket.startswith("wss:")
+        page = await browsers.open_page(browser, tone=tone, trusting=trusting)
         await page.goto(pages.of(library))
         phone = cls(page, account, tone)
         await page.evaluate("(account) => phone.start(account)", phone.credentials)

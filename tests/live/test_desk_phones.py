@@ -220,28 +220,35 @@ async def test_a_thousand_silent_connections_keep_nobody_out(
 async def test_a_certificate_is_reloaded_with_calls_up(
     desk: DeskServer, bob: Account, room: str
 ) -> None:
-    """SIGHUP; who is connected stays, who comes sees the new one."""
-    async with await DeskPhone.open(desk, bob, "tls") as before:
-        dialog, invite = await authorized(before, room)
-        await before.accepted(dialog, invite)
-        where = ("127.0.0.1", desk.ports["tls"])
-        old = await asyncio.to_thread(ssl.get_server_certificate, where)
-        kept = desk.certificate.read_bytes(), desk.key.read_bytes()
+    """SIGHUP for SIPS, at once for pages: who is connected stays, who comes sees the new one."""
+    async with (
+        await DeskPhone.open(desk, bob, "tls") as before,
+        await DeskPhone.open(desk, bob, "wss") as page,
+    ):
+        calls = []
+        for phone in (before, page):
+            dialog, invite = await authorized(phone, room)
+            await phone.accepted(dialog, invite)
+            calls.append(dialog)
+        places = [("127.0.0.1", port) for port in (desk.ports["tls"], desk.port)]
+        old = [await asyncio.to_thread(ssl.get_server_certificate, where) for where in places]
         assert desk.process is not None
+        desk.key.write_bytes(b"half written")
+        assert await asyncio.to_thread(ssl.get_server_certificate, places[1]) == old[1]
         certify(desk.directory)
         desk.process.send_signal(signal.SIGHUP)
 
-        def is_new() -> bool:
-            return ssl.get_server_certificate(where) != old
+        def are_new() -> bool:
+            shown = [ssl.get_server_certificate(where) for where in places]
+            return shown[0] == shown[1] != old[0]
 
-        assert await asyncio.to_thread(until, is_new, within=5.0)
+        assert await asyncio.to_thread(until, are_new, within=5.0)
         async with await DeskPhone.open(desk, bob, "tls") as after:
             assert (await after.register()).status == 200
-        await dialog.hang_up()
-        # The pages still show the first one.
-        desk.certificate.write_bytes(kept[0])
-        desk.key.write_bytes(kept[1])
-        desk.process.send_signal(signal.SIGHUP)
+        assert desk.roster(name_of(room)) == [bob.aor, bob.aor]
+        for dialog in calls:
+            await dialog.hang_up()
+    assert is_empty(desk, room)
 
 
 class Failing(Server):

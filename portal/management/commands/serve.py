@@ -6,18 +6,23 @@ import asyncio
 import secrets
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
-from daphne.server import Server
+from daphne.server import Server  # first: it installs the reactor
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
+from OpenSSL import SSL
+from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
 
 from conferences import services
 from conferences.models import User
+from portal.tls import Certificates
 
 
 class Command(BaseCommand):
@@ -31,7 +36,7 @@ class Command(BaseCommand):
         self._first_organizer()
         # Importing the server has installed the reactor that the application looks for.
         application = import_string(settings.ASGI_APPLICATION)
-        server = Server(
+        server: Server = Server(
             application=application,
             endpoints=[_endpoint()],
             signal_handlers=True,
@@ -41,11 +46,18 @@ class Command(BaseCommand):
             ping_interval=20,
             ping_timeout=30,
             verbosity=0,
-            ready_callable=lambda: asyncio.ensure_future(self._announce(application.ready)),
+            ready_callable=lambda: self._started(server, application.ready),
         )
+        if settings.TLS_CERT:
+            server.endpoints = []  # see `_listen_tls`
         # A shell that starts us in the background has Ctrl-C ignored; Twisted would leave it so.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run()
+
+    def _started(self, server: Server, ready: asyncio.Event) -> None:
+        if settings.TLS_CERT and settings.TLS_KEY:
+            _listen_tls(server, settings.TLS_CERT, settings.TLS_KEY)
+        self._announcing = asyncio.ensure_future(self._announce(ready))
 
     async def _announce(self, ready: asyncio.Event) -> None:
         await ready.wait()
@@ -75,12 +87,18 @@ class Command(BaseCommand):
         sys.stdout.flush()
 
 
+def _listen_tls(server: Server, certificate: Path, key: Path) -> None:
+    """Listen for HTTPS, as daphne's ``ssl:`` does, but with certificates that may change."""
+    try:
+        certificates = Certificates(certificate, key)
+        reactor.listenSSL(settings.PORT, server.http_factory, certificates, interface=settings.HOST)
+    except (OSError, SSL.Error) as error:
+        raise CommandError(f"TLS_CERT, TLS_KEY: {error}") from error
+    except CannotListenError as error:
+        raise CommandError(f"PORT: {error}") from error
+
+
 def _endpoint() -> str:
     """Where to listen, in Twisted's words."""
     host = settings.HOST.replace(":", "\\:")
-    if settings.TLS_CERT:
-        cert, key = (
-            str(path).replace(":", "\\:") for path in (settings.TLS_CERT, settings.TLS_KEY)
-        )
-        return f"ssl:{settings.PORT}:privateKey={key}:certKey={cert}:interface={host}"
     return f"tcp:{settings.PORT}:interface={host}"
