@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.focus import answers, inviting, privacy
+from sipgateway.focus import answers, inviting, outside, privacy
 from sipgateway.focus.actions import DropMedia
 from sipgateway.focus.desk import Desk, same_device, uri_of
 from sipgateway.focus.in_call import InCall
@@ -23,6 +23,7 @@ from sipgateway.focus.leg import (
     State,
 )
 from sipgateway.focus.negotiation import Negotiation
+from sipgateway.focus.outside import Way
 from sipgateway.focus.room import Room
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.session_timer import SessionTimer
@@ -173,6 +174,22 @@ class Calls:
         for leg in self._legs.values():
             if leg.flow.id == event.flow:
                 leg.flow_gone = True
+                self._reconnect(leg)
+
+    def _reconnect(self, leg: Leg) -> None:
+        """Somebody outside does not come back by himself: he is connected to again."""
+        if leg.way is None or leg.way.reconnects >= outside.RECONNECTS or leg.dialog is None:
+            return
+        leg.way.reconnects += 1
+
+        def found(way: Way | None, now: float) -> None:
+            flow = way.next_flow() if way is not None else None
+            del now
+            if flow is not None and leg.dialog is not None and leg.flow_gone:
+                leg.flow, leg.flow_gone = flow, False
+                self._desk.endpoint.move(leg.dialog, flow)
+
+        outside.find(self._desk, leg.way.uri, found)
 
     def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""

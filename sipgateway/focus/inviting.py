@@ -7,19 +7,17 @@ so that `calls` hears of one answer, whatever it took.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 from sipgateway.focus import answers, outside
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.outside import Way
-from sipgateway.sip import headers
+from sipgateway.sip import dialog, headers
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import ResponseReceived, TransactionId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
-from sipgateway.sip.uri import SipUri
 
 HEARD_WITHIN = 4.0
 """Seconds until a server that has not even said 100 is passed over for the next one. Timer B
@@ -93,9 +91,7 @@ class Inviting:
     def _contact(self, leg: Leg) -> NameAddr:
         """8.1.1.8: a ``sips:`` request has a ``sips:`` Contact."""
         contact = self._room.contact_of(leg)
-        if leg.endpoint.startswith("sips:") and isinstance(contact.uri, SipUri):
-            return replace(contact, uri=replace(contact.uri, scheme="sips"))
-        return contact
+        return dialog.secured(contact) if leg.endpoint.startswith("sips:") else contact
 
     def _sent(self, leg: Leg, sent: TransactionId, now: float) -> None:
         leg.transaction = sent

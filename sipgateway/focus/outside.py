@@ -28,6 +28,8 @@ from sipgateway.sip.uri import OtherUri, SipUri, Uri, escape_user, parse_uri
 
 #: RFC 3966: a number with its visual separators, in front of parameters.
 _NUMBER = re.compile(r"\+?[0-9A-Da-d*#().-]{2,40}")
+RECONNECTS = 3
+"""Times that a connection is made again in a call: one that closes more often does not want us."""
 _PHONE = (("user", "phone"),)
 PROOFS = 3
 """Times that a request is sent with credentials: what is refused then, more do not help.
@@ -47,6 +49,8 @@ class Way:
     #: Those not tried yet, the next one first.
     flows: list[Flow]
     tried: list[Flow] = field(default_factory=list)
+    #: How often its connection was lost in a call and made again.
+    reconnects: int = 0
     #: How often each status was answered with credentials, on the present flow.
     _proofs: Counter[int] = field(default_factory=Counter)
 

@@ -53,9 +53,12 @@ class People:
             fields = (("Allow", ", ".join(_HANDLERS)),)
             self._desk.endpoint.respond(event.transaction, 405, now, fields=fields)
             return
-        instance = uri_of(event.request.uri).param("gr")
+        dialed = uri_of(event.request.uri)
+        instance = dialed.param("gr")
 
         def found(phones: list[Phone], then: float) -> None:
+            if dialed.scheme == "sips":  # RFC 3261 26.2.2: over TLS on the last hop, too
+                phones = [phone for phone in phones if phone.flow.secure]
             known = bool(phones) or instance is None or self._desk.knows(aor, instance)
             self._found(event, phones, who, then, known=known)
 

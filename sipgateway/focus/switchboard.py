@@ -194,6 +194,9 @@ class Switchboard:
             self._endpoint.respond(event.transaction, 481, now)
             return
         target = self._target(request.uri)
+        if target.scheme == "sips" and not event.flow.secure:  # RFC 3261 26.2.2: every hop
+            self._endpoint.refuse(event.transaction, 403, reason="SIPS Wants TLS")
+            return
         if request.method == "OPTIONS" and target.user is None:
             fields = answers.CAPABILITIES
             self._endpoint.respond(event.transaction, 200, now, fields=fields)

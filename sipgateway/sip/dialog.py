@@ -125,10 +125,27 @@ def contact_on(contact: NameAddr, flow: Flow) -> NameAddr:
     uri = contact.uri
     if flow.transport not in {Transport.TCP, Transport.TLS} or not isinstance(uri, SipUri):
         return contact
+    if uri.scheme == "sips" and flow.secure:  # TLS goes without saying
+        return replace(contact, uri=replace(uri, port=flow.local_port))
     others = tuple(pair for pair in uri.params if pair[0].lower() != "transport")
     port = flow.local_port if flow.secure else uri.port
     params = (*others, ("transport", flow.transport.lower()))
     return replace(contact, uri=replace(uri, port=port, params=params))
+
+
+def wants_sips(request: Request) -> bool:
+    """Whether the Contact of a response has to be a ``sips:`` URI (12.1.1)."""
+    if request.uri.lower().startswith("sips:"):
+        return True
+    routes = request.every(headers.RECORD_ROUTE)
+    first = routes[0] if routes else request.one(headers.CONTACT)
+    return first is not None and first.uri.scheme == "sips"
+
+
+def secured(contact: NameAddr) -> NameAddr:
+    """The same with ``sips:`` for ``sip:``."""
+    uri = contact.uri
+    return replace(contact, uri=replace(uri, scheme="sips")) if isinstance(uri, SipUri) else contact
 
 
 def tagged(address: NameAddr, tag: str) -> NameAddr:

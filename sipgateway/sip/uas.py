@@ -289,6 +289,8 @@ class UserAgentServer:
             return None
         response = message.reply(server.request, status, reason, tag=server.tag)
         if contact is not None:
+            if dialogs.wants_sips(server.request):
+                contact = dialogs.secured(contact)
             contact = dialogs.contact_on(contact, server.flow)
             response.append("Contact", headers.build_name_addr(contact))
         if server.request.method in dialogs.FORMING and 100 < status < 300:

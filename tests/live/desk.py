@@ -44,11 +44,11 @@ OFFER = "\r\n".join(
 )
 
 
-def certify(directory: Path, *, days: int = 30) -> tuple[Path, Path]:
-    """A new key and a certificate for 127.0.0.1 that it signs itself; their files."""
+def certify(directory: Path, host: str = "127.0.0.1", *, days: int = 30) -> tuple[Path, Path]:
+    """A new key and a certificate for `host` that it signs itself; their files."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    address = x509.IPAddress(ipaddress.ip_address(host))
     begins = datetime.now(UTC) - timedelta(hours=1)
     certificate = (
         x509.CertificateBuilder()
@@ -85,7 +85,7 @@ class DeskServer(Server):
         environment: Mapping[str, str] | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.certificate, self.key = certify(directory)
+        self.certificate, self.key = certify(directory, self.host)
         self.ports = {"udp": free_port(), "tls": free_port()}
         self.ports["tcp"] = self.ports["udp"]
         super().__init__(
@@ -102,7 +102,7 @@ class DeskServer(Server):
 
     @property
     def domain(self) -> str:
-        return f"127.0.0.1:{self.ports['udp']}"
+        return f"{self.authority}:{self.ports['udp']}"
 
     def trust(self) -> ssl.SSLContext:
         """Whoever trusts this server's certificate and no other."""
@@ -112,7 +112,7 @@ class DeskServer(Server):
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any, Mapping[str, str]]:
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, timeout=10, context=self.trust()
+            self.host, self.port, timeout=10, context=self.trust()
         )
         content = None if body is None else json.dumps(body)
         with contextlib.closing(connection):
@@ -251,6 +251,11 @@ class Stream(Wire):
         await self._reading
 
 
+def _authority(address: tuple[Any, ...]) -> str:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
+
+
 class DeskPhone(Phone):
     """`Phone` over UDP, TCP or TLS."""
 
@@ -287,17 +292,17 @@ class DeskPhone(Phone):
                 account.websocket, subprotocols=protocols, ssl=server.trust(), proxy=None
             )
             return cls(account, cast(Wire, socket_), transport="ws", host="phone.invalid")
-        where = ("127.0.0.1", server.ports[transport])
+        where = (server.host, server.ports[transport])
         if transport == "udp":
             loop = asyncio.get_running_loop()
             opened, wire = await loop.create_datagram_endpoint(Datagrams, remote_addr=where)
             here = opened.get_extra_info("sockname")
-            return cls(account, wire, transport=transport, host=f"{here[0]}:{here[1]}")
+            return cls(account, wire, transport=transport, host=_authority(here))
         context = server.trust() if transport == "tls" else None
         reader, writer = await asyncio.open_connection(*where, ssl=context)
         here = writer.get_extra_info("sockname")
         wire_ = Stream(transport, reader, writer)
-        return cls(account, wire_, transport=transport, host=f"{here[0]}:{here[1]}")
+        return cls(account, wire_, transport=transport, host=_authority(here))
 
 
 async def sipp(

@@ -42,7 +42,9 @@ def until(met: Callable[[], bool], *, within: float, every: float = 0.05) -> boo
 
 
 class Server:
-    """One running Parley."""
+    """One running Parley; `host` is what it listens on."""
+
+    host = "127.0.0.1"
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class Server:
         self._command = command
         self._environment = {
             **os.environ,
-            "HOST": "127.0.0.1",
+            "HOST": self.host,
             "PORT": str(self.port),
             "SIP_PORT": "0",
             "DATA_DIR": str(directory / "var"),
@@ -67,17 +69,22 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
+    def authority(self) -> str:
+        """The host as URIs write it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.authority}:{self.port}"
 
     @property
     def websocket(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/sip"
+        return f"ws://{self.authority}:{self.port}/sip"
 
     @property
     def domain(self) -> str:
         """What SIP_DOMAIN is by default: HOST, for SIP_PORT is 0."""
-        return "127.0.0.1"
+        return self.authority
 
     def start(self) -> None:
         """Migrate, start, and wait until ``/healthz`` says that all is ready."""
@@ -177,7 +184,7 @@ class Server:
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any, Mapping[str, str]]:
         """One HTTP request: status, JSON (or text) of the answer, its header fields."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         content = None if body is None else json.dumps(body)
         sent = {"Content-Type": "application/json", **(headers or {})}
         with contextlib.closing(connection):

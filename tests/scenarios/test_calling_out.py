@@ -254,6 +254,23 @@ def test_ended_while_the_way_is_looked_for(stage: Stage) -> None:
     assert server.inbox == []
 
 
+def test_a_connection_that_is_lost_is_made_again(stage: Stage) -> None:
+    """So that the other side hears of the end."""
+    stage.joined("alice")
+    trunk = _server(stage, transport=Transport.TCP)
+    stage.trunk = parse_trunk("sip:trunk.test;transport=tcp")
+    _calls(stage, NUMBER)
+    trunk.replies(_called(trunk), 200, body=OFFER)
+    trunk.gets("ACK")
+    before = trunk.flow
+    trunk.connects(Transport.TCP)
+    stage.endpoint.flow_closed(before.id, stage.now)
+    stage.pump()
+    stage.changes(end_by="Alice")
+    trunk.gets("BYE")
+    assert not stage.switchboard.occupied
+
+
 def test_refer_calls_a_number(stage: Stage) -> None:
     alice, trunk = stage.joined("alice"), _server(stage)
     stage.trunk = parse_trunk("sip:trunk.test")
