@@ -18,11 +18,13 @@ from redis.exceptions import RedisError
 from conferences import notices
 from conferences.policy import ConferenceId
 from sipgateway.directory import Directory
+from sipgateway.focus import application
 from sipgateway.focus.desk import Domain
-from sipgateway.focus.halls import UserChosen
+from sipgateway.focus.halls import FACTORY, UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.gate import Gate
 from sipgateway.gateway import Gateway
+from sipgateway.ladder import Ladder
 from sipgateway.media.engine import MediaEngine
 from sipgateway.media.janus import JanusEngine
 from sipgateway.media.janus_node import Address
@@ -88,7 +90,10 @@ def _gateway(siblings: Siblings | None) -> Gateway:
         limits=limits,
         alone=siblings is None,
     )
-    return Gateway(endpoint=endpoint, switchboard=switchboard, media=_media(), gate=gate)
+    ladder = Ladder(house.domain.host, services=(FACTORY, application.NAME))
+    return Gateway(
+        endpoint=endpoint, switchboard=switchboard, media=_media(), gate=gate, ladder=ladder
+    )
 
 
 def _trunk() -> Trunk | None:

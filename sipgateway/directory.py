@@ -31,6 +31,7 @@ from django.utils import timezone as clock
 
 from conferences import selectors, services
 from conferences.policy import ConferenceId
+from sipgateway import ladder
 from sipgateway.focus.actions import (
     AnswerSetup,
     AskCall,
@@ -86,6 +87,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
 )
+from sipgateway.ladder import Batch
 from sipgateway.tenure import LEASE, Tenure
 
 LOG = logging.getLogger(__name__)
@@ -180,6 +182,11 @@ class Directory:
         if conferences:
             self._queue.put(lambda: self._tenure.renew(conferences))
         self._queue.put(self._take_over)
+
+    def keep_messages(self, batches: list[Batch]) -> None:
+        """Write down what was said in conferences, without its secrets."""
+        if batches:
+            self._queue.put(lambda: _keep(batches))
 
     def look_at_lifted(self) -> None:
         """Read whom administrators let try again."""
@@ -329,6 +336,22 @@ def _latest(records: list[Record]) -> list[Record]:
     return [
         r for r in records if not isinstance(r.fact, RosterChanged) or versions[r.conference] is r
     ]
+
+
+def _keep(batches: list[Batch]) -> None:
+    for batch in batches:
+        lines: list[services.Line] = [
+            {
+                "at": one.at,
+                "sent": one.sent,
+                "call": one.call,
+                "peer": one.peer,
+                "way": one.way,
+                "text": ladder.readable(one.octets),
+            }
+            for one in batch.messages
+        ]
+        services.keep_messages(name=batch.name, lines=lines, left_out=batch.left_out)
 
 
 def _changed(conference: ConferenceId, *, live: bool) -> ConferenceChanged | None:

@@ -61,6 +61,7 @@ from sipgateway.focus.events import (
 )
 from sipgateway.focus.switchboard import Switchboard
 from sipgateway.gate import Gate, Verdict
+from sipgateway.ladder import Batch, Ladder
 from sipgateway.media.engine import (
     Description,
     Direction,
@@ -140,6 +141,9 @@ class Directory(Protocol):
     def look_at_lifted(self) -> None:
         """Read whom administrators let try again."""
 
+    def keep_messages(self, batches: list[Batch]) -> None:
+        """Write down what was said in conferences."""
+
     def renew(self, conferences: list[ConferenceId]) -> None:
         """Keep the leases of these, and take over what nobody keeps."""
 
@@ -208,12 +212,19 @@ class Gateway:
     """See the module. `directory` is made by the caller with `Gateway.told` as its ear."""
 
     def __init__(
-        self, *, endpoint: Endpoint, switchboard: Switchboard, media: MediaEngine, gate: Gate
+        self,
+        *,
+        endpoint: Endpoint,
+        switchboard: Switchboard,
+        media: MediaEngine,
+        gate: Gate,
+        ladder: Ladder,
     ) -> None:
         self._endpoint = endpoint
         self._switchboard = switchboard
         self._media = media
         self._gate = gate
+        self._ladder = ladder
         self._directory: Directory | None = None
         self._clock = Clock()
         self._flows: dict[FlowId, Send] = {}
@@ -257,6 +268,7 @@ class Gateway:
             task.cancel()
         await self._media.stop()
         if self._directory is not None:
+            self._directory.keep_messages(self._ladder.take(self._clock.now()))
             await self._directory.stop()
 
     async def until_stopped(self) -> None:
@@ -317,6 +329,7 @@ class Gateway:
         if verdict is Verdict.REFUSE:
             self._endpoint.turn_away(octets, flow, AFTER_REFUSAL)
         else:
+            self._ladder.saw(octets, now, sent=False, way=_way(flow))
             self._endpoint.receive(octets, flow, now, vouched=vouched, settled=settled)
         self._pump(now)
 
@@ -402,6 +415,7 @@ class Gateway:
                 working = True
                 _ACTIONS[type(action)](self, action)
             for flow, octets in self._endpoint.data_to_send():
+                self._ladder.saw(octets, now, sent=True, way=_way(flow))
                 self._send(flow, octets)
 
     def _send(self, flow: Flow, octets: bytes) -> None:
@@ -544,6 +558,7 @@ class Gateway:
             live = self._switchboard.live
             if self._directory is not None:
                 self._directory.renew(live)
+                self._directory.keep_messages(self._ladder.take(self._clock.now()))
             if turn % LOOK == 0:
                 self.registrations_ended()
                 self._look_at_attempts()
@@ -557,6 +572,11 @@ class Gateway:
         self._pump(now)
         if self._switchboard.guard.holding:
             self.attempts_lifted()
+
+
+def _way(flow: Flow) -> str:
+    """By what a message came or goes, for people."""
+    return f"{flow.transport} {flow.remote_host}:{flow.remote_port}"
 
 
 def _readable(octets: bytes) -> str:

@@ -12,6 +12,7 @@ from conferences.policy import ConferenceId
 from sipgateway.focus.actions import AnswerOffer, MakeOffer
 from sipgateway.focus.events import FocusEvent, Negotiated, NegotiationFailed
 from sipgateway.gateway import DirectoryAction, Gateway
+from sipgateway.ladder import Batch, Ladder
 from sipgateway.media.engine import (
     Description,
     Direction,
@@ -22,7 +23,7 @@ from sipgateway.media.engine import (
     RoomId,
     Session,
 )
-from tests.stage import OFFER, Stage
+from tests.stage import DOMAIN, OFFER, Stage
 
 ALICE = LegId("alice")
 ROOM = RoomId("4711")
@@ -100,6 +101,8 @@ class Directory:
 
     def look_at_lifted(self) -> None: ...
 
+    def keep_messages(self, batches: list[Batch]) -> None: ...
+
     def renew(self, conferences: list[ConferenceId]) -> None: ...
 
 
@@ -114,6 +117,7 @@ class House:
             switchboard=stage.switchboard,
             media=self.engine,
             gate=stage.gate,
+            ladder=Ladder(DOMAIN),
         )
 
     def handle(self, event: FocusEvent, now: float) -> None:

@@ -41,6 +41,7 @@ from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager,
 from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 from conferences.models.series import EarlierSeries, Override
+from conferences.models.traces import Trace
 
 __all__ = [
     "FACTORY",
@@ -88,6 +89,7 @@ __all__ = [
     "Setup",
     "SipAccount",
     "StandingDialog",
+    "Trace",
     "Transport",
     "User",
     "Way",

@@ -81,10 +81,12 @@ from conferences.selectors.times import (
     series,
     window,
 )
+from conferences.selectors.traces import Seen, messages
 
 __all__ = [
     "Account",
     "Planned",
+    "Seen",
     "Series",
     "Viewer",
     "Window",
@@ -114,6 +116,7 @@ __all__ = [
     "job",
     "keep_guest",
     "lifted_attempts",
+    "messages",
     "occurrence",
     "occurrence_line",
     "occurrence_name",

@@ -89,10 +89,12 @@ from conferences.services.registrations import (
 )
 from conferences.services.setups import answer_setup, close_setup, open_setup
 from conferences.services.terms import Changes
+from conferences.services.traces import Line, keep_messages
 
 __all__ = [
     "Changes",
     "Invitee",
+    "Line",
     "PhoneCredentials",
     "Refused",
     "SeriesTimes",
@@ -136,6 +138,7 @@ __all__ = [
     "issue_phone_credentials",
     "join_refused",
     "keep_dialog",
+    "keep_messages",
     "keep_registrations",
     "lift_attempts",
     "link_shown",

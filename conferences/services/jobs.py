@@ -30,7 +30,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import attempts, capacity, dialouts, mails, records, registrations
+from conferences.services import attempts, capacity, dialouts, mails, records, registrations, traces
 from conferences.services.calls import plan_calls
 
 #: After this long a claimed row is told again: the notice may have been lost.
@@ -157,6 +157,7 @@ def prune(*, now: datetime.datetime) -> None:
     Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
     capacity.prune_holds(now=now)
     mails.prune_mails(now=now)
+    traces.prune_traces(now=now)
     registrations.prune_registrations(now=now)
     attempts.prune_attempts(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

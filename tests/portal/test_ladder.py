@@ -1,0 +1,162 @@
+"""The protocol page: arrows as the figures have them, and who may see them."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from conferences import policy, selectors, services
+from conferences.models import Conference, Trace, User
+from conferences.selectors import Seen
+from conferences.services import traces
+from portal.views import ladder
+
+
+def _seen(first_line: str, cseq: str, *, sent: bool, call: str = "a", peer: str = "bob@x") -> Seen:
+    text = f"{first_line}\nCall-ID: {call}\nCSeq: {cseq}\n\n"
+    return Seen(1_700_000_000.0, sent, call, peer, "WS 192.0.2.1:1", text)
+
+
+CALL = [
+    _seen("INVITE sip:4711@x SIP/2.0", "1 INVITE", sent=False),
+    _seen("SIP/2.0 100 Trying", "1 INVITE", sent=True),
+    _seen("SIP/2.0 401 Unauthorized", "1 INVITE", sent=True),
+    _seen("ACK sip:4711@x SIP/2.0", "1 ACK", sent=False),
+    _seen("INVITE sip:4711@x SIP/2.0", "2 INVITE", sent=False),
+    _seen("SIP/2.0 200 OK", "2 INVITE", sent=True),
+    _seen("SIP/2.0 200 OK", "2 INVITE", sent=True),
+    _seen("ACK sip:4711@x SIP/2.0", "2 ACK", sent=False),
+    _seen("NOTIFY sip:bob@x SIP/2.0", "1 NOTIFY", sent=True, call="n"),
+    _seen("SIP/2.0 200 OK", "1 NOTIFY", sent=False, call="n"),
+    _seen("NOTIFY sip:bob@x SIP/2.0", "2 NOTIFY", sent=True, call="n"),
+    _seen("SIP/2.0 481 Gone", "2 NOTIFY", sent=False, call="n"),
+    _seen("BYE sip:bob@x SIP/2.0", "1 BYE", sent=True),
+    _seen("SIP/2.0 200 OK", "1 BYE", sent=False),
+]
+
+
+def test_messages_are_folded_to_the_arrows_of_the_figure() -> None:
+    """RFC 4579 figure 1 has INVITE, 200, ACK: not the challenge, 100, or what was sent twice."""
+    arrows = ladder.fold(CALL)
+    assert [(arrow.what, arrow.sent, arrow.note) for arrow in arrows] == [
+        ("INVITE sip:4711@x", False, "after a challenge"),
+        ("200 OK", True, "sent 2 times"),
+        ("ACK sip:4711@x", False, ""),
+        ("NOTIFY sip:bob@x", True, ""),
+        ("NOTIFY sip:bob@x", True, ""),
+        ("481 Gone", False, ""),
+        ("BYE sip:bob@x", True, ""),
+        ("200 OK", False, ""),
+    ]
+    assert sum(len(arrow.messages) for arrow in arrows) == len(CALL)
+    assert [arrow.failed for arrow in arrows].count(True) == 1
+
+
+def test_nothing_breaks_the_fold() -> None:
+    odd = [replace(CALL[0], text=text) for text in ("", "\n", "SIP/2.0", "SIP/2.0 x", "CSeq:")]
+    assert len(ladder.fold(odd)) == len({one.text for one in odd})
+    alone = ladder.fold([CALL[2], CALL[3], CALL[9]])
+    assert [arrow.what for arrow in alone] == ["401 Unauthorized", "ACK sip:4711@x", "200 OK"]
+
+
+@pytest.fixture
+def told(room: Conference) -> Conference:
+    """A conference in which something was said."""
+    now = timezone.now().timestamp()
+    lines: list[services.Line] = [
+        {
+            "at": now + number,
+            "sent": one.sent,
+            "call": one.call,
+            "peer": one.peer,
+            "way": one.way,
+            "text": one.text,
+        }
+        for number, one in enumerate(CALL)
+    ]
+    services.keep_messages(name=room.name, lines=lines, left_out=3)
+    return room
+
+
+def _page(user: User, row: Conference, **query: str) -> tuple[int, str]:
+    client = Client()
+    client.force_login(user)
+    answer = client.get(reverse("conference_protocol", args=[row.name]), query)
+    return answer.status_code, answer.content.decode()
+
+
+def test_its_organizer_reads_it(told: Conference, alice: User) -> None:
+    status, page = _page(alice, told)
+    assert status == 200
+    assert page.count('class="ladder-arrow"') == 8
+    assert "3 more messages were not kept" in page
+    assert "after a challenge" in page
+    status, page = _page(alice, told, who="nobody")
+    assert "Nothing yet" in page
+
+
+def test_as_text_it_reads_like_an_rfc(told: Conference, alice: User) -> None:
+    _, text = _page(alice, told, **{"as": "text"})
+    assert "bob@x |------------ INVITE sip:4711@x F1" in text
+    assert "200 OK F2" in text
+    assert "F1  bob@x -> focus" in text
+    assert "3 more messages were not kept." in text
+    assert "* Alice booked the conference" in text
+
+
+def test_mallory_and_bob_do_not(told: Conference, mallory: User, bob: User) -> None:
+    assert _page(mallory, told)[0] == 404
+    assert _page(bob, told)[0] == 403
+    answer = Client().get(reverse("conference_protocol", args=[told.name]))
+    assert answer.status_code == 302
+    assert _page(mallory, replaced_name(told))[0] == 404
+
+
+def replaced_name(row: Conference) -> Conference:
+    row.name = "never-was"
+    return row
+
+
+def test_administrators_read_all(told: Conference, db: None) -> None:
+    admin = User.objects.create_superuser("root", password="a password")
+    assert _page(admin, told)[1].count('class="ladder-arrow"') == 8
+    assert _page(admin, replaced_name(told))[0] == 404
+
+
+def test_who_is_anonymous_to_all_is_so_here(told: Conference, alice: User) -> None:
+    """Messages say who sent them."""
+    Conference.objects.update(anonymity=policy.Anonymity.STRICT)
+    status, page = _page(alice, told)
+    assert status == 200
+    assert "ladder-arrow" not in page
+    assert "bob@x" not in page
+    assert "bob@x" not in _page(alice, told, **{"as": "text"})[1]
+
+
+def test_what_is_kept_is_bounded_and_pruned(
+    told: Conference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traces, "MOST", 20)
+    line: services.Line = {
+        "at": timezone.now().timestamp(),
+        "sent": True,
+        "call": "z",
+        "peer": "bob@x",
+        "way": "",
+        "text": "x",
+    }
+    services.keep_messages(name=told.name, lines=[line] * 15)
+    services.keep_messages(name=told.name, lines=[line] * 5)
+    assert list(Trace.objects.values_list("count", flat=True)) == [15, 5]
+    services.keep_messages(name=told.name, lines=[line] * 100)
+    assert [piece.count for piece in Trace.objects.all()] == [100]
+    services.keep_messages(name="never-was", lines=[line])
+    services.keep_messages(name=told.name, lines=[])
+    assert len(selectors.messages(told)[0]) == 100
+    services.prune(now=timezone.now() + traces.KEEP + datetime.timedelta(days=1))
+    assert not Trace.objects.exists()
