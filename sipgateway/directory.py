@@ -290,7 +290,7 @@ class Directory:
         LOG.error("%d facts or questions failed", len(batch), exc_info=error)
         batch = [*self._unwritten, *batch]
         self._unwritten.clear()
-        if len(batch) == 1:
+        if len(batch) == 1 and not isinstance(batch[0], Record):
             self._fail(batch[0])
             return
         self._one_by_one(batch)

@@ -329,6 +329,7 @@ class Switchboard:
 
     def _announced(self, event: PhoneAnnounced, now: float) -> None:
         """It is known by another process now; its calls may live here."""
+        self._proxy.moved(event.entity, uri_of(event.contact), event.flow)
         for room in self._rooms:
             room.moved(event.entity, uri_of(event.contact), event.flow, now)
 

@@ -57,7 +57,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-h 127.0.0.1 -p {self._port} -k {self._place} -c fsync=off"
+        options = f"-h 127.0.0.1 -p {self._port} -c unix_socket_directories= -c fsync=off"
         self._run(self._pg_ctl, "-l", str(self._place / "log"), "-o", options, "-w", "start")
 
     def stop(self) -> None:
@@ -66,11 +66,13 @@ class Postgres:
 
     def kill(self) -> None:
         """SIGKILL to all its processes at once."""
-        first = Path(self._cluster, "postmaster.pid").read_text().split()[0]
+        lock = Path(self._cluster, "postmaster.pid")
+        first = lock.read_text().split()[0]
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         for process in (first, *children):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(process), signal.SIGKILL)
+        lock.unlink()  # where nobody buries the dead its number would look alive
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._prefix, program, "-D", self._cluster, *arguments]

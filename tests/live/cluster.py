@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,16 +22,12 @@ from tests.ports import free_port
 
 
 class Redis:
-    """One Redis, which can be killed, stopped for a while, and started again."""
+    """One Redis, which can be killed and started again."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
         """Start it, empty, and wait until it answers."""
@@ -45,11 +43,51 @@ class Redis:
         self.process.wait()
 
 
+class Cable:
+    """A way to Redis that can be cut: while it is, nothing goes through and nothing is refused."""
+
+    def __init__(self, to: int) -> None:
+        self.port = free_port()
+        self._to = to
+        self._plugged = threading.Event()
+        self._plugged.set()
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """From now on nothing goes through."""
+        self._plugged.clear()
+
+    def mend(self) -> None:
+        """From now on it does again."""
+        self._plugged.set()
+
+    def close(self) -> None:
+        """Take it away."""
+        self._plugged.set()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._to))
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError), one, other:
+            while octets := one.recv(65536):
+                self._plugged.wait()
+                other.sendall(octets)
+
+
 class Worker:
     """A Celery worker; the one with `beat` looks at the clock as well."""
 
     def __init__(self, directory: Path, environment: dict[str, str], *, beat: bool) -> None:
-        self._log_path = directory / f"worker-{'beat' if beat else 'plain'}.log"
+        self._name = "clock" if beat else "plain"
+        self._log_path = directory / f"worker-{self._name}.log"
         self._environment = environment
         self._options = ["--beat"] if beat else []
         self.process: subprocess.Popen[bytes] | None = None
@@ -57,22 +95,15 @@ class Worker:
     def start(self) -> None:
         """Start it."""
         command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "--pool", "solo"]
+        command += ["--loglevel", "INFO", "-n", f"{self._name}@here", *self._options]
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    *command,
-                    "--loglevel",
-                    "INFO",
-                    *self._options,
-                    "-n",
-                    f"{self._log_path.stem}@here",
-                ],
+                command,
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     @property
@@ -86,29 +117,60 @@ class Worker:
     def kill(self) -> None:
         """SIGKILL."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
 
 
+class Gateway(Server):
+    """One of several ``manage.py serve``, with SIP over UDP and TCP as well."""
+
+    def __init__(self, directory: Path, sip_port: int, shared: dict[str, str], redis: int) -> None:
+        self.ports = {"udp": sip_port, "tcp": sip_port}
+        url = f"redis://127.0.0.1:{redis}/0"
+        environment = {**shared, "SIP_PORT": str(sip_port), "REDIS_URL": url}
+        super().__init__(directory, environment=environment)
+
+    def trust(self) -> ssl.SSLContext:
+        """See `desk.Reachable`: there is nothing to trust."""
+        return ssl.create_default_context()
+
+    def account(self, known: Account) -> Account:
+        """An account of the system, whose phone connects to this process."""
+        return replace(known, websocket=self.websocket)
+
+
 class Cluster:
-    """Gateways that share a database and a Redis, with workers beside them."""
+    """Gateways that share a database and a Redis, with workers beside them.
+
+    The last gateway's way to Redis is a `cable`.
+    """
 
     def __init__(self, directory: Path, database: Postgres, *, gateways: int, workers: int) -> None:
         self.database = database
         self.redis = Redis(directory)
-        first = free_port()
+        self.cable = Cable(self.redis.port)
+        ports = [free_port() for _ in range(gateways)]
         shared = {
             "HOST": "127.0.0.1",
-            "SIP_DOMAIN": f"127.0.0.1:{first}",
+            "SIP_DOMAIN": f"127.0.0.1:{ports[0]}",
             "DATA_DIR": str(directory / "var"),
             "DATABASE_URL": database.url,
-            "REDIS_URL": self.redis.url,
             "PYTHONUNBUFFERED": "1",
         }
-        ports = [first, *(free_port() for _ in range(gateways - 1))]
-        self.gateways = [Gateway(directory / f"gateway-{port}", port, shared) for port in ports]
-        environment = {**os.environ, **shared}
+        self.gateways = [
+            Gateway(
+                directory / f"gateway-{port}",
+                port,
+                shared,
+                self.cable.port if port == ports[-1] else self.redis.port,
+            )
+            for port in ports
+        ]
+        environment = {
+            **os.environ,
+            **shared,
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0",
+        }
         self.workers = [
             Worker(directory, environment, beat=number == 0) for number in range(workers)
         ]
@@ -125,24 +187,14 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop what is left."""
+        self.cable.mend()
         for gateway in self.gateways:
             if not gateway.gone():
                 gateway.stop()
         for worker in self.workers:
             worker.kill()
+        self.cable.close()
         self.redis.kill()
-
-
-class Gateway(Server):
-    """One of several ``manage.py serve``, with SIP over UDP and TCP as well."""
-
-    def __init__(self, directory: Path, sip_port: int, shared: dict[str, str]) -> None:
-        self.sip_port = sip_port
-        super().__init__(directory, environment={**shared, "SIP_PORT": str(sip_port)})
-
-    def account(self, known: Account) -> Account:
-        """An account of the system, whose phone connects to this process."""
-        return replace(known, websocket=self.websocket)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import websockets
 from cryptography import x509
@@ -131,6 +131,16 @@ class DeskServer(Server):
             for participant in shown["participants"]
             for _ in participant["endpoints"]
         ]
+
+
+class Reachable(Protocol):
+    """A server that phones reach by other ways than a WebSocket."""
+
+    host: str
+    ports: dict[str, int]
+
+    def trust(self) -> ssl.SSLContext:
+        """Whoever trusts this server's certificate and no other."""
 
 
 class GatewayAlone(DeskServer):
@@ -283,8 +293,18 @@ class DeskPhone(Phone):
         acknowledgement = self.build("ACK", dialog.target, dialog=dialog)
         await self.send_text(dialog.renumbered(acknowledgement, response).text())
 
+    async def dials(self, uri: str) -> Dialog:
+        """Call a conference, which has to answer; a re-INVITE of its is answered as well."""
+        self.description = OFFER
+        dialog = Dialog(self, remote=f"<{uri}>")
+        fields = [("Content-Type", "application/sdp")]
+        response = await self.ask("INVITE", uri, fields, body=OFFER, dialog=dialog)
+        assert response.status == 200, response.start
+        await self.acknowledges(dialog, response)
+        return dialog
+
     @classmethod
-    async def open(cls, server: DeskServer, account: Account, transport: str) -> DeskPhone:
+    async def open(cls, server: Reachable, account: Account, transport: str) -> DeskPhone:
         """Connect; ``wss`` as a browser does."""
         if transport == "wss":
             protocols = [Subprotocol("sip")]

@@ -58,6 +58,8 @@ class Phone:
         self.account = account
         self.host = f"{secrets.token_hex(6)}.invalid"
         self.inbox: list[Message] = []
+        #: What an INVITE is answered with; without it a 200 has no description.
+        self.description = ""
         self._socket = socket
         self._arrived = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
@@ -101,7 +103,11 @@ class Phone:
 
     async def _take(self, message: Message) -> None:
         if not message.status and message.method not in ("ACK", "CANCEL"):
-            await self._socket.send(self.response_to(message, 200, "OK").text())
+            answer = self.response_to(message, 200, "OK")
+            if message.method == "INVITE" and self.description:
+                fields = (*answer.headers, ("Content-Type", "application/sdp"))
+                answer = Message(answer.start, fields, self.description)
+            await self._socket.send(answer.text())
         async with self._arrived:
             self.inbox.append(message)
             self._arrived.notify_all()

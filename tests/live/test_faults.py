@@ -1,0 +1,249 @@
+"""What is killed, restarted and cut off with calls up: the roster is true before and after."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.live import browser as browsers
+from tests.live import cluster as clusters
+from tests.live.cluster import Cluster, Gateway
+from tests.live.desk import DeskPhone
+from tests.live.harness import BrowserPhone, Pages
+from tests.live.phone import Account, Dialog, is_request
+from tests.live.server import Api
+from tests.live.wire import Message
+
+#: Seconds within which another has taken over, and some for a machine that is busy.
+TAKEN_OVER = 15.0 + 10.0
+
+
+@dataclass(frozen=True)
+class People:
+    alice: Account
+    bob: Account
+    carol: Account
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with clusters.running(tmp_path_factory.mktemp("faults")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def people(cluster: Cluster) -> People:
+    one, two, three = cluster.gateways
+    return People(one.phone("alice", "--organizer"), two.phone("bob"), three.phone("carol"))
+
+
+@dataclass
+class Meeting:
+    """Alice at the owner, Bob at the second process, Carol at the third; Bob watches."""
+
+    room: str
+    uri: str
+    alice: DeskPhone
+    bob: DeskPhone
+    carol: DeskPhone
+    dialogs: list[Dialog]
+    api: Api
+
+    def present(self) -> set[str]:
+        """Who is in, by user name."""
+        return present(self.api, self.room)
+
+    async def hang_up(self) -> None:
+        for dialog in self.dialogs:
+            await dialog.hang_up()
+        assert await met(lambda: not self.present())
+
+
+def present(api: Api, room: str) -> set[str]:
+    """Who is in a conference, by user name."""
+    entities = (one["entity"] for one in api.roster(room))
+    return {entity.removeprefix("sip:").partition("@")[0] for entity in entities}
+
+
+async def met(condition: Callable[[], bool], *, within: float = 10.0) -> bool:
+    """Whether a condition was met in time; phones go on answering meanwhile."""
+    for _ in range(int(within / 0.1)):
+        if await asyncio.to_thread(condition):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def meet(cluster: Cluster, people: People, *, owner: Gateway) -> Meeting:
+    """Everybody calls in; whoever is called first owns the conference."""
+    one, two, three = cluster.gateways
+    room = await asyncio.to_thread(one.conference, "--open")
+    where = {"alice": one, "bob": two, "carol": three}
+    phones = {
+        name: await DeskPhone.open(where[name], getattr(people, name), "tcp") for name in where
+    }
+    first = next(name for name, gateway in where.items() if gateway is owner)
+    dialogs = []
+    for name in sorted(where, key=lambda name: name != first):
+        await phones[name].register()
+        dialogs.append(await phones[name].dials(room["uri"]))
+    api = await asyncio.to_thread(two.api, "alice")
+    meeting = Meeting(room["id"], room["uri"], **phones, dialogs=dialogs, api=api)
+    assert await met(lambda: meeting.present() == {"alice", "bob", "carol"})
+    return meeting
+
+
+@pytest.fixture
+async def meeting(cluster: Cluster, people: People) -> AsyncIterator[Meeting]:
+    held = await meet(cluster, people, owner=cluster.gateways[0])
+    yield held
+    for phone in (held.alice, held.bob, held.carol):
+        await phone.close()
+
+
+async def healthy(cluster: Cluster) -> bool:
+    """Whether all processes that run are ready again."""
+    return await met(
+        lambda: all(one.healthy() for one in cluster.gateways if not one.gone()), within=30.0
+    )
+
+
+def version(notify: Message) -> int:
+    """The version of a conference document."""
+    found = re.search(r'<conference-info[^>]* version="(\d+)"', notify.body)
+    assert found is not None, notify.body
+    return int(found[1])
+
+
+async def test_redis_is_killed_and_comes_back(cluster: Cluster, meeting: Meeting) -> None:
+    """No call ends; what was asked meanwhile is done once it is back."""
+    cluster.redis.kill()
+    await asyncio.sleep(1.0)
+    assert meeting.present() == {"alice", "bob", "carol"}
+    (entry,) = (one for one in meeting.api.roster(meeting.room) if "bob" in one["entity"])
+    path = f"/conferences/{meeting.room}/participants/{entry['id']}"
+    assert (await asyncio.to_thread(meeting.api.call, "DELETE", path))[0] == 202
+    cluster.redis.start()
+    await meeting.bob.receives(is_request("BYE"), within=30.0)
+    assert await met(lambda: meeting.present() == {"alice", "carol"})
+    assert await healthy(cluster)
+    for phone, dialog in zip((meeting.alice, meeting.carol), meeting.dialogs[::2], strict=True):
+        assert dialog.phone is phone
+        await dialog.hang_up()
+    assert await met(lambda: not meeting.present())
+
+
+async def test_postgresql_is_killed_and_comes_back(cluster: Cluster, meeting: Meeting) -> None:
+    """No call ends, nobody else takes the conference, and who left meanwhile is written down."""
+    cluster.database.kill()
+    await meeting.dialogs[1].hang_up()
+    await asyncio.sleep(1.0)
+    await asyncio.to_thread(cluster.database.start)
+    assert await healthy(cluster)
+    assert await met(lambda: meeting.present() == {"alice", "carol"})
+    assert meeting.alice.inbox == [] or all(
+        message.method != "INVITE" for message in meeting.alice.inbox
+    )
+    told = [one["kind"] for one in meeting.api.events(meeting.room)]
+    assert told.count("left") == 1
+    del meeting.dialogs[1]
+    await meeting.hang_up()
+
+
+async def test_a_gateway_is_cut_off_from_redis(cluster: Cluster, meeting: Meeting) -> None:
+    """Carol's process reaches nobody for a while; she is in all the time, and hangs up after."""
+    three = cluster.gateways[2]
+    cluster.cable.cut()
+    assert await met(lambda: not three.healthy(), within=20.0)
+    assert meeting.present() == {"alice", "bob", "carol"}
+    leaving = asyncio.create_task(
+        meeting.dialogs[2].phone.transact(
+            meeting.carol.build("BYE", meeting.dialogs[2].target, dialog=meeting.dialogs[2]),
+            within=40.0,
+        )
+    )
+    await asyncio.sleep(1.0)
+    cluster.cable.mend()
+    assert (await leaving).status == 200
+    assert await met(lambda: meeting.present() == {"alice", "bob"})
+    assert await healthy(cluster)
+    del meeting.dialogs[2]
+    await meeting.hang_up()
+
+
+async def test_a_worker_is_killed_with_a_call_claimed(
+    cluster: Cluster, people: People, meeting: Meeting
+) -> None:
+    """The call that was being placed is placed once: neither lost nor made twice."""
+    await meeting.dialogs[2].hang_up()
+    assert await met(lambda: meeting.present() == {"alice", "bob"})
+    path = f"/conferences/{meeting.room}/participants"
+    for worker in cluster.workers:
+        worker.kill()
+    asked = await asyncio.to_thread(meeting.api.call, "POST", path, {"uri": people.carol.aor})
+    assert asked[0] == 202, asked
+    cluster.workers[1].start()
+    await asyncio.sleep(1.0)
+    cluster.workers[1].kill()
+    for worker in cluster.workers:
+        worker.start()
+    invite = await meeting.carol.receives(is_request("INVITE"), within=40.0)
+    assert await met(lambda: meeting.present() == {"alice", "bob", "carol"})
+    await asyncio.sleep(6.0)  # a sweep later
+    again = [m for m in meeting.carol.inbox if m.method == "INVITE" and not m.status]
+    assert [m for m in again if m.get("call-id") != invite.get("call-id")] == []
+    job = await asyncio.to_thread(meeting.api.call, "GET", f"/jobs/{asked[1]['job']}")
+    assert job[1]["state"] == "done"
+    del meeting.dialogs[2]
+    for dialog in meeting.dialogs:
+        await dialog.hang_up()
+
+
+async def test_the_owner_is_killed(
+    cluster: Cluster, people: People, browser: Browser, pages: Pages
+) -> None:
+    """Another goes on: who is connected elsewhere stays in, who was connected there comes back."""
+    one, two, three = cluster.gateways
+    room = await asyncio.to_thread(one.conference, "--open")
+    api = await asyncio.to_thread(two.api, "alice")
+    alice = await BrowserPhone.open(browser, pages, "jssip", people.alice)
+    bob = await BrowserPhone.open(browser, pages, "jssip", people.bob)
+    await alice.joins(room["uri"])
+    await bob.joins(room["uri"])
+    carol = await DeskPhone.open(three, people.carol, "udp")
+    await carol.register()
+    dialog = await carol.dials(room["uri"])
+    watched, _ = await carol.subscribe(room["uri"])
+    assert watched.status == 200
+    before = version(await carol.receives(is_request("NOTIFY", event="conference")))
+    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
+    assert await met(lambda: present(api, room["id"]) == {"alice", "bob", "carol"})
+    keys = {entry["id"] for entry in api.roster(room["id"])}
+    one.kill()
+    await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
+    assert version(await carol.receives(is_request("NOTIFY", event="conference"))) > before
+    await asyncio.to_thread(one.start)
+    await alice.page.wait_for_function(
+        "() => openSockets() === 1 && phone.ua.isRegistered()", timeout=30_000
+    )
+    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
+    await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
+    assert {entry["id"] for entry in api.roster(room["id"])} == keys
+    await dialog.hang_up()
+    await alice.hangs_up()
+    await bob.hangs_up()
+    assert await met(lambda: not present(api, room["id"]))
+
+
+def test_nothing_broke_on_the_way(cluster: Cluster) -> None:
+    """Only what tells of Redis and PostgreSQL being away was logged as a failure."""
+    for gateway in cluster.gateways:
+        log = Path(gateway.log_path).read_text()
+        broken = [line for line in log.splitlines() if "a task of" in line and "broke" in line]
+        assert broken == [], log[-4000:]
