@@ -61,6 +61,33 @@ class Anonymity(enum.StrEnum):
     ALL = "all"
 
 
+class Language(enum.StrEnum):
+    """What prompts speak (RFC 5646)."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+    SPANISH = "es"
+
+
+class Announce(enum.StrEnum):
+    """How those who are in hear of who comes and goes."""
+
+    NOTHING = "nothing"
+    TONES = "tones"
+    #: Who calls by phone is asked for his name; the others hear him say it.
+    NAMES = "names"
+
+
+class Recorded(enum.StrEnum):
+    """Whether a conference may be recorded, and what those in it have to say to that."""
+
+    NEVER = "never"
+    #: Everybody is told; who stays takes part in it.
+    TOLD = "told"
+    #: Who has not agreed is left out of it.
+    AGREED = "agreed"
+
+
 class Refusal(enum.StrEnum):
     """Why somebody may not. Each edge has one table from this to a status."""
 
@@ -76,6 +103,7 @@ class Refusal(enum.StrEnum):
     TARGET_NOT_ALLOWED = "target-not-allowed"
     TOO_MANY_CALLS = "too-many-calls"
     NOT_ALLOWED = "not-allowed"
+    NOT_RECORDED = "not-recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +158,14 @@ class CallOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingOrder:
+    """The recording that is to be made now; `name` is its file's, without an ending."""
+
+    name: str
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A conference as it is meant to be, at one moment; replaced whole.
 
@@ -164,8 +200,27 @@ class Snapshot:
     pulled_in: frozenset[str] = frozenset()
     #: Addresses that gave wrong PINs too often and have to wait.
     held_off: frozenset[str] = frozenset()
-    #: Roster entries that a moderator has muted.
+    #: Roster entries that are muted, by themselves or by a moderator.
     muted: frozenset[ParticipantKey] = frozenset()
+    #: Those of them whom a moderator has muted.
+    silenced: frozenset[ParticipantKey] = frozenset()
+    #: Whom a moderator has asked to speak, and who has raised his hand.
+    asked_to_speak: frozenset[ParticipantKey] = frozenset()
+    hands: frozenset[ParticipantKey] = frozenset()
+    #: Who has agreed to be recorded.
+    agreed: frozenset[ParticipantKey] = frozenset()
+    recording: RecordingOrder | None = None
+    recorded: Recorded = Recorded.TOLD
+    language: Language = Language.ENGLISH
+    #: In which times are told (RFC 5545 3.3.5, "form #3").
+    timezone: str = "UTC"
+    announce: Announce = Announce.TONES
+    #: From so many people on, nobody's coming or going is announced.
+    quiet_from: int = 15
+    #: How long before the end everybody is told of it; 0 for never.
+    warn_minutes: int = 5
+    #: Whether a phone that is alone hears music.
+    music: bool = True
     removals: tuple[RemovalOrder, ...] = ()
     calls: tuple[CallOrder, ...] = ()
     #: End for all has been asked for; by whom.
@@ -245,6 +300,18 @@ def held_off_until(wrong: Collection[float]) -> float:
 def may_command(snapshot: Snapshot, who: Identity) -> Refusal | None:
     """Whether `who` may remove, mute others, lock and end."""
     return None if snapshot.role_of(who) in COMMANDING else Refusal.NOT_ALLOWED
+
+
+def may_record(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may start a recording, or pause and end one."""
+    if (refusal := may_command(snapshot, who)) is not None:
+        return refusal
+    return Refusal.NOT_RECORDED if snapshot.recorded is Recorded.NEVER else None
+
+
+def may_be_kept(snapshot: Snapshot, participant: ParticipantKey) -> bool:
+    """Whether the voice of a roster entry may be in a recording."""
+    return snapshot.recorded is not Recorded.AGREED or participant in snapshot.agreed
 
 
 def may_remove(snapshot: Snapshot, who: Identity, *, target: str) -> Refusal | None:

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import socket
+from datetime import timedelta
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
@@ -230,6 +231,10 @@ MEDIA_ENGINE = _one_of("MEDIA_ENGINE", "embedded", "janus")
 JANUS_URL = _text("JANUS_URL")
 if MEDIA_ENGINE == "janus" and not JANUS_URL:
     raise ImproperlyConfigured("JANUS_URL: MEDIA_ENGINE=janus wants the address of a Janus")
+#: What prompts speak where a conference does not say: `conferences.policy.Language`.
+PROMPT_LANGUAGE = _one_of("PROMPT_LANGUAGE", "en", "de", "es")
+#: How long a recording is kept after its end; None for ever.
+RECORDINGS_KEPT = timedelta(days=_number("RECORDINGS_KEPT_DAYS", 90)) or None
 RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
 PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")
 ICE_SERVERS = _ice_servers("ICE_SERVERS")

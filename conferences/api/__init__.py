@@ -1,8 +1,8 @@
 """The JSON edge: parse, ask access, call a service, print.
 
-Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `rooms`
-and `phones`, who calls in `access`, what goes in and out in `schemas`, errors in
-`problems`.
+Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `rooms`,
+`floor` and `phones`, who calls in `access`, what goes in and out in `schemas`, errors
+in `problems`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 
-from conferences.api import access, bookings, occurrences, phones, problems, rooms
+from conferences.api import access, bookings, floor, occurrences, phones, problems, rooms
 
 
 class _Api(NinjaAPI):
@@ -48,6 +48,7 @@ api.add_router("", bookings.router)
 api.add_router("", occurrences.router)
 api.add_router("", rooms.router)
 api.add_router("", phones.router)
+api.add_router("", floor.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)
 problems.install(api)

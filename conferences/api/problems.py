@@ -39,6 +39,7 @@ REFUSALS: dict[Refusal, tuple[int, str]] = {
     Refusal.TARGET_NOT_ALLOWED: (403, "This address may not be called from here."),
     Refusal.TOO_MANY_CALLS: (429, "You have had too many people called; wait a while."),
     Refusal.NOT_ALLOWED: (403, "Your role in this conference does not allow that."),
+    Refusal.NOT_RECORDED: (403, "This conference may not be recorded; its organizer can allow it."),
 }
 
 

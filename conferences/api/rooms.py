@@ -150,6 +150,7 @@ def _mute(
         muted=muted,
         actor=access.caller(request).identity,
         way=access.caller(request).way,
+        spare=[ParticipantKey(one) for one in said.spare] if said else (),
     )
     return Status(204, None)
 

@@ -8,7 +8,15 @@ from typing import Any
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from conferences.policy import Admission, Anonymity, CreatorDeparts, Role
+from conferences.policy import (
+    Admission,
+    Announce,
+    Anonymity,
+    CreatorDeparts,
+    Language,
+    Recorded,
+    Role,
+)
 
 
 class _Strict(Schema):
@@ -40,6 +48,14 @@ class PolicyIn(_Strict):
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
     early_minutes: int = Field(0, description="Open so long before the start.")
     grace_minutes: int = Field(0, description="Closed so long after the end.")
+    language: Language | None = Field(None, description="What prompts speak; else the server's.")
+    announce: Announce = Field(Announce.TONES, description="How coming and going is heard.")
+    quiet_from: int = Field(15, description="From so many people on it is not.")
+    warn_minutes: int = Field(5, description="Everybody is told so long before the end; 0: never.")
+    music: bool = Field(True, description="For a phone that is alone.")
+    recorded: Recorded = Field(
+        Recorded.TOLD, description="Never, everybody is told, or only those who agree are kept."
+    )
 
 
 class ChangeIn(_Strict):
@@ -116,6 +132,32 @@ class TargetIn(_Strict):
     """Whom a moderator means: a roster entry's `id`; everybody where it is left out."""
 
     participant: str | None = None
+    spare: list[str] = Field([], description="Where all are muted: those who are not.")
+
+
+class HandIn(_Strict):
+    """Whose hand: a roster entry's `id`."""
+
+    participant: str
+    raised: bool = True
+
+
+class WhomIn(_Strict):
+    """Who is meant: a roster entry's `id`."""
+
+    participant: str
+
+
+class RecordingOut(Schema):
+    """A recording; its length once the mixer has told it."""
+
+    id: str
+    state: str
+    started_at: datetime.datetime
+    started_by: str
+    ended_at: datetime.datetime | None
+    seconds: float | None
+    failure: str
 
 
 class OccurrencesIn(Schema):
@@ -160,6 +202,12 @@ class PolicyOut(Schema):
     creator_departs: CreatorDeparts
     early_minutes: int
     grace_minutes: int
+    language: str
+    announce: Announce
+    quiet_from: int
+    warn_minutes: int
+    music: bool
+    recorded: Recorded
 
 
 class InviteeOut(Schema):

@@ -15,6 +15,7 @@ from conferences.models.attempts import HeldOff, KnownSource
 from conferences.models.bookings import Conference, Hold, Lease, Ledger, Setup
 from conferences.models.choices import (
     AdmissionChoice,
+    AnnounceChoice,
     Answer,
     CallState,
     CreatorDepartsChoice,
@@ -25,9 +26,12 @@ from conferences.models.choices import (
     FactoryModeChoice,
     JoiningMethod,
     Kind,
+    LanguageChoice,
     MailKind,
     MailState,
     MutedBy,
+    RecordedChoice,
+    RecordingState,
     RemovalState,
     RoleChoice,
     Transport,
@@ -38,6 +42,7 @@ from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
+from conferences.models.recordings import Recording
 from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 from conferences.models.series import EarlierSeries, Override
@@ -48,6 +53,7 @@ __all__ = [
     "USER_PART",
     "AdmissionChoice",
     "Admittance",
+    "AnnounceChoice",
     "Answer",
     "ApiToken",
     "Ban",
@@ -73,6 +79,7 @@ __all__ = [
     "JoiningMethod",
     "Kind",
     "KnownSource",
+    "LanguageChoice",
     "Lease",
     "Ledger",
     "Mail",
@@ -82,6 +89,9 @@ __all__ = [
     "Override",
     "Participant",
     "PeopleManager",
+    "RecordedChoice",
+    "Recording",
+    "RecordingState",
     "Registration",
     "Removal",
     "RemovalState",

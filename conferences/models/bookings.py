@@ -13,9 +13,12 @@ from django.utils import timezone as clock
 from conferences import policy
 from conferences.models.choices import (
     AdmissionChoice,
+    AnnounceChoice,
     AnonymityChoice,
     CreatorDepartsChoice,
     Kind,
+    LanguageChoice,
+    RecordedChoice,
 )
 
 
@@ -66,6 +69,19 @@ class Conference(models.Model):
     redials = models.PositiveSmallIntegerField(default=2)
     #: Who is called presses 1 before he is in, which no voicemail does.
     confirm_calls = models.BooleanField(default=False)
+    #: What prompts speak; empty for the one of the settings.
+    language = models.CharField(
+        max_length=2, choices=LanguageChoice.choices, blank=True, default=""
+    )
+    announce = models.CharField(
+        max_length=7, choices=AnnounceChoice.choices, default=AnnounceChoice.TONES
+    )
+    quiet_from = models.PositiveIntegerField(default=15)
+    warn_minutes = models.PositiveIntegerField(default=5)
+    music = models.BooleanField(default=True)
+    recorded = models.CharField(
+        max_length=6, choices=RecordedChoice.choices, default=RecordedChoice.TOLD
+    )
     cancelled_at = models.DateTimeField(null=True, blank=True)
     #: When it was last ended for all. An occurrence that had opened by then is over.
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -54,6 +54,39 @@ class FactoryModeChoice(models.TextChoices):
     REDIRECT = "redirect", "It sends the caller on to the conference (302)"
 
 
+class LanguageChoice(models.TextChoices):
+    """`policy.Language` as a form shows it, each by its own name."""
+
+    ENGLISH = policy.Language.ENGLISH.value, "English"
+    GERMAN = policy.Language.GERMAN.value, "Deutsch"
+    SPANISH = policy.Language.SPANISH.value, "Español"
+
+
+class AnnounceChoice(models.TextChoices):
+    """`policy.Announce` as a form shows it."""
+
+    NOTHING = policy.Announce.NOTHING.value, "Nothing is heard"
+    TONES = policy.Announce.TONES.value, "A short tone"
+    NAMES = policy.Announce.NAMES.value, "The name, as said by whoever calls in by phone"
+
+
+class RecordedChoice(models.TextChoices):
+    """`policy.Recorded` as a form shows it."""
+
+    NEVER = policy.Recorded.NEVER.value, "Nobody may record"
+    TOLD = policy.Recorded.TOLD.value, "Moderators may; everybody is told"
+    AGREED = policy.Recorded.AGREED.value, "Moderators may; only those who agree are kept"
+
+
+class RecordingState(models.TextChoices):
+    """A recording's way; failed says that it ended because it could not be written."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
 class MutedBy(models.TextChoices):
     """Who silenced a participant."""
 

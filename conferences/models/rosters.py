@@ -37,6 +37,10 @@ class Participant(models.Model):
     left_by = models.CharField(max_length=255, blank=True)
     left_reason = models.CharField(max_length=255, blank=True)
     muted_by = models.CharField(max_length=9, choices=MutedBy.choices, blank=True, default="")
+    #: A moderator has asked him to speak; over when he is heard, or muted again.
+    asked_to_speak = models.BooleanField(default=False)
+    hand_raised_at = models.DateTimeField(null=True, blank=True)
+    agreed_to_recording = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("joined_at", "pk")

@@ -2,7 +2,7 @@
 
 `identities` says who somebody is and how he is written, `bookings` what is
 meant to be, `times` when it takes place, `rosters` what is and what happened,
-`registrations` the phones.
+`registrations` the phones, `recordings` what was recorded.
 """
 
 from conferences.selectors.attempts import (
@@ -39,6 +39,7 @@ from conferences.selectors.identities import (
     user_of_calendar,
     user_of_token,
 )
+from conferences.selectors.recordings import recording_file, recording_line, recordings
 from conferences.selectors.registrations import (
     registrations,
     registrations_of,
@@ -131,6 +132,9 @@ __all__ = [
     "person_exists",
     "planned",
     "planned_one",
+    "recording_file",
+    "recording_line",
+    "recordings",
     "redirects",
     "registrations",
     "registrations_of",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
@@ -21,13 +22,13 @@ from conferences.models import (
     Invitation,
     Kind,
     Mail,
-    Participant,
     Removal,
     RemovalState,
     Setup,
     User,
     WrongPin,
 )
+from conferences.selectors import marks
 from conferences.selectors.identities import aor, conference_uri, conference_url
 from conferences.selectors.times import all_occurrences, occurrence, window
 
@@ -107,7 +108,15 @@ def snapshot(
         admitted=frozenset(admittances),
         pulled_in=frozenset(one for one, pulled_in in admittances.items() if pulled_in),
         held_off=_held_off(row, now),
-        muted=_muted(row),
+        **marks.of(row),
+        recording=marks.recording(row),
+        recorded=policy.Recorded(row.recorded),
+        language=policy.Language(row.language or settings.PROMPT_LANGUAGE),
+        timezone=row.timezone,
+        announce=policy.Announce(row.announce),
+        quiet_from=row.quiet_from,
+        warn_minutes=row.warn_minutes,
+        music=row.music,
         removals=tuple(_removals(row)),
         calls=tuple(_calls(row)),
         end_by=row.end_by,
@@ -143,11 +152,6 @@ def _held_off(row: Conference, now: datetime.datetime) -> frozenset[str]:
     return frozenset(
         entity for entity, times in wrong.items() if policy.held_off_until(times) > stamp
     )
-
-
-def _muted(row: Conference) -> frozenset[policy.ParticipantKey]:
-    rows = Participant.objects.filter(conference=row, left_at__isnull=True).exclude(muted_by="")
-    return frozenset(policy.ParticipantKey(key) for key in rows.values_list("key", flat=True))
 
 
 def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
@@ -279,6 +283,12 @@ def booking(
             "creator_departs": conference.creator_departs,
             "early_minutes": conference.early_minutes,
             "grace_minutes": conference.grace_minutes,
+            "language": conference.language,
+            "announce": conference.announce,
+            "quiet_from": conference.quiet_from,
+            "warn_minutes": conference.warn_minutes,
+            "music": conference.music,
+            "recorded": conference.recorded,
         },
     }
     if pin:

@@ -6,7 +6,8 @@ changed and cancelled; `moderation` is what may be asked of a conference;
 `calls`, and removals are carried out by jobs, and so are `mails`, the invitations. `capacity`
 is the ledger of ports, `guestlists` who is invited, `terms` what can be said of a booking,
 `occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
-counts wrong passwords. `names` has the rules of what may be called how, and `refused` the one
+counts wrong passwords. `floor` is who would like to be heard, `recordings` what is kept of
+a conference. `names` has the rules of what may be called how, and `refused` the one
 exception that carries a `policy.Refusal`.
 """
 
@@ -29,6 +30,7 @@ from conferences.services.dialouts import (
     may_call_himself,
     place_calls,
 )
+from conferences.services.floor import ask_to_speak, raise_hand
 from conferences.services.jobs import (
     carry_out_removals,
     open_and_close,
@@ -62,6 +64,14 @@ from conferences.services.people import (
     issue_phone_credentials,
     set_sip_password,
     withdraw_phone_credentials,
+)
+from conferences.services.recordings import (
+    agree_to_recording,
+    delete_recording,
+    pause_recording,
+    recording_closed,
+    start_recording,
+    stop_recording,
 )
 from conferences.services.records import (
     close_stale_rosters,
@@ -102,11 +112,13 @@ __all__ = [
     "TooManyAttempts",
     "Way",
     "admit_guest",
+    "agree_to_recording",
     "answer",
     "answer_setup",
     "ask_to_call",
     "ask_to_mute",
     "ask_to_remove",
+    "ask_to_speak",
     "attempt_failed",
     "attempt_succeeded",
     "book",
@@ -127,6 +139,7 @@ __all__ = [
     "conference_ended",
     "create_adhoc",
     "create_user",
+    "delete_recording",
     "end",
     "end_registration",
     "end_registrations",
@@ -150,8 +163,11 @@ __all__ = [
     "open_setup",
     "participant_joined",
     "participant_left",
+    "pause_recording",
     "place_calls",
     "prune",
+    "raise_hand",
+    "recording_closed",
     "release_lease",
     "removal_ended",
     "renew_leases",
@@ -160,6 +176,8 @@ __all__ = [
     "roster_changed",
     "send_mail",
     "set_sip_password",
+    "start_recording",
+    "stop_recording",
     "take_lease",
     "take_roster_over",
     "unlock",

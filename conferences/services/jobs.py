@@ -30,7 +30,16 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import attempts, capacity, dialouts, mails, records, registrations, traces
+from conferences.services import (
+    attempts,
+    capacity,
+    dialouts,
+    mails,
+    recordings,
+    records,
+    registrations,
+    traces,
+)
 from conferences.services.calls import plan_calls
 
 #: After this long a claimed row is told again: the notice may have been lost.
@@ -156,6 +165,7 @@ def prune(*, now: datetime.datetime) -> None:
     Event.objects.filter(at__lte=now - KEEP_EVENTS).delete()
     Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
     capacity.prune_holds(now=now)
+    recordings.prune_recordings(now=now)
     mails.prune_mails(now=now)
     traces.prune_traces(now=now)
     registrations.prune_registrations(now=now)

@@ -8,6 +8,7 @@ down and the focus is told that something changed.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -97,8 +98,9 @@ def ask_to_mute(
     muted: bool,
     actor: Identity,
     way: Way,
+    spare: Collection[ParticipantKey] = (),
 ) -> None:
-    """Mute or unmute one participant, or (None) everybody who does not command.
+    """Mute or unmute one participant, or (None) everybody who does not command but `spare`.
 
     One may mute oneself and undo that. What a moderator has muted only a
     moderator opens; and nobody opens the microphone of somebody who closed it
@@ -107,7 +109,7 @@ def ask_to_mute(
     snapshot = _snapshot(conference)
     if participant is None:
         unless_none(policy.may_command(snapshot, actor))
-        _mute_all(conference, muted=muted)
+        _mute_all(conference, muted=muted, spare=spare)
         target = ""
     else:
         target = _mute_one(snapshot, _present(conference, participant), muted, actor)
@@ -122,8 +124,9 @@ def ask_to_mute(
     notices.conference_changed(conference)
 
 
-def _mute_all(conference: ConferenceId, *, muted: bool) -> None:
+def _mute_all(conference: ConferenceId, *, muted: bool, spare: Collection[ParticipantKey]) -> None:
     there = Participant.objects.filter(conference_id=conference, left_at__isnull=True)
+    there = there.exclude(key__in=spare)
     if muted:
         spared = [role.value for role in policy.COMMANDING]
         there.exclude(role__in=spared).update(muted_by=MutedBy.MODERATOR)
@@ -138,11 +141,12 @@ def _mute_one(snapshot: policy.Snapshot, target: Participant, muted: bool, actor
         raise Refused(policy.Refusal.NOT_ALLOWED)
     if not muted and not _may_open(target, himself=himself, commands=commands):
         raise Refused(policy.Refusal.NOT_ALLOWED)
+    target.asked_to_speak = False
     if not muted:
         target.muted_by = MutedBy.NOBODY
     elif target.muted_by != MutedBy.MODERATOR:
         target.muted_by = MutedBy.SELF if himself else MutedBy.MODERATOR
-    target.save(update_fields=["muted_by"])
+    target.save(update_fields=["muted_by", "asked_to_speak"])
     return target.entity
 
 

@@ -27,6 +27,8 @@ LONGEST_MINUTES = 7 * 24 * 60
 MOST_REDIALS = 10
 #: Minutes before the start and after the end: at most a day.
 LONGEST_MARGIN = 24 * 60
+#: Minutes before the end at which everybody can be told of it.
+LONGEST_WARNING = 60
 #: Years in which something can be booked; beyond it is a typing mistake.
 YEARS = range(2000, 2101)
 #: A form is filled in minutes, so "now" may be a little ago when it arrives.
@@ -55,6 +57,12 @@ class Changes(TypedDict, total=False):
     creator_departs: policy.CreatorDeparts
     early_minutes: int
     grace_minutes: int
+    language: policy.Language | None
+    announce: policy.Announce
+    quiet_from: int
+    warn_minutes: int
+    music: bool
+    recorded: policy.Recorded
 
 
 class Complaints:
@@ -96,6 +104,7 @@ def say(row: Conference, said: Changes, complaints: Complaints) -> list[Invitee]
     row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
     row.anonymity = said.get("anonymity", policy.Anonymity(row.anonymity))
     _say_calls(row, said, complaints)
+    _say_sound(row, said, complaints)
     if "invitees" not in said:
         return None if row.pk else []
     return _listed(said["invitees"], complaints)
@@ -106,6 +115,21 @@ def _say_calls(row: Conference, said: Changes, complaints: Complaints) -> None:
     row.redials = said.get("redials", row.redials)
     if not 0 <= row.redials <= MOST_REDIALS:
         complaints.say("redials", f"Want 0 to {MOST_REDIALS} tries more.")
+
+
+def _say_sound(row: Conference, said: Changes, complaints: Complaints) -> None:
+    """What is heard in it and kept of it; no language is that of the settings."""
+    if "language" in said:
+        row.language = said["language"].value if said["language"] else ""
+    row.announce = said.get("announce", policy.Announce(row.announce)).value
+    row.recorded = said.get("recorded", policy.Recorded(row.recorded)).value
+    row.music = said.get("music", row.music)
+    row.quiet_from = said.get("quiet_from", row.quiet_from)
+    row.warn_minutes = said.get("warn_minutes", row.warn_minutes)
+    if not 0 <= row.quiet_from <= 100_000:
+        complaints.say("quiet_from", "Want a number from 0.")
+    if not 0 <= row.warn_minutes <= LONGEST_WARNING:
+        complaints.say("warn_minutes", f"Want 0 to {LONGEST_WARNING} minutes.")
 
 
 def _say_who_may(row: Conference, said: Changes) -> None:

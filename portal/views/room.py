@@ -124,6 +124,9 @@ DOORS: Mapping[Refusal, Door] = {
     Refusal.NOT_ALLOWED: Door(
         403, "shield-lock", "You may not do that", "Only those who run this conference may."
     ),
+    Refusal.NOT_RECORDED: Door(
+        403, "shield-lock", "No recordings here", "This conference may not be recorded."
+    ),
 }
 
 

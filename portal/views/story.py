@@ -64,6 +64,16 @@ _KINDS: Mapping[str, _Told] = {
     "called": _Told("telephone-fill", "called", whom=True),
     "call-failed": _Told("telephone-x-fill", "could not reach", "bad", whom=True),
     "link-shown": _Told("link-45deg", "showed everybody a link"),
+    "hand-raised": _Told("hand-index", "raised a hand"),
+    "hand-lowered": _Told("hand-index", "lowered a hand"),
+    "asked-to-speak": _Told("mic-fill", "asked to speak:", whom=True),
+    "recording-started": _Told("record-circle", "started recording"),
+    "recording-paused": _Told("pause-circle", "paused the recording"),
+    "recording-resumed": _Told("record-circle", "went on recording"),
+    "recording-ended": _Told("stop-circle", "ended the recording"),
+    "recording-failed": _Told("exclamation-triangle", "could not record any more", "bad"),
+    "recording-agreed": _Told("check2-circle", "agreed to be recorded"),
+    "recording-deleted": _Told("trash", "deleted a recording", "bad"),
     "call-cancelled": _Told("telephone-x-fill", "no longer called", whom=True),
 }
 _UNKNOWN = _Told("info-circle", "did something")
@@ -96,6 +106,7 @@ _REFUSALS: Mapping[str, str] = {
     "not-allowed": "not allowed",
     "target-not-allowed": "that address may not be called",
     "too-many-calls": "too many calls",
+    "not-recorded": "not recorded",
     "unknown": "unknown",
 }
 

@@ -24,6 +24,7 @@ REFUSALS: Mapping[Refusal, tuple[int, str, str]] = {
     Refusal.TARGET_NOT_ALLOWED: (403, "Target Not Allowed", "This target may not be called"),
     Refusal.TOO_MANY_CALLS: (403, "Too Many Calls", "You have had too many people called"),
     Refusal.NOT_ALLOWED: (403, "Forbidden", "You may not do this here"),
+    Refusal.NOT_RECORDED: (403, "Not Recorded", "This conference may not be recorded"),
 }
 
 #: RFC 4579 5.13, what is really done of it.

@@ -1,0 +1,206 @@
+"""Recordings as wishes and rows: who may, what is told, what is deleted and when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from conferences import policy, selectors, services
+from conferences.models import Recording, RecordingState, User, Way
+from conferences.policy import Identity, RecordingOrder, Refusal
+from conferences.services import Refused
+from conferences.services.recordings import prune_recordings
+from tests.conferences.conftest import Joined
+from tests.people import ALICE, BOB, MALLORY
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, settings: object) -> None:
+    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
+
+
+def start(live: Joined, actor: Identity = ALICE) -> Recording:
+    return services.start_recording(conference=live.conference.key, actor=actor, way=Way.WEB)
+
+
+def pause(live: Joined, actor: Identity = ALICE) -> None:
+    services.pause_recording(conference=live.conference.key, actor=actor, way=Way.KEYPAD)
+
+
+def stop(live: Joined, actor: Identity = ALICE) -> None:
+    services.stop_recording(conference=live.conference.key, actor=actor, way=Way.REST)
+
+
+def agree(live: Joined, actor: Identity, whose: Identity) -> None:
+    services.agree_to_recording(
+        conference=live.conference.key, participant=live.key(whose), actor=actor, way=Way.WEB
+    )
+
+
+def written(recording: Recording) -> Path:
+    path = selectors.recording_file(recording)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"OggS")
+    return path
+
+
+def test_started_paused_gone_on_with_and_ended(live: Joined) -> None:
+    made = start(live)
+    assert live.snapshot().recording == RecordingOrder(made.name)
+    assert start(live) == made, "asked twice, it is one"
+    pause(live)
+    pause(live)
+    assert live.snapshot().recording == RecordingOrder(made.name, paused=True)
+    assert start(live) == made
+    assert live.snapshot().recording == RecordingOrder(made.name)
+    stop(live)
+    stop(live)
+    assert live.snapshot().recording is None
+    kinds = [kind for kind, *_ in live.history() if kind.startswith("recording")]
+    assert kinds == [
+        "recording-started",
+        "recording-paused",
+        "recording-resumed",
+        "recording-ended",
+    ]
+    assert start(live).name != made.name
+
+
+@pytest.mark.parametrize("ask", [start, pause, stop])
+@pytest.mark.parametrize("who", [BOB, MALLORY])
+def test_who_does_not_command_records_nothing(
+    live: Joined, mallory: User, ask: Callable[[Joined, Identity], object], who: Identity
+) -> None:
+    with pytest.raises(Refused) as caught:
+        ask(live, who)
+    assert caught.value.refusal is Refusal.NOT_ALLOWED
+    assert not Recording.objects.exists()
+
+
+def test_a_conference_that_may_not_be_recorded(live: Joined) -> None:
+    services.change(conference=live.conference, actor=ALICE.uri, recorded=policy.Recorded.NEVER)
+    with pytest.raises(Refused) as caught:
+        start(live)
+    assert caught.value.refusal is Refusal.NOT_RECORDED
+
+
+def test_an_empty_room_is_not_recorded(live: Joined) -> None:
+    for who in (ALICE, BOB):
+        live.leave(who)
+    with pytest.raises(ValidationError, match="Nobody is in"):
+        start(live)
+
+
+def test_one_at_a_time(live: Joined) -> None:
+    start(live)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Recording.objects.create(
+            conference=live.conference,
+            name="another",
+            state=RecordingState.PAUSED,
+            started_at=timezone.now(),
+            started_by=ALICE.uri,
+        )
+
+
+def test_one_agrees_for_oneself_alone(live: Joined, mallory: User) -> None:
+    services.change(conference=live.conference, actor=ALICE.uri, recorded=policy.Recorded.AGREED)
+    assert not policy.may_be_kept(live.snapshot(), live.key(BOB))
+    for other in (MALLORY, ALICE):
+        with pytest.raises(Refused):
+            agree(live, other, BOB)
+    agree(live, BOB, BOB)
+    agree(live, BOB, BOB)
+    assert policy.may_be_kept(live.snapshot(), live.key(BOB))
+    assert not policy.may_be_kept(live.snapshot(), live.key(ALICE))
+    assert [kind for kind, *_ in live.history()].count("recording-agreed") == 1
+    with pytest.raises(Refused) as caught:
+        agree(live, MALLORY, MALLORY)
+    assert caught.value.refusal is Refusal.UNKNOWN
+
+
+def test_the_last_one_who_leaves_ends_it(live: Joined) -> None:
+    made = start(live)
+    live.leave(BOB)
+    services.release_lease(conference=live.conference.key, owner="focus")
+    made.refresh_from_db()
+    assert made.state == RecordingState.RUNNING, "Alice is still there"
+    live.leave(ALICE)
+    services.release_lease(conference=live.conference.key, owner="focus")
+    made.refresh_from_db()
+    assert made.state == RecordingState.ENDED
+    assert made.ended_at is not None
+
+
+def test_what_the_mixer_tells(live: Joined) -> None:
+    made = start(live)
+    now = timezone.now().timestamp()
+    services.recording_closed(name=made.name, seconds=12.5, failure="", at=now)
+    made.refresh_from_db()
+    assert (made.state, made.seconds) == (RecordingState.RUNNING, 12.5), "it may be gone on with"
+    services.recording_closed(name=made.name, seconds=13.0, failure="No space left", at=now)
+    made.refresh_from_db()
+    assert (made.state, made.failure) == (RecordingState.FAILED, "No space left")
+    assert live.snapshot().recording is None
+    assert ("recording-failed", "", "") in live.history()
+    services.recording_closed(name="unknown", seconds=1.0, failure="", at=now)
+
+
+def test_deleted_file_and_all_and_not_by_mallory(
+    live: Joined, mallory: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    made = start(live)
+    path = written(made)
+    with pytest.raises(ValidationError, match="still being recorded"):
+        services.delete_recording(recording=made, actor=ALICE, way=Way.WEB)
+    stop(live)
+    made.refresh_from_db()
+    for other in (BOB, MALLORY):
+        with pytest.raises(Refused):
+            services.delete_recording(recording=made, actor=other, way=Way.WEB)
+    assert path.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_recording(recording=made, actor=ALICE, way=Way.WEB)
+    assert not path.exists()
+    assert not Recording.objects.exists()
+
+
+def test_old_ones_are_pruned(
+    live: Joined,
+    settings: object,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    made = start(live)
+    path = written(made)
+    stop(live)
+    kept = datetime.timedelta(days=30)
+    later = timezone.now() + kept
+    for keeps, now, there in (
+        (None, later, True),
+        (kept, later - datetime.timedelta(hours=1), True),
+        (kept, later + datetime.timedelta(hours=1), False),
+    ):
+        settings.RECORDINGS_KEPT = keeps  # type: ignore[attr-defined]
+        with django_capture_on_commit_callbacks(execute=True):
+            prune_recordings(now=now)
+        assert path.exists() == there, keeps
+    assert not Recording.objects.exists()
+
+
+def test_what_a_crash_left_going_is_ended(live: Joined) -> None:
+    made = start(live)
+    prune_recordings(now=timezone.now())
+    made.refresh_from_db()
+    assert made.going
+    live.leave(ALICE)
+    live.leave(BOB)
+    prune_recordings(now=timezone.now())
+    made.refresh_from_db()
+    assert made.state == RecordingState.ENDED
