@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 
 from conferences import notices
-from conferences.policy import ConferenceId
+from conferences.policy import ConferenceId, Language
 from sipgateway.directory import Directory
 from sipgateway.focus import application
 from sipgateway.focus.desk import Domain
@@ -78,6 +78,7 @@ def _gateway(siblings: Siblings | None) -> Gateway:
         domain=Domain.parse(settings.SIP_DOMAIN, ports=(settings.SIP_PORT, settings.SIPS_PORT)),
         user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
         pages=settings.BASE_URL,
+        language=Language(settings.PROMPT_LANGUAGE),
     )
     digest = Digest(settings.SIP_DOMAIN, key, tokens, name=name)
     switchboard = Switchboard(

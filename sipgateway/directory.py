@@ -34,12 +34,15 @@ from conferences.policy import ConferenceId
 from sipgateway import ladder
 from sipgateway.focus.actions import (
     AnswerSetup,
+    AskAgreement,
     AskCall,
     AskCallOut,
     AskCancel,
     AskEnd,
+    AskHand,
     AskLock,
     AskMute,
+    AskRecording,
     AskRemoval,
     CallProgressed,
     CloseSetup,
@@ -59,6 +62,7 @@ from sipgateway.focus.actions import (
     LinkShown,
     LoadAccount,
     LoadConference,
+    NoteRecording,
     Occupied,
     OpenSetup,
     Record,
@@ -86,6 +90,7 @@ from sipgateway.focus.events import (
     RemovalAsked,
     SetupAnswered,
     SetupOpened,
+    SetupRefused,
 )
 from sipgateway.ladder import Batch
 from sipgateway.tenure import LEASE, Tenure
@@ -112,7 +117,9 @@ Questions = (
     | FindPhones
 )
 Phones = KeepPhones | ForgetPhones
-DirectoryAction = Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Record | Phones
+DirectoryAction = (
+    Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | NoteRecording | Record | Phones
+)
 _Work = Callable[[], FocusEvent | list[FocusEvent] | None]
 
 
@@ -477,13 +484,43 @@ def _ask_end(action: AskEnd) -> None:
     services.end(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
 
 
+def _ask_hand(action: AskHand) -> None:
+    services.raise_hand(
+        conference=action.conference,
+        participant=action.participant,
+        raised=action.raised,
+        actor=action.actor,
+        way=services.Way.KEYPAD,
+    )
+
+
+def _ask_recording(action: AskRecording) -> None:
+    change = services.start_recording if action.recorded else services.stop_recording
+    change(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
+
+
+def _ask_agreement(action: AskAgreement) -> None:
+    services.agree_to_recording(
+        conference=action.conference,
+        participant=action.participant,
+        actor=action.actor,
+        way=services.Way.KEYPAD,
+    )
+
+
+def _note_recording(action: NoteRecording) -> None:
+    services.recording_closed(
+        name=action.name, seconds=action.seconds, failure=action.failed, at=action.at
+    )
+
+
 def _wish(carry_out: Callable[[Any], None]) -> Callable[[Any], None]:
     """A wish that policy refuses stays one; the focus has asked policy before."""
 
     def asked(action: Any) -> None:
         try:
             carry_out(action)
-        except services.Refused as refused:
+        except (services.Refused, ValidationError) as refused:
             LOG.info("a wish by keypad was refused: %s", refused)
 
     return asked
@@ -494,11 +531,14 @@ def _open_setup(action: OpenSetup) -> SetupOpened:
     return SetupOpened(action.question)
 
 
-def _answer_setup(action: AnswerSetup) -> None:
+def _answer_setup(action: AnswerSetup) -> SetupRefused | None:
+    """Where it works, the notice that it did brings the caller in."""
     try:
-        services.answer_setup(token=action.token)
-    except ValidationError:
-        LOG.info("a setup was answered by keypad that was answered or over already")
+        services.answer_setup(token=action.token, pin=action.pin)
+    except ValidationError as error:
+        LOG.info("a setup was answered by keypad in vain: %s", error)
+        return SetupRefused(action.token)
+    return None
 
 
 def _close_setup(action: CloseSetup) -> None:
@@ -525,6 +565,10 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AskMute: _wish(_ask_mute),
     AskLock: _wish(_ask_lock),
     AskEnd: _wish(_ask_end),
+    AskHand: _wish(_ask_hand),
+    AskRecording: _wish(_ask_recording),
+    AskAgreement: _wish(_ask_agreement),
+    NoteRecording: _note_recording,
     AnswerSetup: _answer_setup,
     CloseSetup: _close_setup,
     ForgetPhones: _forget_phones,

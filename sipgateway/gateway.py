@@ -19,15 +19,19 @@ from conferences.policy import ConferenceId
 from sipgateway.focus.actions import (
     AcceptAnswer,
     Action,
+    Agree,
     AnnouncePhone,
     AnswerOffer,
     AnswerSetup,
+    AskAgreement,
     AskCall,
     AskCallOut,
     AskCancel,
     AskEnd,
+    AskHand,
     AskLock,
     AskMute,
+    AskRecording,
     AskRemoval,
     CloseSetup,
     CreateConference,
@@ -37,16 +41,19 @@ from sipgateway.focus.actions import (
     ForgetPhones,
     Forward,
     KeepPhones,
+    Listen,
     LoadAccount,
     LoadConference,
     MakeOffer,
     Mute,
+    NoteRecording,
     OpenSetup,
     Place,
     Play,
     PlayRoom,
     Reach,
     Record,
+    RecordRoom,
     Reopen,
     Wish,
     WriteAttempts,
@@ -532,6 +539,15 @@ class Gateway:
     def _play_room(self, action: PlayRoom) -> None:
         self._media.play_room(action.room, action.prompt)
 
+    def _listen(self, action: Listen) -> None:
+        self._media.listen(action.leg, action.seconds)
+
+    def _record_room(self, action: RecordRoom) -> None:
+        self._media.record(action.room, action.name, paused=action.paused)
+
+    def _agree(self, action: Agree) -> None:
+        self._media.agree(action.leg, action.agrees)
+
     def _drop(self, action: DropMedia) -> None:
         self._media.drop(action.leg)
 
@@ -604,6 +620,10 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     AnswerSetup: Gateway._ask_directory,
     CloseSetup: Gateway._ask_directory,
     WriteAttempts: Gateway._ask_directory,
+    NoteRecording: Gateway._ask_directory,
+    AskHand: Gateway._ask_directory,
+    AskRecording: Gateway._ask_directory,
+    AskAgreement: Gateway._ask_directory,
     Record: Gateway._ask_directory,
     AnswerOffer: Gateway._answer_offer,
     MakeOffer: Gateway._make_offer,
@@ -620,5 +640,8 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     Mute: Gateway._mute,
     Play: Gateway._play,
     PlayRoom: Gateway._play_room,
+    Listen: Gateway._listen,
+    RecordRoom: Gateway._record_room,
+    Agree: Gateway._agree,
     DropMedia: Gateway._drop,
 }

@@ -23,6 +23,7 @@ from conferences.policy import (
     ConferenceId,
     Identity,
     ParticipantKey,
+    RecordingOrder,
     Refusal,
     RemovalOrder,
     Role,
@@ -48,6 +49,7 @@ from sipgateway.focus.events import (
     Reopened,
     SetupAnswered,
     SetupOpened,
+    SetupRefused,
 )
 from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
@@ -98,6 +100,9 @@ class Media:
     rooms: dict[LegId, str | None] = field(default_factory=dict)
     muted: dict[LegId, bool] = field(default_factory=dict)
     played: list[tuple[str, str]] = field(default_factory=list)
+    listening: dict[LegId, float] = field(default_factory=dict)
+    recorded: list[tuple[str, str, bool]] = field(default_factory=list)
+    agreed: dict[LegId, bool] = field(default_factory=dict)
     #: What the phone's stream is, as the next description says.
     direction: Direction = Direction.SENDRECV
     #: What the next description is answered with, instead of agreeing.
@@ -105,6 +110,33 @@ class Media:
     #: Questions that are kept back until `Stage.media_thinks` ends.
     thinks: bool = False
     kept: list[actions.Action] = field(default_factory=list)
+
+    def note(self, action: actions.Action) -> None:
+        """Remember what was ordered."""
+        match action:
+            case actions.Place():
+                self.rooms[action.leg] = action.room
+            case actions.Mute():
+                self.muted[action.leg] = action.muted
+            case actions.Play():
+                self.played.append((action.leg, action.prompt))
+            case actions.PlayRoom():
+                self.played.append((action.room, action.prompt))
+            case actions.DropMedia():
+                self.rooms.pop(action.leg, None)
+            case _:
+                self._note_keeping(action)
+
+    def _note_keeping(self, action: actions.Action) -> None:
+        match action:
+            case actions.Listen():
+                self.listening[action.leg] = action.seconds
+            case actions.RecordRoom():
+                self.recorded.append((action.room, action.name, action.paused))
+            case actions.Agree():
+                self.agreed[action.leg] = action.agrees
+            case _:
+                pass
 
 
 class Stage:
@@ -130,6 +162,9 @@ class Stage:
         self.setups: dict[str, Identity] = {}
         #: By name, what each makes of its conferences, and how it answers.
         self.factories: dict[str, dict[str, object]] = {}
+        self.noted: list[actions.NoteRecording] = []
+        #: Whether no conference can be made any more.
+        self.no_ports = False
         self.people: dict[str, Person] = {}
         #: Registrations that were written down, by address of record and key.
         self.phones: dict[tuple[str, str], Entry] = {}
@@ -328,12 +363,18 @@ class Stage:
             self.setups[action.token] = action.caller
             self._tell(SetupOpened(action.question))
         elif isinstance(action, actions.AnswerSetup):
-            self.answers(action.token, "Conference of Alice")
+            self._answer_setup(action)
         elif isinstance(action, actions.CloseSetup):
             self.setups.pop(action.token, None)
         else:
             return self._write_down(action)
         return True
+
+    def _answer_setup(self, action: actions.AnswerSetup) -> None:
+        if self.no_ports:
+            self.happens(SetupRefused(action.token))
+        else:
+            self.answers(action.token, "Conference of Alice", pin=action.pin)
 
     def _write_down(self, action: actions.Action) -> bool:
         """Keep registrations, or forget them; False for what is no such wish."""
@@ -388,6 +429,14 @@ class Stage:
             self.changes(name, locked=action.locked)
         elif isinstance(action, actions.AskEnd):
             self.changes(name, end_by=action.actor.display_name)
+        elif isinstance(action, actions.AskHand):
+            hand = {action.participant}
+            hands = snapshot.hands | hand if action.raised else snapshot.hands - hand
+            self.changes(name, hands=frozenset(hands))
+        elif isinstance(action, actions.AskRecording):
+            self.changes(name, recording=RecordingOrder("kept") if action.recorded else None)
+        elif isinstance(action, actions.AskAgreement):
+            self.changes(name, agreed=snapshot.agreed | {action.participant})
         elif action.participant is not None:
             one = {action.participant}
             muted = snapshot.muted | one if action.muted else snapshot.muted - one
@@ -399,16 +448,10 @@ class Stage:
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, actions.Record):
             self.facts.append(action.fact)
-        elif isinstance(action, actions.Place):
-            self.media.rooms[action.leg] = action.room
-        elif isinstance(action, actions.Mute):
-            self.media.muted[action.leg] = action.muted
-        elif isinstance(action, actions.Play):
-            self.media.played.append((action.leg, action.prompt))
-        elif isinstance(action, actions.PlayRoom):
-            self.media.played.append((action.room, action.prompt))
-        elif isinstance(action, actions.DropMedia):
-            self.media.rooms.pop(action.leg, None)
+        elif isinstance(action, actions.NoteRecording):
+            self.noted.append(action)
+        else:
+            self.media.note(action)
 
     def _tell(self, event: FocusEvent) -> None:
         self.switchboard.handle(event, self.now)
@@ -503,7 +546,7 @@ class Stage:
         )
         self.changes(name, calls=(*self.snapshots[name].calls, order))
 
-    def answers(self, token: str, title: str) -> None:
+    def answers(self, token: str, title: str, *, pin: str = "") -> None:
         """The application's page, after its service."""
         caller = self.setups[token]
         snapshot = self.conference(
@@ -512,6 +555,7 @@ class Stage:
             roles={caller.uri: Role.ORGANIZER},
             creator=caller.uri,
             creator_departs=policy.CreatorDeparts.END,
+            pin=pin,
         )
         self.happens(SetupAnswered(token, snapshot))
 
@@ -738,6 +782,14 @@ class Person:
         wanted = isinstance(received, Request) and received.method in {"NOTIFY", "BYE"}
         if isinstance(received, Request) and wanted and self.answers_requests:
             self.replies(received, 200)
+
+    def is_turned_away(self, status: str, *, reason: str = "", retry_after: str = "") -> None:
+        """Refused, after a 183 to which nothing came from the phone."""
+        self.gets("183")
+        self.stage.passes(1)
+        said = {"reason": reason, "retry_after": retry_after}
+        fields = {name: text for name, text in said.items() if text}
+        self.gets(status, event="", body="", terminated=None, **fields)
 
     def gets(
         self,

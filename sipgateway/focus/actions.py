@@ -92,12 +92,13 @@ class OpenSetup:
     caller: Identity
 
 
-# One answer: SetupAnswered, if the page was not quicker.
+# One answer: SetupAnswered, if the page was not quicker; SetupRefused where it cannot be.
 @dataclass(frozen=True, slots=True)
 class AnswerSetup:
-    """The caller answered by keypad: create the conference as it comes."""
+    """The caller answered by keypad: create the conference, with the PIN that he chose."""
 
     token: str
+    pin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,35 @@ class AskEnd:
     actor: Identity
 
 
-Wish = AskMute | AskLock | AskEnd
+@dataclass(frozen=True, slots=True)
+class AskHand:
+    """Ask that a hand be raised or lowered."""
+
+    conference: ConferenceId
+    participant: ParticipantKey
+    raised: bool
+    actor: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class AskRecording:
+    """Ask that the conference be recorded, or that it be so no longer."""
+
+    conference: ConferenceId
+    recorded: bool
+    actor: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgreement:
+    """Ask that somebody's voice be kept, which he asks himself."""
+
+    conference: ConferenceId
+    participant: ParticipantKey
+    actor: Identity
+
+
+Wish = AskMute | AskLock | AskEnd | AskHand | AskRecording | AskAgreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +322,31 @@ class PlayRoom:
 
     room: RoomId
     prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Remember what a leg says; 0 seconds end it."""
+
+    leg: LegId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRoom:
+    """Record what is heard in a room under a name, or pause; "" ends it."""
+
+    room: RoomId
+    name: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """Whether the voice of a leg may be recorded."""
+
+    leg: LegId
+    agrees: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +517,17 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRecording:
+    """Write down that a recording is written no more: its length, and why if it failed."""
+
+    name: str
+    seconds: float
+    failed: str
+    #: POSIX seconds.
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WriteAttempts:
     """Write down who was wrong too often, and who signed in from where for the first time."""
 
@@ -497,10 +562,14 @@ Action = (
     | Mute
     | Play
     | PlayRoom
+    | Listen
+    | RecordRoom
+    | Agree
     | DropMedia
     | Record
     | KeepPhones
     | ForgetPhones
+    | NoteRecording
     | WriteAttempts
     | Forward
     | AnnouncePhone

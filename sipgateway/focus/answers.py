@@ -39,10 +39,15 @@ CAPABILITIES: Fields = (
 
 def refusal_fields(refusal: Refusal, snapshot: Snapshot, now: float) -> Fields:
     """The header fields that explain a refusal."""
-    fields = [("Reason", reason_value(REFUSALS[refusal][0], REFUSALS[refusal][2]))]
-    if refusal is Refusal.TOO_EARLY and snapshot.opens_at is not None:
-        fields.append(("Retry-After", str(max(1, round(snapshot.opens_at - now)))))
-    return tuple(fields)
+    reason = reason_value(REFUSALS[refusal][0], REFUSALS[refusal][2])
+    return (("Reason", reason), *retry_after(refusal, snapshot, now))
+
+
+def retry_after(refusal: Refusal, snapshot: Snapshot, now: float) -> Fields:
+    """Until when somebody who is too early has to wait."""
+    if refusal is not Refusal.TOO_EARLY or snapshot.opens_at is None:
+        return ()
+    return (("Retry-After", str(max(1, round(snapshot.opens_at - now)))),)
 
 
 def reason_value(status: int, text: str) -> str:

@@ -61,6 +61,9 @@ class Anteroom:
         del now
         self.calls.flow_closed(event)
 
+    def progressed(self, leg: Leg, now: float) -> None:
+        """See `room.Room`: nobody is told anything before he is answered."""
+
     def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew."""
         self.calls.moved(entity, contact, flow, now)

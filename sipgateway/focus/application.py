@@ -1,14 +1,15 @@
 """The conference application (draft 4.3, RFC 4579 5.3): a call that creates a conference.
 
 It answers, names its page in Call-Info, and waits: for the form of that page,
-or for the key ``#``. Then the conference exists, the call goes on in it on
-the same dialog, and a re-INVITE brings the conference URI with `isfocus`.
+or for keys. ``#`` opens a conference as it comes, ``1`` asks for a PIN first.
+Then the conference exists, the call goes on in it on the same dialog, and a
+re-INVITE brings the conference URI with `isfocus`.
 """
 
 from __future__ import annotations
 
-from conferences.policy import Identity, Refusal
-from sipgateway.focus import answers
+from conferences.policy import Identity, Language, Refusal
+from sipgateway.focus import answers, phrases
 from sipgateway.focus.actions import AnswerSetup, CloseSetup, OpenSetup, Play
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
@@ -16,6 +17,7 @@ from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, SetupOpened
 from sipgateway.focus.leg import TALKING, Farewell, Leg
+from sipgateway.focus.menu import Menu
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
@@ -33,9 +35,11 @@ PATIENCE = 600.0
 class Application(Anteroom):
     """All calls to the application; `pages` is the address that its pages lie under."""
 
-    def __init__(self, desk: Desk, *, pages: str) -> None:
+    def __init__(self, desk: Desk, *, pages: str, language: Language) -> None:
         super().__init__(desk)
         self._pages = pages
+        self._language = language
+        self._menus: dict[LegId, Menu] = {}
         self._tokens: dict[str, Leg] = {}
         self.calls = Calls(desk, self)
 
@@ -110,6 +114,7 @@ class Application(Anteroom):
     def hand_over(self, token: str, conference: Conference, now: float) -> None:
         """The questions are answered: the call becomes the conference's."""
         leg = self._tokens.pop(token)
+        self._menus.pop(leg.id, None)
         self._desk.act(CloseSetup(token))
         conference.adopt(leg, self.calls, now)
 
@@ -122,7 +127,7 @@ class Application(Anteroom):
 
     def admitted(self, leg: Leg, now: float) -> None:
         """The call stands: greet, and wait."""
-        self._desk.act(Play(leg.id, "application"))
+        self._say(leg, "menu")
         self._desk.later(now + PATIENCE, lambda then: self._impatient(leg, then))
 
     def _impatient(self, leg: Leg, now: float) -> None:
@@ -140,11 +145,26 @@ class Application(Anteroom):
         """Nobody else sees it."""
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
-        """``#`` creates the conference as it comes."""
+        """The voice menu."""
         del now
-        token = self._token(leg)
-        if digit == "#" and token:
-            self._desk.act(AnswerSetup(token))
+        menu, token = self._menus.setdefault(leg.id, Menu()), self._token(leg)
+        if not token:
+            return
+        answer = menu.press(digit)
+        if answer.says:
+            self._say(leg, *answer.says)
+        if answer.pin is not None:
+            self._desk.act(AnswerSetup(token, answer.pin))
+
+    def _say(self, leg: Leg, *names: str) -> None:
+        self._desk.act(Play(leg.id, phrases.script(self._language, *names)))
+
+    def refused(self, token: str) -> None:
+        """The conference cannot be made; he may try again."""
+        leg = self._tokens.get(token)
+        if leg is not None:
+            self._menus.pop(leg.id, None)
+            self._say(leg, "not-possible")
 
     def departed(self, leg: Leg, now: float) -> None:
         """The caller hung up in the middle: nothing is left behind."""
@@ -152,6 +172,7 @@ class Application(Anteroom):
     def freed(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
         del now
+        self._menus.pop(leg.id, None)
         token = self._token(leg)
         if token:
             del self._tokens[token]

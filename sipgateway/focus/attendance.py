@@ -21,14 +21,13 @@ from sipgateway.focus.actions import (
     Left,
     Mute,
     Place,
-    Play,
-    PlayRoom,
     RosterChanged,
 )
+from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
-from sipgateway.focus.roster import EndpointEntry, Roster, Status, User
+from sipgateway.focus.roster import PRESENT, EndpointEntry, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId, RoomId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, Uri
@@ -60,12 +59,19 @@ class Attendance:
     """See the module."""
 
     def __init__(
-        self, desk: Desk, host: Host, legs: Callable[[LegId], Leg | None], *, keeper: Keeper
+        self,
+        desk: Desk,
+        host: Host,
+        legs: Callable[[LegId], Leg | None],
+        *,
+        keeper: Keeper,
+        announcer: Announcer,
     ) -> None:
         self._desk = desk
         self._keeper = keeper
         self._host = host
         self._legs = legs
+        self._announcer = announcer
         self.roster = Roster(locked=host.snapshot.locked)
 
     def __iter__(self) -> Iterator[User]:
@@ -143,11 +149,8 @@ class Attendance:
         user = self._user_for(leg)
         leg.joined, leg.participant = True, user.key
         muted, room = self._is_muted(user), self._host.room
-        if not self.roster.count:
-            if not leg.flow.web:  # a page says so itself
-                self._desk.act(Play(leg.id, "first"))
-        elif user.entity not in self:
-            self._desk.act(PlayRoom(room, "entry"))
+        count = self.roster.count
+        self._announcer.comes(leg, new=not _is_in(user), count=count)
         self._desk.act(Mute(leg.id, muted))
         self._desk.act(Place(leg.id, room))
         entry = _entry(leg, Status.CONNECTED, now, muted=muted)
@@ -164,6 +167,15 @@ class Attendance:
         self._host.record(joined, now)
         self._keeper.keep_leg(leg, now, now)
         self._change(self.roster.with_user(user.with_endpoint(entry)), now)
+        if self.roster.count > 1:
+            self._company()
+        self._announcer.arrived(leg, user.role, alone=not count)
+
+    def _company(self) -> None:
+        """Whether somebody is alone now; see `Announcer.company`."""
+        entries = [entry for user in self for entry in user.endpoints]
+        legs = [leg for entry in entries if (leg := self._legs(entry.leg)) and leg.joined]
+        self._announcer.company(legs, alone=self.roster.count == 1)
 
     def resume(self, leg: Leg, joined_at: float, now: float) -> None:
         """Go on with a leg that was in when another process served the conference."""
@@ -237,6 +249,11 @@ class Attendance:
         self._change(self.roster.without_user(user.with_endpoint(gone)), now)
         return user
 
+    def see_who_is_left(self) -> None:
+        """Somebody is gone, and what that was announced by is being played."""
+        if self.roster.count == 1:
+            self._company()
+
     # -- what should be ------------------------------------------------------
 
     def apply(self, now: float) -> None:
@@ -260,8 +277,15 @@ class Attendance:
                 continue
             self._desk.act(Mute(leg.id, muted))
             if not leg.flow.web:  # a desk phone has no page to read it on
-                self._desk.act(Play(leg.id, "muted" if muted else "unmuted"))
+                self._announcer.say(leg, self._how(user, muted))
             self._update(leg, now, lambda known: replace(known, muted=muted))
+
+    def _how(self, user: User, muted: bool) -> str:
+        """The prompt for a change of being heard."""
+        if not muted:
+            return "unmuted"
+        silenced = user.key in self._host.snapshot.silenced
+        return "muted-by-moderator" if silenced else "muted"
 
     # -- changes -------------------------------------------------------------
 
@@ -282,6 +306,11 @@ class Attendance:
         self.roster = roster
         self._host.record(RosterChanged(roster.version), now)
         self._host.roster_changed(now)
+
+
+def _is_in(user: User) -> bool:
+    """Whether he has a phone in already."""
+    return any(entry.status in PRESENT for entry in user.endpoints)
 
 
 def _entry(leg: Leg, status: Status, now: float, *, muted: bool = False) -> EndpointEntry:

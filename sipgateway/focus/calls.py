@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sipgateway.focus import answers, inviting, outside, privacy
 from sipgateway.focus.actions import DropMedia
+from sipgateway.focus.announcer import say_then
 from sipgateway.focus.desk import Desk, same_device, uri_of
 from sipgateway.focus.in_call import InCall
 from sipgateway.focus.inviting import Inviting
 from sipgateway.focus.leg import (
     LONGEST_GOODBYE,
+    LONGEST_WORDS,
     Effect,
     Farewell,
     Input,
@@ -106,10 +108,24 @@ class Calls:
         self._desk.legs[leg.id] = self._negotiation
 
     def hang_up(self, leg: Leg, farewell: Farewell, now: float) -> None:
-        """Let a leg go, with the reason that the phone and the roster are told."""
-        if leg.present:
-            leg.farewell = farewell
+        """Let a leg go, with the reason that the phone and the roster are told.
+
+        A phone without a page that hears us is told by a last word, too; one that
+        listens to that is cut short by a farewell that has none.
+        """
+        if leg.state is State.PARTING and not farewell.words:
             self.feed(leg, Input.HANG_UP, now)
+        if not leg.present:
+            return
+        leg.farewell = farewell
+        listens = leg.media and not leg.flow.web and not leg.flow_gone
+        speak = bool(farewell.words) and listens and leg.state is State.CONNECTED
+        self.feed(leg, Input.PART if speak else Input.HANG_UP, now)
+
+    def turn_away(self, leg: Leg, farewell: Farewell) -> None:
+        """Refuse a call, but have its offer answered first so that the caller hears why."""
+        leg.state, leg.farewell = State.REFUSING, farewell
+        self.dial_in(leg)
 
     def hand_over(self, leg: Leg, to: Calls) -> None:
         """The leg's call goes on in another room."""
@@ -256,8 +272,23 @@ class Calls:
             return
         self._desk.cancels.pop(leg.transaction, None)
         status = leg.farewell.status if leg.farewell.status >= 300 else 480
-        reason, fields = leg.farewell.reason, _reason_fields(leg, status)
+        reason = leg.farewell.reason
+        fields = (*_reason_fields(leg, status), *leg.farewell.fields)
         self._desk.endpoint.respond(leg.transaction, status, now, reason=reason, fields=fields)
+
+    def _progress(self, leg: Leg, now: float) -> None:
+        """183 with the description: early media (RFC 3960 2)."""
+        if leg.transaction is None:
+            return
+        body, contact = Body.sdp(leg.sdp), self._room.contact_of(leg)
+        self._desk.endpoint.respond(
+            leg.transaction, 183, now, fields=answers.CAPABILITIES, body=body, contact=contact
+        )
+        self._room.progressed(leg, now)
+
+    def _speak(self, leg: Leg, now: float) -> None:
+        words, until = leg.farewell.words, now + LONGEST_WORDS
+        say_then(self._desk, leg, words, lambda then: self.feed(leg, Input.SAID, then), until=until)
 
     def _terminate(self, leg: Leg, now: float) -> None:
         if leg.transaction is not None:
@@ -355,6 +386,8 @@ _EFFECTS: Mapping[Effect, Callable[[Calls, Leg, float], None]] = {
     Effect.ANSWER: Calls._answer,
     Effect.REFUSE: Calls._refuse,
     Effect.TERMINATE: Calls._terminate,
+    Effect.PROGRESS: Calls._progress,
+    Effect.SPEAK: Calls._speak,
     Effect.CALL: Calls._call,
     Effect.CANCEL: Calls._cancel,
     Effect.ACKNOWLEDGE: Calls._acknowledge,

@@ -12,26 +12,28 @@ from collections.abc import Callable, Iterable
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
-from sipgateway.focus import answers
+from sipgateway.focus import answers, phrases
 from sipgateway.focus.actions import (
     Emptied,
     Ended,
     Fact,
     Occupied,
-    PlayRoom,
     Record,
 )
+from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.doorstep import Doorstep, Refused
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.reception import Reception
+from sipgateway.focus.recordings import Recordings
 from sipgateway.focus.referral import Telling
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
@@ -63,20 +65,33 @@ class Conference:
     """See the module. The switchboard makes one when a conference comes to life."""
 
     def __init__(
-        self, desk: Desk, snapshot: Snapshot, *, dialogs: DialogWatchers, idle: Idle
+        self,
+        desk: Desk,
+        snapshot: Snapshot,
+        *,
+        dialogs: DialogWatchers,
+        doorstep: Doorstep,
+        idle: Idle,
     ) -> None:
         self._desk = desk
         self._idle = idle
         self._dialogs = dialogs
+        self._doorstep = doorstep
         self.snapshot = snapshot
         self._ended = False
         self._occupied = False
         self.calls = Calls(desk, self)
         self._removals = Removals(self, self.calls)
         self._dialings = Dialings(desk, self, self.calls)
+        self._announcer = Announcer(desk, self)
+        self._recordings = Recordings(desk, self, self.calls)
         keeper = Keeper(desk, self)
-        self._attendance = Attendance(desk, self, self.calls.get, keeper=keeper)
-        self._pad = Pad(desk, self, self.calls, self._attendance)
+        self._attendance = Attendance(
+            desk, self, self.calls.get, keeper=keeper, announcer=self._announcer
+        )
+        self._pad = Pad(
+            desk, self, self.calls, attendance=self._attendance, announcer=self._announcer
+        )
         self._wishes = Wishes(
             desk,
             self,
@@ -249,6 +264,26 @@ class Conference:
         fields = answers.refusal_fields(refusal, self.snapshot, now)
         self._desk.endpoint.respond(transaction, status, now, reason=phrase, fields=fields)
 
+    def turn_away(
+        self, event: RequestReceived, identity: Identity, refusal: Refusal, now: float
+    ) -> None:
+        """See `entrance.Host`."""
+        told = refusal in phrases.AT_THE_DOOR and self._doorstep.takes(event)
+        words = phrases.refused(self.snapshot, refusal, now) if told else ""
+        if not words:
+            self.refuse(event.transaction, refusal, now)
+            return
+        status, phrase, text = answers.REFUSALS[refusal]
+        bye = Farewell(
+            Departure.FAILED,
+            status=status,
+            reason=phrase,
+            text=text,
+            fields=answers.retry_after(refusal, self.snapshot, now),
+            words=words,
+        )
+        self._doorstep.tell(event, Refused(identity, self.contact, self.session, bye))
+
     def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
         """A request from somebody known, outside dialogs."""
         self._reception.outside(event, identity, now)
@@ -315,6 +350,9 @@ class Conference:
         """See `room.Room`."""
         self._pad.keyed(leg, digit, now)
 
+    def progressed(self, leg: Leg, now: float) -> None:
+        """See `room.Room`: who is refused waits on the doorstep."""
+
     def silenced(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
         self._attendance.silence(leg, now)
@@ -333,15 +371,16 @@ class Conference:
             self._dialings.ended(leg, now)
         user = self._attendance.leave(leg, now)
         if user is not None:
-            self._left(user, leg.farewell, now)
+            self._left(user, leg, now)
         self._removals.departed(leg, now)
 
-    def _left(self, user: User, bye: Farewell, now: float) -> None:
+    def _left(self, user: User, leg: Leg, now: float) -> None:
         """What somebody's leaving brings about."""
-        if bye.method is Departure.BOOTED:
+        if leg.farewell.method is Departure.BOOTED:
             self._watchers.end_of(user.entity, now, reason="rejected")
-        elif self.roster.count:
-            self._desk.act(PlayRoom(self.room, "exit"))
+        else:
+            self._announcer.left([leg], count=self.roster.count)
+        self._attendance.see_who_is_left()
         departs = self.snapshot.creator_departs is CreatorDeparts.END
         if departs and user.entity == self.snapshot.creator:
             self.creator_gone = True
@@ -355,6 +394,7 @@ class Conference:
 
     def roster_changed(self, now: float) -> None:
         """See `attendance.Host`."""
+        self._recordings.follow(self.snapshot)
         self._watchers.changed(self._about(), self.roster, now)
 
     # -- what should be ------------------------------------------------------
@@ -364,7 +404,10 @@ class Conference:
         before, self.snapshot = self.snapshot, snapshot
         if self._closes_at is not None:
             self._clock()
+        self._announcer.changed(before, snapshot)
+        self._recordings.follow(snapshot)
         self._attendance.apply(now)
+        self._ask_to_speak(before)
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
         self._dialings.obey(snapshot.calls, now)
@@ -375,6 +418,23 @@ class Conference:
         was_open = policy.when(before, now=now - CLOCK_SKEW) is None
         if snapshot.end_by or shut is Refusal.OVER or (shut is Refusal.TOO_EARLY and was_open):
             self.end(snapshot.end_by, now, over=True)
+
+    def _ask_to_speak(self, before: Snapshot) -> None:
+        """Who has no page hears that a moderator asks him to speak, or that a hand is up."""
+        snapshot = self.snapshot
+        asked = snapshot.asked_to_speak - before.asked_to_speak
+        lifted, lowered = snapshot.hands - before.hands, before.hands - snapshot.hands
+        for leg in self.calls:
+            if not leg.joined or leg.flow.web:
+                continue
+            if leg.participant in asked:
+                self._announcer.say(leg, "speak-up")
+            if leg.participant in lifted:
+                self._announcer.say(leg, "hand-raised")
+            elif leg.participant in lowered:
+                self._announcer.say(leg, "hand-lowered")
+            elif lifted and policy.may_command(snapshot, leg.identity) is None:
+                self._announcer.say(leg, "hand")
 
     def _banish(self, entity: str, now: float) -> None:
         """Whoever may not come back is out with all his phones, at the PIN or ringing too."""
@@ -390,7 +450,16 @@ class Conference:
         closes_at = self.snapshot.closes_at
         if closes_at is not None and closes_at != self._closes_at:
             self._desk.later(closes_at, self._closing)
+            early = 60.0 * self.snapshot.warn_minutes
+            if early:
+                self._desk.later(closes_at - early, lambda now: self._warn(closes_at, now))
         self._closes_at = closes_at
+
+    def _warn(self, closes_at: float, now: float) -> None:
+        """The end is near, if nobody has put it off; what is past already is not told."""
+        left = round((closes_at - now) / 60)
+        if self._closes_at == closes_at and not self._ended and self.roster.count and left >= 1:
+            self._announcer.say_all(*phrases.ends_in(left))
 
     def _closing(self, now: float) -> None:
         """The window is over, or already that of the next occurrence."""
@@ -412,7 +481,14 @@ class Conference:
         words = text or (ended if by else "The conference is over")
         for leg in self.calls:
             status = 410 if leg.state is State.NEGOTIATING else 200
-            bye = Farewell(Departure.BOOTED, by=by, reason="ended", status=status, text=words)
+            bye = Farewell(
+                Departure.BOOTED,
+                by=by,
+                reason="ended",
+                status=status,
+                text=words,
+                words=self._announcer.script("ended", "goodbye") if over else "",
+            )
             self.calls.hang_up(leg, bye, now)
         self._dialings.end(now)
         self._watchers.end(now)
@@ -425,6 +501,7 @@ class Conference:
         """Let go of what nobody needs any more."""
         if not len(self.calls) and self._occupied:
             self._occupied = False
+            self._recordings.stop()
             self._ended = self._ended and self._over(now)
             self.record(Emptied(), now)
         if self.empty:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, privacy, referral
+from sipgateway.focus import answers, phrases, privacy, referral
 from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -24,7 +24,7 @@ from sipgateway.focus.wishes import Wishes
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.events import RequestReceived, TransactionId
+from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.message import Request
 
 MAX_CALLS = 400
@@ -46,8 +46,10 @@ class Host(Protocol):
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
 
-    def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
-        """Answer a request with what a refusal means in SIP."""
+    def turn_away(
+        self, event: RequestReceived, identity: Identity, refusal: Refusal, now: float
+    ) -> None:
+        """Answer a call with what a refusal means in SIP, and by voice before."""
 
     def occupy(self, now: float) -> None:
         """Somebody is coming."""
@@ -95,7 +97,7 @@ class Entrance:
             refusal = policy.may_add(self._host.snapshot, identity, joined=True)
         if refusal is not None:
             self._host.record(JoinRefused(identity.uri, refusal), now)
-            self._host.refuse(event.transaction, refusal, now)
+            self._host.turn_away(event, identity, refusal, now)
             return
         if (fields := self._calls.timer_objection(event.request)) is not None:
             self._desk.endpoint.respond(event.transaction, 422, now, fields=fields)
@@ -145,8 +147,18 @@ class Entrance:
         """
         self._host.occupy(now)
         calls.hand_over(leg, self._calls)
+        if not leg.flow.web:
+            leg.greeting = self._opened()
         self._attendance.join(leg, now)
         self._calls.reinvite(leg)
+
+    def _opened(self) -> tuple[str, ...]:
+        """What a phone hears that has opened a conference: the number for others to dial."""
+        name = self._host.snapshot.name
+        if not name.isdigit():
+            return ("created-named",)
+        number = phrases.digits(name)
+        return ("created", *number, "pause", "once-more", "pause", *number)
 
     def _present(self) -> set[str]:
         """Who has a place: one who stands at the PIN has none."""
@@ -180,8 +192,12 @@ class Entrance:
         if (refusal := self._may_enter(leg, now)) is not None:
             self._host.record(JoinRefused(leg.identity.uri, refusal), now)
             status, _, text = answers.REFUSALS[refusal]
-            bye = Farewell(Departure.FAILED, status=status, text=text)
+            words = phrases.refused(self._host.snapshot, refusal, now)
+            bye = Farewell(Departure.FAILED, status=status, text=text, words=words)
             self._calls.hang_up(leg, bye, now)
+            return
+        if self._pad.wants_name(leg):
+            self._pad.ask_name(leg, now)
             return
         self._attendance.join(leg, now)
         recipients, leg.recipients = leg.recipients, ()

@@ -106,6 +106,13 @@ class SetupAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupRefused:
+    """Answers `AnswerSetup` where no conference can be made: no ports, or it is there already."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionFailed:
     """Answers any question to the database that could not be put to it."""
 
@@ -243,6 +250,7 @@ FocusEvent = (
     | Answer
     | ConferenceChanged
     | SetupAnswered
+    | SetupRefused
     | PhonesRemembered
     | PhonesEnded
     | PhoneAnnounced

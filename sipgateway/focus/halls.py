@@ -12,6 +12,7 @@ from sipgateway.focus.actions import CreateConference, LoadConference, Record, R
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.doorstep import Doorstep
 from sipgateway.focus.events import Answer, ConferenceInherited, ConferenceLoaded
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People
@@ -37,9 +38,16 @@ class Halls:
     """See the module."""
 
     def __init__(
-        self, desk: Desk, people: People, dialogs: DialogWatchers, user_chosen: UserChosen
+        self,
+        desk: Desk,
+        people: People,
+        dialogs: DialogWatchers,
+        user_chosen: UserChosen,
+        *,
+        doorstep: Doorstep,
     ) -> None:
         self._desk = desk
+        self._doorstep = doorstep
         self._people = people
         self._dialogs = dialogs
         self._user_chosen = user_chosen
@@ -186,7 +194,13 @@ class Halls:
         """The live conference of a snapshot, which it follows from now on."""
         conference = self.by_id.get(snapshot.id)
         if conference is None:
-            conference = Conference(self._desk, snapshot, dialogs=self._dialogs, idle=self._idle)
+            conference = Conference(
+                self._desk,
+                snapshot,
+                dialogs=self._dialogs,
+                doorstep=self._doorstep,
+                idle=self._idle,
+            )
             self.by_id[snapshot.id] = conference
         else:
             conference.apply(snapshot, now)

@@ -14,21 +14,33 @@ class Verb(enum.StrEnum):
     """What a key asks for."""
 
     MUTE = "mute"  # oneself, or the other way round
+    HAND = "hand"  # up, or down again
+    COUNT = "count"
+    AGREE = "agree"  # to be recorded
+    HELP = "help"
     LOCK = "lock"  # or unlock
     MUTE_ALL = "mute-all"
     REMOVE_LAST = "remove-last"
+    CALL = "call"  # a number follows, and ``#``
+    RECORD = "record"  # or no more
     END = "end"
 
 
-#: ``*`` and this key. The first is for everybody, the others for those who command.
+#: ``*`` and this key. The first are for everybody, the others for those who command.
 KEYS: Mapping[str, Verb] = {
     "6": Verb.MUTE,
+    "9": Verb.HAND,
+    "2": Verb.COUNT,
+    "4": Verb.AGREE,
+    "*": Verb.HELP,
     "5": Verb.LOCK,
     "8": Verb.MUTE_ALL,
     "3": Verb.REMOVE_LAST,
+    "1": Verb.CALL,
+    "7": Verb.RECORD,
     "0": Verb.END,
 }
-COMMANDS = frozenset({Verb.LOCK, Verb.MUTE_ALL, Verb.REMOVE_LAST, Verb.END})
+COMMANDS = frozenset({Verb.LOCK, Verb.MUTE_ALL, Verb.REMOVE_LAST, Verb.RECORD, Verb.END})
 
 
 def press(keyed: str, digit: str) -> tuple[str, Verb | None]:
@@ -37,6 +49,6 @@ def press(keyed: str, digit: str) -> tuple[str, Verb | None]:
     >>> press("*", "6")
     ('', <Verb.MUTE: 'mute'>)
     """
-    if digit == "*":
-        return "*", None
-    return "", KEYS.get(digit) if keyed == "*" else None
+    if keyed == "*":
+        return "", KEYS.get(digit)
+    return ("*", None) if digit == "*" else ("", None)

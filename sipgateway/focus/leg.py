@@ -8,7 +8,7 @@ says `FREE`: nobody waited, so CANCEL works at any time.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conferences.policy import Identity, ParticipantKey
@@ -25,11 +25,14 @@ class State(enum.Enum):
     """Where a leg stands."""
 
     NEGOTIATING = "negotiating"  # the phone's INVITE waits for the engine
+    REFUSING = "refusing"  # not let in; his offer waits for the engine, so that he hears why
+    EARLY = "early"  # our 183 is out, and he hears it
     OFFERING = "offering"  # our INVITE waits for the engine's offer
     CALLING = "calling"  # our INVITE waits for its answer
     CANCELLING = "cancelling"  # it has been cancelled; an answer may still come
     ANSWERED = "answered"  # our 200 waits for its ACK
     CONNECTED = "connected"
+    PARTING = "parting"  # out of the room, hearing a last word before our BYE
     ENDING = "ending"  # to be hung up as soon as the ACK allows it (RFC 3261 15)
     LEAVING = "leaving"  # our BYE waits for its answer
     GONE = "gone"
@@ -47,6 +50,8 @@ class Input(enum.Enum):
     DECLINED = "declined"  # anything else that is final
     BYE_CAME = "bye came"
     HANG_UP = "hang up"  # we want it gone
+    PART = "part"  # we want it gone, with a word first
+    SAID = "said"  # it was said, or took too long
     BYE_ANSWERED = "bye answered"  # 200, 408, 481 or too long: all mean gone
 
 
@@ -56,6 +61,8 @@ class Effect(enum.Enum):
     ANSWER = "answer"  # 200 with the description
     REFUSE = "refuse"  # the status that the leg carries
     TERMINATE = "terminate"  # 487
+    PROGRESS = "progress"  # 183 with the description
+    SPEAK = "speak"  # the last word
     CALL = "call"  # send our INVITE
     CANCEL = "cancel"  # our INVITE
     ACKNOWLEDGE = "acknowledge"  # the 2xx to it
@@ -75,6 +82,12 @@ STEPS: Mapping[tuple[State, Input], Step] = {
     (State.NEGOTIATING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.REFUSE, Effect.FREE)),
     (State.NEGOTIATING, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
     (State.NEGOTIATING, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.REFUSING, Input.NEGOTIATED): (State.EARLY, (Effect.PROGRESS,)),
+    (State.REFUSING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.REFUSING, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
+    (State.REFUSING, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.EARLY, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
+    (State.EARLY, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
     (State.OFFERING, Input.NEGOTIATED): (State.CALLING, (Effect.CALL,)),
     (State.OFFERING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.DEPART, Effect.FREE)),
     (State.OFFERING, Input.HANG_UP): (State.GONE, (Effect.DEPART, Effect.FREE)),
@@ -94,6 +107,10 @@ STEPS: Mapping[tuple[State, Input], Step] = {
     # 14.2: whoever does not acknowledge a re-INVITE's 200 for 32 s is not there any more
     (State.CONNECTED, Input.ACK_MISSING): (State.LEAVING, (Effect.SILENCE, Effect.SAY_BYE)),
     (State.CONNECTED, Input.HANG_UP): (State.LEAVING, (Effect.SILENCE, Effect.SAY_BYE)),
+    (State.CONNECTED, Input.PART): (State.PARTING, (Effect.SILENCE, Effect.SPEAK)),
+    (State.PARTING, Input.SAID): (State.LEAVING, (Effect.SAY_BYE,)),
+    (State.PARTING, Input.HANG_UP): (State.LEAVING, (Effect.SAY_BYE,)),
+    (State.PARTING, Input.BYE_CAME): _HE_LEFT,
     (State.LEAVING, Input.BYE_CAME): (State.LEAVING, (Effect.CONFIRM_BYE,)),
     (State.LEAVING, Input.BYE_ANSWERED): (State.GONE, (Effect.DEPART, Effect.FREE)),
     (State.GONE, Input.NEGOTIATED): (State.GONE, (Effect.FREE,)),
@@ -110,6 +127,9 @@ TALKING = frozenset({State.ANSWERED, State.CONNECTED})
 LONGEST_GOODBYE = 3.0
 """Seconds that a BYE of ours may go unanswered before the roster stops waiting."""
 
+LONGEST_WORDS = 5.0
+"""Seconds that a last word may take before the BYE."""
+
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
@@ -123,6 +143,18 @@ class Farewell:
     text: str = ""
     #: The removal that this carries out, if it does.
     removal: int | None = None
+    #: Header fields of a refusal besides Reason.
+    fields: Sequence[tuple[str, str]] = ()
+    #: What a phone without a page is told before the BYE, as a script of prompts.
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is being played to a leg, and what follows when it has been."""
+
+    script: str
+    then: Callable[[float], None]
 
 
 @dataclass(slots=True)
@@ -165,6 +197,20 @@ class Leg:
     confirming: bool = False
     #: The start of a command on the keypad.
     keyed: str = ""
+    #: Digits of a number to call, while one is keyed.
+    calling: str | None = None
+    #: He is being asked for his name, or has said it so that it can be played.
+    naming: bool = False
+    named: bool = False
+    #: Prompts that he is to hear first when he is in.
+    greeting: tuple[str, ...] = ()
+    #: Something comes from the phone: it hears what is played to it.
+    media: bool = False
+    #: What is to be done when the first of it comes.
+    on_media: Callable[[float], None] | None = None
+    words: Words | None = None
+    #: What is to be done when he has said his name, in so many seconds.
+    on_heard: Callable[[float, float], None] | None = None
     #: When the session dies unless refreshed (RFC 4028).
     session_ends: float | None = None
     #: When we refresh it, if that is for us to do, and for how many seconds.

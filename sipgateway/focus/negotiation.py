@@ -7,7 +7,8 @@ room now. What the engine tells of a leg comes in here, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sipgateway.focus import answers, inviting
 from sipgateway.focus.actions import AcceptAnswer, AnswerOffer, MakeOffer
@@ -19,10 +20,13 @@ from sipgateway.focus.room import Legs
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import (
     DigitKeyed,
+    Heard,
+    LegConnected,
     LegKind,
     LegLost,
     LegSilent,
     MediaEvent,
+    PlayEnded,
     RecordingClosed,
     Speaking,
 )
@@ -75,7 +79,8 @@ class Negotiation:
             self._legs.feed(leg, Input.NEGOTIATED, now)
             return
         status, reason = failure(answer)
-        leg.farewell = Farewell(Departure.FAILED, status=status, reason=reason)
+        if leg.state is not State.REFUSING:  # that has its reason already
+            leg.farewell = Farewell(Departure.FAILED, status=status, reason=reason)
         self._legs.feed(leg, Input.NOT_NEGOTIATED, now)
 
     def accept(self, leg: Leg, sdp: str) -> None:
@@ -101,14 +106,36 @@ class Negotiation:
         if isinstance(event, Speaking | RecordingClosed):
             return  # of a room
         leg = self._legs.get(event.leg)
-        if leg is None:
-            return
-        if isinstance(event, DigitKeyed):
-            self._legs.room.keyed(leg, event.digit, now)
-        elif isinstance(event, LegSilent):
-            self._silent(leg, event.seconds, now)
-        elif isinstance(event, LegLost):
-            self._media_lost(leg, now)
+        if leg is not None:
+            _MEDIA[type(event)](self, leg, event, now)
+
+    def _connected(self, leg: Leg, _: LegConnected, now: float) -> None:
+        leg.media = True
+        todo, leg.on_media = leg.on_media, None
+        if todo is not None:
+            todo(now)
+
+    def _keyed(self, leg: Leg, event: DigitKeyed, now: float) -> None:
+        self._legs.room.keyed(leg, event.digit, now)
+
+    def _played(self, leg: Leg, event: PlayEnded, now: float) -> None:
+        words = leg.words
+        if words is not None and words.script == event.prompt:
+            leg.words = None
+            words.then(now)
+
+    def _heard(self, leg: Leg, event: Heard, now: float) -> None:
+        todo, leg.on_heard = leg.on_heard, None
+        if todo is not None:
+            todo(event.seconds, now)
+
+    def _fell_quiet(self, leg: Leg, event: LegSilent, now: float) -> None:
+        leg.media = False
+        self._silent(leg, event.seconds, now)
+
+    def _lost(self, leg: Leg, _: LegLost, now: float) -> None:
+        leg.media = False
+        self._media_lost(leg, now)
 
     def _silent(self, leg: Leg, seconds: float, now: float) -> None:
         gone = leg.flow_gone and seconds >= GONE_AFTER
@@ -177,6 +204,17 @@ class Negotiation:
             leg.flow_gone = True  # his connection went meanwhile; he may come back by another
         elif status in {408, 481} or leg.media_lost:
             self._legs.hang_up(leg, Farewell(Departure.FAILED, status=status), now)
+
+
+#: Which event of the engine goes where; the type of the key is that of the third argument.
+_MEDIA: Mapping[type, Callable[[Negotiation, Leg, Any, float], None]] = {
+    LegConnected: Negotiation._connected,
+    LegSilent: Negotiation._fell_quiet,
+    LegLost: Negotiation._lost,
+    DigitKeyed: Negotiation._keyed,
+    PlayEnded: Negotiation._played,
+    Heard: Negotiation._heard,
+}
 
 
 def failure(answer: Answer) -> tuple[int, str]:

@@ -1,28 +1,21 @@
-"""What is keyed: the PIN at the door, that one is no machine when called, commands inside."""
+"""What is keyed and said at the door: the PIN, one's name, that one is no machine when called."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Protocol
 
-from conferences import policy
-from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, keypad
-from sipgateway.focus.actions import (
-    AskEnd,
-    AskLock,
-    AskMute,
-    AskRemoval,
-    Fact,
-    Play,
-    WrongPin,
-)
+from conferences.policy import Announce, Refusal, Snapshot
+from sipgateway.focus import answers
+from sipgateway.focus.actions import Fact, Listen, WrongPin
+from sipgateway.focus.announcer import Announcer, say_then
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
+from sipgateway.focus.commands import Commands
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import NOT_CONFIRMED
 from sipgateway.focus.leg import Farewell, Leg
-from sipgateway.focus.roster import Departure
+from sipgateway.focus.roster import Departure, Joining
 
 PIN_TRIES = 3
 """Wrong PINs in one call before it is hung up."""
@@ -32,6 +25,12 @@ PATIENCE = 60.0
 CONFIRM = "1"
 CONFIRM_PATIENCE = 25.0
 """Seconds to hear what is to be pressed and to press it; it is said twice."""
+LONGEST_NAME = 4.0
+"""Seconds that one may take to say one's name, silence before it included."""
+SHORTEST_NAME = 0.2
+"""Seconds of sound that can be a name."""
+LONGEST_QUESTION = 10.0
+"""Seconds that asking for it may take."""
 HOLD_OFF = 30.0
 """Seconds that we hold off ourselves; by then the database's own, growing pause has come."""
 
@@ -56,11 +55,21 @@ class Host(Protocol):
 class Pad:
     """See the module."""
 
-    def __init__(self, desk: Desk, host: Host, calls: Calls, attendance: Attendance) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        host: Host,
+        calls: Calls,
+        *,
+        attendance: Attendance,
+        announcer: Announcer,
+    ) -> None:
         self._desk = desk
         self._host = host
         self._calls = calls
         self._attendance = attendance
+        self._announcer = announcer
+        self._commands = Commands(desk, host, attendance, announcer)
         #: Wrong PINs by person, on whichever of his calls.
         self._wrong: Counter[str] = Counter()
         self._held_off: dict[str, float] = {}
@@ -73,7 +82,7 @@ class Pad:
     def ask_pin(self, leg: Leg, now: float) -> None:
         """Have the PIN keyed before anything else."""
         leg.pin = ""
-        self._desk.act(Play(leg.id, "enter-pin"))
+        self._announcer.say(leg, "enter-pin")
         self._desk.later(now + PATIENCE, lambda then: self._waited(leg, then))
 
     def _waited(self, leg: Leg, now: float) -> None:
@@ -84,14 +93,14 @@ class Pad:
     def ask_confirmation(self, leg: Leg, now: float) -> None:
         """Have somebody whom we call press a key, which no voicemail does."""
         leg.confirming = True
-        self._desk.act(Play(leg.id, "confirm-call"))
+        self._announcer.say(leg, "confirm-call")
         again = now + CONFIRM_PATIENCE / 2
         self._desk.later(again, lambda _: self._ask_again(leg))
         self._desk.later(now + CONFIRM_PATIENCE, lambda then: self._not_confirmed(leg, then))
 
     def _ask_again(self, leg: Leg) -> None:
         if leg.confirming and leg.present:
-            self._desk.act(Play(leg.id, "confirm-call"))
+            self._announcer.say(leg, "confirm-call")
 
     def _not_confirmed(self, leg: Leg, now: float) -> None:
         if leg.confirming:
@@ -109,10 +118,48 @@ class Pad:
             return
         if leg.pin is not None:
             self._pin_digit(leg, digit, now)
-            return
-        leg.keyed, verb = keypad.press(leg.keyed, digit)
-        if verb is not None and leg.joined:
-            self._command(leg, verb)
+        elif leg.naming:
+            if digit == "#":
+                self._desk.act(Listen(leg.id, 0.0))
+        elif leg.joined:
+            self._commands.keyed(leg, digit)
+
+    # -- the name ------------------------------------------------------------
+
+    def wants_name(self, leg: Leg) -> bool:
+        """Whether he is to say his name before he is let in: who dials in by phone, once."""
+        names = self._host.snapshot.announce is Announce.NAMES
+        asked = leg.flow.web or leg.named or leg.naming or leg.replaces is not None
+        comes = leg.joining is Joining.DIALED_IN and leg.identity.uri not in self._attendance
+        return names and comes and not asked
+
+    def ask_name(self, leg: Leg, now: float) -> None:
+        """Ask for it, listen, and let him in."""
+        leg.naming = True
+
+        def listen(then: float) -> None:
+            if not leg.present:
+                return
+            leg.on_heard = lambda seconds, at: self._named(leg, seconds, at)
+            self._desk.act(Listen(leg.id, LONGEST_NAME))
+            self._desk.later(then + LONGEST_NAME + 2.0, lambda at: self._unheard(leg, at))
+
+        script = self._announcer.script("say-name", "beep")
+        say_then(self._desk, leg, script, listen, until=now + LONGEST_QUESTION)
+
+    def _unheard(self, leg: Leg, now: float) -> None:
+        """The engine has not told; he comes in without."""
+        if leg.on_heard is not None:
+            leg.on_heard = None
+            self._named(leg, 0.0, now)
+
+    def _named(self, leg: Leg, seconds: float, now: float) -> None:
+        leg.named = seconds >= SHORTEST_NAME
+        if leg.present:
+            self._host.welcome(leg, now)
+            leg.naming = False
+
+    # -- the PIN -------------------------------------------------------------
 
     def _pin_digit(self, leg: Leg, digit: str, now: float) -> None:
         if digit != "#":
@@ -129,43 +176,14 @@ class Pad:
         last = self._wrong[entity] >= PIN_TRIES
         self._host.record(WrongPin(entity, last), now)
         if not last:
-            self._desk.act(Play(leg.id, "wrong-pin"))
+            self._announcer.say(leg, "wrong-pin")
             return
         del self._wrong[entity]
         self._held_off[entity] = now + HOLD_OFF
         _, _, text = answers.REFUSALS[Refusal.WRONG_PIN_TOO_OFTEN]
+        words = self._announcer.script("held-off", "goodbye")
         for other in self._calls:
             if other.identity.uri == entity and other.pin is not None:
                 other.pin = None
-                bye = Farewell(Departure.FAILED, status=403, text=text)
+                bye = Farewell(Departure.FAILED, status=403, text=text, words=words)
                 self._calls.hang_up(other, bye, now)
-
-    def _command(self, leg: Leg, verb: keypad.Verb) -> None:
-        """A key is a wish like any other."""
-        snapshot, who = self._host.snapshot, leg.identity
-        user = self._attendance.roster.users.get(who.uri)
-        if user is None:
-            return
-        if verb in keypad.COMMANDS and policy.may_command(snapshot, who) is not None:
-            self._desk.act(Play(leg.id, "not-allowed"))
-        elif verb is keypad.Verb.MUTE:
-            self._desk.act(AskMute(snapshot.id, user.key, user.key not in snapshot.muted, who))
-        elif verb is keypad.Verb.MUTE_ALL:
-            self._desk.act(AskMute(snapshot.id, None, True, who))
-        elif verb is keypad.Verb.LOCK:
-            self._desk.act(AskLock(snapshot.id, not snapshot.locked, who))
-        elif verb is keypad.Verb.END:
-            self._desk.act(AskEnd(snapshot.id, who))
-        else:
-            self._remove_last(who)
-
-    def _remove_last(self, who: Identity) -> None:
-        """The one who came last goes, if it is not the one who asks."""
-        here = list(self._attendance)
-        if not here or here[-1].entity == who.uri:
-            return
-        key, conference = here[-1].key, self._host.snapshot.id
-        self._desk.ask(
-            lambda number: AskRemoval(number, conference, key, who, keypad=True),
-            lambda _answer, _now: None,
-        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from conferences.policy import RemovalOrder
+from conferences.policy import RemovalOrder, Snapshot
+from sipgateway.focus import phrases
 from sipgateway.focus.actions import Fact, RemovalEnded
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.leg import Farewell, Leg
@@ -14,6 +15,10 @@ from sipgateway.focus.roster import Departure
 
 class Host(Protocol):
     """The conference that removes."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is meant to be."""
 
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
@@ -52,6 +57,12 @@ class Removals:
         for leg in going:
             self._calls.hang_up(leg, self._booted(order), now)
 
+    def _words(self, order: RemovalOrder) -> str:
+        """What he hears: by whom, where that one has said his name."""
+        by = next((leg for leg in self._calls if leg.identity.uri == order.by and leg.named), None)
+        names = ("removed",) if by is None else ("removed-by", f"@{by.id}")
+        return phrases.script(self._host.snapshot.language, *names, "goodbye")
+
     def departed(self, leg: Leg, now: float) -> None:
         """A phone is gone; with the last one the removal is done."""
         removal = leg.farewell.removal
@@ -82,4 +93,5 @@ class Removals:
             status=403 if order.ban else 200,
             text=text,
             removal=order.id,
+            words=self._words(order),
         )

@@ -39,6 +39,9 @@ class Room(DialogOwner, Protocol):
     def ringing(self, leg: Leg, status: int, now: float) -> None:
         """The phone that we call has told progress."""
 
+    def progressed(self, leg: Leg, now: float) -> None:
+        """The 183 to a call that is refused is out: he can be told why."""
+
     def silenced(self, leg: Leg, now: float) -> None:
         """The leg is about to go: out of the room at once."""
 

@@ -12,14 +12,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conferences.attempts import Notes
-from conferences.policy import ConferenceId, Identity
+from conferences.policy import ConferenceId, Identity, Language
 from sipgateway.focus import answers, application, joining, outside
-from sipgateway.focus.actions import Action, AnnouncePhone, Forward, WriteAttempts
+from sipgateway.focus.actions import (
+    Action,
+    AnnouncePhone,
+    Forward,
+    NoteRecording,
+    WriteAttempts,
+)
 from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk, Domain, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.doorstep import Doorstep
 from sipgateway.focus.events import (
     AccountLoaded,
     Answer,
@@ -46,6 +53,7 @@ from sipgateway.focus.events import (
     Reopened,
     SetupAnswered,
     SetupOpened,
+    SetupRefused,
 )
 from sipgateway.focus.guard import Guard
 from sipgateway.focus.halls import FACTORY, Halls, UserChosen
@@ -86,6 +94,8 @@ class House:
     user_chosen: UserChosen = UserChosen.ORGANIZERS
     #: The address that the pages lie under, without a slash at the end.
     pages: str = ""
+    #: What prompts speak where no conference says so.
+    language: Language = Language.ENGLISH
 
 
 class Switchboard:
@@ -107,12 +117,15 @@ class Switchboard:
         self._authentication = Authentication(self._desk, digest, self.guard, limits)
         self._registrar = Registrar(self._desk, moved=self._moved)
         self._desk.whereabouts = self._registrar
-        self._application = Application(self._desk, pages=house.pages)
+        self._application = Application(self._desk, pages=house.pages, language=house.language)
+        self._doorstep = Doorstep(self._desk)
         self._dialogs = DialogWatchers(self._desk, self._legs_of)
         self._desk.stepped = self._dialogs.changed
         self._proxy = Proxy(self._desk, is_ours=self._authentication.is_ours)
         self._people = People(self._desk, self._dialogs, self._proxy)
-        self._halls = Halls(self._desk, self._people, self._dialogs, house.user_chosen)
+        self._halls = Halls(
+            self._desk, self._people, self._dialogs, house.user_chosen, doorstep=self._doorstep
+        )
         self._conferences = self._halls.by_id
 
     def handle(self, event: FocusEvent, now: float) -> None:
@@ -141,8 +154,8 @@ class Switchboard:
         return conference in self._conferences
 
     @property
-    def _rooms(self) -> list[Application | Conference | PersonCall]:
-        return [self._application, *self._people.calls, *self._halls]
+    def _rooms(self) -> list[Application | Conference | Doorstep | PersonCall]:
+        return [self._application, self._doorstep, *self._people.calls, *self._halls]
 
     def _legs_of(self, entity: str) -> Iterator[tuple[Leg, NameAddr]]:
         """The legs of a person or a conference, with what we say our end is."""
@@ -173,6 +186,7 @@ class Switchboard:
         self._registrar.stop(now)
         self._application.end(now, "The server is stopping")
         self._people.end(now, "The server is stopping")
+        self._doorstep.end(now)
         for conference in self._halls:
             conference.end("", now, over=False, text="The server is stopping")
 
@@ -276,6 +290,11 @@ class Switchboard:
     def _to_application(self, event: RequestReceived, identity: Identity, now: float) -> None:
         self._application.request(event, identity, now)
 
+    def _setup_refused(self, event: SetupRefused, now: float) -> None:
+        """No conference could be made; the caller may try again."""
+        del now
+        self._application.refused(event.token)
+
     def _setup_answered(self, event: SetupAnswered, now: float) -> None:
         """RFC 4579 5.3: the conference exists, its caller's call goes on in it."""
         if self._application.waits(event.token):
@@ -365,11 +384,15 @@ class Switchboard:
             self.guard.lift(who, at)
 
     def _media(self, event: MediaHappened, now: float) -> None:
-        if isinstance(event.event, Speaking | RecordingClosed):
+        told = event.event
+        if isinstance(told, Speaking):
             return
-        owner = self._desk.legs.get(event.event.leg)
+        if isinstance(told, RecordingClosed):
+            self._desk.act(NoteRecording(told.name, told.seconds, told.failed, now))
+            return
+        owner = self._desk.legs.get(told.leg)
         if owner is not None:
-            owner.media_happened(event.event, now)
+            owner.media_happened(told, now)
 
 
 #: Which event goes where; the type of the key is that of the handler's argument.
@@ -390,6 +413,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     CancelAsked: Switchboard._answer,
     SetupOpened: Switchboard._answer,
     SetupAnswered: Switchboard._setup_answered,
+    SetupRefused: Switchboard._setup_refused,
     QuestionFailed: Switchboard._answer,
     Negotiated: Switchboard._answer,
     NegotiationFailed: Switchboard._answer,

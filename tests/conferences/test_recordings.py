@@ -129,11 +129,11 @@ def test_one_agrees_for_oneself_alone(live: Joined, mallory: User) -> None:
 def test_the_last_one_who_leaves_ends_it(live: Joined) -> None:
     made = start(live)
     live.leave(BOB)
-    services.release_lease(conference=live.conference.key, owner="focus")
+    services.room_emptied(conference=live.conference.key)
     made.refresh_from_db()
     assert made.state == RecordingState.RUNNING, "Alice is still there"
     live.leave(ALICE)
-    services.release_lease(conference=live.conference.key, owner="focus")
+    services.room_emptied(conference=live.conference.key)
     made.refresh_from_db()
     assert made.state == RecordingState.ENDED
     assert made.ended_at is not None

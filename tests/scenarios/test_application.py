@@ -35,7 +35,7 @@ def test_c08_figure_3(stage: Stage) -> None:
     alice = stage.person("alice")
     token = _calls(stage, alice)
     call_id, leg = alice.call_id, stage.media.played[-1]
-    assert leg[1] == "application"
+    assert leg[1] == "menu"
     stage.answers(token, "Planning")
     invite = _reinvited(alice)
     assert invite.get("call-id") == call_id

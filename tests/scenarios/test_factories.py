@@ -74,7 +74,7 @@ def test_several_factories_are_several_templates(stage: Stage) -> None:
     alice, bob = stage.person("alice"), stage.person("bob")
     hall = _created(alice, f"sip:hall@{DOMAIN}").removeprefix("sip:").partition("@")[0]
     bob.sends("INVITE", f"sip:{hall}@{DOMAIN}", body=OFFER)
-    bob.gets("486", reason="The conference is full")
+    bob.is_turned_away("486", reason="The conference is full")
     _created(bob, f"sip:talk@{DOMAIN}")
     bob.sends("OPTIONS", f"sip:hall@{DOMAIN}")
     bob.gets("200")

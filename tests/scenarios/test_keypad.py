@@ -57,7 +57,7 @@ def test_mallory_commands_nothing(stage: Stage) -> None:
     stage.joined("alice")
     mallory = stage.joined("mallory")
     before = stage.snapshots["4711"]
-    _keys(stage, "mallory", "*5*8*3*00*")
+    _keys(stage, "mallory", "*5*8*3*00")
     _keys(stage, "mallory", "12#6")
     assert stage.snapshots["4711"] == before
     assert stage.roster() == ["alice", "mallory"]

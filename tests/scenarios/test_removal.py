@@ -219,7 +219,7 @@ def test_lock_is_seen(stage: Stage) -> None:
     assert alice.sees().text("conference-state", "locked") == "true"
     mallory = stage.person("mallory")
     mallory.sends("INVITE", f"sip:4711@{DOMAIN}", body=OFFER)
-    mallory.gets("403", reason="locked")
+    mallory.is_turned_away("403", reason="locked")
     stage.is_quiet()
 
 
