@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0014_standing_dialogs'),
+        ('conferences', '0015_traces'),
     ]
 
     operations = [
