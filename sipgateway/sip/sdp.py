@@ -20,95 +20,36 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sipgateway.sip.sdp_lines import Attribute as Attribute
+from sipgateway.sip.sdp_lines import Connection as Connection
+from sipgateway.sip.sdp_lines import Crypto as Crypto
+from sipgateway.sip.sdp_lines import ExtMap as ExtMap
+from sipgateway.sip.sdp_lines import Origin as Origin
+from sipgateway.sip.sdp_lines import RtpMap as RtpMap
+from sipgateway.sip.sdp_lines import SdpError as SdpError
+from sipgateway.sip.sdp_lines import build_attribute as build_attribute
+from sipgateway.sip.sdp_lines import build_crypto as build_crypto
+from sipgateway.sip.sdp_lines import build_extmap as build_extmap
+from sipgateway.sip.sdp_lines import build_origin as build_origin
+from sipgateway.sip.sdp_lines import build_rtpmap as build_rtpmap
+from sipgateway.sip.sdp_lines import parse_attribute as parse_attribute
+from sipgateway.sip.sdp_lines import parse_connection as parse_connection
+from sipgateway.sip.sdp_lines import parse_crypto as parse_crypto
+from sipgateway.sip.sdp_lines import parse_extmap as parse_extmap
+from sipgateway.sip.sdp_lines import parse_origin as parse_origin
+from sipgateway.sip.sdp_lines import parse_rtpmap as parse_rtpmap
+
 MAX_TEXT = 65_536
 """Characters: the largest UDP datagram; real descriptions have 1 to 8 kB."""
 
 MAX_MEDIA = 64
 """m= lines: a video conference of 20 with two streams each stays below it."""
 
-# RFC 8866 9: token = 1*(token-char)
-TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 # RFC 8866 9: type = one letter; value = byte-string without NUL, CR, LF
 LINE = re.compile(r"([a-z])=([^\r\n\0]*)")
 # RFC 8866 5.14: m=<media> <port>[/<count>] <proto> <fmt> ...
 MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/([0-9]{1,5}))? (\S+)((?: +\S+)+) *")
-# RFC 8866 5.2: o=<username> <sess-id> <sess-version> <nettype> <addrtype> <address>
-ORIGIN = re.compile(r"(\S+) ([0-9]+) ([0-9]+) (\S+) (\S+) (\S+) *")
-# RFC 8866 5.7: c=<nettype> <addrtype> <connection-address>
-CONNECTION = re.compile(r"(\S+) (\S+) (\S+) *")
-# RFC 8866 6.6: <payload type> <encoding name>/<clock rate>[/<encoding parameters>]
-RTPMAP = re.compile(r"([0-9]{1,3}) +([^/\s]+)/([0-9]+)(?:/([0-9]+))? *")
-# RFC 8285 8: <value>["/"<direction>] <URI> <extensionattributes>
-EXTMAP = re.compile(r"([0-9]+)(?:/(\w+))? (\S+)(?: .*)?")
-# RFC 4568 9.1: <tag> <crypto-suite> inline:<key||salt>["|"lifetime]["|"MKI:length] [params]
-CRYPTO = re.compile(r"([0-9]{1,9}) +(\S+) +inline:([A-Za-z0-9+/=]+)((?:\|[^\s;|]+)*) *(.*)")
-
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
-
-
-class SdpError(ValueError):
-    """The text is not a session description; `reason` says where and why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """``a=name`` (value None) or ``a=name:value``."""
-
-    name: str
-    value: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """``o=`` (5.2): the id is constant for a session, the version goes up by one."""
-
-    username: str
-    session: int
-    version: int
-    address: str
-    address_type: str = "IP4"
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """``c=`` (5.7)."""
-
-    address: str
-    address_type: str = "IP4"
-
-
-@dataclass(frozen=True, slots=True)
-class RtpMap:
-    """``a=rtpmap`` (6.6); `clock` in Hz, `channels` 1 where not said."""
-
-    payload_type: int
-    encoding: str
-    clock: int
-    channels: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ExtMap:
-    """``a=extmap`` (RFC 8285): a header extension under a local identifier."""
-
-    identifier: int
-    uri: str
-    direction: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Crypto:
-    """``a=crypto`` (RFC 4568): `key` is base64 of master key and salt, as written."""
-
-    tag: int
-    suite: str
-    key: str
-    has_mki: bool = False
-    parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,57 +240,6 @@ def _media(block: _Block) -> Media:
     )
 
 
-def parse_origin(value: str) -> Origin:
-    """``o=`` without its type. Raises `SdpError`."""
-    match = ORIGIN.fullmatch(value)
-    if match is None:
-        raise SdpError("o=: not <username> <id> <version> <nettype> <addrtype> <address>")
-    username, session, version, _, address_type, address = match.groups()
-    return Origin(username, int(session), int(version), address, address_type)
-
-
-def parse_connection(value: str) -> Connection:
-    """``c=`` without its type; a multicast TTL is dropped. Raises `SdpError`."""
-    match = CONNECTION.fullmatch(value)
-    if match is None or match[1] != "IN":
-        raise SdpError("c=: not IN <addrtype> <address>")
-    return Connection(match[3].partition("/")[0], match[2])
-
-
-def parse_attribute(value: str) -> Attribute:
-    """``a=`` without its type. Raises `SdpError`."""
-    name, colon, rest = value.partition(":")
-    if not TOKEN.fullmatch(name.rstrip()):
-        raise SdpError("a=: the name is not a token")
-    return Attribute(name.rstrip(), rest if colon else None)
-
-
-def parse_rtpmap(value: str) -> RtpMap:
-    """The value of ``a=rtpmap``. Raises `SdpError`."""
-    match = RTPMAP.fullmatch(value)
-    if match is None or int(match[1]) > 127:
-        raise SdpError("a=rtpmap: not <payload type> <encoding>/<clock>")
-    return RtpMap(int(match[1]), match[2], int(match[3]), int(match[4] or 1))
-
-
-def parse_extmap(value: str) -> ExtMap:
-    """The value of ``a=extmap``. Raises `SdpError`."""
-    match = EXTMAP.fullmatch(value)
-    if match is None:
-        raise SdpError("a=extmap: not <id> <URI>")
-    return ExtMap(int(match[1]), match[3], match[2] or "")
-
-
-def parse_crypto(value: str) -> Crypto | None:
-    """The value of ``a=crypto``, or None where it is not in a form known here."""
-    match = CRYPTO.fullmatch(value)
-    if match is None:
-        return None
-    tag, suite, key, extras, parameters = match.groups()
-    has_mki = any(":" in extra for extra in extras.split("|"))
-    return Crypto(int(tag), suite, key, has_mki, parameters)
-
-
 # Writing
 
 
@@ -401,36 +291,3 @@ def _checked(value: str) -> str:
     if any(octet in value for octet in "\r\n\0"):
         raise SdpError("a value holds a line end")
     return value
-
-
-def build_origin(origin: Origin) -> str:
-    """``o=`` without its type."""
-    return (
-        f"{origin.username} {origin.session} {origin.version}"
-        f" IN {origin.address_type} {origin.address}"
-    )
-
-
-def build_attribute(attribute: Attribute) -> str:
-    """``a=`` without its type. Raises `SdpError`."""
-    if not TOKEN.fullmatch(attribute.name):
-        raise SdpError("a=: the name is not a token")
-    return attribute.name if attribute.value is None else f"{attribute.name}:{attribute.value}"
-
-
-def build_rtpmap(one: RtpMap) -> str:
-    """The value of ``a=rtpmap``."""
-    channels = f"/{one.channels}" if one.channels != 1 else ""
-    return f"{one.payload_type} {one.encoding}/{one.clock}{channels}"
-
-
-def build_extmap(one: ExtMap) -> str:
-    """The value of ``a=extmap``."""
-    direction = f"/{one.direction}" if one.direction else ""
-    return f"{one.identifier}{direction} {one.uri}"
-
-
-def build_crypto(one: Crypto) -> str:
-    """The value of ``a=crypto``."""
-    parameters = f" {one.parameters}" if one.parameters else ""
-    return f"{one.tag} {one.suite} inline:{one.key}{parameters}"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
 
-from sipgateway.sip import arrival, glare, headers, message, provisional, sanity, timers
+from sipgateway.sip import arrival, glare, headers, message, provisional, sanity
 from sipgateway.sip import dialog as dialogs
 from sipgateway.sip import transaction as transactions
 from sipgateway.sip.arrival import Key
+from sipgateway.sip.awaited import AwaitedAcks
 from sipgateway.sip.dialog import Dialog, DialogKey
 from sipgateway.sip.errors import BadMessage, LocalError
 from sipgateway.sip.events import (
-    AckMissing,
     AckReceived,
     CancelReceived,
     DialogId,
@@ -34,17 +33,6 @@ AFTER_OVERLOAD = 5
 """Seconds until one may ask again: transactions of non-INVITEs are over then on the whole."""
 
 
-@dataclass(slots=True)
-class _AckWait:
-    """A 2xx of ours that goes out again until it is acknowledged (RFC 3261 13.3.1.4)."""
-
-    dialog: DialogId
-    cseq: int
-    octets: bytes
-    interval: float
-    give_up: float
-
-
 class UserAgentServer:
     """See the module. `client` knows what we have sent, for loops and glare."""
 
@@ -56,7 +44,7 @@ class UserAgentServer:
         self._servers: dict[Key, Transaction] = {}
         self._merged: dict[Key, Key] = {}
         self._untried: list[Transaction] = []
-        self._acks: dict[DialogId, _AckWait] = {}
+        self._acks = AwaitedAcks(tables)
         self._reliable: dict[TransactionId, Provisionals] = {}
 
     # -- what comes in -------------------------------------------------------
@@ -213,12 +201,9 @@ class UserAgentServer:
         if dialog is None and (refused := self._refused_by(request)) is not None:
             self._step(refused, Input.ACK, now)
             return
-        wait = self._acks.get(dialog.id) if dialog else None
-        if dialog is None or wait is None or wait.cseq != request.must(headers.CSEQ).number:
-            return
-        del self._acks[dialog.id]
-        dialog.flow = flow
-        self._tables.tell(AckReceived(dialog.id, request))
+        if dialog is not None and self._acks.take(dialog.id, request.must(headers.CSEQ).number):
+            dialog.flow = flow
+            self._tables.tell(AckReceived(dialog.id, request))
 
     def _refused_by(self, ack: Request) -> Transaction | None:
         """The INVITE that we refused and this ACK is for, though its branch is another's.
@@ -232,25 +217,6 @@ class UserAgentServer:
             if same and one.kind is Kind.INVITE_SERVER and one.state is State.COMPLETED:
                 return one
         return None
-
-    def _await_ack(self, dialog: Dialog, invite: Transaction, now: float) -> None:
-        cseq = invite.request.must(headers.CSEQ).number
-        wait = _AckWait(dialog.id, cseq, invite.octets, timers.T1, now + timers.GIVE_UP)
-        self._acks[dialog.id] = wait
-        self._tables.at(now + timers.T1, functools.partial(self._ack_is_due, wait))
-
-    def _ack_is_due(self, wait: _AckWait, now: float) -> None:
-        dialog = self._tables.dialogs.get(wait.dialog)
-        if self._acks.get(wait.dialog) is not wait or dialog is None:
-            return
-        if now >= wait.give_up:
-            del self._acks[wait.dialog]
-            self._tables.tell(AckMissing(wait.dialog))
-            return
-        self._tables.post(dialog.flow, wait.octets)
-        wait.interval = min(2 * wait.interval, timers.T2)
-        again = min(now + wait.interval, wait.give_up)
-        self._tables.at(again, functools.partial(self._ack_is_due, wait))
 
     def _pracked(self, prack: Transaction, now: float) -> None:
         """A PRACK is answered here: 200 if it is for what is out, else 481 (RFC 3262 3)."""
@@ -337,7 +303,7 @@ class UserAgentServer:
             return
         if 200 <= status < 300:
             dialog.early = False
-            self._await_ack(dialog, server, now)
+            self._acks.start(dialog, server, now)
         elif status >= 300 and dialog.early:
             self._tables.forget(dialog.id)  # 12.3
 
@@ -382,7 +348,7 @@ class UserAgentServer:
 
     def forget(self, dialog: DialogId) -> None:
         """The dialog is over: nobody waits for its ACK."""
-        self._acks.pop(dialog, None)
+        self._acks.forget(dialog)
 
     def _dialog_for(
         self, server: Transaction, status: int, contact: NameAddr | None
