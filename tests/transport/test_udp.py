@@ -194,6 +194,8 @@ async def test_reach(shell: Shell, server: UdpTransport) -> None:
         "192.0.2.7",
         5070,
     )
+    again = parse_uri("sip:carol@192.0.2.7:5070")
+    assert await out.reach(again, tried={flow.peer}) == []  # RFC 3263 4.3
     nowhere = ("tel:+4930123", "sip:nobody.test", "sip:x@y.invalid;transport=ws")
     for uri in nowhere:
         assert await out.reach(parse_uri(uri)) == []
