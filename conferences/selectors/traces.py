@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from conferences.models import Conference
 
+#: Compact forms (RFC 3261 7.3.3, RFC 6665 8.2, RFC 3515 2.1) of what is looked for.
+_COMPACT = {"event": "o", "refer-to": "r"}
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -28,10 +31,14 @@ class Seen:
     @property
     def method(self) -> str:
         """What it is about: the method of CSeq."""
-        for line in self.text.split("\n"):
-            name, _, value = line.partition(":")
-            if name.strip().lower() == "cseq":
-                return value.split()[-1] if value.split() else ""
+        return (self.field("cseq").split() or [""])[-1]
+
+    def field(self, wanted: str) -> str:
+        """The value of its first header field of that name, in lower case; "" without one."""
+        for line in self.text.partition("\n\n")[0].split("\n"):
+            name, colon, value = line.partition(":")
+            if colon and name.strip().lower() in (wanted, _COMPACT.get(wanted, wanted)):
+                return value.strip()
         return ""
 
     @property

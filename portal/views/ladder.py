@@ -8,10 +8,12 @@ is one arrow with the one that carried credentials, so is what was sent again,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -90,11 +92,40 @@ def fold(messages: Iterable[Seen]) -> list[Arrow]:
             challenged[(one.call, "INVITE")].append(one)
         else:
             before = challenged.pop(key, []) if not one.status else []
-            what = one.first_line
-            arrow = Arrow(one.peer, one.sent, what, one.call, one.method, one.status)
+            arrow = Arrow(_bare(one.peer), one.sent, _what(one), one.call, one.method, one.status)
             arrow.messages = [*before, one]
             arrows.append(arrow)
     return arrows
+
+
+def _bare(peer: str) -> str:
+    """Our own people by their user name."""
+    return peer.removesuffix(f"@{settings.SIP_DOMAIN}")
+
+
+#: What of a request is written on its arrow besides its method.
+_TELLING = {
+    "NOTIFY": "event",
+    "SUBSCRIBE": "event",
+    "REFER": "refer-to",
+    "BYE": "reason",
+    "CANCEL": "reason",
+}
+_TEXT = re.compile(r'text="((?:[^"\\]|\\.)*)"')
+
+
+def _what(one: Seen) -> str:
+    """What is written on an arrow: method or status, and what it is about or why."""
+    if one.status:
+        why = _TEXT.search(one.field("reason"))
+        return f"{one.first_line} ({why[1]})" if why else one.first_line
+    method = one.first_line.partition(" ")[0]
+    told = one.field(_TELLING.get(method, "")).partition(";id=")[0]
+    if _TELLING.get(method) == "reason":
+        why = _TEXT.search(told)
+        told = why[1] if why else ""
+    over = ", over" if one.field("subscription-state").startswith("terminated") else ""
+    return f"{method} {told}{over}".strip()
 
 
 def _into(arrows: list[Arrow], one: Seen) -> Arrow | None:
@@ -124,9 +155,9 @@ def ladder(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """The page, or with ``?as=text`` the same as a file."""
     conference, by = _conference(user, name)
     seen, left_out = selectors.messages(conference) if by.identifies else ([], 0)
-    peers = list(dict.fromkeys(one.peer for one in seen))
+    peers = list(dict.fromkeys(_bare(one.peer) for one in seen))
     who = request.GET.get("who", "")
-    arrows = fold(one for one in seen if who in ("", one.peer))
+    arrows = fold(one for one in seen if who in ("", _bare(one.peer)))
     lines, _ = story.lines(conference, by)
     if request.GET.get("as") == "text":
         return _as_text(conference, lines, arrows, left_out=left_out)
@@ -193,7 +224,7 @@ def _figure(moments: Iterable[Moment]) -> Iterator[str]:
         at = _clock(moment.at)
         if moment.line is not None:
             line = moment.line
-            words = " ".join(filter(None, (line.who, line.what, line.whom + line.rest)))
+            words = " ".join(filter(None, (line.who, line.what, line.whom))) + line.rest
             yield f"{at}  * {words}{f': {line.reason}' if line.reason else ''}"
         elif moment.arrow is not None:
             number += 1
@@ -202,7 +233,7 @@ def _figure(moments: Iterable[Moment]) -> Iterator[str]:
 
 def _arrow(arrow: Arrow, number: int) -> str:
     peer, label = arrow.peer or "somebody", f" {arrow.what} F{number} "
-    shaft = label.center(46, "-")
+    shaft = label.center(max(46, len(label) + 4), "-")
     drawn = f"<{shaft[1:]}" if arrow.sent else f"{shaft[:-1]}>"
     return f"{peer:>28} |{drawn}| focus{f'  ({arrow.note})' if arrow.note else ''}"
 
