@@ -412,7 +412,7 @@ def test_mallory_fills_no_table(stage: Stage, bob: Person, monkeypatch: pytest.M
 
 
 def test_a_method_that_is_not_carried(alice: Person, bob: Person) -> None:
-    alice.sends("PUBLISH", BOB)
+    alice.sends("FROBNICATE", BOB)
     alice.gets("405")
     assert bob.inbox == []
 

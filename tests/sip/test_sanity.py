@@ -44,7 +44,7 @@ REFUSED = [
     (having(ua.invite(), Authorization="Digest x"), 400, "Authorization header: "),
     (ua.request("REGISTER", contact="*", Contact="*, <sip:a@b>"), 400, "Contact header: "),
     (ua.request("REGISTER", to="<tel:+1>"), 400, "To header: Not a SIP URI"),
-    (ua.request("PUBLISH"), 405, "Allow: INVITE, ACK"),
+    (ua.request("FROBNICATE"), 405, "Allow: INVITE, ACK"),
     (ua.request("OPTIONS", "tel:+1"), 416, "Unsupported URI Scheme"),
     (ua.request("OPTIONS", "sip:"), 400, "Request-URI: Malformed URI"),
     (ua.request("OPTIONS", "sip:a@b?c=d"), 400, "Request-URI: holds header fields"),

@@ -60,11 +60,11 @@ def test_a_retransmission_gets_the_same_again(flow: Flow) -> None:
 def test_a_refused_request_gets_the_same_tag_again() -> None:
     """8.2.7: without keeping anything."""
     table = Table()
-    octets = request("PUBLISH", body="x").build()
+    octets = request("FROBNICATE", body="x").build()
     first, again = only(table.hears(octets)), only(table.hears(octets))
     assert first.status == 405
     assert first.build() == again.build()
-    other = only(table.hears(request("PUBLISH", branch="z9hG4bK-2").build()))
+    other = only(table.hears(request("FROBNICATE", branch="z9hG4bK-2").build()))
     assert other.must(headers.TO).tag != first.must(headers.TO).tag
     assert not table.endpoint._tables.transactions
 
