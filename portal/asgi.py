@@ -39,6 +39,8 @@ class Application:
         #: Set once everything that lives beside the pages is up.
         self.ready = asyncio.Event()
         health.checks["gateway"] = self._assembly.failing
+        health.counters.append(self._assembly.counters)
+        health.gauges.append(self._assembly.gauges)
         health.checks["jobs"] = self._celery.failing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

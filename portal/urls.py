@@ -14,6 +14,7 @@ from portal.views import (
     health,
     home,
     ladder,
+    metrics,
     occurrences,
     phone,
     room,
@@ -61,6 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<str:name>/standing/", room.standing, name="room_standing"),
     path("setup/<str:token>/", setup.setup, name="setup"),
     path("api/v1/", api.urls),
+    path("metrics", metrics.metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]

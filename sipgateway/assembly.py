@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from conferences import notices
 from conferences.policy import ConferenceId, Language
+from sipgateway.control import Control
 from sipgateway.directory import Directory
 from sipgateway.focus import application
 from sipgateway.focus.desk import Domain
@@ -146,6 +147,7 @@ class Assembly:
             ports=[port for port in (settings.SIP_PORT, settings.SIPS_PORT) if port],
             told=self.gateway.told,
         )
+        self._control = Control(Path(settings.DATA_DIR), self.gateway.watch, self._everything)
 
     async def start(self) -> None:
         """Start all parts and listen for changes."""
@@ -153,11 +155,13 @@ class Assembly:
         if self._peers is not None:
             await self._peers.start()
         await self._listeners.start()
+        await self._control.start()
         self.gateway.remember_phones()
         self.gateway.spawn("notices", self._hear())
 
     async def stop(self) -> None:
         """Say goodbye and stop all parts."""
+        await self._control.stop()
         await self.gateway.stop()
         if self._peers is not None:
             await self._peers.leave()
@@ -166,6 +170,22 @@ class Assembly:
     def failing(self) -> str:
         """What is not ready, or ""."""
         return self.gateway.failing() or self._listeners.failing()
+
+    def counters(self) -> dict[str, int]:
+        """What was counted since the start, refusals and drops first of all, by part and what."""
+        counted = self.gateway.counters()
+        parts = {"websocket": self.websocket.counters, **self._listeners.counters}
+        for part, counter in parts.items():
+            counted |= {f"{part}: {what}": number for what, number in counter.items()}
+        return counted
+
+    def gauges(self) -> dict[str, int]:
+        """How much goes on at this moment."""
+        return self.gateway.gauges()
+
+    def _everything(self) -> dict[str, int]:
+        now = {f"now: {what}": number for what, number in self.gauges().items()}
+        return now | self.counters()
 
     async def _hear(self) -> None:
         """Listen for notices, and again when Redis has failed."""

@@ -80,9 +80,9 @@ from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.flow import Flow, FlowId, Peer, Transport
 from sipgateway.sip.uri import Uri
+from sipgateway.wire import Watch
 
 LOG = logging.getLogger(__name__)
-WIRE = logging.getLogger("sipgateway.wire")
 
 RENEW = 2.5
 """Seconds between two renewals of leases, which last more than three times as long."""
@@ -232,6 +232,8 @@ class Gateway:
         self._media = media
         self._gate = gate
         self._ladder = ladder
+        #: What passes on the wire, for those who follow.
+        self.watch = Watch()
         self._directory: Directory | None = None
         self._clock = Clock()
         self._flows: dict[FlowId, Send] = {}
@@ -290,6 +292,25 @@ class Gateway:
         peers = self._peers.failing() if self._peers is not None else ""
         return self._media.failing() or self._directory.failing() or peers
 
+    def counters(self) -> dict[str, int]:
+        """What was refused and dropped, and how much goes on, by part and what."""
+        counted: dict[str, int] = {}
+        for part, counter in (
+            ("gate", self._gate.counters),
+            ("sip", self._endpoint.counters),
+            ("digest", self._switchboard.guard.counters),
+        ):
+            counted |= {f"{part}: {what}": number for what, number in counter.items()}
+        return counted
+
+    def gauges(self) -> dict[str, int]:
+        """How much goes on at this moment."""
+        return {
+            **self._endpoint.gauges(),
+            "conferences": len(self._switchboard.live),
+            "connections": len(self._flows),
+        }
+
     # -- flows ---------------------------------------------------------------
 
     def open_flow(
@@ -325,8 +346,6 @@ class Gateway:
         """One whole message came, by a flow of ours or of another process."""
         if not self._running:
             return
-        if WIRE.isEnabledFor(logging.DEBUG):
-            WIRE.debug("from %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
         now = self._clock.now()
         verdict = Verdict.TAKE
         if not (flow.via or settled):
@@ -336,6 +355,7 @@ class Gateway:
         if verdict is Verdict.REFUSE:
             self._endpoint.turn_away(octets, flow, AFTER_REFUSAL)
         else:
+            self.watch.show(flow, octets, now, inward=True)
             self._ladder.saw(octets, now, sent=False, way=_way(flow))
             self._endpoint.receive(octets, flow, now, vouched=vouched, settled=settled)
         self._pump(now)
@@ -434,8 +454,7 @@ class Gateway:
         by_udp = self._routes if flow.transport is Transport.UDP else None
         if send is None and by_udp is None:
             return
-        if WIRE.isEnabledFor(logging.DEBUG):
-            WIRE.debug("to %s %s\n%s", flow.transport, flow.remote_host, _readable(octets))
+        self.watch.show(flow, octets, self._clock.now(), inward=False)
         if send is not None:
             send(octets)
         elif by_udp is not None:
@@ -593,16 +612,6 @@ class Gateway:
 def _way(flow: Flow) -> str:
     """By what a message came or goes, for people."""
     return f"{flow.transport} {flow.remote_host}:{flow.remote_port}"
-
-
-def _readable(octets: bytes) -> str:
-    """A message for the wire log, credentials cut out."""
-    lines = octets.decode("utf-8", "replace").split("\r\n")
-    secret = ("authorization:", "proxy-authorization:")
-    return "\n".join(
-        line.partition(":")[0] + ": …" if line.lower().startswith(secret) else line
-        for line in lines
-    )
 
 
 _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {

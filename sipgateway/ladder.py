@@ -14,6 +14,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from sipgateway import wire
+
 MOST_CALLS = 20_000
 """Calls, subscriptions and the like that are known at a time; the oldest are forgotten."""
 MOST_OF_A_CALL = 200
@@ -21,6 +23,8 @@ MOST_OF_A_CALL = 200
 MOST_NOTIFIES = 100
 """NOTIFYs of one conference, and their answers, between two takings: a roster of a thousand
 watchers says the same a thousand times."""
+MOST_NEW = 500
+"""Calls that begin between two takings, for anybody may begin one: a hundred a second."""
 STRANGE = 120.0
 """Seconds that a call may be without a conference; a caller fills in the application's page."""
 
@@ -76,6 +80,7 @@ class Ladder:
         self._waiting: set[bytes] = set()
         self._notifies: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
+        self._new_ones = 0
 
     def saw(self, octets: bytes, now: float, *, sent: bool, way: str) -> None:
         """A message passes; `way` says by what, and where to or from."""
@@ -101,8 +106,9 @@ class Ladder:
         where = _CONTACT.search(octets) if sent else _ASKED.match(octets)
         name = self._ours(where) if where is not None else ""
         party = (_TO if sent else _FROM).search(octets)
-        if not name or octets.startswith(b"SIP/"):
+        if not name or octets.startswith(b"SIP/") or self._new_ones >= MOST_NEW:
             return None
+        self._new_ones += 1
         peer = b"".join(party.group(2, 3)) if party and party[2] else b""
         call = self._calls[key] = _Call(name, peer.decode("utf-8", "replace"), now)
         if len(self._calls) > MOST_CALLS:
@@ -138,6 +144,7 @@ class Ladder:
             batch.messages.sort(key=lambda message: message.at)
             batch.left_out = self._left_out.pop(name, 0)
         self._notifies.clear()
+        self._new_ones = 0
         return list(batches.values())
 
     def _forget(self, key: bytes) -> None:
@@ -151,27 +158,9 @@ class Ladder:
 LONGEST = 4096
 """Characters of a message that are kept."""
 _CUT = "…"
-#: Credentials; keys of media; the secret link of the application's page. In front of each
-#: stands what a message that has it has in it, in lower case: most have nothing of it.
-_SECRETS = (
-    ("authorization", re.compile(r"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*\w+).*$")),
-    ("-authenticate", re.compile(r"(?im)^((?:www|proxy)-authenticate[ \t]*:[ \t]*\w+).*$")),
-    ("a=crypto:", re.compile(r"(?im)^(a=crypto:\S+ \S+ )\S+")),
-    ("a=ice-pwd:", re.compile(r"(?im)^(a=ice-pwd:)\S+")),
-    ("/setup/", re.compile(r"(?i)(/setup/)[^/\s>\"]+")),
-)
-#: Bodies that are nobody's business: texts between people, and digits, which may be a PIN.
-_PRIVATE = re.compile(r"(?i)^(?:MESSAGE|INFO) ")
 
 
 def readable(octets: bytes) -> str:
     """A message as text, without what is secret, and cut where it is long."""
-    text = octets.decode("utf-8", "replace").replace("\r\n", "\n")
-    if _PRIVATE.match(text):
-        head, gap, body = text.partition("\n\n")
-        text = head + gap + (_CUT if body else "")
-    lower = text.lower()
-    for mark, secret in _SECRETS:
-        if mark in lower:
-            text = secret.sub(rf"\1 {_CUT}", text)
+    text = wire.redacted(octets).replace("\r\n", "\n")
     return text if len(text) <= LONGEST else text[:LONGEST] + _CUT

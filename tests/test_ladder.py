@@ -8,6 +8,7 @@ from sipgateway import ladder
 from sipgateway.ladder import Batch, Ladder
 
 HOST = "conf.test"
+SDP = "Content-Type: application/sdp\r\n\r\n"
 
 
 def _request(method: str, user: str, call: str, *, contact: str = "", who: str = "bob") -> bytes:
@@ -119,6 +120,18 @@ def test_nor_can_many(seen: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.call for one in batch.messages] == ["a7", "a8", "a9"]
 
 
+def test_strangers_cannot_write_without_end(seen: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mallory calls and calls, without credentials."""
+    monkeypatch.setattr(ladder, "MOST_NEW", 3)
+    for _ in range(2):
+        for number in range(10):
+            seen.saw(_request("INVITE", "4711", f"a{number}"), 1.0, sent=False, way="UDP")
+    (batch,) = seen.take(2.0)
+    assert sorted(one.call for one in batch.messages) == ["a0"] * 2 + ["a1"] * 2 + ["a2"] * 2
+    seen.saw(_request("INVITE", "4711", "b"), 3.0, sent=False, way="UDP")
+    assert len(seen.take(4.0)) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "kept", "secret"),
     [
@@ -126,8 +139,8 @@ def test_nor_can_many(seen: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
         ('proxy-authorization:Digest username="b", response="5ecret"', "Digest", "5ecret"),
         ('WWW-Authenticate: Digest realm="x", nonce="5ecret"', "WWW-Authenticate: Digest", "5ec"),
         ("Call-Info: <http://x/setup/5ecret/>;purpose=info", "purpose=info", "5ecret"),
-        ("\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ecret|2^31", "a=crypto:1", "5ecret"),
-        ("\r\na=ice-pwd:5ecret", "a=ice-pwd:", "5ecret"),
+        (f"{SDP}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ecret|2^31", "a=crypto:1", "5ecret"),
+        (f"{SDP}a=ice-pwd:5ecret", "a=ice-pwd:", "5ecret"),
     ],
 )
 def test_secrets_are_cut_out(line: str, kept: str, secret: str) -> None:
@@ -140,5 +153,5 @@ def test_texts_and_digits_are_nobodys_business() -> None:
     """A digit may be of a PIN."""
     for method in ("MESSAGE", "INFO"):
         octets = f"{method} sip:4711@x SIP/2.0\r\nCall-ID: 1\r\n\r\nSignal=5ecret".encode()
-        assert ladder.readable(octets).endswith("Call-ID: 1\n\n…")
+        assert ladder.readable(octets).endswith("Call-ID: 1\n\n(13 octets)")
     assert len(ladder.readable(b"x" * 100_000)) == ladder.LONGEST + 1

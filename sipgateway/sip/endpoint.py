@@ -88,6 +88,13 @@ class Endpoint:
         else:
             self._uas.receive(received, flow, now, vouched=vouched)
 
+    def gauges(self) -> dict[str, int]:
+        """How many transactions and dialogs there are."""
+        return {
+            "transactions": len(self._tables.transactions),
+            "dialogs": len(self._tables.dialogs),
+        }
+
     def knows(self, call_id: str) -> bool:
         """Whether a dialog or a transaction of that Call-ID is here, or a call at a sibling."""
         elsewhere = self._siblings is not None and self._siblings.knows(call_id)

@@ -6,6 +6,7 @@ import logging
 import signal
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,11 @@ class Listeners:
         self._udp.stop()
         self._tcp.stop()
         self._tls.stop()
+
+    @property
+    def counters(self) -> dict[str, Counter[str]]:
+        """What each transport has refused and dropped."""
+        return {"udp": self._udp.counters, "tcp": self._tcp.counters, "tls": self._tls.counters}
 
     def failing(self) -> str:
         """What could not be had, by the name of its variable; "" if nothing."""
