@@ -156,8 +156,9 @@ async def test_cancel(desk: DeskServer, phone: DeskPhone, room: str) -> None:
     """RFC 3261 9.2, with the CANCEL on the heels of the INVITE; on a stream in one piece."""
     _, invite = await authorized(phone, room)
     cancel = same_but(invite, "CANCEL")
-    await phone.send_text(invite.text())
-    await phone.send_text(cancel.text())
+    whole = [invite.text() + cancel.text()]
+    for text in [invite.text(), cancel.text()] if phone.transport == "udp" else whole:
+        await phone.send_text(text)
     taken = await phone.receives(lambda m: m.status >= 200 and m.method == "CANCEL")
     ended = await phone.receives(lambda m: m.status >= 200 and m.method == "INVITE")
     assert (taken.status, ended.status) == (200, 487)
