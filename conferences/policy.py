@@ -12,7 +12,8 @@ HTTP edge each own one table that turns it into a status.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+import hmac
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
@@ -26,13 +27,18 @@ class Role(enum.StrEnum):
     """What somebody is in a conference (RFC 4575 5.6.3 ``roles``)."""
 
     ORGANIZER = "organizer"
+    CO_ORGANIZER = "co-organizer"
     MODERATOR = "moderator"
     PARTICIPANT = "participant"
     LISTENER = "listener"
 
 
 #: Roles that command: add, remove, mute, lock and end.
-COMMANDING = frozenset({Role.ORGANIZER, Role.MODERATOR})
+COMMANDING = frozenset({Role.ORGANIZER, Role.CO_ORGANIZER, Role.MODERATOR})
+#: Roles to which the booking itself belongs: change it, invite, cancel.
+OWNING = frozenset({Role.ORGANIZER, Role.CO_ORGANIZER})
+#: Who has two roles has the first of them.
+_RANKS = (Role.ORGANIZER, Role.CO_ORGANIZER, Role.MODERATOR, Role.PARTICIPANT, Role.LISTENER)
 
 
 class Admission(enum.StrEnum):
@@ -128,6 +134,23 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalPin:
+    """A PIN of one invitee: who keys it is he. `uri` is empty where he has no address here."""
+
+    name: str
+    role: Role = Role.PARTICIPANT
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """What a right PIN makes of somebody: a role and a name, where it says so."""
+
+    role: Role | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemovalOrder:
     """Somebody who is to be removed; the job has claimed the row."""
 
@@ -184,6 +207,12 @@ class Snapshot:
     #: Address of record → role, organizer included.
     roles: Mapping[str, Role] = field(default_factory=dict)
     pin: str = ""
+    #: Who keys it moderates.
+    moderator_pin: str = ""
+    #: PIN → invitee.
+    personal_pins: Mapping[str, PersonalPin] = field(default_factory=dict)
+    #: Until then it looks as if it did not exist to all who would have to give a PIN.
+    hidden_until: float = 0.0
     max_participants: int | None = None
     locked: bool = False
     hidden_focus: bool = False
@@ -244,26 +273,32 @@ def when(snapshot: Snapshot, *, now: float) -> Refusal | None:
     return None
 
 
+def higher(one: Role, other: Role) -> Role:
+    """The one of two roles that may more."""
+    return min(one, other, key=_RANKS.index)
+
+
 def _on_the_list(snapshot: Snapshot, who: Identity) -> bool:
     if who.is_guest:
-        return who.guest_of == snapshot.id and snapshot.admission is Admission.OPEN
+        invited = snapshot.admission is Admission.OPEN or who.uri in snapshot.roles
+        return who.guest_of == snapshot.id and invited
     if who.uri in snapshot.roles or who.uri in snapshot.pulled_in:
         return True
     return snapshot.admission is not Admission.INVITED
 
 
-def may_join(snapshot: Snapshot, who: Identity, *, present: int, now: float) -> Refusal | None:
-    """Whether `who` may join now, with `present` participants in the room.
+def may_join(
+    snapshot: Snapshot, who: Identity, *, present: int, now: float, keyed: bool = False
+) -> Refusal | None:
+    """Whether `who` may join now, with `present` participants in the room; `keyed` a right PIN.
 
     The list comes before the clock, so that a stranger learns nothing of a
     booking; a commander may enter a locked conference, and a full one not.
     """
-    if not _on_the_list(snapshot, who):
-        return Refusal.NOT_INVITED
-    if who.uri in snapshot.banned:
-        return Refusal.BANNED
-    if who.uri in snapshot.held_off:
-        return Refusal.WRONG_PIN_TOO_OFTEN
+    if now < snapshot.hidden_until and needs_pin(snapshot, who) and not keyed:
+        return Refusal.UNKNOWN
+    if (refusal := may_try(snapshot, who)) is not None:
+        return refusal
     if (refusal := when(snapshot, now=now)) is not None:
         return refusal
     if snapshot.locked and snapshot.role_of(who) not in COMMANDING:
@@ -273,13 +308,46 @@ def may_join(snapshot: Snapshot, who: Identity, *, present: int, now: float) -> 
     return None
 
 
+def may_try(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may give a PIN.
+
+    With personal PINs anybody with an account may, who calls by a phone that
+    is not his own, say: the PIN then says who he is.
+    """
+    if not _on_the_list(snapshot, who) and (who.is_guest or not snapshot.personal_pins):
+        return Refusal.NOT_INVITED
+    if who.uri in snapshot.banned:
+        return Refusal.BANNED
+    return Refusal.WRONG_PIN_TOO_OFTEN if who.uri in snapshot.held_off else None
+
+
+def has_pin(snapshot: Snapshot) -> bool:
+    """Whether there is a PIN to give."""
+    return bool(snapshot.pin or snapshot.personal_pins)
+
+
 def needs_pin(snapshot: Snapshot, who: Identity) -> bool:
-    """Whether `who` has to key the PIN in the call."""
-    if not snapshot.pin or who.is_guest:
+    """Whether `who` has to key a PIN in the call."""
+    if not has_pin(snapshot) or who.is_guest:
         return False
     if who.uri in snapshot.admitted or who.uri in snapshot.pulled_in:
         return False
-    return snapshot.roles.get(who.uri) is not Role.ORGANIZER
+    return snapshot.roles.get(who.uri) not in OWNING
+
+
+def keyed(snapshot: Snapshot, who: Identity | None, pin: str) -> Keyed | None:
+    """What `pin` makes of `who` (None: a guest to be); None where it is wrong.
+
+    The PIN for all is good for those on the list alone.
+    """
+    given = pin.strip().encode()
+    for known, owner in snapshot.personal_pins.items():
+        if hmac.compare_digest(given, known.encode()):
+            return Keyed(owner.role, owner.name)
+    if snapshot.moderator_pin and hmac.compare_digest(given, snapshot.moderator_pin.encode()):
+        return Keyed(Role.MODERATOR)
+    right = snapshot.pin and hmac.compare_digest(given, snapshot.pin.encode())
+    return Keyed() if right and (who is None or _on_the_list(snapshot, who)) else None
 
 
 #: Wrong PINs that are answered with another try; the next one has to wait.
@@ -295,6 +363,29 @@ def held_off_until(wrong: Collection[float]) -> float:
     first, longest = HOLD_OFF
     doublings = min(len(wrong) - WRONG_PINS, 16)
     return max(wrong) + min(first * 2.0**doublings, longest)
+
+
+#: So many wrong PINs from so many sides within these seconds are an attack.
+ATTACK = (20, 5, 600.0)
+#: Seconds for which a conference is hidden after the last wrong PIN of one.
+HIDDEN = 600.0
+
+
+def hidden_until(wrong: Iterable[tuple[str, float]]) -> float:
+    """Until when a conference is hidden to whom wrong PINs were given: who, when (POSIX)."""
+    count, sides, span = ATTACK
+    given = sorted((at, who) for who, at in wrong)
+    until = 0.0
+    for last in range(count - 1, len(given)):
+        some = given[last - count + 1 : last + 1]
+        if some[-1][0] - some[0][0] <= span and len({who for _, who in some}) >= sides:
+            until = some[-1][0] + HIDDEN
+    return until
+
+
+def may_change(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may change and cancel the booking itself."""
+    return None if snapshot.role_of(who) in OWNING else Refusal.NOT_ALLOWED
 
 
 def may_command(snapshot: Snapshot, who: Identity) -> Refusal | None:
@@ -317,12 +408,16 @@ def may_be_kept(snapshot: Snapshot, participant: ParticipantKey) -> bool:
 def may_remove(snapshot: Snapshot, who: Identity, *, target: str) -> Refusal | None:
     """Whether `who` may remove the participant whose address is `target`.
 
-    Leaving is always allowed; the organizer is removed by nobody else.
+    Leaving is always allowed; the organizer is removed by nobody else, and
+    co-organizers by none but those who organize.
     """
     if who.uri == target:
         return None
-    if snapshot.roles.get(target) is Role.ORGANIZER:
+    theirs = snapshot.roles.get(target)
+    if theirs is Role.ORGANIZER:
         return Refusal.NOT_ALLOWED
+    if theirs is Role.CO_ORGANIZER:
+        return may_change(snapshot, who)
     return may_command(snapshot, who)
 
 

@@ -36,6 +36,18 @@ def send_mail() -> None:
     services.send_mail(now=timezone.now())
 
 
+@shared_task(name="conferences.tasks.remind")
+def remind() -> None:
+    """Write to the invitees of what begins soon."""
+    services.remind(now=timezone.now())
+
+
+@shared_task(name="conferences.tasks.fetch_replies")
+def fetch_replies() -> None:
+    """Take in the answers that came by mail."""
+    services.fetch_replies(now=timezone.now())
+
+
 @shared_task(name="conferences.tasks.prune")
 def prune() -> None:
     """Delete what nobody needs any more."""

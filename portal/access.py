@@ -47,7 +47,7 @@ class Visit:
     @property
     def owns(self) -> bool:
         """Whether he may change and cancel the booking."""
-        return self.snapshot.role_of(self.identity) is policy.Role.ORGANIZER
+        return policy.may_change(self.snapshot, self.identity) is None
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:

@@ -385,6 +385,18 @@ EMAIL_TIMEOUT = 20
 _mail_domain = f"[IPv6:{_domain_host}]" if ":" in _domain_host else _domain_host
 DEFAULT_FROM_EMAIL = _mailbox("EMAIL_FROM", f"Parley <parley@{_mail_domain}>")
 
+#: Where answers to invitations arrive, as parley@example.org; each invitee answers to an
+#: address of his own below it (RFC 5233): parley+SECRET@example.org.
+EMAIL_REPLIES = _mailbox("EMAIL_REPLIES", "") if _text("EMAIL_REPLIES") else ""
+#: Where they are fetched from: imaps://user:password@host/FOLDER; deleted once read.
+IMAP_URL = _url("IMAP_URL", "imap", "imaps")
+if IMAP_URL and not EMAIL_REPLIES:
+    raise ImproperlyConfigured("IMAP_URL: want EMAIL_REPLIES, whose mails are fetched there")
+#: The telephone number by which conferences are dialed, told in invitations.
+DIAL_IN = _text("DIAL_IN")
+if DIAL_IN and not re.fullmatch(r"\+?[0-9][0-9 ()./-]{2,30}", DIAL_IN):
+    raise ImproperlyConfigured(f"DIAL_IN={DIAL_IN!r}: want a telephone number")
+
 # --- Channel layer and jobs --------------------------------------------------
 
 CHANNEL_LAYERS = {
@@ -422,6 +434,8 @@ CELERY_BEAT_SCHEDULE = {
         ("place_calls", 5.0),
         ("open_and_close", 5.0),
         ("send_mail", 30.0),
+        ("remind", 30.0),
+        ("fetch_replies", 60.0),
         ("prune", 3600.0),
     )
 }

@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="occurrence_restore",
     ),
     path("i/<str:token>/", calendar.answer, name="answer"),
+    path("i/<str:token>/join/", calendar.join, name="join"),
     path("calendar/", calendar.subscription, name="calendar"),
     path("calendar/<str:token>.ics", calendar.feed, name="calendar_feed"),
     path("account/", account.account, name="account"),

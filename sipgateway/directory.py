@@ -65,6 +65,7 @@ from sipgateway.focus.actions import (
     NoteRecording,
     Occupied,
     OpenSetup,
+    PinGiven,
     Record,
     Released,
     RemovalEnded,
@@ -657,6 +658,16 @@ def _refused(_: Tenure, record: Record, fact: JoinRefused) -> None:
     )
 
 
+def _pin_given(_: Tenure, record: Record, fact: PinGiven) -> None:
+    services.pin_given(
+        conference=record.conference,
+        entity=fact.entity,
+        role=fact.role,
+        name=fact.name,
+        at=record.at,
+    )
+
+
 def _wrong_pin(_: Tenure, record: Record, fact: WrongPin) -> None:
     services.wrong_pin(
         conference=record.conference, entity=fact.entity, at=record.at, last=fact.last
@@ -694,6 +705,7 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     RosterChanged: _roster_changed,
     JoinRefused: _refused,
     WrongPin: _wrong_pin,
+    PinGiven: _pin_given,
     RemovalEnded: _removal_ended,
     CallProgressed: _call_progressed,
     LinkShown: _link_shown,

@@ -98,8 +98,8 @@ def view(request: HttpRequest, name: str, rule: Rule) -> tuple[Conference, selec
 
 
 def may_change(snapshot: policy.Snapshot, who: policy.Identity) -> policy.Refusal | None:
-    """The booking itself is its organizer's."""
-    return None if who.uri == snapshot.creator else policy.Refusal.NOT_ALLOWED
+    """The booking itself belongs to those who organize it."""
+    return policy.may_change(snapshot, who)
 
 
 def may_look(snapshot: policy.Snapshot, who: policy.Identity) -> policy.Refusal | None:

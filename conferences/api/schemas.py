@@ -46,6 +46,10 @@ class PolicyIn(_Strict):
         Anonymity.ASKED, description="Who is shown without his name, and to whom."
     )
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
+    personal_pins: bool = Field(False, description="Each invitee has a PIN of his own.")
+    reminder_minutes: int | None = Field(
+        None, description="Remind invitees by mail so long before each start."
+    )
     early_minutes: int = Field(0, description="Open so long before the start.")
     grace_minutes: int = Field(0, description="Closed so long after the end.")
     language: Language | None = Field(None, description="What prompts speak; else the server's.")
@@ -69,6 +73,7 @@ class ChangeIn(_Strict):
     timezone: str = Field("", description="As in Europe/Berlin.")
     rrule: str = Field("", description="RFC 5545, from FREQ=DAILY on.")
     pin: str = ""
+    moderator_pin: str = Field("", description="Who gives it moderates.")
     max_participants: int | None = None
     invitees: list[InviteeIn] = []
     policy: PolicyIn | None = None
@@ -200,6 +205,8 @@ class PolicyOut(Schema):
     hidden_focus: bool
     anonymity: Anonymity
     creator_departs: CreatorDeparts
+    personal_pins: bool
+    reminder_minutes: int | None
     early_minutes: int
     grace_minutes: int
     language: str
@@ -217,6 +224,8 @@ class InviteeOut(Schema):
     email: str
     role: Role
     dial_out: bool
+    answer: str
+    pin: str
 
 
 class ConferenceOut(Schema):
@@ -240,6 +249,7 @@ class ConferenceOut(Schema):
     pin_required: bool
     policy: PolicyOut
     pin: str | None = None
+    moderator_pin: str | None = None
     invitees: list[InviteeOut] | None = None
 
 

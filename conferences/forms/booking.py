@@ -14,13 +14,16 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from conferences import policy, selectors
-from conferences.forms import plain, repeating
+from conferences.forms import plain, repeating, window
 from conferences.ledger import DEFAULT_SIZE
 from conferences.models import AdmissionChoice, Conference, Kind, RoleChoice, User
 from conferences.repetition import Repeats
 
 #: Roles that the form offers; others that a script gave stay as they are.
-_INVITABLE = [(role.value, role.label) for role in (RoleChoice.PARTICIPANT, RoleChoice.MODERATOR)]
+_INVITABLE = [
+    (role.value, role.label)
+    for role in (RoleChoice.PARTICIPANT, RoleChoice.MODERATOR, RoleChoice.CO_ORGANIZER)
+]
 
 
 _KINDS = [
@@ -73,7 +76,7 @@ class Guestlist:
     role: policy.Role
 
 
-class BookingForm(repeating.RepeatingForm):
+class BookingForm(repeating.RepeatingForm, window.WindowForm):
     """Books a conference, or changes one: `values()` is what the services take."""
 
     title = forms.CharField(
@@ -105,6 +108,18 @@ class BookingForm(repeating.RepeatingForm):
         required=False,
         help_text="4 to 16 digits. Pages ask for it, phones key it.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    moderator_pin = forms.CharField(
+        label="PIN of moderators",
+        max_length=16,
+        required=False,
+        help_text="Whoever gives this one moderates.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    personal_pins = forms.BooleanField(
+        label="Give each invitee a PIN of his own",
+        required=False,
+        help_text="Who keys it is known by it, on any phone.",
     )
     max_participants = forms.IntegerField(
         label="Size",
@@ -138,6 +153,7 @@ class BookingForm(repeating.RepeatingForm):
             del self.fields["name"]
         if conference is not None:
             plain.keep_length(self.fields["duration_minutes"], conference.duration_minutes)
+        self.keep_minutes(conference)
         self.invitee_rows = self._rows(conference)
         kept = {row.role for row in self.invitee_rows} - set(dict(_INVITABLE))
         self.roles = [*_INVITABLE, *((role, RoleChoice(role).label) for role in sorted(kept))]
@@ -198,8 +214,17 @@ class BookingForm(repeating.RepeatingForm):
             "max_participants": said["max_participants"],
             "admission": policy.Admission(said["admission"]),
             **repeats,
+            **(self.window_values() if booked else {}),
+            **self._pins(),
             **({"name": said["name"]} if said.get("name") else {}),
         }
+
+    def _pins(self) -> dict[str, Any]:
+        """Those that the page asked for: a box that is not ticked is not sent."""
+        if "moderator_pin" not in self.data:
+            return {}
+        said = self.cleaned_data
+        return {"moderator_pin": said["moderator_pin"], "personal_pins": said["personal_pins"]}
 
     def complain(self, error: ValidationError) -> None:
         """Show what a service found wrong at the field that it is about."""
@@ -238,6 +263,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
             # Whoever books sends the link around, and expects it to open the door.
             "admission": AdmissionChoice.OPEN.value,
             **repeating.initial("", None),
+            **window.initial(None),
         }
     starts = conference.starts_at
     local = starts.astimezone(zoneinfo.ZoneInfo(conference.timezone)) if starts else None
@@ -250,6 +276,9 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "timezone": conference.timezone,
         "admission": conference.admission,
         "pin": conference.pin,
+        "moderator_pin": conference.moderator_pin,
+        "personal_pins": conference.personal_pins,
+        **window.initial(conference),
         "max_participants": conference.max_participants,
         **repeating.initial(conference.rrule, local.date() if local else None),
     }

@@ -22,7 +22,7 @@ from email.utils import parseaddr
 from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress, vRecur, vText, vUri
 
-from conferences import recurrence, selectors
+from conferences import policy, recurrence, selectors
 from conferences.models import Answer, Conference, RoleChoice
 
 PRODUCT = "-//Parley//Conferences//EN"
@@ -49,6 +49,8 @@ class Attendee:
     name: str = ""
     answer: Answer = Answer.NONE
     role: str = RoleChoice.PARTICIPANT
+    #: The secret of his invitation, by which his answer is known to be his.
+    token: str = ""
 
 
 def uid(conference: Conference, number: int = 0) -> str:
@@ -200,19 +202,26 @@ def exact_until(rule: str, zone: zoneinfo.ZoneInfo) -> str:
 def _add_people(event: Event, conference: Conference, attendee: Attendee) -> None:
     organizer = conference.organizer
     own = organizer.email if organizer else ""
-    host = vCalAddress(f"mailto:{own or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
+    answers = _answers_to(attendee)
+    host = vCalAddress(f"mailto:{answers or own or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
     host.params["CN"] = vText(_safe(organizer.get_full_name() if organizer else "Parley"))
     event.add("organizer", host)
     guest = vCalAddress(f"mailto:{attendee.email}")
     guest.params["CUTYPE"] = vText("INDIVIDUAL")
     guest.params["ROLE"] = vText(
-        "CHAIR" if attendee.role == RoleChoice.MODERATOR else "REQ-PARTICIPANT"
+        "CHAIR" if attendee.role in policy.COMMANDING else "REQ-PARTICIPANT"
     )
     guest.params["PARTSTAT"] = vText(_PARTSTAT[attendee.answer])
     guest.params["RSVP"] = vText("TRUE")
     if attendee.name:
         guest.params["CN"] = vText(_safe(attendee.name))
     event.add("attendee", guest)
+
+
+def _answers_to(attendee: Attendee) -> str:
+    """The address at which we take his answer in, if there is one (RFC 5233)."""
+    user, _, host = parseaddr(settings.EMAIL_REPLIES)[1].partition("@")
+    return f"{user}+{attendee.token}@{host}" if host and attendee.token else ""
 
 
 def _safe(name: str) -> str:

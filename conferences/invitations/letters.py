@@ -12,10 +12,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from conferences import recurrence, repetition, selectors
+from conferences import policy, recurrence, repetition, selectors
 from conferences.invitations import ics
 from conferences.invitations.ics import Attendee
-from conferences.models import Answer, Conference, Kind, Mail, MailKind
+from conferences.models import Answer, Conference, Invitation, Kind, Mail, MailKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,50 @@ class Letter:
     method: str
 
 
-def way_in(conference: Conference) -> str:
-    """How to join, in lines: what one pastes into a mail or reads in a calendar."""
+def way_in(conference: Conference, invitation: Invitation | None = None) -> str:
+    """How to join, in lines: what one pastes into a mail or reads in a calendar.
+
+    With `invitation` the link and the PIN are that invitee's own.
+    """
     lines = [
-        f"In the browser: {selectors.conference_url(conference)}",
+        f"In the browser: {link(conference, invitation)}",
         f"By SIP phone: {selectors.conference_uri(conference)}",
     ]
+    if (one_touch := dial_in(conference, invitation)) is not None:
+        lines.append(f"By telephone: {settings.DIAL_IN} ({one_touch})")
     if conference.name.isdigit():
         lines.append(f"To dial, on a phone registered here: {conference.name}")
-    if conference.pin:
-        lines.append(f"PIN, then #: {conference.pin}")
+    if key := pin(conference, invitation):
+        lines.append(f"PIN, then #: {key}")
     return "\n".join(lines)
+
+
+def link(conference: Conference, invitation: Invitation | None) -> str:
+    """The page to join by: one's own, for who has no account; the others sign in."""
+    if invitation is None or invitation.user_id is not None:
+        return selectors.conference_url(conference)
+    return f"{settings.BASE_URL}/i/{invitation.token}/join/"
+
+
+def pin(conference: Conference, invitation: Invitation | None) -> str:
+    """What is keyed: one's own PIN, that of moderators, or that for all."""
+    if invitation is not None and invitation.pin:
+        return invitation.pin
+    if invitation is not None and policy.Role(invitation.role) in policy.COMMANDING:
+        return conference.moderator_pin or conference.pin
+    return conference.pin
+
+
+def dial_in(conference: Conference, invitation: Invitation | None) -> str | None:
+    """One touch on a telephone: the number, a pause, the conference, a pause, the PIN (RFC 3966).
+
+    None where no number is set, or the conference has no digits to be dialed.
+    """
+    if not settings.DIAL_IN or not conference.name.isdigit():
+        return None
+    number = re.sub(r"[^+0-9]", "", settings.DIAL_IN)
+    key = pin(conference, invitation)
+    return f"tel:{number},,{conference.name}#" + (f",,{key}#" if key else "")
 
 
 def letter(mail: Mail, *, at: datetime.datetime) -> Letter:
@@ -52,45 +85,51 @@ def letter(mail: Mail, *, at: datetime.datetime) -> Letter:
         name=mail.name,
         answer=Answer(invitation.answer) if invitation else Answer.NONE,
         role=invitation.role if invitation else "",
+        token=invitation.token if invitation else "",
     )
     cancelled = mail.kind == MailKind.CANCEL
     series = _series(mail)
+    calendar = b"" if mail.kind == MailKind.REMINDER else _calendar(mail, attendee, at)
     shown = {
         "conference": conference,
         "organizer": _organizer(conference),
         "kind": mail.kind,
         "title": series.title if series else conference.title,
-        "when": _when(series.pattern) if series else "",
+        "when": _when(mail, series) if series else "",
         "repeats": repetition.words(series.pattern.rule) if series and series.pattern.rule else "",
         "single": _single(mail, series),
         "exceptions": _exceptions(series, after=at) if series else [],
-        "url": selectors.conference_url(conference),
+        "url": link(conference, invitation),
+        "pin": pin(conference, invitation),
+        "dial_in": settings.DIAL_IN,
+        "one_touch": (dial_in(conference, invitation) or "").replace("#", "%23"),
         "uri": selectors.conference_uri(conference),
         "digits": conference.name if conference.name.isdigit() else "",
         "digits_shown": re.sub(r"(.{4})(?=.)", r"\1 ", conference.name),
         "answers": _answers(mail) if not cancelled else [],
-        "way_in": way_in(conference),
+        "way_in": way_in(conference, invitation),
     }
     return Letter(
         to=formataddr((mail.name, mail.address)) if mail.name else mail.address,
         subject=_subject(mail),
         text=render_to_string("mail/invitation.txt", shown).strip() + "\n",
         html=render_to_string("mail/invitation.html", shown),
-        calendar=_calendar(mail, attendee, at),
-        method="CANCEL" if _withdraws(mail) else "REQUEST",
+        calendar=calendar,
+        method="" if not calendar else "CANCEL" if _withdraws(mail) else "REQUEST",
     )
 
 
 def message(written: Letter, conference: Conference) -> EmailMultiAlternatives:
     """The mail on its way. The calendar stands as a part that calendars read, and as a file."""
     organizer = conference.organizer
+    answers_to = organizer.email if organizer and organizer.email else ""
     sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     mail = EmailMultiAlternatives(
         subject=written.subject,
         body=written.text,
         from_email=formataddr((f"{_organizer(conference)} via Parley", sender)),
         to=[written.to],
-        reply_to=[organizer.email] if organizer and organizer.email else None,
+        reply_to=[answers_to] if answers_to else None,
         # RFC 3834 5: nobody's absence note should answer.
         headers={"Auto-Submitted": "auto-generated"},
     )
@@ -110,7 +149,7 @@ def _withdraws(mail: Mail) -> bool:
 def _calendar(mail: Mail, attendee: Attendee, at: datetime.datetime) -> bytes:
     conference = mail.conference
     if not _withdraws(mail):
-        words = way_in(conference)
+        words = way_in(conference, mail.invitation)
         return ics.request(conference, attendee, words=words, at=at, number=mail.series)
     # A room that never had a time is in nobody's calendar.
     if conference.kind != Kind.BOOKED and conference.sequence == 0:
@@ -127,17 +166,19 @@ def _subject(mail: Mail) -> str:
         MailKind.INVITED: "Invitation",
         MailKind.CHANGED: "Changed",
         MailKind.CANCEL: "Cancelled",
+        MailKind.REMINDER: "Reminder",
     }[MailKind(mail.kind)]
     series = _series(mail)
     if series is None:
         return f"{what}: {mail.conference.title}"
-    begin = series.pattern.starts_at
+    begin, title = series.pattern.starts_at, ""
     if (found := _meant(mail, series)) is not None:
         what = "Cancelled" if found.now is None else what
+        title = found.now.title if found.now else ""
         begin = (found.now or found.then).starts_at
     begin = begin.astimezone(zoneinfo.ZoneInfo(series.pattern.zone))
     when = f"{begin:%a} {begin.day} {begin:%b %Y %H:%M}, {series.pattern.zone}"
-    return f"{what}: {series.title} ({when})"
+    return f"{what}: {title or series.title} ({when})"
 
 
 def _series(mail: Mail) -> selectors.Series | None:
@@ -156,7 +197,7 @@ def _meant(mail: Mail, series: selectors.Series) -> selectors.Planned | None:
 
 def _single(mail: Mail, series: selectors.Series | None) -> str:
     """What became of the one occurrence that `mail` is about, in a sentence."""
-    found = _meant(mail, series) if series else None
+    found = _meant(mail, series) if series and mail.kind == MailKind.CHANGED else None
     return _became(found) if found else ""
 
 
@@ -197,10 +238,13 @@ def _span(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
     return f"{begin:%A} {begin.day} {begin:%B %Y, %H:%M}–{until}"  # noqa: RUF001
 
 
-def _when(pattern: recurrence.Pattern) -> str:
-    """The (first) start in the zone of the booking."""
+def _when(mail: Mail, series: selectors.Series) -> str:
+    """The (first) start in the zone of the booking; of a reminder, that of its occurrence."""
+    pattern = series.pattern
     first = next(recurrence.planned(pattern))
-    return f"{_span(first, zoneinfo.ZoneInfo(pattern.zone))} {pattern.zone}"
+    meant = _meant(mail, series) if mail.kind == MailKind.REMINDER else None
+    shown = (meant.now if meant else None) or first
+    return f"{_span(shown, zoneinfo.ZoneInfo(pattern.zone))} {pattern.zone}"
 
 
 def _answers(mail: Mail) -> list[tuple[str, str]]:

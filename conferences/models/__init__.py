@@ -39,7 +39,7 @@ from conferences.models.choices import (
 )
 from conferences.models.dialogs import StandingDialog
 from conferences.models.factories import FACTORY, Factory
-from conferences.models.invitations import Invitation, Mail
+from conferences.models.invitations import Invitation, Mail, OccurrenceAnswer
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
 from conferences.models.recordings import Recording
@@ -86,6 +86,7 @@ __all__ = [
     "MailKind",
     "MailState",
     "MutedBy",
+    "OccurrenceAnswer",
     "Override",
     "Participant",
     "PeopleManager",

@@ -49,7 +49,13 @@ class Conference(models.Model):
     series = models.PositiveSmallIntegerField(default=0, editable=False)
     early_minutes = models.PositiveIntegerField(default=0)
     grace_minutes = models.PositiveIntegerField(default=0)
+    #: Minutes before the start at which invitees are written to; null for never.
+    reminder_minutes = models.PositiveIntegerField(null=True, blank=True)
     pin = models.CharField(max_length=16, blank=True)
+    #: Who gives it moderates.
+    moderator_pin = models.CharField(max_length=16, blank=True)
+    #: Each invitee has a PIN of his own, by which he is known.
+    personal_pins = models.BooleanField(default=False)
     max_participants = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)]
     )

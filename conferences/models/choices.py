@@ -27,6 +27,7 @@ class RoleChoice(models.TextChoices):
     """`policy.Role` as a form shows it."""
 
     ORGANIZER = policy.Role.ORGANIZER.value, "Organizer"
+    CO_ORGANIZER = policy.Role.CO_ORGANIZER.value, "Co-organizer"
     MODERATOR = policy.Role.MODERATOR.value, "Moderator"
     PARTICIPANT = policy.Role.PARTICIPANT.value, "Participant"
     LISTENER = policy.Role.LISTENER.value, "Listener"
@@ -104,6 +105,7 @@ class Way(models.TextChoices):
     KEYPAD = "keypad", "Keypad"
     CLOCK = "clock", "Clock"
     COMMAND = "command", "Command line"
+    MAIL = "mail", "Mail"
 
 
 class Door(models.TextChoices):
@@ -190,6 +192,7 @@ class MailKind(models.TextChoices):
     INVITED = "invited", "Invitation"
     CHANGED = "changed", "Change"
     CANCEL = "cancel", "Cancellation"
+    REMINDER = "reminder", "Reminder"
 
 
 class MailState(models.TextChoices):

@@ -25,13 +25,17 @@ class Invitation(models.Model):
     uri = models.CharField(max_length=255, blank=True)
     email = models.EmailField(blank=True)
     role = models.CharField(
-        max_length=11, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
+        max_length=12, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
     )
     dial_out = models.BooleanField(default=False)
-    #: The secret of the link by which he answers.
+    #: The PIN that is his alone, where the conference wants them.
+    pin = models.CharField(max_length=16, blank=True)
+    #: The secret of the link by which he answers, and comes in.
     token = models.CharField(max_length=43, unique=True)
     answer = models.CharField(max_length=9, choices=Answer.choices, blank=True, default="")
     answered_at = models.DateTimeField(null=True, blank=True)
+    #: SEQUENCE of the booking when he was last asked: an answer to less is outdated.
+    asked_sequence = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ("pk",)
@@ -49,12 +53,34 @@ class Invitation(models.Model):
                 "conference", "uri", condition=~Q(uri=""), name="invited_once_by_uri"
             ),
             models.UniqueConstraint(
+                "conference", "pin", condition=~Q(pin=""), name="personal_pin_of_one"
+            ),
+            models.UniqueConstraint(
                 "conference", "email", condition=~Q(email=""), name="invited_once_by_mail"
             ),
         ]
 
     def __str__(self) -> str:
         return self.uri or self.email
+
+
+class OccurrenceAnswer(models.Model):
+    """What an invitee said about one occurrence, where that is not what he said about all."""
+
+    invitation = models.ForeignKey(
+        Invitation, on_delete=models.CASCADE, related_name="occurrence_answers"
+    )
+    recurrence_id = models.DateTimeField()
+    answer = models.CharField(max_length=9, choices=Answer.choices)
+    answered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("invitation", "recurrence_id", name="answered_once_each"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invitation}: {self.get_answer_display()}"
 
 
 class Mail(models.Model):
@@ -74,6 +100,8 @@ class Mail(models.Model):
     series = models.PositiveSmallIntegerField(default=0)
     #: The one occurrence that it is about, by its RECURRENCE-ID; null where it is about all.
     recurrence_id = models.DateTimeField(null=True, blank=True)
+    #: The start that a reminder is about.
+    starts_at = models.DateTimeField(null=True, blank=True)
     #: SEQUENCE of the booking when it was written; what is sent has this or a higher one.
     sequence = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.DUE)
@@ -86,6 +114,14 @@ class Mail(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        constraints = [
+            models.UniqueConstraint(
+                "invitation",
+                "starts_at",
+                condition=Q(kind="reminder"),
+                name="reminded_once_of_a_start",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["state", "due_at"],

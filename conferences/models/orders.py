@@ -67,7 +67,7 @@ class Call(models.Model):
     uri = models.CharField(max_length=255)
     display_name = models.CharField(max_length=100, blank=True)
     role = models.CharField(
-        max_length=11, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
+        max_length=12, choices=RoleChoice.choices, default=RoleChoice.PARTICIPANT
     )
     by = models.CharField(max_length=255)
     way = models.CharField(max_length=7, choices=Way.choices)

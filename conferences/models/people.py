@@ -80,6 +80,14 @@ class Guest(models.Model):
     conference = models.ForeignKey(
         "conferences.Conference", on_delete=models.CASCADE, related_name="guests"
     )
+    #: Who came by a link or with a PIN of his own.
+    invitation = models.ForeignKey(
+        "conferences.Invitation",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="guests",
+    )
     uri_user = models.CharField(max_length=64, unique=True)
     display_name = models.CharField(max_length=100)
     expires_at = models.DateTimeField(db_index=True)

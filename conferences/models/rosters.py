@@ -26,7 +26,7 @@ class Participant(models.Model):
     key = models.CharField(max_length=64, unique=True)
     entity = models.CharField(max_length=255)
     display_text = models.CharField(max_length=100, blank=True)
-    role = models.CharField(max_length=11, choices=RoleChoice.choices)
+    role = models.CharField(max_length=12, choices=RoleChoice.choices)
     #: Others are not shown who he is (RFC 3323).
     private = models.BooleanField(default=False)
     joined_at = models.DateTimeField()
@@ -107,6 +107,9 @@ class Admittance(models.Model):
     entity = models.CharField(max_length=255)
     #: A moderator had him called: he may come in though he is not on the list.
     pulled_in = models.BooleanField(default=False)
+    #: A PIN keyed in a call gave him that role, until he leaves it.
+    keyed = models.BooleanField(default=False)
+    role = models.CharField(max_length=12, choices=RoleChoice.choices, blank=True)
 
     class Meta:
         constraints = [

@@ -20,7 +20,6 @@ from conferences.selectors.bookings import (
     outbox,
     redirects,
     setup,
-    snapshot,
     upcoming,
     visible_to,
 )
@@ -65,6 +64,7 @@ from conferences.selectors.rosters import (
     standing_dialogs,
     viewer,
 )
+from conferences.selectors.snapshots import answers_of, invitee_name, snapshot
 from conferences.selectors.times import (
     Planned,
     Series,
@@ -94,6 +94,7 @@ __all__ = [
     "account",
     "aliases",
     "all_occurrences",
+    "answers_of",
     "aor",
     "attempt_waits",
     "booked",
@@ -113,6 +114,7 @@ __all__ = [
     "identity_of_request_session",
     "identity_of_user",
     "invitation",
+    "invitee_name",
     "is_masked",
     "job",
     "keep_guest",

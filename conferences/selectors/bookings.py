@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Q, QuerySet, prefetch_related_objects
-from django.utils import timezone
 
-from conferences import policy, recurrence
+from conferences import recurrence
 from conferences.models import (
     FACTORY,
-    Call,
-    CallState,
     Conference,
     Factory,
     FactoryModeChoice,
     Invitation,
     Kind,
     Mail,
-    Removal,
-    RemovalState,
     Setup,
     User,
-    WrongPin,
 )
-from conferences.selectors import marks
-from conferences.selectors.identities import aor, conference_uri, conference_url
+from conferences.selectors.identities import aor, conference_uri, conference_url, creator
 from conferences.selectors.times import all_occurrences, occurrence, window
 
 
@@ -74,112 +65,6 @@ def calendar(user: User, *, since: datetime.datetime) -> QuerySet[Conference]:
     """What stands in somebody's calendar: bookings that were not over by `since`."""
     rows = visible_to(user).filter(kind=Kind.BOOKED)
     return rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
-
-
-def snapshot(
-    conference: policy.ConferenceId, *, now: datetime.datetime | None = None
-) -> policy.Snapshot | None:
-    """The conference as it is meant to be at `now`, for the focus and for every edge."""
-    row = Conference.objects.select_related("organizer").filter(pk=conference).first()
-    if row is None:
-        return None
-    now = now or timezone.now()
-    when = window(row, now=now)
-    admittances = dict(row.admittances.values_list("entity", "pulled_in"))
-    return policy.Snapshot(
-        id=conference,
-        name=row.name,
-        title=when.title or row.title,
-        opens_at=_stamp(when.opens_at),
-        closes_at=_stamp(when.closes_at),
-        over=when.over,
-        admission=policy.Admission(row.admission),
-        roles=_roles(row),
-        pin=row.pin,
-        max_participants=row.max_participants,
-        locked=row.locked,
-        hidden_focus=row.hidden_focus,
-        participants_may_add=row.participants_may_add,
-        confirm_calls=row.confirm_calls,
-        anonymity=policy.Anonymity(row.anonymity),
-        creator_departs=policy.CreatorDeparts(row.creator_departs),
-        creator=_creator(row),
-        banned=frozenset(row.bans.values_list("entity", flat=True)),
-        admitted=frozenset(admittances),
-        pulled_in=frozenset(one for one, pulled_in in admittances.items() if pulled_in),
-        held_off=_held_off(row, now),
-        **marks.of(row),
-        recording=marks.recording(row),
-        recorded=policy.Recorded(row.recorded),
-        language=policy.Language(row.language or settings.PROMPT_LANGUAGE),
-        timezone=row.timezone,
-        announce=policy.Announce(row.announce),
-        quiet_from=row.quiet_from,
-        warn_minutes=row.warn_minutes,
-        music=row.music,
-        removals=tuple(_removals(row)),
-        calls=tuple(_calls(row)),
-        end_by=row.end_by,
-        info_uri=conference_url(row),
-        info_email=row.organizer.email if row.organizer else "",
-    )
-
-
-def _stamp(at: datetime.datetime | None) -> float | None:
-    return None if at is None else at.timestamp()
-
-
-def _creator(row: Conference) -> str:
-    return row.creator or (aor(row.organizer.username) if row.organizer else "")
-
-
-def _roles(row: Conference) -> dict[str, policy.Role]:
-    roles = {
-        aor(username) if username else uri: policy.Role(role)
-        for uri, username, role in row.invitations.values_list("uri", "user__username", "role")
-        if uri or username
-    }
-    return {**roles, _creator(row): policy.Role.ORGANIZER}
-
-
-def _held_off(row: Conference, now: datetime.datetime) -> frozenset[str]:
-    if not row.pin:
-        return frozenset()
-    wrong: dict[str, list[float]] = defaultdict(list)
-    for entity, at in WrongPin.objects.filter(conference=row).values_list("entity", "at"):
-        wrong[entity].append(at.timestamp())
-    stamp = now.timestamp()
-    return frozenset(
-        entity for entity, times in wrong.items() if policy.held_off_until(times) > stamp
-    )
-
-
-def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
-    orders = Removal.objects.select_related("participant").filter(
-        conference=row, state=RemovalState.CARRYING
-    )
-    for order in orders.order_by("pk"):
-        yield policy.RemovalOrder(
-            id=order.pk,
-            participant=policy.ParticipantKey(order.participant.key),
-            by=order.actor,
-            reason=order.reason,
-            ban=order.ban,
-            by_name=order.actor_name,
-        )
-
-
-def _calls(row: Conference) -> Iterator[policy.CallOrder]:
-    for call in Call.objects.filter(conference=row, state=CallState.CALLING).order_by("pk"):
-        yield policy.CallOrder(
-            id=call.pk,
-            job=call.job,
-            uri=call.uri,
-            by=call.by,
-            display_name=call.display_name,
-            role=policy.Role(call.role),
-            attempt=call.attempts,
-        )
 
 
 def visible_to(user: User) -> QuerySet[Conference]:
@@ -262,7 +147,7 @@ def booking(
         "url": conference_url(conference),
         "title": conference.title,
         "kind": conference.kind,
-        "organizer": _creator(conference),
+        "organizer": creator(conference),
         "starts_at": _iso(conference.starts_at),
         "duration_minutes": conference.duration_minutes,
         "timezone": conference.timezone,
@@ -272,7 +157,7 @@ def booking(
         "closes_at": _iso(when.closes_at),
         "over": when.over,
         "cancelled": conference.cancelled_at is not None,
-        "pin_required": bool(conference.pin),
+        "pin_required": bool(conference.pin or conference.personal_pins),
         "policy": {
             "admission": conference.admission,
             "participants_may_add": conference.participants_may_add,
@@ -281,6 +166,8 @@ def booking(
             "hidden_focus": conference.hidden_focus,
             "anonymity": conference.anonymity,
             "creator_departs": conference.creator_departs,
+            "personal_pins": conference.personal_pins,
+            "reminder_minutes": conference.reminder_minutes,
             "early_minutes": conference.early_minutes,
             "grace_minutes": conference.grace_minutes,
             "language": conference.language,
@@ -295,6 +182,7 @@ def booking(
         shown["pin"] = conference.pin
     if guest_list:
         prefetch_related_objects([conference], "invitations__user")
+        shown["moderator_pin"] = conference.moderator_pin
         shown["invitees"] = [_invited(one) for one in conference.invitations.all()]
     return shown
 
@@ -305,6 +193,8 @@ def _invited(one: Invitation) -> dict[str, Any]:
         "email": one.email,
         "role": one.role,
         "dial_out": one.dial_out,
+        "answer": one.answer,
+        "pin": one.pin,
     }
 
 

@@ -36,6 +36,11 @@ def aor(username: str) -> str:
     return f"sip:{username.lower()}@{settings.SIP_DOMAIN}"
 
 
+def creator(row: Conference) -> str:
+    """The address of whoever is behind it."""
+    return row.creator or (aor(row.organizer.username) if row.organizer else "")
+
+
 def conference_uri(conference: Conference) -> str:
     """What phones call."""
     return f"sip:{conference.name}@{settings.SIP_DOMAIN}"

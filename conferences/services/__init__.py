@@ -1,9 +1,10 @@
 """Every write, named as a person says it.
 
-`people` are accounts, credentials, guests and PINs; `bookings` are made,
+`people` are accounts and credentials, `pins` the door; `bookings` are made,
 changed and cancelled; `moderation` is what may be asked of a conference;
 `records` is what the gateway's database thread writes down; `dialouts`, planned by
-`calls`, and removals are carried out by jobs, and so are `mails`, the invitations. `capacity`
+`calls`, and removals are carried out by jobs, and so are `mails`, the invitations, whose
+answers `replies` takes in. `capacity`
 is the ledger of ports, `guestlists` who is invited, `terms` what can be said of a booking,
 `occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
 counts wrong passwords. `floor` is who would like to be heard, `recordings` what is kept of
@@ -36,7 +37,7 @@ from conferences.services.jobs import (
     open_and_close,
     prune,
 )
-from conferences.services.mails import answer, new_calendar_link, send_mail
+from conferences.services.mails import answer, new_calendar_link, remind, send_mail
 from conferences.services.moderation import (
     ask_to_call,
     ask_to_mute,
@@ -57,14 +58,13 @@ from conferences.services.occurrences import (
 )
 from conferences.services.people import (
     PhoneCredentials,
-    admit_guest,
-    check_pin,
     create_user,
     issue_api_token,
     issue_phone_credentials,
     set_sip_password,
     withdraw_phone_credentials,
 )
+from conferences.services.pins import admit_guest, admit_invitee, check_pin, pin_given
 from conferences.services.recordings import (
     agree_to_recording,
     delete_recording,
@@ -97,11 +97,13 @@ from conferences.services.registrations import (
     forget_registrations,
     keep_registrations,
 )
+from conferences.services.replies import BadReply, fetch_replies, take_reply
 from conferences.services.setups import answer_setup, close_setup, open_setup
 from conferences.services.terms import Changes
 from conferences.services.traces import Line, keep_messages
 
 __all__ = [
+    "BadReply",
     "Changes",
     "Invitee",
     "Line",
@@ -112,6 +114,7 @@ __all__ = [
     "TooManyAttempts",
     "Way",
     "admit_guest",
+    "admit_invitee",
     "agree_to_recording",
     "answer",
     "answer_setup",
@@ -145,6 +148,7 @@ __all__ = [
     "end_registrations",
     "endpoint_changed",
     "endpoint_left",
+    "fetch_replies",
     "forget_dialog",
     "forget_registrations",
     "issue_api_token",
@@ -164,11 +168,13 @@ __all__ = [
     "participant_joined",
     "participant_left",
     "pause_recording",
+    "pin_given",
     "place_calls",
     "prune",
     "raise_hand",
     "recording_closed",
     "release_lease",
+    "remind",
     "removal_ended",
     "renew_leases",
     "restore_occurrence",
@@ -179,6 +185,7 @@ __all__ = [
     "start_recording",
     "stop_recording",
     "take_lease",
+    "take_reply",
     "take_roster_over",
     "unlock",
     "withdraw_phone_credentials",

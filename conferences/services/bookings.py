@@ -8,7 +8,7 @@ the code does is in the constraints of the tables.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Unpack
 
 from django.core.exceptions import ValidationError
@@ -104,7 +104,7 @@ def _change(
     complaints = terms.Complaints()
     before, shape = row.starts_at, capacity.shape(row)
     told, times = mails.told(row), mails.told(row, mails.TIMES)
-    pin = row.pin
+    pins = (row.pin, row.moderator_pin, row.personal_pins)
     series = selectors.series(row)
     listed = terms.say(row, said, complaints)
     if row.starts_at is not None and row.starts_at != before:
@@ -116,7 +116,9 @@ def _change(
         capacity.take(row, now=now)
     row.save()
     written = guestlists.write(row, listed) if listed is not None else guestlists.Written()
-    _forget_admitted(row, written.removed, pin_changed=row.pin != pin)
+    guestlists.give_pins(row)
+    other_pins = (row.pin, row.moderator_pin, row.personal_pins) != pins
+    _forget_admitted(row, written.removed, pin_changed=other_pins)
     mails.withdraw(row, written.removed, now=now)
     if mails.told(row) != told:
         times_changed = mails.told(row, mails.TIMES) != times
@@ -156,11 +158,14 @@ def cancel(*, conference: Conference, actor: str, way: Way = Way.WEB) -> None:
     conference.refresh_from_db()
 
 
-def _forget_admitted(row: Conference, removed: Iterable[Invitation], *, pin_changed: bool) -> None:
+def _forget_admitted(
+    row: Conference, removed: Collection[Invitation], *, pin_changed: bool
+) -> None:
     """Who is off the list may no more come in; a new PIN is asked of all who gave the old."""
     gone = [selectors.aor(one.user.username) if one.user else one.uri for one in removed]
     Admittance.objects.filter(conference=row, entity__in=gone).delete()
-    if pin_changed:
+    personal = any(one.pin for one in removed)
+    if pin_changed or personal:
         Admittance.objects.filter(conference=row, pulled_in=False).delete()
 
 

@@ -66,6 +66,18 @@ def _checked(invitee: Invitee) -> Invitee:
     return Invitee(uri, email, invitee.role, invitee.dial_out)
 
 
+def give_pins(row: Conference) -> None:
+    """To each on the list a PIN of his own, where the conference wants that; else to nobody."""
+    if not row.personal_pins:
+        row.invitations.exclude(pin="").update(pin="")
+        return
+    taken = {row.pin, row.moderator_pin, *row.invitations.values_list("pin", flat=True)}
+    for one in row.invitations.filter(pin=""):
+        one.pin = names.generated_pin(taken)
+        taken.add(one.pin)
+        one.save(update_fields=["pin"])
+
+
 def write(row: Conference, listed: list[Invitee] | None) -> Written:
     """Make the invitations those of `listed`; who was on the list keeps his token."""
     before = {one.uri or one.email: one for one in row.invitations.select_related("user")}
@@ -82,6 +94,7 @@ def write(row: Conference, listed: list[Invitee] | None) -> Written:
         invitation.save()
         if kept is None:
             added.append(invitation)
+    give_pins(row)
     removed = list(before.values())
     for gone in removed:
         Call.objects.filter(invitation=gone, state=CallState.PLANNED).update(

@@ -31,6 +31,7 @@ from conferences.models import (
     Mail,
     MailKind,
     MailState,
+    OccurrenceAnswer,
     User,
 )
 
@@ -44,6 +45,8 @@ TIMES = ("kind", "starts_at", "duration_minutes", "rrule")
 PAUSES = (60, 300, 1800, 7200)
 #: A claim this old belongs to a worker that is gone.
 SENDING_TAKES = datetime.timedelta(minutes=10)
+#: A start is looked for so long after its hold began: early entry comes before it.
+REMINDED_LATE = datetime.timedelta(days=1)
 #: Mails of one run; the next one takes the rest.
 AT_ONCE = 100
 #: How long what was sent can be looked at.
@@ -69,7 +72,7 @@ def tell_change(
     """
     _count_change(conference)
     if times_changed:
-        conference.invitations.update(answer=Answer.NONE, answered_at=None)
+        _ask_again(conference)
     kept = conference.invitations.select_related("user").exclude(pk__in=but)
     _write(conference, kept, MailKind.CHANGED, now)
 
@@ -90,10 +93,51 @@ def tell_occurrence(
     _count_change(conference)
     listed = list(conference.invitations.select_related("user"))
     if ask_again:
-        conference.invitations.update(answer=Answer.NONE, answered_at=None)
+        _ask_again(conference)
     _write(conference, listed, MailKind.CHANGED, now, only=number, recurrence_id=recurrence_id)
     if number != conference.series:
         _write(conference, listed, MailKind.CHANGED, now, only=conference.series)
+
+
+def remind(*, now: datetime.datetime) -> None:
+    """Write to the invitees of what begins soon, once for each start; not to who declined.
+
+    Who is moved to another time is reminded of that one.
+    """
+    soon = Conference.objects.filter(
+        reminder_minutes__isnull=False,
+        cancelled_at__isnull=True,
+        holds__starts_at__gt=now.timestamp() - REMINDED_LATE.total_seconds(),
+        holds__starts_at__lte=now.timestamp() + F("reminder_minutes") * 60,
+    ).prefetch_related("overrides", "earlier")
+    for row in soon.distinct():
+        found = selectors.occurrence(row, now=now)
+        if found is not None and found.starts_at > now:
+            _remind(row, found, now)
+
+
+def _remind(row: Conference, found: recurrence.Occurrence, now: datetime.datetime) -> None:
+    before = datetime.timedelta(minutes=row.reminder_minutes or 0)
+    if now < found.starts_at - before:
+        return
+    listed = row.invitations.select_related("user").exclude(answer=Answer.DECLINED)
+    known = Mail.objects.filter(kind=MailKind.REMINDER, starts_at=found.starts_at)
+    listed = listed.exclude(pk__in=known.filter(conference=row).values("invitation"))
+    planned = selectors.planned_one(row, found.recurrence_id)
+    number = planned.series.number if planned else row.series
+    written = list(_about(row, listed, MailKind.REMINDER, number))
+    for one in written:
+        one.recurrence_id, one.starts_at = found.recurrence_id, found.starts_at
+        _stamp(one, row, now)
+    # Two sweeps at once write one.
+    Mail.objects.bulk_create(written, ignore_conflicts=True)
+    if settings.MAIL_GOES_OUT and written:
+        notices.wake("send_mail")
+
+
+def _stamp(one: Mail, conference: Conference, now: datetime.datetime) -> None:
+    one.sequence, one.created_at, one.due_at = conference.sequence, now, now
+    one.state = MailState.DUE if settings.MAIL_GOES_OUT else MailState.KEPT
 
 
 def withdraw(
@@ -107,6 +151,13 @@ def withdraw(
     if any(_to(gone)):
         _count_change(conference)
         _write(conference, gone, MailKind.CANCEL, now)
+
+
+def _ask_again(conference: Conference) -> None:
+    conference.invitations.update(
+        answer=Answer.NONE, answered_at=None, asked_sequence=conference.sequence
+    )
+    OccurrenceAnswer.objects.filter(invitation__conference=conference).delete()
 
 
 def _count_change(conference: Conference) -> None:
@@ -159,8 +210,7 @@ def _write(
         again = kind == MailKind.CHANGED and one.address in unaware
         one.kind = MailKind.INVITED if again else kind
         one.recurrence_id = recurrence_id
-        one.sequence, one.created_at, one.due_at = conference.sequence, now, now
-        one.state = MailState.DUE if settings.MAIL_GOES_OUT else MailState.KEPT
+        _stamp(one, conference, now)
     Mail.objects.bulk_create(written)
     if settings.MAIL_GOES_OUT and written:
         notices.wake("send_mail")

@@ -229,6 +229,8 @@ def ask_to_call(
     commands = policy.may_command(snapshot, actor) is None
     if role is policy.Role.ORGANIZER or (role is not policy.Role.PARTICIPANT and not commands):
         raise Refused(policy.Refusal.NOT_ALLOWED)
+    if role is policy.Role.CO_ORGANIZER:
+        unless_none(policy.may_change(snapshot, actor))
     uri = _callable(uri)
     if uri in snapshot.banned and not commands:
         raise Refused(policy.Refusal.BANNED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -44,6 +45,9 @@ LONGEST_EMAIL = 254
 #: make a URI unguessable, and every phone can dial it.
 _DIGITS = 20
 
+#: Digits of a generated PIN: one of a hundred invitees' is guessed by one in a million tries.
+_PIN_DIGITS = 8
+
 #: sip-URI without a password (RFC 3261 25.1), loosely: what is sent is built
 #: and checked again by the gateway.
 _SIP = re.compile(
@@ -68,6 +72,14 @@ class Invitee:
 def generated_name() -> str:
     """A new name for a conference: random, dialable."""
     return "".join(secrets.choice("0123456789") for _ in range(_DIGITS))
+
+
+def generated_pin(taken: Collection[str]) -> str:
+    """A new PIN that is none of `taken`."""
+    while True:
+        pin = "".join(secrets.choice("0123456789") for _ in range(_PIN_DIGITS))
+        if pin not in taken:
+            return pin
 
 
 def checked_conference_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Accounts, credentials of phones, guests, PINs."""
+"""Accounts, and credentials of phones."""
 
 from __future__ import annotations
 
@@ -10,23 +10,15 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone as clock
 
-from conferences import policy, relays, selectors
+from conferences import policy, relays
 from conferences.models import (
-    Admittance,
     ApiToken,
-    Conference,
     Guest,
     SipAccount,
     User,
-    WrongPin,
 )
 from conferences.services import names
-from conferences.services.refused import Refused, unless_none
-
-#: How long a guest of a standing room is a guest.
-GUEST_STAYS = datetime.timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,64 +126,3 @@ def _hashes(auth_name: str, password: str) -> dict[str, str]:
         "userhash_md5": hashlib.md5(name, usedforsecurity=False).hexdigest(),
         "userhash_sha256": hashlib.sha256(name).hexdigest(),
     }
-
-
-def admit_guest(
-    *, conference: Conference, display_name: str, pin: str = "", source: str = "guest"
-) -> Guest:
-    """Let somebody without an account in by the link.
-
-    `source` is whatever tells one guesser from another (his address), for
-    wrong PINs are counted by it. Raises `Refused`, or `ValidationError` about
-    ``display_name`` or ``pin``.
-    """
-    now = clock.now()
-    if conference.admission != policy.Admission.OPEN:
-        raise Refused(policy.Refusal.NOT_INVITED)
-    when = selectors.window(conference, now=now)
-    if when.over:
-        raise Refused(policy.Refusal.OVER)
-    display_name = " ".join(display_name.split())
-    if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
-        raise ValidationError({"display_name": "Type a name of 1 to 100 letters."})
-    if conference.pin:
-        _compare(conference, entity=f"web:{source}"[:255], pin=pin, now=now)
-    return Guest.objects.create(
-        conference=conference,
-        uri_user=names.GUEST_PREFIX + secrets.token_hex(10),
-        display_name=display_name,
-        expires_at=when.closes_at or now + GUEST_STAYS,
-    )
-
-
-def check_pin(*, conference: Conference, identity: policy.Identity, pin: str) -> None:
-    """A right PIN spares `identity` from keying it in the call.
-
-    Raises `Refused` where he is not on the list or gave wrong ones too often,
-    and `ValidationError` about ``pin`` where this one is wrong.
-    """
-    snapshot = selectors.snapshot(conference.key)
-    if snapshot is None:
-        raise Refused(policy.Refusal.UNKNOWN)
-    unless_none(policy.may_subscribe(snapshot, identity))
-    if not conference.pin:
-        return
-    _compare(conference, entity=identity.uri, pin=pin, now=clock.now())
-    Admittance.objects.get_or_create(conference=conference, entity=identity.uri)
-
-
-def _compare(conference: Conference, *, entity: str, pin: str, now: datetime.datetime) -> None:
-    """Count and compare in one transaction, so that guessing in parallel gains nothing."""
-    with transaction.atomic():
-        Conference.objects.select_for_update().get(pk=conference.pk)
-        wrong = WrongPin.objects.filter(conference=conference, entity=entity)
-        times = [at.timestamp() for at in wrong.values_list("at", flat=True)]
-        if policy.held_off_until(times) > now.timestamp():
-            raise Refused(policy.Refusal.WRONG_PIN_TOO_OFTEN)
-        right = secrets.compare_digest(pin.strip().encode(), conference.pin.encode())
-        if right:
-            wrong.delete()
-        else:
-            WrongPin.objects.create(conference=conference, entity=entity, at=now)
-    if not right:
-        raise ValidationError({"pin": ValidationError("The PIN is wrong.", code="wrong")})

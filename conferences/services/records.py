@@ -17,6 +17,7 @@ from django.utils import timezone as clock
 
 from conferences import notices, policy
 from conferences.models import (
+    Admittance,
     Ban,
     Call,
     CallState,
@@ -247,6 +248,7 @@ def participant_left(
     row.endpoints.filter(left_at__isnull=True).update(
         status=EndpointStatus.DISCONNECTED, disconnection_method=method, left_at=when
     )
+    Admittance.objects.filter(conference_id=conference, entity=row.entity, keyed=True).delete()
     detail = {"participant": key, "method": method, "reason": reason}
     _note(conference, "left", when, actor=by or row.entity, target=row.entity, detail=detail)
     if method == DisconnectionMethod.BOOTED:
@@ -283,6 +285,8 @@ def wrong_pin(*, conference: ConferenceId, entity: str, at: float, last: bool = 
         WrongPin(conference_id=conference, entity=entity, at=when) for _ in range(missing)
     )
     _note(conference, "wrong-pin", when, actor=entity)
+    # It may be hidden now.
+    notices.conference_changed(conference)
 
 
 @transaction.atomic

@@ -27,6 +27,8 @@ LONGEST_MINUTES = 7 * 24 * 60
 MOST_REDIALS = 10
 #: Minutes before the start and after the end: at most a day.
 LONGEST_MARGIN = 24 * 60
+#: Minutes before the start at which invitees are reminded: at most two weeks.
+LONGEST_REMINDER = 14 * 24 * 60
 #: Minutes before the end at which everybody can be told of it.
 LONGEST_WARNING = 60
 #: Years in which something can be booked; beyond it is a typing mistake.
@@ -46,6 +48,9 @@ class Changes(TypedDict, total=False):
     timezone: str
     rrule: str
     pin: str
+    moderator_pin: str
+    personal_pins: bool
+    reminder_minutes: int | None
     max_participants: int | None
     admission: policy.Admission
     invitees: Iterable[Invitee]
@@ -105,6 +110,7 @@ def say(row: Conference, said: Changes, complaints: Complaints) -> list[Invitee]
     row.anonymity = said.get("anonymity", policy.Anonymity(row.anonymity))
     _say_calls(row, said, complaints)
     _say_sound(row, said, complaints)
+    _say_notices(row, said, complaints)
     if "invitees" not in said:
         return None if row.pk else []
     return _listed(said["invitees"], complaints)
@@ -266,9 +272,29 @@ def say_limits(row: Conference, said: Changes, complaints: Complaints) -> None:
     row.pin = said.get("pin", row.pin).strip()
     if row.pin and _PIN.fullmatch(row.pin) is None:
         complaints.say("pin", "A PIN has 4 to 16 digits.")
+    row.moderator_pin = said.get("moderator_pin", row.moderator_pin).strip()
+    row.personal_pins = said.get("personal_pins", row.personal_pins)
+    if row.moderator_pin:
+        _check_moderator_pin(row, complaints)
     row.max_participants = said.get("max_participants", row.max_participants)
     if row.max_participants is not None and not 1 <= row.max_participants <= 100_000:
         complaints.say("max_participants", "Want a number from 1, or none.")
+
+
+def _check_moderator_pin(row: Conference, complaints: Complaints) -> None:
+    if _PIN.fullmatch(row.moderator_pin) is None:
+        complaints.say("moderator_pin", "A PIN has 4 to 16 digits.")
+    elif row.moderator_pin == row.pin:
+        complaints.say("moderator_pin", "Moderators need another PIN than the rest.")
+    elif not (row.pin or row.personal_pins):
+        complaints.say("moderator_pin", "Nobody is asked for it unless the others have a PIN too.")
+
+
+def _say_notices(row: Conference, said: Changes, complaints: Complaints) -> None:
+    """When invitees are reminded."""
+    row.reminder_minutes = said.get("reminder_minutes", row.reminder_minutes)
+    if row.reminder_minutes is not None and not 1 <= row.reminder_minutes <= LONGEST_REMINDER:
+        complaints.say("reminder_minutes", f"Want 1 to {LONGEST_REMINDER} minutes, or none.")
 
 
 def check_start(

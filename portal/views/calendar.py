@@ -101,6 +101,46 @@ def _question(
 
 
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """An invitee's own way in: under his name, without an account and without a PIN.
+
+    Who has an account signs in as always. Looking lets nobody in.
+    """
+    invitation = selectors.invitation(token)
+    if invitation is None:
+        raise Http404
+    conference = invitation.conference
+    if invitation.user is not None or request.user.is_authenticated:
+        return redirect("room", conference.name)
+    if request.method == "POST":
+        try:
+            name = request.POST.get("display_name", "")
+            guest = services.admit_invitee(invitation=invitation, display_name=name)
+        except services.Refused:
+            return _question(request, invitation, status=410)
+        except ValidationError as error:
+            return _welcome(request, invitation, error=" ".join(error.messages))
+        selectors.keep_guest(request.session, guest)
+        return redirect("room", conference.name)
+    return _welcome(request, invitation)
+
+
+def _welcome(request: HttpRequest, invitation: Invitation, *, error: str = "") -> HttpResponse:
+    conference = invitation.conference
+    now = timezone.now()
+    with timezone.override(access.zone_of(conference.timezone)):
+        context = {
+            "conference": conference,
+            "occurrence": selectors.occurrence(conference, now=now),
+            "over": selectors.window(conference, now=now).over,
+            "name": request.POST.get("display_name", selectors.invitee_name(invitation)),
+            "error": error,
+        }
+        return render(request, "calendar/join.html", context, status=422 if error else 200)
+
+
+@never_cache
 @require_safe
 def feed(_request: HttpRequest, token: str) -> HttpResponse:
     """Somebody's bookings, for his calendar program to fetch now and then."""

@@ -54,6 +54,8 @@ class Invited:
     role_words: str
     answer: str
     answer_words: str
+    #: The PIN that is his alone, for the organizers to read.
+    pin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def _invited(one: Invitation) -> Invited:
         role_words=one.get_role_display(),
         answer=one.answer,
         answer_words=one.get_answer_display(),
+        pin=one.pin,
     )
 
 

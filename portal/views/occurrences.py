@@ -85,6 +85,7 @@ def _page(
         "may_change_following": found.series.number == visit.conference.series,
         "form": (form or forms.OccurrenceForm(found=found)) if may_change else None,
         "commands": visit.commands,
+        "answers": selectors.answers_of(visit.conference, found) if visit.commands else [],
         "story": story.told(visit.conference, list(events), visit.viewer),
     }
     return render(request, "conferences/occurrence.html", context)

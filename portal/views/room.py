@@ -136,16 +136,22 @@ def room(request: HttpRequest, name: str) -> HttpResponse:
     """The page for everybody who comes by the link."""
     conference = selectors.conference_by_name(name)
     snapshot = selectors.snapshot(conference.key) if conference else None
-    if conference is None or snapshot is None:
+    identity = access.visitor(request, conference) if conference else None
+    if conference is None or snapshot is None or _is_hidden(snapshot, identity):
         if request.user.is_authenticated:
             raise Http404
         return redirect_to_login(request.get_full_path())
-    identity = access.visitor(request, conference)
     if identity is None and snapshot.admission is not policy.Admission.OPEN:
         return redirect_to_login(request.get_full_path())
     zone = request.user.timezone if isinstance(request.user, User) else conference.timezone
     with timezone.override(access.zone_of(zone)):
         return _room(request, Entrance(conference, snapshot, identity))
+
+
+def _is_hidden(snapshot: policy.Snapshot, identity: policy.Identity | None) -> bool:
+    """Whether PINs are being guessed: to all who would have to give one there is nothing here."""
+    hidden = timezone.now().timestamp() < snapshot.hidden_until
+    return hidden and (identity is None or policy.needs_pin(snapshot, identity))
 
 
 def _room(request: HttpRequest, entrance: Entrance) -> HttpResponse:
@@ -181,6 +187,8 @@ def enter(request: HttpRequest, name: str) -> JsonResponse:
             return JsonResponse({"phone": None})
         return JsonResponse({"phone": _admit(request, conference)})
     except services.Refused as refused:
+        if refused.refusal is Refusal.UNKNOWN:
+            raise Http404 from refused
         door = DOORS[refused.refusal]
         body = {"refusal": refused.refusal.value, "title": door.title, "text": door.text}
         return JsonResponse(body, status=max(door.status, 403))
@@ -195,12 +203,17 @@ def _admit(request: HttpRequest, conference: Conference) -> dict[str, str]:
     before = access.visitor(request, conference)
     if before is not None and snapshot is not None and before.uri in snapshot.banned:
         raise services.Refused(Refusal.BANNED)
-    guest = services.admit_guest(
-        conference=conference,
-        display_name=request.POST.get("display_name", ""),
-        pin=request.POST.get("pin", ""),
-        source=request.META.get("REMOTE_ADDR", "") or "guest",
-    )
+    guest = selectors.guest_of_session(request.session, conference.key)
+    if guest is None or guest.invitation is None or guest.conference_id != conference.pk:
+        guest = services.admit_guest(
+            conference=conference,
+            display_name=request.POST.get("display_name", ""),
+            pin=request.POST.get("pin", ""),
+            source=request.META.get("REMOTE_ADDR", "") or "guest",
+        )
+    else:
+        name = request.POST.get("display_name", "")
+        guest = services.admit_invitee(invitation=guest.invitation, display_name=name)
     selectors.keep_guest(request.session, guest)
     identity = selectors.identity_of_guest(guest)
     phone = services.issue_phone_credentials(identity=identity, guest=guest, until=guest.expires_at)
@@ -237,8 +250,8 @@ def _context(request: HttpRequest, entrance: Entrance) -> dict[str, Any]:
         "asks_name": guest,
         "guest_name": identity.display_name if identity and guest else "",
         "hides_from_moderators": snapshot.anonymity is policy.Anonymity.STRICT,
-        "has_pin": bool(snapshot.pin),
-        "asks_pin": policy.needs_pin(snapshot, identity) if identity else bool(snapshot.pin),
+        "has_pin": policy.has_pin(snapshot),
+        "asks_pin": policy.needs_pin(snapshot, identity) if identity else policy.has_pin(snapshot),
     }
 
 

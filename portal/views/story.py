@@ -53,6 +53,9 @@ _KINDS: Mapping[str, _Told] = {
     "left": _Told("box-arrow-right", "left"),
     "refused": _Told("slash-circle", "was not let in", "bad"),
     "wrong-pin": _Told("key", "keyed a wrong PIN", "bad"),
+    "pin-given": _Told("key", "keyed a PIN of their own"),
+    "answered": _Told("envelope", "answered"),
+    "extended": _Told("clock-history", "extended the conference"),
     "removed": _Told("person-dash", "removed", "bad", whom=True),
     "removal-failed": _Told("exclamation-triangle", "could not remove", "bad", whom=True),
     "muted": _Told("mic-mute-fill", "muted", whom=True),
@@ -85,6 +88,7 @@ _WAYS: Mapping[str, str] = {
     Way.CLOCK.value: ", by the clock",
     Way.COMMAND.value: ", from the command line",
     Way.WEB.value: ", on the page",
+    Way.MAIL.value: ", by mail",
 }
 
 _PUT_OUT = "was put out"

@@ -424,6 +424,15 @@ class WrongPin:
 
 
 @dataclass(frozen=True, slots=True)
+class PinGiven:
+    """Somebody keyed a PIN that gives him a role, and perhaps a name."""
+
+    entity: str
+    role: Role
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemovalEnded:
     """What came of a removal: "removed", or "absent" if he was not there."""
 
@@ -494,6 +503,7 @@ Fact = (
     | RosterChanged
     | JoinRefused
     | WrongPin
+    | PinGiven
     | RemovalEnded
     | CallProgressed
     | LinkShown

@@ -118,7 +118,9 @@ class Entrance:
         self._host.reopen(now)
         self._calls.dial_in(leg)
 
-    def _may_come(self, identity: Identity, replaces: Leg | None, now: float) -> Refusal | None:
+    def _may_come(
+        self, identity: Identity, replaces: Leg | None, now: float, *, keyed: bool = False
+    ) -> Refusal | None:
         """Asked when somebody calls, and again when he is about to be let in."""
         if replaces is not None and replaces.joined:
             # Who is in already may change his phone, in a full or locked conference too.
@@ -128,7 +130,8 @@ class Entrance:
         if self._pad.holds_off(identity.uri, now):
             return Refusal.WRONG_PIN_TOO_OFTEN
         present = len(self._present() - {identity.uri})
-        return policy.may_join(self._host.snapshot, identity, present=present, now=now)
+        snapshot = self._host.snapshot
+        return policy.may_join(snapshot, identity, present=present, now=now, keyed=keyed)
 
     def _may_enter(self, leg: Leg, now: float) -> Refusal | None:
         """Whether a leg whose call stands may be let in now: much may have changed since."""
@@ -137,7 +140,7 @@ class Entrance:
             banned = leg.identity.uri in self._host.snapshot.banned
             return Refusal.BANNED if banned else policy.when(self._host.snapshot, now=now)
         replaced = self._calls.get(leg.replaces) if leg.replaces else None
-        return self._may_come(leg.identity, replaced, now)
+        return self._may_come(leg.identity, replaced, now, keyed=leg.pin is None)
 
     def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
         """Take over a call that was for something else until now (draft 4.3, 4.9).

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
+from conferences import policy
 from conferences.policy import Announce, Refusal, Snapshot
 from sipgateway.focus import answers
-from sipgateway.focus.actions import Fact, Listen, WrongPin
+from sipgateway.focus.actions import Fact, Listen, PinGiven, WrongPin
 from sipgateway.focus.announcer import Announcer, say_then
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -167,9 +168,11 @@ class Pad:
             return
         keyed, leg.pin = leg.pin, ""
         entity = leg.identity.uri
-        if keyed == self._host.snapshot.pin and not self.holds_off(entity, now):
+        right = policy.keyed(self._host.snapshot, leg.identity, keyed or "")
+        if right is not None and not self.holds_off(entity, now):
             leg.pin = None
             del self._wrong[entity]
+            self._know(leg, right, now)
             self._host.welcome(leg, now)
             return
         self._wrong[entity] += 1
@@ -187,3 +190,9 @@ class Pad:
                 other.pin = None
                 bye = Farewell(Departure.FAILED, status=403, text=text, words=words)
                 self._calls.hang_up(other, bye, now)
+
+    def _know(self, leg: Leg, right: policy.Keyed, now: float) -> None:
+        """Whoever keys the PIN of a moderator, or of an invitee, is one."""
+        leg.display_text = right.name or leg.display_text
+        if right.role is not None:
+            self._host.record(PinGiven(leg.identity.uri, right.role, right.name), now)

@@ -105,7 +105,8 @@ def test_a_booking_invites_by_mail(alice: User, bob: User, server: None) -> None
     token = row.invitations.get(email="zoe@example.com").token
     for kind in ("text/plain", "text/html"):
         text = _part(first, kind).decode()
-        assert f"https://conf.test/c/{row.name}/" in text
+        assert f"https://conf.test/i/{token}/join/" in text
+        assert f"https://conf.test/c/{row.name}/" in _part(messages[1], kind).decode()
         assert f"sip:{row.name}@conf.test" in text
         assert "4711" in text
         assert f"https://conf.test/i/{token}/?answer=accepted" in text

@@ -30,6 +30,9 @@ NAMES = [
     "USER_CHOSEN_URIS",
     "EMAIL_URL",
     "EMAIL_FROM",
+    "EMAIL_REPLIES",
+    "IMAP_URL",
+    "DIAL_IN",
 ]
 
 
@@ -175,6 +178,12 @@ def test_without_a_mail_server_nothing_leaves(environment: Environment) -> None:
     assert read["DEFAULT_FROM_EMAIL"] == "Parley <parley@127.0.0.1>"
 
 
+def test_where_answers_arrive(environment: Environment) -> None:
+    said = {"EMAIL_REPLIES": "p@example.org", "IMAP_URL": "imaps://u:p@h", "DIAL_IN": "+49 30 1"}
+    read = environment.read(**said)
+    assert {name: read[name] for name in said} == said
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -182,6 +191,10 @@ def test_without_a_mail_server_nothing_leaves(environment: Environment) -> None:
         ("EMAIL_URL", "http://mail.example"),
         ("EMAIL_URL", "smtp://mail.example:x"),
         ("EMAIL_FROM", "nobody"),
+        ("EMAIL_REPLIES", "nobody"),
+        ("IMAP_URL", "http://mail.example"),
+        ("IMAP_URL", "imaps://mail.example"),
+        ("DIAL_IN", "call us"),
     ],
 )
 def test_a_mail_server_that_is_none(environment: Environment, name: str, value: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sipgateway.focus.actions import WrongPin
+from conferences.policy import Admission, PersonalPin, Role
+from sipgateway.focus.actions import Joined, PinGiven, WrongPin
 from sipgateway.media.engine import DigitKeyed
 from tests.stage import DOMAIN, OFFER, Stage
 
@@ -58,4 +59,44 @@ def test_digits_by_info(stage: Stage) -> None:
         info.body = f"Signal={digit}\r\nDuration=100\r\n".encode()
         bob.feeds(info)
         bob.gets("200")
+    assert stage.roster("4712") == ["bob"]
+
+
+def test_who_keys_a_pin_of_his_own_is_known_by_it(stage: Stage) -> None:
+    """On any phone; one that is not on the list is asked for nothing but such a PIN."""
+    carol = PersonalPin("Carol of the board", Role.MODERATOR)
+    stage.conference(
+        "4712", pin="2468", admission=Admission.INVITED, personal_pins={"80808080": carol}
+    )
+    mallory = stage.joined("mallory", "4712")
+    _keys(stage, "mallory", "2468#")
+    assert stage.roster("4712") == []
+    _keys(stage, "mallory", "80808080#")
+    given = [fact for fact in stage.facts if isinstance(fact, PinGiven)]
+    assert given == [PinGiven(f"sip:mallory@{DOMAIN}", Role.MODERATOR, "Carol of the board")]
+    told = [fact.display_text for fact in stage.facts if isinstance(fact, Joined)]
+    assert told == ["Carol of the board"]
+    assert mallory.inbox == []
+
+
+def test_the_pin_of_moderators_lets_command(stage: Stage) -> None:
+    stage.conference("4712", pin="2468", moderator_pin="1357")
+    stage.joined("bob", "4712")
+    _keys(stage, "bob", "1357#")
+    bob = f"sip:bob@{DOMAIN}"
+    assert PinGiven(bob, Role.MODERATOR) in stage.facts
+    stage.changes("4712", roles={**stage.snapshots["4712"].roles, bob: Role.MODERATOR})
+    stage.joined("carol", "4712")
+    _keys(stage, "carol", "2468#")
+    _keys(stage, "bob", "*5")
+    assert stage.snapshots["4712"].locked
+
+
+def test_a_conference_under_attack_looks_as_if_there_were_none(stage: Stage) -> None:
+    admitted = frozenset({f"sip:bob@{DOMAIN}"})
+    stage.conference("4712", pin="2468", admitted=admitted, hidden_until=stage.now + 600)
+    mallory = stage.person("mallory")
+    mallory.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER)
+    mallory.gets("404")
+    stage.joined("bob", "4712")
     assert stage.roster("4712") == ["bob"]

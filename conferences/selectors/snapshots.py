@@ -1,0 +1,175 @@
+"""The snapshot of a conference: what it is meant to be, for the focus and for every edge."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from conferences import policy
+from conferences.models import (
+    Call,
+    CallState,
+    Conference,
+    Invitation,
+    OccurrenceAnswer,
+    Removal,
+    RemovalState,
+)
+from conferences.selectors import marks
+from conferences.selectors.identities import aor, conference_url, creator
+from conferences.selectors.times import Planned, window
+
+
+def snapshot(
+    conference: policy.ConferenceId, *, now: datetime.datetime | None = None
+) -> policy.Snapshot | None:
+    """The conference as it is meant to be at `now`, for the focus and for every edge."""
+    row = Conference.objects.select_related("organizer").filter(pk=conference).first()
+    if row is None:
+        return None
+    now = now or timezone.now()
+    when = window(row, now=now)
+    admittances = list(row.admittances.values_list("entity", "pulled_in", "keyed", "role"))
+    invited = list(row.invitations.select_related("user"))
+    wrong = _wrong_pins(row)
+    return policy.Snapshot(
+        id=conference,
+        name=row.name,
+        title=when.title or row.title,
+        opens_at=_stamp(when.opens_at),
+        closes_at=_stamp(when.closes_at),
+        over=when.over,
+        admission=policy.Admission(row.admission),
+        roles=_roles(row, invited, ((one[0], one[3]) for one in admittances if one[3])),
+        pin=row.pin,
+        moderator_pin=row.moderator_pin,
+        personal_pins=_personal_pins(invited) if row.personal_pins else {},
+        hidden_until=policy.hidden_until(wrong),
+        max_participants=row.max_participants,
+        locked=row.locked,
+        hidden_focus=row.hidden_focus,
+        participants_may_add=row.participants_may_add,
+        confirm_calls=row.confirm_calls,
+        anonymity=policy.Anonymity(row.anonymity),
+        creator_departs=policy.CreatorDeparts(row.creator_departs),
+        creator=creator(row),
+        banned=frozenset(row.bans.values_list("entity", flat=True)),
+        admitted=frozenset(one[0] for one in admittances if not one[2]),
+        pulled_in=frozenset(one[0] for one in admittances if one[1]),
+        held_off=_held_off(wrong, now),
+        **marks.of(row),
+        recording=marks.recording(row),
+        recorded=policy.Recorded(row.recorded),
+        language=policy.Language(row.language or settings.PROMPT_LANGUAGE),
+        timezone=row.timezone,
+        announce=policy.Announce(row.announce),
+        quiet_from=row.quiet_from,
+        warn_minutes=row.warn_minutes,
+        music=row.music,
+        removals=tuple(_removals(row)),
+        calls=tuple(_calls(row)),
+        end_by=row.end_by,
+        info_uri=conference_url(row),
+        info_email=row.organizer.email if row.organizer else "",
+    )
+
+
+def _stamp(at: datetime.datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _roles(
+    row: Conference, invited: Iterable[Invitation], given: Iterable[tuple[str, str]]
+) -> dict[str, policy.Role]:
+    """By the list, by the link of an invitee, and by a PIN that gave him one."""
+    roles = {_address(one): policy.Role(one.role) for one in invited if _address(one)}
+    guests = row.guests.filter(invitation__isnull=False)
+    for user, role in guests.values_list("uri_user", "invitation__role"):
+        roles[aor(user)] = policy.Role(role)
+    for entity, role in given:
+        roles[entity] = policy.higher(policy.Role(role), roles.get(entity, policy.Role.LISTENER))
+    return {**roles, creator(row): policy.Role.ORGANIZER}
+
+
+def _address(one: Invitation) -> str:
+    return aor(one.user.username) if one.user else one.uri
+
+
+def _personal_pins(invited: Iterable[Invitation]) -> dict[str, policy.PersonalPin]:
+    return {
+        one.pin: policy.PersonalPin(invitee_name(one), policy.Role(one.role), _address(one))
+        for one in invited
+        if one.pin
+    }
+
+
+def invitee_name(one: Invitation) -> str:
+    """What an invitee is called, as far as it is known."""
+    return one.user.get_full_name() if one.user else one.email.partition("@")[0] or one.uri
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an invitee said about one occurrence."""
+
+    name: str
+    answer: str
+    words: str
+
+
+def answers_of(conference: Conference, found: Planned) -> list[Said]:
+    """What invitees said about that occurrence alone."""
+    rows = OccurrenceAnswer.objects.select_related("invitation__user").order_by("invitation")
+    rows = rows.filter(invitation__conference=conference, recurrence_id=found.recurrence_id)
+    return [
+        Said(invitee_name(one.invitation), one.answer, one.get_answer_display()) for one in rows
+    ]
+
+
+def _wrong_pins(row: Conference) -> list[tuple[str, float]]:
+    """Who gave a wrong PIN, and when."""
+    if not (row.pin or row.personal_pins):
+        return []
+    rows = row.wrong_pins.values_list("entity", "at")
+    return [(entity, at.timestamp()) for entity, at in rows]
+
+
+def _held_off(wrong: Iterable[tuple[str, float]], now: datetime.datetime) -> frozenset[str]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for entity, at in wrong:
+        times[entity].append(at)
+    stamp = now.timestamp()
+    return frozenset(one for one, some in times.items() if policy.held_off_until(some) > stamp)
+
+
+def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
+    orders = Removal.objects.select_related("participant").filter(
+        conference=row, state=RemovalState.CARRYING
+    )
+    for order in orders.order_by("pk"):
+        yield policy.RemovalOrder(
+            id=order.pk,
+            participant=policy.ParticipantKey(order.participant.key),
+            by=order.actor,
+            reason=order.reason,
+            ban=order.ban,
+            by_name=order.actor_name,
+        )
+
+
+def _calls(row: Conference) -> Iterator[policy.CallOrder]:
+    for call in Call.objects.filter(conference=row, state=CallState.CALLING).order_by("pk"):
+        yield policy.CallOrder(
+            id=call.pk,
+            job=call.job,
+            uri=call.uri,
+            by=call.by,
+            display_name=call.display_name,
+            role=policy.Role(call.role),
+            attempt=call.attempts,
+        )

@@ -1,0 +1,174 @@
+"""The door: guests, links and PINs.
+
+Wrong PINs are counted and compared in one transaction, so that guessing in
+parallel gains nothing. A PIN typed on a page spares the call for good; what
+one keyed in a call makes of somebody lasts as long as he is in it, for the
+phone may be anybody's.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone as clock
+
+from conferences import notices, policy, selectors
+from conferences.models import Admittance, Conference, Event, Guest, Invitation, WrongPin
+from conferences.policy import ConferenceId, Identity, Keyed, Refusal, Snapshot
+from conferences.services import names
+from conferences.services.refused import Refused, unless_none
+
+#: How long a guest of a standing room is a guest.
+GUEST_STAYS = datetime.timedelta(hours=12)
+
+
+def admit_guest(
+    *, conference: Conference, display_name: str, pin: str = "", source: str = "guest"
+) -> Guest:
+    """Let somebody without an account in by the link.
+
+    `source` is whatever tells one guesser from another (his address), for
+    wrong PINs are counted by it. Raises `Refused`, or `ValidationError` about
+    ``display_name`` or ``pin``.
+    """
+    now = clock.now()
+    if conference.admission != policy.Admission.OPEN:
+        raise Refused(Refusal.NOT_INVITED)
+    if selectors.window(conference, now=now).over:
+        raise Refused(Refusal.OVER)
+    display_name = _checked_name(display_name)
+    snapshot = _snapshot(conference)
+    given = Keyed()
+    if policy.has_pin(snapshot):
+        given = _compare(snapshot, None, entity=f"web:{source}"[:255], pin=pin, now=now)
+    guest = _guest(conference, given.name or display_name, now=now)
+    if given.role is not None:
+        _admit(conference, selectors.identity_of_guest(guest).uri, given)
+    return guest
+
+
+def _checked_name(display_name: str) -> str:
+    display_name = " ".join(display_name.split())
+    if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
+        raise ValidationError({"display_name": "Type a name of 1 to 100 letters."})
+    return display_name
+
+
+def admit_invitee(*, invitation: Invitation, display_name: str = "") -> Guest:
+    """Let an invitee in by the link that is his alone: always as the same guest.
+
+    He is asked for no PIN, for the link is one. Raises `Refused`, or
+    `ValidationError` about ``display_name``.
+    """
+    now = clock.now()
+    conference = invitation.conference
+    if selectors.window(conference, now=now).over:
+        raise Refused(Refusal.OVER)
+    known = Guest.objects.filter(invitation=invitation).first()
+    name = _checked_name(display_name or selectors.invitee_name(invitation)[:100])
+    if known is None:
+        return _guest(conference, name, now=now, invitation=invitation)
+    known.display_name, known.expires_at = name, _stays(conference, now)
+    known.save(update_fields=["display_name", "expires_at"])
+    return known
+
+
+def _guest(
+    conference: Conference,
+    name: str,
+    *,
+    now: datetime.datetime,
+    invitation: Invitation | None = None,
+) -> Guest:
+    return Guest.objects.create(
+        conference=conference,
+        invitation=invitation,
+        uri_user=names.GUEST_PREFIX + secrets.token_hex(10),
+        display_name=name,
+        expires_at=_stays(conference, now),
+    )
+
+
+def _stays(conference: Conference, now: datetime.datetime) -> datetime.datetime:
+    return selectors.window(conference, now=now).closes_at or now + GUEST_STAYS
+
+
+def check_pin(*, conference: Conference, identity: Identity, pin: str) -> None:
+    """A right PIN spares `identity` from keying it in the call.
+
+    Raises `Refused` where he is not on the list or gave wrong ones too often,
+    and `ValidationError` about ``pin`` where this one is wrong.
+    """
+    snapshot = _snapshot(conference)
+    unless_none(policy.may_try(snapshot, identity))
+    if not policy.has_pin(snapshot):
+        return
+    given = _compare(snapshot, identity, entity=identity.uri, pin=pin, now=clock.now())
+    _admit(conference, identity.uri, given)
+
+
+def _snapshot(conference: Conference) -> Snapshot:
+    snapshot = selectors.snapshot(conference.key)
+    if snapshot is None:
+        raise Refused(Refusal.UNKNOWN)
+    return snapshot
+
+
+def _admit(conference: Conference, entity: str, given: Keyed) -> None:
+    """On a page: for good, with the role that the PIN gives."""
+    said = {} if given.role is None else {"role": given.role.value}
+    Admittance.objects.update_or_create(
+        conference=conference, entity=entity, defaults={"keyed": False, **said}
+    )
+
+
+def _compare(
+    snapshot: Snapshot,
+    who: Identity | None,
+    *,
+    entity: str,
+    pin: str,
+    now: datetime.datetime,
+) -> Keyed:
+    """What the PIN makes of somebody, whose wrong ones are counted as `entity`'s."""
+    with transaction.atomic():
+        Conference.objects.select_for_update().get(pk=snapshot.id)
+        known = list(WrongPin.objects.filter(conference_id=snapshot.id).values_list("entity", "at"))
+        wrong = [(other, at.timestamp()) for other, at in known]
+        if policy.hidden_until(wrong) > now.timestamp():
+            raise Refused(Refusal.UNKNOWN)
+        mine = [at for other, at in wrong if other == entity]
+        if policy.held_off_until(mine) > now.timestamp():
+            raise Refused(Refusal.WRONG_PIN_TOO_OFTEN)
+        given = policy.keyed(snapshot, who, pin)
+        if given is None:
+            WrongPin.objects.create(conference_id=snapshot.id, entity=entity, at=now)
+        elif mine:
+            WrongPin.objects.filter(conference_id=snapshot.id, entity=entity).delete()
+    if given is None:
+        raise ValidationError({"pin": ValidationError("The PIN is wrong.", code="wrong")})
+    return given
+
+
+@transaction.atomic
+def pin_given(
+    *, conference: ConferenceId, entity: str, role: policy.Role, name: str, at: float
+) -> None:
+    """A PIN keyed in a call gave somebody a role, for as long as he is in it."""
+    Admittance.objects.update_or_create(
+        conference_id=conference,
+        entity=entity,
+        defaults={"role": role.value},
+        create_defaults={"role": role.value, "keyed": True},
+    )
+    Event.objects.create(
+        conference_id=conference,
+        at=datetime.datetime.fromtimestamp(at, tz=datetime.UTC),
+        kind="pin-given",
+        actor=entity,
+        detail={"role": role.value, **({"name": name} if name else {})},
+    )
+    notices.conference_changed(conference)

@@ -1,0 +1,186 @@
+"""Answers to invitations that come by mail: iTIP REPLY (RFC 5546 3.2.3).
+
+A reply counts where three things fit together: it came to the address that is
+this invitee's alone (a secret that stood as ORGANIZER in what he was sent), it
+names a series of that conference by its UID, and its one ATTENDEE is he. So
+whoever else was invited, and knows the UID, cannot answer for him.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email
+import email.policy
+import imaplib
+import logging
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage
+from email.utils import getaddresses, parseaddr
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from icalendar import Calendar
+
+from conferences import invitations, selectors
+from conferences.models import Answer, Event, Invitation, OccurrenceAnswer, Way
+from conferences.services import mails
+
+log = logging.getLogger(__name__)
+
+#: What a reply may be long: a calendar object and somebody's words and pictures around it.
+LONGEST_MAIL = 5_000_000
+#: Mails of one look into the mailbox.
+AT_ONCE = 100
+#: Seconds that the mail server may take.
+PATIENCE = 20
+_RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
+_ANSWERS = {
+    "ACCEPTED": Answer.ACCEPTED,
+    "TENTATIVE": Answer.TENTATIVE,
+    "DECLINED": Answer.DECLINED,
+}
+
+
+class BadReply(ValueError):
+    """A mail that is no answer to an invitation of ours, and why."""
+
+
+@transaction.atomic
+def take_reply(octets: bytes, *, now: datetime.datetime) -> Invitation:
+    """Take in a mail as it came. Raises `BadReply`."""
+    if len(octets) > LONGEST_MAIL:
+        raise BadReply("the mail is too long")
+    message = email.message_from_bytes(octets, policy=email.policy.default)
+    event = _event(message)
+    invitation = _invitation(message)
+    _belongs(event, invitation)
+    answer = _ANSWERS.get(str(_attendee(event).params.get("PARTSTAT", "")).upper())
+    if answer is None:
+        raise BadReply("it says neither yes nor no")
+    recurrence_id = event.get("RECURRENCE-ID")
+    if recurrence_id is None:
+        try:
+            mails.answer(invitation=invitation, answer=answer, at=now)
+        except ValidationError as error:
+            raise BadReply(" ".join(error.messages)) from error
+    else:
+        _answer_one(invitation, recurrence_id.dt, answer, now)
+    Event.objects.create(
+        conference=invitation.conference,
+        at=now,
+        kind="answered",
+        actor=str(invitation),
+        way=Way.MAIL,
+        detail={"answer": answer.value},
+    )
+    return invitation
+
+
+def _event(message: EmailMessage) -> Any:
+    """The one VEVENT of the mail's REPLY."""
+    for part in message.walk():
+        if part.get_content_type() != "text/calendar":
+            continue
+        octets = part.get_payload(decode=True)
+        try:
+            calendar = Calendar.from_ical(octets if isinstance(octets, bytes) else b"")
+        except (ValueError, IndexError, KeyError) as error:
+            raise BadReply(f"the calendar in it cannot be read: {error}") from error
+        events = calendar.walk("VEVENT") if isinstance(calendar, Calendar) else []
+        if str(calendar.get("METHOD", "")).upper() == "REPLY" and len(events) == 1:
+            return events[0]
+    raise BadReply("there is no iTIP reply in it")
+
+
+def _invitation(message: EmailMessage) -> Invitation:
+    """Whose address it came to."""
+    user, _, host = parseaddr(settings.EMAIL_REPLIES)[1].partition("@")
+    ours = re.compile(rf"{re.escape(user)}\+([A-Za-z0-9_-]{{20,64}})@{re.escape(host)}", re.I)
+    fields = [str(value) for name in _RECIPIENTS for value in message.get_all(name, [])]
+    for _, address in getaddresses(fields):
+        found = ours.fullmatch(address)
+        invitation = selectors.invitation(found[1]) if found else None
+        if invitation is not None:
+            return invitation
+    raise BadReply("it came to no invitee's address")
+
+
+def _attendee(event: Any) -> Any:
+    attendees = event.get("ATTENDEE")
+    if attendees is None or isinstance(attendees, list):
+        raise BadReply("a reply has one ATTENDEE")
+    return attendees
+
+
+def _belongs(event: Any, invitation: Invitation) -> None:
+    """UID, ATTENDEE and SEQUENCE are those of the invitation."""
+    conference = invitation.conference
+    series = range(conference.series + 1)
+    if str(event.get("UID", "")) not in {invitations.uid(conference, one) for one in series}:
+        raise BadReply("its UID is of none of that conference's series")
+    known = {invitation.email, invitation.user.email if invitation.user else ""} - {""}
+    said = re.sub("^mailto:", "", str(_attendee(event)), flags=re.IGNORECASE).lower()
+    if said not in {address.lower() for address in known}:
+        raise BadReply("its ATTENDEE is not the invitee")
+    if int(event.get("SEQUENCE", 0)) < invitation.asked_sequence:
+        raise BadReply("it answers what has been changed since")
+
+
+def _answer_one(
+    invitation: Invitation, name: datetime.date, answer: Answer, now: datetime.datetime
+) -> None:
+    at = name if isinstance(name, datetime.datetime) else None
+    at = at if at is None or at.tzinfo is not None else at.replace(tzinfo=datetime.UTC)
+    found = selectors.planned_one(invitation.conference, at) if at else None
+    if found is None:
+        raise BadReply("the series has no such occurrence")
+    OccurrenceAnswer.objects.update_or_create(
+        invitation=invitation,
+        recurrence_id=found.recurrence_id,
+        defaults={"answer": answer, "answered_at": now},
+    )
+
+
+def fetch_replies(*, now: datetime.datetime) -> None:
+    """Take in what lies unread in the mailbox; replies are deleted, the rest is left as read."""
+    if not settings.IMAP_URL:
+        return
+    try:
+        with _mailbox() as server:
+            for number, octets in _unread(server):
+                _take(server, number, octets, now)
+            server.expunge()
+    except (imaplib.IMAP4.error, OSError):
+        log.warning("the mailbox of replies cannot be read", exc_info=True)
+
+
+def _mailbox() -> imaplib.IMAP4:
+    parts = urlsplit(settings.IMAP_URL)
+    kind = imaplib.IMAP4_SSL if parts.scheme == "imaps" else imaplib.IMAP4
+    port = parts.port or (993 if parts.scheme == "imaps" else 143)
+    server = kind(parts.hostname or "", port, timeout=PATIENCE)
+    server.login(unquote(parts.username or ""), unquote(parts.password or ""))
+    server.select(unquote(parts.path).strip("/") or "INBOX")
+    return server
+
+
+def _unread(server: imaplib.IMAP4) -> Iterator[tuple[str, bytes]]:
+    _, found = server.search(None, "UNSEEN")
+    for number in (found[0] or b"").decode().split()[:AT_ONCE]:
+        _, parts = server.fetch(number, "(RFC822)")
+        for part in parts:
+            if isinstance(part, tuple):
+                yield number, part[1]
+
+
+def _take(server: imaplib.IMAP4, number: str, octets: bytes, now: datetime.datetime) -> None:
+    try:
+        take_reply(octets, now=now)
+    except BadReply as error:
+        log.info("a mail in the mailbox of replies is none: %s", error)
+        return
+    server.store(number, "+FLAGS", r"\Deleted")
