@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.live.phone import Phone
 from tests.live.server import ROOT, Server, running
 
-#: CPU seconds that a second start may take until all is ready, on any machine; see `make run` in README.md.
+#: CPU seconds that a second start may take until all is ready.
 READY_AGAIN_WITHIN = 5.0
 SIGN_IN = re.compile(r"password\W+(\S{12,})", re.IGNORECASE)
 
