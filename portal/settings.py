@@ -242,6 +242,7 @@ TURN_SECRET = _text("TURN_SECRET")
 SIP_TRUNK = _text("SIP_TRUNK")
 SIP_CALLER_ID = _number_of_ours("SIP_CALLER_ID")
 SIP_LIMITS = _limits("SIP_LIMITS")
+CONFERENCE_APP_ANSWERS = _one_of("CONFERENCE_APP_ANSWERS", "at-once", "late")
 USER_CHOSEN_URIS = _one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")
 
 #: Listening on every address says nothing about the name by which people come.

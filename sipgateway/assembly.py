@@ -79,6 +79,7 @@ def _gateway(siblings: Siblings | None) -> Gateway:
         domain=Domain.parse(settings.SIP_DOMAIN, ports=(settings.SIP_PORT, settings.SIPS_PORT)),
         user_chosen=UserChosen(settings.USER_CHOSEN_URIS),
         pages=settings.BASE_URL,
+        answers_late=settings.CONFERENCE_APP_ANSWERS == "late",
         language=Language(settings.PROMPT_LANGUAGE),
     )
     digest = Digest(settings.SIP_DOMAIN, key, tokens, name=name)

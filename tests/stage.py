@@ -146,6 +146,7 @@ class Stage:
         self,
         *,
         user_chosen: UserChosen = UserChosen.ORGANIZERS,
+        answers_late: bool = False,
         name: str = "",
         limits: Limits = DEFAULT,
     ) -> None:
@@ -153,7 +154,9 @@ class Stage:
         self._limits = limits
         self.name = name
         self._tokens = CountingTokens(name)
-        self._house = House(Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES)
+        self._house = House(
+            Domain.parse(DOMAIN), user_chosen=user_chosen, pages=PAGES, answers_late=answers_late
+        )
         self._starts()
         self.media = Media()
         self.snapshots: dict[str, Snapshot] = {}

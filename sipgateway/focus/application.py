@@ -4,6 +4,9 @@ It answers, names its page in Call-Info, and waits: for the form of that page,
 or for keys. ``#`` opens a conference as it comes, ``1`` asks for a PIN first.
 Then the conference exists, the call goes on in it on the same dialog, and a
 re-INVITE brings the conference URI with `isfocus`.
+
+By a setting it answers late: 183 with early media and Call-Info, and 200 with the
+conference URI once the conference exists.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, SetupOpened
-from sipgateway.focus.leg import TALKING, Farewell, Leg
+from sipgateway.focus.leg import TALKING, Farewell, Leg, State
 from sipgateway.focus.menu import Menu
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
@@ -28,6 +31,7 @@ from sipgateway.sip.headers import NameAddr
 
 NAME = "conference-app"
 """The user part of its URI."""
+MINUTE = 60.0
 PATIENCE = 600.0
 """Seconds that a caller may take to fill in the page: a long form, not a night."""
 
@@ -35,9 +39,12 @@ PATIENCE = 600.0
 class Application(Anteroom):
     """All calls to the application; `pages` is the address that its pages lie under."""
 
-    def __init__(self, desk: Desk, *, pages: str, language: Language) -> None:
+    def __init__(
+        self, desk: Desk, *, pages: str, language: Language, answers_late: bool = False
+    ) -> None:
         super().__init__(desk)
         self._pages = pages
+        self._answers_late = answers_late
         self._language = language
         self._menus: dict[LegId, Menu] = {}
         self._tokens: dict[str, Leg] = {}
@@ -100,7 +107,9 @@ class Application(Anteroom):
                 self._desk.act(CloseSetup(token))
             elif isinstance(answer, SetupOpened):
                 self._tokens[token] = leg
-                self.calls.dial_in(leg)
+                # An offer of ours could not go into a 183 that nobody acknowledges.
+                late = self._answers_late and event.request.body_as("application/sdp")
+                (self.calls.inquire if late else self.calls.dial_in)(leg)
             else:
                 self._desk.unavailable(event.transaction, now)
 
@@ -109,13 +118,14 @@ class Application(Anteroom):
     def waits(self, token: str) -> bool:
         """Whether that call is up and still to be handed over."""
         leg = self._tokens.get(token)
-        return leg is not None and leg.state in TALKING
+        return leg is not None and (leg.state in TALKING or leg.state is State.SETTING_UP)
 
     def hand_over(self, token: str, conference: Conference, now: float) -> None:
         """The questions are answered: the call becomes the conference's."""
         leg = self._tokens.pop(token)
         self._menus.pop(leg.id, None)
         self._desk.act(CloseSetup(token))
+        leg.extra = ()  # its page is done with
         conference.adopt(leg, self.calls, now)
 
     def end(self, now: float, text: str) -> None:
@@ -129,6 +139,16 @@ class Application(Anteroom):
         """The call stands: greet, and wait."""
         self._say(leg, "menu")
         self._desk.later(now + PATIENCE, lambda then: self._impatient(leg, then))
+
+    def progressed(self, leg: Leg, now: float) -> None:
+        """The variant of draft 4.3 in which the caller hears us before he is answered."""
+        self.admitted(leg, now)
+        self._desk.later(now + MINUTE, lambda then: self._still_there(leg, then))
+
+    def _still_there(self, leg: Leg, now: float) -> None:
+        if leg in self._tokens.values():
+            self.calls.repeat_progress(leg, now)
+            self._desk.later(now + MINUTE, lambda then: self._still_there(leg, then))
 
     def _impatient(self, leg: Leg, now: float) -> None:
         if leg in self._tokens.values():

@@ -127,6 +127,16 @@ class Calls:
         leg.state, leg.farewell = State.REFUSING, farewell
         self.dial_in(leg)
 
+    def inquire(self, leg: Leg) -> None:
+        """Take a call, but have it answered only once it is handed over to what it is for."""
+        leg.state = State.INQUIRING
+        self.dial_in(leg)
+
+    def repeat_progress(self, leg: Leg, now: float) -> None:
+        """Proxies give up a call that says nothing for minutes (RFC 3261 13.3.1.1)."""
+        if leg.state is State.SETTING_UP:
+            self._say_progress(leg, now)
+
     def hand_over(self, leg: Leg, to: Calls) -> None:
         """The leg's call goes on in another room."""
         self._legs.pop(leg.id, None)
@@ -278,13 +288,16 @@ class Calls:
 
     def _progress(self, leg: Leg, now: float) -> None:
         """183 with the description: early media (RFC 3960 2)."""
-        if leg.transaction is None:
-            return
-        body, contact = Body.sdp(leg.sdp), self._room.contact_of(leg)
-        self._desk.endpoint.respond(
-            leg.transaction, 183, now, fields=answers.CAPABILITIES, body=body, contact=contact
-        )
+        self._say_progress(leg, now)
         self._room.progressed(leg, now)
+
+    def _say_progress(self, leg: Leg, now: float) -> None:
+        if leg.transaction is not None:
+            fields = (*answers.CAPABILITIES, *leg.extra)
+            body, contact = Body.sdp(leg.sdp), self._room.contact_of(leg)
+            self._desk.endpoint.respond(
+                leg.transaction, 183, now, fields=fields, body=body, contact=contact
+            )
 
     def _speak(self, leg: Leg, now: float) -> None:
         words, until = leg.farewell.words, now + LONGEST_WORDS

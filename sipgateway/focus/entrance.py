@@ -16,7 +16,7 @@ from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.leg import Farewell, Input, Leg
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.referral import Silence
 from sipgateway.focus.roster import Departure, Joining
@@ -146,10 +146,11 @@ class Entrance:
         """Take over a call that was for something else until now (draft 4.3, 4.9).
 
         It goes on in the same dialog; a re-INVITE tells the phone the conference
-        URI with `isfocus`.
+        URI with `isfocus`, or the 200 to a call that was not answered so far.
         """
         self._host.occupy(now)
         calls.hand_over(leg, self._calls)
+        self._calls.feed(leg, Input.TAKEN_IN, now)
         if not leg.flow.web:
             leg.greeting = self._opened()
         self._attendance.join(leg, now)

@@ -27,6 +27,8 @@ class State(enum.Enum):
     NEGOTIATING = "negotiating"  # the phone's INVITE waits for the engine
     REFUSING = "refusing"  # not let in; his offer waits for the engine, so that he hears why
     EARLY = "early"  # our 183 is out, and he hears it
+    INQUIRING = "inquiring"  # his offer waits for the engine; he is asked before he is answered
+    SETTING_UP = "setting up"  # our 183 is out; 200 once what he calls for exists (draft 4.3)
     OFFERING = "offering"  # our INVITE waits for the engine's offer
     CALLING = "calling"  # our INVITE waits for its answer
     CANCELLING = "cancelling"  # it has been cancelled; an answer may still come
@@ -43,6 +45,7 @@ class Input(enum.Enum):
 
     NEGOTIATED = "negotiated"
     NOT_NEGOTIATED = "not negotiated"
+    TAKEN_IN = "taken in"  # what he calls for exists
     ACKED = "acked"
     ACK_MISSING = "ack missing"
     CANCELLED = "cancelled"
@@ -88,6 +91,13 @@ STEPS: Mapping[tuple[State, Input], Step] = {
     (State.REFUSING, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
     (State.EARLY, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
     (State.EARLY, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.INQUIRING, Input.NEGOTIATED): (State.SETTING_UP, (Effect.PROGRESS,)),
+    (State.INQUIRING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.INQUIRING, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
+    (State.INQUIRING, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
+    (State.SETTING_UP, Input.TAKEN_IN): (State.ANSWERED, (Effect.ANSWER,)),
+    (State.SETTING_UP, Input.CANCELLED): (State.GONE, (Effect.TERMINATE, Effect.FREE)),
+    (State.SETTING_UP, Input.HANG_UP): (State.GONE, (Effect.REFUSE, Effect.FREE)),
     (State.OFFERING, Input.NEGOTIATED): (State.CALLING, (Effect.CALL,)),
     (State.OFFERING, Input.NOT_NEGOTIATED): (State.GONE, (Effect.DEPART, Effect.FREE)),
     (State.OFFERING, Input.HANG_UP): (State.GONE, (Effect.DEPART, Effect.FREE)),
@@ -119,7 +129,15 @@ STEPS: Mapping[tuple[State, Input], Step] = {
 
 #: States in which a hang-up has something to do.
 ALIVE = frozenset(
-    {State.NEGOTIATING, State.OFFERING, State.CALLING, State.ANSWERED, State.CONNECTED}
+    {
+        State.NEGOTIATING,
+        State.INQUIRING,
+        State.SETTING_UP,
+        State.OFFERING,
+        State.CALLING,
+        State.ANSWERED,
+        State.CONNECTED,
+    }
 )
 #: States in which the phone may renegotiate.
 TALKING = frozenset({State.ANSWERED, State.CONNECTED})

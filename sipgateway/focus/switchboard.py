@@ -96,6 +96,8 @@ class House:
     pages: str = ""
     #: What prompts speak where no conference says so.
     language: Language = Language.ENGLISH
+    #: The application answers once the conference exists, with early media until then.
+    answers_late: bool = False
 
 
 class Switchboard:
@@ -117,7 +119,12 @@ class Switchboard:
         self._authentication = Authentication(self._desk, digest, self.guard, limits)
         self._registrar = Registrar(self._desk, moved=self._moved)
         self._desk.whereabouts = self._registrar
-        self._application = Application(self._desk, pages=house.pages, language=house.language)
+        self._application = Application(
+            self._desk,
+            pages=house.pages,
+            language=house.language,
+            answers_late=house.answers_late,
+        )
         self._doorstep = Doorstep(self._desk)
         self._dialogs = DialogWatchers(self._desk, self._legs_of)
         self._desk.stepped = self._dialogs.changed

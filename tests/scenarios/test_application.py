@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sipgateway.media.engine import DigitKeyed
-from sipgateway.sip.message import Request
+from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
 APPLICATION = f"sip:conference-app@{DOMAIN}"
@@ -119,3 +119,90 @@ def test_mallory_is_challenged_and_may_not_refer_to_it(stage: Stage) -> None:
     mallory.gets("405")
     assert stage.setups == {}
     stage.is_quiet()
+
+
+# --- C09: the variant in which the caller is answered once the conference exists -----
+
+
+def _calls_late(stage: Stage, person: Person) -> tuple[Request, str]:
+    """Call the application; gives the INVITE and the token of the page."""
+    request = person.sends("INVITE", APPLICATION, body=OFFER)
+    early = person.gets("183", body=ANSWER)
+    assert "isfocus" not in (early.get("contact") or "")
+    info = re.search(r"/setup/([^/]+)/>;purpose=info", early.get("call-info") or "")
+    assert info is not None
+    return request, info[1]
+
+
+def test_c09_the_early_variant() -> None:
+    """Draft 4.3: early media and the page by a 183, the conference URI in the 200."""
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    request, token = _calls_late(stage, alice)
+    assert stage.media.played[-1][1] == "menu"
+    stage.answers(token, "Planning")
+    name = next(name for name in stage.snapshots if name.startswith("8"))
+    answer = alice.gets("200", contact=f"<sip:{name}@{DOMAIN}>;isfocus", body=ANSWER)
+    assert answer.get("call-info") is None
+    alice.accepts(request, answer)
+    assert stage.roster(name) == ["alice"]
+    assert stage.setups == {}
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    assert stage.switchboard.live == []
+    stage.is_quiet()
+
+
+def test_the_early_variant_by_keypad() -> None:
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    request, _ = _calls_late(stage, alice)
+    leg = next(iter(stage.switchboard._application.calls)).id
+    stage.media_tells(DigitKeyed(leg, "#"))
+    alice.accepts(request, alice.gets("200", contact=";isfocus"))
+
+
+def test_who_hangs_up_in_the_early_variant_leaves_nothing_behind() -> None:
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    request, token = _calls_late(stage, alice)
+    alice.cancels(request)
+    alice.gets("200")
+    alice.gets("487")
+    assert stage.setups == {}
+    assert not len(stage.switchboard._application.calls)
+    assert not stage.switchboard._application.waits(token)
+
+
+def test_the_early_variant_keeps_proxies_awake_and_ends() -> None:
+    """A 183 a minute (RFC 3261 13.3.1.1), and 408 to who answers nothing."""
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    _calls_late(stage, alice)
+    stage.passes(61)
+    alice.gets("183", body=ANSWER)
+    stage.passes(600)
+    last = alice.inbox[-1]
+    assert isinstance(last, Response)
+    assert last.status == 408
+    alice.inbox.clear()
+    assert stage.setups == {}
+    assert not len(stage.switchboard._application.calls)
+
+
+def test_without_an_offer_the_early_variant_answers_at_once() -> None:
+    """An offer of ours in a 183 that nobody acknowledges would be worth nothing (RFC 3262 5)."""
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    alice.sends("INVITE", APPLICATION)
+    alice.gets("200", call_info="/setup/")
+
+
+def test_the_early_variant_when_the_server_stops() -> None:
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    _calls_late(stage, alice)
+    stage.switchboard.stop(stage.now)
+    stage.pump()
+    alice.gets("480")
+    assert not stage.switchboard.occupied
