@@ -240,6 +240,8 @@ PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")
 ICE_SERVERS = _ice_servers("ICE_SERVERS")
 TURN_SECRET = _text("TURN_SECRET")
 SIP_TRUNK = _text("SIP_TRUNK")
+if SIP_TRUNK and not SIP_PORT and not SIPS_PORT:
+    raise ImproperlyConfigured("SIP_TRUNK: calls leave by SIP_PORT or SIPS_PORT, both are off")
 SIP_CALLER_ID = _number_of_ours("SIP_CALLER_ID")
 SIP_LIMITS = _limits("SIP_LIMITS")
 CONFERENCE_APP_ANSWERS = _one_of("CONFERENCE_APP_ANSWERS", "at-once", "late")

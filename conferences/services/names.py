@@ -55,8 +55,10 @@ _SIP = re.compile(
     r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?P<port>:[0-9]{1,5})?(?P<rest>;[^\s<>\"?]*)?",
     re.IGNORECASE,
 )
-#: RFC 3966: a global number, with visual separators to be taken out.
+#: RFC 3966: a number, with visual separators to be taken out.
 _TEL = re.compile(r"tel:(?P<number>\+?[0-9().-]{2,40})", re.IGNORECASE)
+#: A global one as people write it.
+_TYPED = re.compile(r"(?P<number>\+[0-9][0-9 ()./-]{2,40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +121,16 @@ def canonical_uri(text: str) -> str:
     """A SIP or telephone URI as it is stored and compared. Raises `ValidationError`.
 
     Ours: ``sip:``, user part in lower case, no parameters. Foreign ones keep
-    user part and parameters. A bare name of a person of ours becomes his URI.
+    user part and parameters. A bare name of a person of ours becomes his URI,
+    a global number ``tel:``, also where phones write it as a user of ours.
     """
     text = text.strip()
     if len(text) > LONGEST_URI:
         raise ValidationError(f"An address has at most {LONGEST_URI} letters.")
     if _NAME.fullmatch(text.lower()) and selectors.person_exists(text):
         return selectors.aor(text)
-    if (tel := _TEL.fullmatch(text)) is not None:
-        return "tel:" + re.sub(r"[().-]", "", tel["number"])
+    if (tel := _TEL.fullmatch(text) or _TYPED.fullmatch(text)) is not None:
+        return _telephone(tel["number"])
     sip = _SIP.fullmatch(text)
     if sip is None:
         raise ValidationError(
@@ -136,8 +139,13 @@ def canonical_uri(text: str) -> str:
         )
     host = sip["host"].lower() + (sip["port"] or "")
     if host in _our_hosts():
-        return selectors.aor(unquote(sip["user"]))
+        user = unquote(sip["user"])
+        return _telephone(user) if _TYPED.fullmatch(user) else selectors.aor(user)
     return f"{sip['scheme'].lower()}:{sip['user']}@{host}{sip['rest'] or ''}"
+
+
+def _telephone(number: str) -> str:
+    return "tel:" + re.sub(r"[^+0-9]", "", number)
 
 
 def _our_hosts() -> frozenset[str]:

@@ -24,6 +24,10 @@ from sipgateway.sip.uri import Uri
 Gather = Callable[[RequestReceived, PersonCall, Leg, str], None]
 
 
+MAX_OUTSIDE = 5
+"""Calls that leave the house for one person at a time; more are a stolen password (486)."""
+
+
 class People:
     """Everything that is for a person rather than for a conference."""
 
@@ -98,7 +102,9 @@ class People:
 
     def call_out(self, event: RequestReceived, uri: Uri, who: Identity, now: float) -> None:
         """A call to a telephone number or to another domain, by somebody who may."""
-        del now
+        if sum(call.caller == who.uri and call.outside for call in self.calls) >= MAX_OUTSIDE:
+            self._desk.endpoint.respond(event.transaction, 486, now, reason="Too Many Calls")
+            return
         entity = outside.canonical(uri)
 
         def asked(answer: Answer, then: float) -> None:

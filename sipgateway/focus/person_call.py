@@ -59,6 +59,8 @@ class PersonCall(Anteroom):
         super().__init__(desk)
         self._event = event
         self._line = line
+        #: Somebody who is not of this house is called.
+        self.outside = bool(called)
         #: Address of record of the one who is called.
         self._person = called or _person_of(desk, event)
         self._room = RoomId(f"call-{desk.tokens.opaque()}")
@@ -87,6 +89,11 @@ class PersonCall(Anteroom):
         leg = self._leg(person, phone.flow, Joining.DIALED_OUT, phone.uri)
         leg.routes = phone.routes
         return leg
+
+    @property
+    def caller(self) -> str:
+        """Who calls: address of record."""
+        return self._caller.identity.uri
 
     # -- ringing -------------------------------------------------------------
 

@@ -148,6 +148,12 @@ def test_what_is_wrong_is_named(environment: Environment, name: str, value: str)
         environment.read(**{name: value})
 
 
+def test_a_trunk_needs_a_port(environment: Environment) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SIP_TRUNK"):
+        environment.read(SIP_TRUNK="sip:trunk.example", SIP_PORT="0")
+    assert environment.read(SIP_PORT="5060")["SIP_TRUNK"] == "sip:trunk.example"
+
+
 def test_janus_needs_an_address(environment: Environment) -> None:
     with pytest.raises(ImproperlyConfigured, match="JANUS_URL"):
         environment.read(MEDIA_ENGINE="janus")

@@ -364,6 +364,17 @@ def test_the_caller_gives_up(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_one_person_has_a_few_calls_out_at_a_time(stage: Stage) -> None:
+    """Whoever has stolen a password empties no account in a minute."""
+    alice, server = stage.person("alice", organizer=True), _server(stage)
+    for _ in range(5):
+        alice.sends("INVITE", CAROL, body=OFFER)
+        _called(server)
+    alice.sends("INVITE", CAROL, body=OFFER)
+    alice.gets("486")
+    assert server.inbox == []
+
+
 def test_a_failure_is_the_callers_too(stage: Stage) -> None:
     alice, server = stage.person("alice", organizer=True), _server(stage)
     alice.sends("INVITE", CAROL, body=OFFER)
