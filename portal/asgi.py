@@ -38,10 +38,13 @@ class Application:
         self._started = False
         #: Set once everything that lives beside the pages is up.
         self.ready = asyncio.Event()
-        health.checks["gateway"] = self._assembly.failing
         health.counters.append(self._assembly.counters)
         health.gauges.append(self._assembly.gauges)
-        health.checks["jobs"] = self._celery.failing
+        health.checks |= self._assembly.checks
+        if self._celery.wanted:
+            health.checks["jobs"] = self._celery.failing
+        health.process["process"] = lambda: self._assembly.name
+        health.process["others"] = self._assembly.others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection, or the server's lifespan."""

@@ -24,14 +24,15 @@ class EmbeddedCelery:
     """See the module. `start` and `stop` are called once each."""
 
     def __init__(self) -> None:
-        self._wanted = settings.CELERY_BROKER_URL == "memory://"
+        #: Whether this process runs jobs at all.
+        self.wanted = settings.CELERY_BROKER_URL == "memory://"
         self._worker: Any = None
         self._beat: Any = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the worker and beat in threads of their own."""
-        if not self._wanted:
+        if not self.wanted:
             return
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
@@ -55,7 +56,7 @@ class EmbeddedCelery:
 
     def failing(self) -> str:
         """Empty while jobs are carried out, for ``/healthz``."""
-        if not self._wanted:
+        if not self.wanted:
             return ""
         if self._thread is None or not self._thread.is_alive():
             return "the job worker is not running"

@@ -15,3 +15,6 @@ counters: list[Callable[[], Mapping[str, int]]] = []
 gauges: list[Callable[[], Mapping[str, int]]] = []
 #: Part → its check. Filled by `portal.asgi` before the first request is served.
 checks: dict[str, Callable[[], str]] = {}
+
+#: Which process this is: its name, and the names of the others of the system.
+process: dict[str, Callable[[], object]] = {}

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from channels.layers import get_channel_layer
@@ -142,6 +143,8 @@ class Assembly:
         self.gateway.use(self._listeners.routes)
         # With one process always the same name, so that a restart takes its leases up.
         owner = f"{socket.gethostname()}:{siblings.name}" if siblings else "embedded"
+        #: What this process is called in leases, registrations and logs.
+        self.name = owner
         tenure = Tenure(owner, shared=siblings is not None)
         self._directory = Directory(
             tenure=tenure,
@@ -168,9 +171,19 @@ class Assembly:
             await self._peers.leave()
         self._listeners.stop()
 
+    @property
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """Part → what is wrong with it, or ""."""
+        checks = {"gateway": lambda: self.gateway.failing() or self._listeners.failing()}
+        return checks if self._peers is None else {**checks, "peers": self._peers.failing}
+
     def failing(self) -> str:
         """What is not ready, or ""."""
-        return self.gateway.failing() or self._listeners.failing()
+        return next((words for check in self.checks.values() if (words := check())), "")
+
+    def others(self) -> list[str]:
+        """The other processes of the system that are there."""
+        return self._peers.others() if self._peers is not None else []
 
     def counters(self) -> dict[str, int]:
         """What was counted since the start, refusals and drops first of all, by part and what."""

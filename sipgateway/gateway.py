@@ -189,9 +189,6 @@ class Peers(Protocol):
     def flow_closed(self, flow: FlowId) -> None:
         """One of our connections is gone."""
 
-    def failing(self) -> str:
-        """What is wrong, or ""."""
-
 
 class Clock:
     """POSIX seconds that never run backwards for a timer: the loop's clock, set once.
@@ -289,8 +286,7 @@ class Gateway:
         """What is not ready, or "", for ``/healthz``."""
         if not self._running or self._directory is None:
             return "not started"
-        peers = self._peers.failing() if self._peers is not None else ""
-        return self._media.failing() or self._directory.failing() or peers
+        return self._media.failing() or self._directory.failing()
 
     def counters(self) -> dict[str, int]:
         """What was refused and dropped, and how much goes on, by part and what."""

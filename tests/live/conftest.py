@@ -11,9 +11,9 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.live import browser as browsers
 from tests.live import harness
-from tests.live.cluster import Cluster
 from tests.live.phone import Account
 from tests.live.server import Api, Server, running
+from tests.live.several.cluster import Cluster
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-import pytest
 from playwright.async_api import Browser
 
 from tests.live import browser as browsers
-from tests.live import cluster as clusters
-from tests.live.cluster import Cluster
 from tests.live.harness import BrowserPhone, Pages
-from tests.live.phone import Account, Dialog, Phone, is_request
-from tests.live.server import Api, until
-
-
-@dataclass(frozen=True)
-class People:
-    """The four, whose phones connect to three processes; Alice's token is used at the third."""
-
-    alice: Account
-    bob: Account
-    carol: Account
-    mallory: Account
-    api: Api
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with clusters.running(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
-        found = [line for gateway in started.gateways for line in gateway.alarms()]
-        assert not found, found
-
-
-@pytest.fixture(scope="module")
-def people(cluster: Cluster) -> People:
-    one, two, three = cluster.gateways
-    return People(
-        alice=one.phone("alice", "--organizer"),
-        bob=two.phone("bob"),
-        carol=three.phone("carol"),
-        mallory=three.phone("mallory"),
-        api=three.api("alice"),
-    )
+from tests.live.phone import Dialog, Phone, is_request
+from tests.live.server import until
+from tests.live.several.cluster import Cluster
+from tests.live.several.conftest import People
 
 
 async def test_one_conference_for_the_phones_of_all_processes(
@@ -81,6 +47,15 @@ async def test_one_conference_for_the_phones_of_all_processes(
         ), present()
         await moderates.hang_up()
     assert until(lambda: not people.api.roster(room["id"]), within=5.0)
+
+
+def test_healthz_says_what_each_process_runs(cluster: Cluster) -> None:
+    told = [gateway.request("GET", "/healthz")[1] for gateway in cluster.gateways]
+    names = {one["process"].rpartition(":")[2] for one in told}
+    assert len(names) == 3
+    for one in told:
+        assert set(one["parts"]) == {"database", "gateway", "peers"}
+        assert {one["process"].rpartition(":")[2], *one["others"]} == names
 
 
 async def test_who_is_not_invited_is_refused_wherever_he_connects(
@@ -133,3 +108,8 @@ async def test_browsers_at_two_processes_hear_each_other(
     assert people.api.call("GET", f"/jobs/{answer['job']}")[1]["state"] == "done"
     await carol.hangs_up()
     await alice.hangs_up()
+
+
+def test_nothing_was_logged_as_a_mistake(cluster: Cluster) -> None:
+    found = [line for gateway in cluster.gateways for line in gateway.alarms()]
+    assert not found, found
