@@ -6,10 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.live.desk import DeskPhone, DeskServer, Stream, serving
+from tests.live.baresip import Baresip
+from tests.live.desk import OFFER, DeskPhone, DeskServer, Stream, serving
 from tests.live.phone import Account, Dialog, is_request
 from tests.live.server import Api, until
-from tests.live.wire import Message
+from tests.live.wire import Challenge, Message
 
 TEXT = [("Content-Type", "text/plain")]
 
@@ -69,6 +70,9 @@ async def test_phones_are_reached_after_a_restart(tmp_path: Path) -> None:
         listening = await Listening.at(server, carol)
         assert (await desk.register()).status == 200
         assert (await listening.register()).status == 200
+        hers = Baresip(tmp_path / "baresip", tone=440)
+        await hers.start(alice, through=("udp", server.ports["udp"]))
+        await hers.says("200 OK")
         as_bob = server.api("bob")
         assert until(lambda: phones(as_bob) == ["UDP"], within=5.0)
         server.stop()
@@ -81,9 +85,31 @@ async def test_phones_are_reached_after_a_restart(tmp_path: Path) -> None:
         reached = asyncio.create_task(listening.hears())
         assert (await caller.ask("MESSAGE", carol.aor, TEXT, body="And you?")).status == 200
         assert (await reached).body == "And you?"
+        await rings(desk, alice, hers)
         await sign_out(server, caller, desk)
         for phone in (caller, desk, listening):
             await phone.close()
+
+
+async def rings(caller: DeskPhone, called: Account, phone: Baresip) -> None:
+    """A call reaches the phone, which knows nothing of any restart."""
+    try:
+        dialog = Dialog(caller, remote=f"<{called.aor}>")
+        fields = [("Content-Type", "application/sdp")]
+        invite = caller.build("INVITE", called.aor, fields, body=OFFER, dialog=dialog)
+        challenged = await caller.transact(invite)
+        proof = Challenge.parse(challenged.all("www-authenticate")[-1]).answer(
+            caller.account.username, caller.account.password, "INVITE", called.aor
+        )
+        fields.append(("Authorization", proof))
+        invite = caller.build("INVITE", called.aor, fields, body=OFFER, dialog=dialog)
+        await caller.send_text(invite.text())
+        await phone.says("Incoming call")
+        cancel = tuple((n, v.replace("INVITE", "CANCEL")) for n, v in invite.headers[:6])
+        await caller.send_text(Message(f"CANCEL {called.aor} SIP/2.0", cancel).text())
+        await caller.receives(lambda one: one.status == 487 and one.branch == invite.branch)
+    finally:
+        await phone.stop()
 
 
 async def sign_out(server: DeskServer, caller: DeskPhone, desk: DeskPhone) -> None:

@@ -1,0 +1,150 @@
+"""Between people, on the wire: two phones ring, and what is not a call is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.live.desk import OFFER, DeskPhone, DeskServer, serving
+from tests.live.phone import Account, Dialog, is_request
+from tests.live.wire import Challenge, Message
+
+SDP = [("Content-Type", "application/sdp")]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
+    with serving(DeskServer(tmp_path_factory.mktemp("desk"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def people(desk: DeskServer) -> tuple[Account, Account]:
+    return desk.phone("alice"), desk.phone("bob")
+
+
+class Ringing(DeskPhone):
+    """A phone that rings until somebody answers it, and goes silent when it is cancelled."""
+
+    async def _take(self, message: Message) -> None:
+        invite = next((one for one in self.inbox if one.method == "INVITE"), None)
+        if not message.status and message.method == "INVITE":
+            await self.says(message, 180, "Ringing")
+        elif not message.status and message.method == "CANCEL" and invite is not None:
+            await self.says(message, 200, "OK")
+            await self.says(invite, 487, "Request Terminated")
+        if message.status or message.method in {"INVITE", "CANCEL"}:
+            async with self._arrived:
+                self.inbox.append(message)
+                self._arrived.notify_all()
+        else:
+            await super()._take(message)
+
+    async def says(self, request: Message, status: int, reason: str, body: str = "") -> None:
+        """Answer a request, with a tag of our own."""
+        built = self.response_to(request, status, reason)
+        fields = [
+            (
+                name,
+                f"{value};tag=phone-{id(self)}" if name == "To" and "tag=" not in value else value,
+            )
+            for name, value in built.headers
+        ]
+        fields += [("Record-Route", value) for value in request.all("record-route")]
+        fields += SDP if body else []
+        await self.send_text(Message(built.start, tuple(fields), body).text())
+
+
+@pytest.fixture
+async def phones(
+    desk: DeskServer, people: tuple[Account, Account]
+) -> AsyncIterator[tuple[DeskPhone, Ringing, Ringing]]:
+    """Alice's, and two of Bob's, by UDP and TCP."""
+    alice, bob = people
+    hers = await DeskPhone.open(desk, alice, "udp")
+    opened = [await Ringing.open(desk, bob, transport) for transport in ("udp", "tcp")]
+    first, second = (one for one in opened if isinstance(one, Ringing))
+    for phone in (first, second):
+        assert (await phone.register()).status == 200
+    yield hers, first, second
+    for phone in (first, second):
+        place = Dialog(phone, remote=f"<{bob.aor}>")
+        await phone.ask("REGISTER", f"sip:{bob.domain}", [("Expires", "0")], dialog=place)
+    for one in (hers, first, second):
+        await one.close()
+
+
+async def test_both_phones_ring_and_the_first_answer_wins(
+    people: tuple[Account, Account], phones: tuple[DeskPhone, Ringing, Ringing]
+) -> None:
+    """The other one gets CANCEL with a Reason (RFC 3326)."""
+    alice, first, second = phones
+    dialog = Dialog(alice, remote=f"<{people[1].aor}>")
+    challenged = await alice.transact(
+        alice.build("INVITE", people[1].aor, SDP, body=OFFER, dialog=dialog)
+    )
+    offered = [Challenge.parse(value) for value in challenged.all("www-authenticate")]
+    proof = offered[-1].answer("alice", alice.account.password, "INVITE", people[1].aor)
+    fields = [*SDP, ("Authorization", proof)]
+    invite = alice.build("INVITE", people[1].aor, fields, body=OFFER, dialog=dialog)
+    await alice.send_text(invite.text())
+    await alice.receives(lambda one: one.status == 180)
+    await first.receives(is_request("INVITE"))
+    await second.says(await second.receives(is_request("INVITE")), 200, "OK", OFFER)
+    answer = await alice.receives(lambda one: one.status == 200 and one.branch == invite.branch)
+    await alice.acknowledges(dialog, answer)
+    cancel = await first.receives(is_request("CANCEL"))
+    assert 'text="Call completed elsewhere"' in cancel.get("reason")
+    assert (await dialog.ask("BYE")).status == 200
+    await second.receives(is_request("BYE"))
+
+
+async def test_a_browser_watches_a_desk_phone(
+    desk: DeskServer, people: tuple[Account, Account], phones: tuple[DeskPhone, Ringing, Ringing]
+) -> None:
+    """SUBSCRIBE by UDP to phones on UDP and TCP; a NOTIFY comes back, each by its own way."""
+    alice, _, second = phones
+    place = Dialog(alice, remote=f"<{people[1].aor}>")
+    fields = [("Event", "presence"), ("Expires", "600")]
+    challenged = await alice.transact(alice.build("SUBSCRIBE", people[1].aor, fields, dialog=place))
+    assert challenged.status == 407
+    offered = [Challenge.parse(value) for value in challenged.all("proxy-authenticate")]
+    proof = offered[-1].answer("alice", alice.account.password, "SUBSCRIBE", people[1].aor)
+    proven = [*fields, ("Proxy-Authorization", proof)]
+    answer = await alice.transact(alice.build("SUBSCRIBE", people[1].aor, proven, dialog=place))
+    assert answer.status == 200
+    asked = await second.receives(is_request("SUBSCRIBE", event="presence"))
+    assert not asked.get("proxy-authorization")
+    routes = [("Route", value) for value in asked.all("record-route")]
+    assert ";transport=tcp" in routes[0][1]
+    notify = Message(
+        f"NOTIFY {asked.contact_uri()} SIP/2.0",
+        (
+            ("Via", f"SIP/2.0/WS {second.host};branch=z9hG4bKnotify"),
+            ("Max-Forwards", "70"),
+            ("From", f"{asked.get('to')};tag=second"),
+            ("To", asked.get("from")),
+            ("Call-ID", asked.get("call-id")),
+            ("CSeq", "1 NOTIFY"),
+            ("Contact", second.contact),
+            ("Event", "presence"),
+            ("Subscription-State", "terminated;reason=noresource"),
+            *routes,
+        ),
+    )
+    assert (await second.transact(notify)).status == 200
+    told = await alice.receives(is_request("NOTIFY", event="presence"))
+    assert told.get("max-forwards") == "69"
+    assert not told.get("route")
+
+
+async def test_mallory_is_relayed_nowhere(
+    desk: DeskServer, people: tuple[Account, Account], phones: tuple[DeskPhone, Ringing, Ringing]
+) -> None:
+    """A Route to elsewhere is refused, once he has proved who he is."""
+    mallory = await DeskPhone.open(desk, desk.phone("mallory"), "udp")
+    text = [("Content-Type", "text/plain"), ("Route", "<sip:127.0.0.1:9;lr>")]
+    assert (await mallory.ask("MESSAGE", people[1].aor, text, body="Hello")).status == 403
+    assert (await mallory.ask("MESSAGE", "sip:bob@198.51.100.1", text[:1], body="x")).status == 404
+    await mallory.close()
