@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from conferences import notices, policy
-from conferences.models import Registration, User
+from conferences.models import Registration, Transport, User
 from conferences.phonebook import Entry
 from conferences.services.refused import Refused
 
@@ -112,7 +112,8 @@ def forget_registrations(*, names: Collection[tuple[str, str]], at: float) -> No
     rows = Registration.objects.filter(which)
     rows.filter(ended_at__isnull=False).update(gateway="")
     here = rows.filter(ended_at__isnull=True)
-    here.filter(instance="").delete()
+    # A page gives itself another name with every visit.
+    here.filter(Q(instance="") | Q(transport__in=[Transport.WS, Transport.WSS])).delete()
     here.filter(expires_at__gt=_time(at)).update(expires_at=_time(at))
     here.update(gateway="")
 

@@ -115,6 +115,23 @@ def of_entry(entry: Entry, flow: Flow) -> Binding | None:
     return Binding(entry, contact, uri, path, flow)
 
 
+def port_of(entry: Entry) -> int:
+    """Where a phone can be connected to: its own port, if it named that of its address.
+
+    A connection's far end is no port that anybody listens on. A Contact at
+    another address is not followed: nobody can have us connect to a third.
+    """
+    if entry.transport == Transport.UDP:
+        return entry.remote_port
+    try:
+        uri = headers.sip_uri_of(headers.CONTACT.parse((*entry.path, entry.contact)[0]))
+    except BadMessage:
+        return 0
+    if uri.host.strip("[]").lower() != entry.remote_host.lower():
+        return 0
+    return uri.port or (5061 if entry.transport == Transport.TLS else 5060)
+
+
 class Location:
     """See the module."""
 

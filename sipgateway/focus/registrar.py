@@ -14,6 +14,7 @@ from email.utils import formatdate
 
 from conferences.phonebook import Entry, Remembered
 from conferences.policy import Identity
+from sipgateway.focus import registering
 from sipgateway.focus.actions import ForgetPhones, KeepPhones, Reopen
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.events import Answer, PhonesEnded, Reopened
@@ -21,29 +22,18 @@ from sipgateway.focus.location import (
     Binding,
     Location,
     Name,
-    checked_contact,
     flow_elsewhere,
-    instance_of,
-    kept,
     of_entry,
+    port_of,
     public_gruu,
 )
 from sipgateway.sip import headers
-from sipgateway.sip.errors import BadMessage, RemoteError
+from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived
-from sipgateway.sip.flow import Flow, FlowId, Transport
+from sipgateway.sip.flow import Flow, FlowId
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.message import Request
 from sipgateway.sip.uri import SipUri, parse_sip_uri
 
-DEFAULT_EXPIRES = 3600
-LONGEST = 7200
-SHORTEST = 10
-"""Seconds: browser phones test with as little; less would be a flood (423)."""
-MAX_BINDINGS = 20
-"""Phones of one person; more are a program gone wrong (403)."""
-MAX_CALL_ID = 255
-"""Characters of a Call-ID that is kept; real ones have under 100."""
 FLOW_TIMER = 120
 """Seconds within which a phone on a connection should send something (RFC 5626 11.1)."""
 CHANGE_WITHIN, REFRESH_WITHIN = 0.1, 5.0
@@ -55,14 +45,6 @@ ENDED_FOR = 86_400.0
 """Seconds that a registration which was ended is not let in again."""
 
 Moved = Callable[[str, SipUri, Flow, float], None]
-
-
-class _Refused(RemoteError):
-    """A REGISTER that changes nothing, with the header fields that say why."""
-
-    def __init__(self, status: int, reason: str = "", *fields: tuple[str, str]) -> None:
-        super().__init__(status, reason)
-        self.fields = fields
 
 
 class Registrar:
@@ -84,7 +66,7 @@ class Registrar:
             wanted, known = self._register(event, identity, now)
         except BadMessage as error:
             self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
-        except _Refused as no:
+        except registering.Refused as no:
             self._desk.endpoint.respond(
                 event.transaction, no.status, now, reason=no.reason, fields=no.fields
             )
@@ -97,63 +79,23 @@ class Registrar:
     ) -> tuple[list[Binding], dict[str, Binding]]:
         """What the request changes, and what the person's bindings are after it."""
         request, aor = event.request, identity.uri
-        self._check_address(request, identity)
+        registering.check_address(request, identity, self._desk.domain)
         if (aor, request.must(headers.CALL_ID)) in self._ended:
-            raise _Refused(403, "This Registration Was Ended")
+            raise registering.Refused(403, "This Registration Was Ended")
         known = self._location.of(aor, now)
         if request.all("contact") == ["*"]:
-            wanted = _all_gone(request, known, now)
+            wanted = registering.all_gone(request, known, now)
         else:
-            wanted = self._bindings(event, identity, known, now)
+            wanted = registering.bindings(event, identity, known, now)
         for binding in wanted:
-            _check_order(known.get(binding.entry.key), binding)
+            registering.check_order(known.get(binding.entry.key), binding)
             if binding.entry.expires_at > now:
                 known[binding.entry.key] = binding
             else:
                 known.pop(binding.entry.key, None)
-        if len(known) > MAX_BINDINGS and any(b.entry.expires_at > now for b in wanted):
-            raise _Refused(403, f"No More Than {MAX_BINDINGS} Phones")
+        if len(known) > registering.MAX_BINDINGS and any(b.entry.expires_at > now for b in wanted):
+            raise registering.Refused(403, f"No More Than {registering.MAX_BINDINGS} Phones")
         return wanted, known
-
-    def _check_address(self, request: Request, identity: Identity) -> None:
-        """10.3, steps 1, 4 and 5."""
-        domain = self._desk.domain
-        if not domain.owns(parse_sip_uri(request.uri)):
-            raise _Refused(404, "Not Our Domain")
-        owner = headers.sip_uri_of(request.must(headers.TO), "To")
-        if not domain.owns(owner) or domain.uri(owner.name.lower()).aor != identity.uri:
-            raise _Refused(403, "Not Your Address")
-
-    def _bindings(
-        self, event: RequestReceived, identity: Identity, known: Mapping[str, Binding], now: float
-    ) -> list[Binding]:
-        request = event.request
-        with_flows = _flows(request)
-        wanted: list[Binding] = []
-        for contact in request.every(headers.CONTACT):
-            seconds = _expires(request, contact)
-            if 0 < seconds < SHORTEST:
-                raise _Refused(423, "", ("Min-Expires", str(SHORTEST)))
-            reg_id = _reg_id(contact) if with_flows else ""
-            binding = _binding(event, identity, contact, reg_id, now + seconds, now=now)
-            wanted.append(self._renamed(binding, known, wanted))
-        lasting = [binding for binding in wanted if binding.entry.expires_at > now]
-        if with_flows and len(lasting) > 1:
-            raise BadMessage("Contact header: reg-id is for one Contact alone")  # RFC 5626 6
-        return wanted
-
-    def _renamed(
-        self, binding: Binding, known: Mapping[str, Binding], others: list[Binding]
-    ) -> Binding:
-        """Under the name, and with the age, that the phone has here already."""
-        same = known.get(binding.entry.key)
-        if not _by_flow(binding):
-            plain = [one for one in [*others, *known.values()] if not _by_flow(one)]
-            same = next((one for one in plain if one.uri.matches(binding.uri)), None)
-        if same is None:
-            return binding
-        since = min(same.entry.since, binding.entry.since)
-        return replace(binding, entry=replace(binding.entry, key=same.entry.key, since=since))
 
     def _apply(self, wanted: list[Binding], now: float) -> None:
         for binding in wanted:
@@ -185,7 +127,7 @@ class Registrar:
         ]
         fields.append(("Date", formatdate(now, usegmt=True)))
         fields += [("Path", value) for value in request.all("path")]
-        if request.has_token(headers.SUPPORTED, "outbound") and _flows(request):
+        if request.has_token(headers.SUPPORTED, "outbound") and registering.flows(request):
             fields.append(("Require", "outbound"))
             if event.flow.reliable:
                 fields.append(("Flow-Timer", str(FLOW_TIMER)))
@@ -224,7 +166,7 @@ class Registrar:
             self._write(binding, now + CHANGE_WITHIN)
             self._sweep_later(now)
 
-        port = _port_of(entry)
+        port = port_of(entry)
         self._desk.ask(
             lambda number: Reopen(number, entry.transport, entry.remote_host, port), reopened
         )
@@ -302,116 +244,3 @@ class Registrar:
         self._forget(self._location.expired(now), now)
         self._ended = {name: until for name, until in self._ended.items() if until > now}
         self._sweep_later(now)
-
-
-def _flows(request: Request) -> bool:
-    """Whether the request registers flows (RFC 5626 6): the first hop has to know of them.
-
-    That is us, or a proxy that says so by ``ob`` in its Path.
-    """
-    if request.all("contact") == ["*"]:
-        return False
-    if not any(_reg_id(contact) for contact in request.every(headers.CONTACT)):
-        return False
-    if len(request.every(headers.VIA)) == 1:
-        return True
-    first = request.one(headers.PATH)
-    if first is not None and headers.sip_uri_of(first, "Path").param("ob") is not None:
-        return True
-    if request.has_token(headers.SUPPORTED, "outbound"):
-        raise _Refused(439)
-    return False
-
-
-def _reg_id(contact: NameAddr) -> str:
-    """The number of a flow; without the phone's own name it means nothing."""
-    number = contact.param("reg-id") or ""
-    return number[:10] if number.isdecimal() and number.isascii() and instance_of(contact) else ""
-
-
-def _by_flow(binding: Binding) -> bool:
-    """Whether it is known by instance and reg-id rather than by its URI."""
-    return binding.entry.key.startswith("<")
-
-
-def _binding(
-    event: RequestReceived,
-    identity: Identity,
-    contact: NameAddr,
-    reg_id: str,
-    expires_at: float,
-    *,
-    now: float,
-) -> Binding:
-    request, flow = event.request, event.flow
-    contact = kept(contact)
-    uri = checked_contact(contact)
-    instance = instance_of(contact)
-    if len(request.must(headers.CALL_ID)) > MAX_CALL_ID:
-        raise BadMessage("Call-ID header: too long")
-    entry = Entry(
-        aor=identity.uri,
-        key=f"<{instance}>;reg-id={reg_id}" if reg_id else str(uri),
-        contact=headers.CONTACT.build(contact),
-        path=tuple(headers.PATH.build(one) for one in request.every(headers.PATH)),
-        transport=flow.transport.value,
-        remote_host=flow.remote_host,
-        remote_port=flow.remote_port,
-        local_port=flow.local_port,
-        flow=flow.id,
-        call_id=request.must(headers.CALL_ID),
-        cseq=request.must(headers.CSEQ).number,
-        since=now,
-        refreshed_at=now,
-        expires_at=expires_at,
-        # The phone of a guest's page lasts as long as its connection: nobody asks for it later.
-        instance="" if identity.is_guest else instance,
-        user_agent=request.one(headers.USER_AGENT) or "",
-    )
-    return Binding(entry, contact, uri, tuple(request.every(headers.PATH)), flow)
-
-
-def _all_gone(request: Request, known: Mapping[str, Binding], now: float) -> list[Binding]:
-    """10.2.2: ``*`` removes everything, and nothing else may be said with it."""
-    if request.one(headers.EXPIRES) != 0:
-        raise BadMessage("Contact header: * needs Expires: 0")
-    call_id, cseq = request.must(headers.CALL_ID), request.must(headers.CSEQ).number
-    return [
-        replace(b, entry=replace(b.entry, expires_at=now, call_id=call_id, cseq=cseq))
-        for b in known.values()
-    ]
-
-
-def _check_order(before: Binding | None, binding: Binding) -> None:
-    """10.3, step 7: of one registration only the latest word counts, or none does."""
-    if before is None or before.entry.call_id != binding.entry.call_id:
-        return
-    if before.entry.cseq >= binding.entry.cseq:
-        raise _Refused(500, "CSeq Is Behind")
-
-
-def _expires(request: Request, contact: NameAddr) -> int:
-    """Seconds; what is not a number counts as an hour (10.2.1.1, 10.3)."""
-    own = contact.param("expires")
-    if own is not None:
-        known = own.isdecimal() and own.isascii()
-        return min(int(own[:10]), LONGEST) if known else DEFAULT_EXPIRES
-    asked = request.one(headers.EXPIRES)
-    return DEFAULT_EXPIRES if asked is None else min(asked, LONGEST)
-
-
-def _port_of(entry: Entry) -> int:
-    """Where a phone can be connected to: its own port, if it named that of its address.
-
-    A connection's far end is no port that anybody listens on. A Contact at
-    another address is not followed: nobody can have us connect to a third.
-    """
-    if entry.transport == Transport.UDP:
-        return entry.remote_port
-    try:
-        uri = headers.sip_uri_of(headers.CONTACT.parse((*entry.path, entry.contact)[0]))
-    except BadMessage:
-        return 0
-    if uri.host.strip("[]").lower() != entry.remote_host.lower():
-        return 0
-    return uri.port or (5061 if entry.transport == Transport.TLS else 5060)

@@ -119,11 +119,13 @@ def test_one_that_is_ended(bob: User, carol: User) -> None:
 
 def test_forgotten_phones(bob: User) -> None:
     """One with a name of its own is known to be away."""
-    _keep(DESK, BROWSER)
-    services.forget_registrations(names=[DESK.name, BROWSER.name, ("sip:x@y", "z")], at=AT)
+    named = replace(DESK, key="<urn:uuid:b>;reg-id=1", instance="urn:uuid:b")
+    _keep(DESK, BROWSER, named)
+    names = [DESK.name, BROWSER.name, named.name, ("sip:x@y", "z")]
+    services.forget_registrations(names=names, at=AT)
     assert _shown(bob) == []
     left = selectors.remembered("host:1:a", frozenset(), now=NOW)
-    assert (left.entries, left.away) == ((), ((BROWSER.aor, "urn:uuid:a"),))
+    assert (left.entries, left.away) == ((), ((named.aor, "urn:uuid:b"),))
 
 
 def test_who_takes_up_what(bob: User) -> None:
