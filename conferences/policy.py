@@ -178,6 +178,12 @@ class CallOrder:
     role: Role = Role.PARTICIPANT
     #: Which try it is: an order that is told twice is carried out once, a redial again.
     attempt: int = 1
+    #: The Contact of the one phone that is to ring; all of them without it.
+    phone: str = ""
+    #: The call goes on there: other phones of the person are let go (RFC 4579 5.9).
+    takes_over: bool = False
+    #: The Replaces that the phone is to get (RFC 4579 5.10).
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)

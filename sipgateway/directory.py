@@ -440,6 +440,8 @@ def _ask_call(action: AskCall) -> CallAsked:
             actor=action.actor,
             way=services.Way.REFER,
             display_name=action.display_name,
+            phone=action.phone,
+            replaces=action.replaces,
         )
     except services.Refused as refused:
         return CallAsked(action.question, None, refused.refusal)

@@ -524,7 +524,14 @@ class Stage:
         number = next(self._orders)
         self._tell(CallAsked(action.question, number))
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
-        order = CallOrder(number, f"job-{number}", action.uri, by=action.actor.uri)
+        order = CallOrder(
+            number,
+            f"job-{number}",
+            action.uri,
+            by=action.actor.uri,
+            phone=action.phone,
+            replaces=action.replaces,
+        )
         running = self.snapshots[name].calls
         self.snapshots[name] = replace(self.snapshots[name], calls=(*running, order))
         self._tell(ConferenceChanged(self.snapshots[name]))
@@ -547,6 +554,13 @@ class Stage:
             by=f"sip:alice@{DOMAIN}",
             display_name=who.capitalize(),
         )
+        self.changes(name, calls=(*self.snapshots[name].calls, order))
+
+    def moves(self, who: Person, contact: str, name: str = "4711") -> None:
+        """The page's button with which somebody takes his call to another phone of his."""
+        number = next(self._orders)
+        uri = who.identity.uri
+        order = CallOrder(number, f"job-{number}", uri, by=uri, phone=contact, takes_over=True)
         self.changes(name, calls=(*self.snapshots[name].calls, order))
 
     def answers(self, token: str, title: str, *, pin: str = "") -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 from ninja import Body, Query, Router, Status
 from ninja.errors import HttpError
 
@@ -17,7 +18,9 @@ from conferences.api.schemas import (
     CancelledOut,
     EventsOut,
     JobOut,
+    MoveIn,
     PageIn,
+    PhonesOut,
     RemovalIn,
     RemovalOut,
     RosterOut,
@@ -53,6 +56,33 @@ def call(request: HttpRequest, conference: str, said: CallIn) -> Status[dict[str
         role=said.role,
         actor=access.caller(request).identity,
         way=access.caller(request).way,
+    )
+    return Status(202, selectors.job(asked))
+
+
+@router.get(
+    "/conferences/{conference}/phones", response=PhonesOut, summary="Where one's call can go on"
+)
+def phones(request: HttpRequest, conference: str) -> dict[str, Any]:
+    """The caller's own registered phones that are not in this call of his."""
+    row = access.conference(request, conference, access.may_look)
+    who = access.caller(request).identity
+    found = selectors.other_phones(row.key, who, now=timezone.now())
+    return {"phones": found or []}
+
+
+@router.post(
+    "/conferences/{conference}/move",
+    response={202: JobOut},
+    exclude_unset=True,
+    summary="Take one's call to another phone",
+)
+def move(request: HttpRequest, conference: str, said: MoveIn) -> Status[dict[str, Any]]:
+    """That phone rings; when it answers, the call ends where it was (RFC 4579 5.9)."""
+    row = access.conference(request, conference, access.may_look)
+    caller = access.caller(request)
+    asked = services.ask_to_move(
+        conference=row.key, phone=said.phone, actor=caller.identity, way=caller.way
     )
     return Status(202, selectors.job(asked))
 

@@ -126,6 +126,12 @@ class CancelledOut(Schema):
     cancelled: int
 
 
+class MoveIn(_Strict):
+    """The `id` of the phone on which the call is to go on."""
+
+    phone: int
+
+
 class RemovalIn(_Strict):
     """Why, and whether he may not come back."""
 

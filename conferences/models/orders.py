@@ -82,6 +82,12 @@ class Call(models.Model):
     #: SIP status of the last answer, once there was one.
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=255, blank=True)
+    #: The Contact of the one phone that is to ring; all of them without it.
+    phone = models.TextField(blank=True)
+    #: The person's call goes on there (RFC 4579 5.9).
+    takes_over = models.BooleanField(default=False)
+    #: The Replaces that the phone is to get (RFC 4579 5.10).
+    replaces = models.TextField(blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -40,6 +40,7 @@ from conferences.selectors.identities import (
 )
 from conferences.selectors.recordings import recording_file, recording_line, recordings
 from conferences.selectors.registrations import (
+    other_phones,
     registrations,
     registrations_of,
     registrations_to_drop,
@@ -126,6 +127,7 @@ __all__ = [
     "occurrence_named",
     "occurrences",
     "orphans",
+    "other_phones",
     "outbox",
     "override",
     "owner_of",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from urllib.parse import unquote
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from conferences.models import Registration, User
+from conferences import policy
+from conferences.models import Endpoint, Registration, User
 from conferences.phonebook import Entry, Remembered
 
 
@@ -16,6 +18,35 @@ def registrations(user: User, *, now: datetime.datetime | None = None) -> QueryS
     return Registration.objects.filter(
         user=user, ended_at__isnull=True, expires_at__gt=now or timezone.now()
     ).order_by("-since", "pk")
+
+
+def other_phones(
+    conference: policy.ConferenceId, who: policy.Identity, *, now: datetime.datetime
+) -> list[Registration] | None:
+    """The phones of somebody that are not in his call there; None where he is not in it."""
+    rows = Endpoint.objects.filter(
+        participant__conference_id=conference,
+        participant__entity=who.uri,
+        participant__left_at__isnull=True,
+        left_at__isnull=True,
+    )
+    here = {_device(uri) for uri in rows.values_list("uri", flat=True)}
+    if not here:
+        return None
+    known = Registration.objects.filter(aor=who.uri, ended_at__isnull=True, expires_at__gt=now)
+    rows_by_age = known.order_by("-since", "pk")
+    return [row for row in rows_by_age if not {_device(row.contact), row.instance} & here]
+
+
+def _device(contact: str) -> str:
+    """What two Contacts of one phone have in common: the phone's name in a GRUU, else the address.
+
+    (RFC 5627 5: a phone that was given a GRUU calls with it as its Contact.)
+    """
+    uri = contact.partition("<")[2].partition(">")[0] or contact
+    address, *params = uri.split(";")
+    names = [param.partition("=")[2] for param in params if param.lower().startswith("gr=")]
+    return unquote(names[0]) if names else address
 
 
 def registrations_of(aor: str, *, now: datetime.datetime) -> list[tuple[str, Entry]]:

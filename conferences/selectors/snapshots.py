@@ -172,4 +172,7 @@ def _calls(row: Conference) -> Iterator[policy.CallOrder]:
             display_name=call.display_name,
             role=policy.Role(call.role),
             attempt=call.attempts,
+            phone=call.phone,
+            takes_over=call.takes_over,
+            replaces=call.replaces,
         )

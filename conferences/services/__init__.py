@@ -46,6 +46,7 @@ from conferences.services.moderation import (
     lock,
     unlock,
 )
+from conferences.services.moves import ask_to_move
 from conferences.services.names import Invitee, canonical_uri
 from conferences.services.occurrences import (
     SeriesTimes,
@@ -119,6 +120,7 @@ __all__ = [
     "answer",
     "answer_setup",
     "ask_to_call",
+    "ask_to_move",
     "ask_to_mute",
     "ask_to_remove",
     "ask_to_speak",

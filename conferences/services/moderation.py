@@ -214,10 +214,14 @@ def ask_to_call(
     way: Way,
     display_name: str = "",
     role: policy.Role = policy.Role.PARTICIPANT,
+    phone: str = "",
+    replaces: str = "",
 ) -> Call:
     """Have the focus call somebody in. Raises `Refused`, or `ValidationError` about ``uri``.
 
     Whom a moderator pulls in is asked for no PIN and may come back by himself.
+    With a `phone` (its Contact) that one alone rings; `replaces` is the Replaces
+    that it is to get (RFC 3891).
     """
     snapshot = _snapshot(conference)
     joined = Participant.objects.filter(
@@ -256,6 +260,8 @@ def ask_to_call(
         by=actor.uri,
         way=way,
         due_at=now,
+        phone=phone,
+        replaces=replaces,
     )
     notices.wake("place_calls")
     return call

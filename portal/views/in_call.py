@@ -42,6 +42,7 @@ def config(
         "role": (snapshot.role_of(identity) if identity else policy.Role.PARTICIPANT).value,
         "commands": identity is not None and policy.may_command(snapshot, identity) is None,
         "adds": identity is not None and policy.may_add(snapshot, identity, joined=True) is None,
+        "moves": identity is not None and not identity.is_guest,
         "ends": identity is not None and _ends_with(snapshot, identity),
         "api": f"/api/v1/conferences/{conference.name}",
         "jobs": "/api/v1/jobs/",

@@ -118,6 +118,9 @@ class AskCall:
     uri: str
     actor: Identity
     display_name: str = ""
+    #: The Contact of the one phone that is to ring, and the Replaces that it is to get.
+    phone: str = ""
+    replaces: str = ""
 
 
 # One answer: CancelAsked.

@@ -176,7 +176,8 @@ class Conference:
     def empty(self) -> bool:
         """Whether nothing is left that needs this object."""
         watched = len(self._watchers) or self._dialogs.watches(str(self.uri))
-        return not len(self.calls) and not watched and not len(self._dialings)
+        asked = len(self._dialings) or self._referring.tells
+        return not len(self.calls) and not watched and not asked
 
     @property
     def occupied(self) -> bool:
@@ -332,6 +333,7 @@ class Conference:
     def usage_ended(self, dialog: DialogId) -> None:
         """See `desk.DialogOwner`."""
         told_all = self._referring.usage_ended(dialog)
+        self._desk.later(0.0, self.maybe_idle)  # as soon as this moment is over
         if dialog not in self.calls and dialog not in self._watchers and told_all:
             self._desk.disown(dialog)
 

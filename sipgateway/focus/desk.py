@@ -136,6 +136,8 @@ class Desk:
         self.legs: dict[LegId, LegOwner] = {}
         #: User parts that mean something for a while, and who answers for them.
         self.services: dict[str, Service] = {}
+        #: The dialog at the other end of an anchored call that somebody has with us.
+        self.other_end: Callable[[DialogId, Identity], DialogId | None] = lambda _, __: None
         #: Told of every step that a leg takes.
         self.stepped: Callable[[float], None] = lambda _: None
         #: Where people can be reached; the switchboard brings it.

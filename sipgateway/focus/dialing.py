@@ -16,13 +16,13 @@ from conferences.policy import CallOrder, Identity
 from sipgateway.focus import outside
 from sipgateway.focus.actions import CallProgressed, Fact
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
 from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId
-from sipgateway.sip import message
+from sipgateway.sip import headers, message
 from sipgateway.sip.uri import Uri
 
 NOT_CONFIRMED = "Not Confirmed"
@@ -110,10 +110,11 @@ class Dialings:
         def found(phones: list[Phone], then: float) -> None:
             if self._running.get(order.id) is not dialing:
                 return  # it was called off meanwhile
-            if not phones:
+            wanted = _meant(order, phones)
+            if not wanted:
                 self._fail(dialing, 480, "No Phone Is Registered", then)
             else:
-                self._ring(dialing, [self._leg(order, aor, phone) for phone in phones], then)
+                self._ring(dialing, [self._leg(order, aor, phone) for phone in wanted], then)
 
         self._desk.find(aor, found, now)
 
@@ -150,6 +151,8 @@ class Dialings:
             routes=phone.routes,
             referred_by=order.by,
             referred_as=self._host.shown(order.by),
+            takes_over=order.takes_over,
+            extra=(("Replaces", order.replaces),) if order.replaces else (),
         )
 
     def _ring(self, dialing: _Dialing, legs: list[Leg], now: float) -> None:
@@ -229,3 +232,11 @@ class Dialings:
 
     def _of(self, leg: Leg) -> _Dialing | None:
         return next((d for d in self._running.values() if leg in d.legs), None)
+
+
+def _meant(order: CallOrder, phones: list[Phone]) -> list[Phone]:
+    """The phones that an order is for: one of them, or all."""
+    if not order.phone:
+        return phones
+    contact = headers.sip_uri_of(headers.parse_name_addr(order.phone))
+    return [phone for phone in phones if same_device(uri_of(phone.uri), contact)]

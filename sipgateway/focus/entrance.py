@@ -32,6 +32,10 @@ MAX_CALLS = 400
 people, more are a program gone wrong (486)."""
 
 
+MOVED = "Moved to another phone"
+"""What a phone is told whose person has taken the call to another."""
+
+
 class Host(Protocol):
     """The conference that one enters."""
 
@@ -175,11 +179,12 @@ class Entrance:
 
     def admitted(self, leg: Leg, now: float) -> None:
         """See `room.Room`: into the conference, or to the PIN."""
-        if leg.joining is Joining.DIALED_OUT and self._host.snapshot.confirm_calls:
+        called = leg.joining is Joining.DIALED_OUT
+        if called and self._host.snapshot.confirm_calls and not leg.takes_over:
             self._dialings.confirming(leg, now)
             self._pad.ask_confirmation(leg, now)
             return
-        if leg.joining is Joining.DIALED_OUT:
+        if called:
             self._dialings.answered(leg, now)
         elif policy.needs_pin(self._host.snapshot, leg.identity) and not self._takes_over(leg):
             self._pad.ask_pin(leg, now)
@@ -203,14 +208,23 @@ class Entrance:
         if self._pad.wants_name(leg):
             self._pad.ask_name(leg, now)
             return
+        replaced = self._replaced_by(leg)
+        leg.private = leg.private or any(other.private for other in replaced)
         self._attendance.join(leg, now)
         recipients, leg.recipients = leg.recipients, ()
         for uri in recipients:
             self._wishes.add(uri, leg.identity, Silence())
+        text = MOVED if leg.takes_over else "Replaced by another phone"
+        for other in replaced:
+            self._calls.hang_up(other, Farewell(Departure.DEPARTED, text=text), now)
+
+    def _replaced_by(self, leg: Leg) -> list[Leg]:
+        """The legs whose place one takes that is let in."""
+        if leg.takes_over:
+            own = (other for other in self._calls if other.identity.uri == leg.identity.uri)
+            return [other for other in own if other.joined and other is not leg]
         replaced = self._calls.get(leg.replaces) if leg.replaces else None
-        if replaced is not None:
-            bye = Farewell(Departure.DEPARTED, text="Replaced by another phone")
-            self._calls.hang_up(replaced, bye, now)
+        return [] if replaced is None else [replaced]
 
     def _takes_over(self, leg: Leg) -> bool:
         """Whether the leg takes the place of one that is in already."""

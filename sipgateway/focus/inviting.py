@@ -83,7 +83,7 @@ class Inviting:
             to=NameAddr(way.uri if way else uri_of(leg.identity.uri)),
             contact=self._contact(leg),
             routes=leg.routes,
-            fields=(*fields, *(way.assertion if way else ())),
+            fields=(*fields, *leg.extra, *(way.assertion if way else ())),
             body=Body.sdp(leg.sdp),
         )
         self._sent(leg, sent, now)

@@ -247,6 +247,8 @@ class Leg:
     media_lost: bool = False
     #: The leg of the same person whose place this one takes (RFC 3891).
     replaces: LegId | None = None
+    #: It takes the place of all other legs of its person (RFC 4579 5.9, asked for by him).
+    takes_over: bool = False
     #: Whom the caller wants called as soon as he is in (RFC 5366).
     recipients: tuple[str, ...] = ()
     #: Header fields that our 200 has besides the usual.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import permutations
 
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import answers, outside, privacy, veiled
@@ -16,6 +17,7 @@ from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.roster import Departure
 from sipgateway.sip import headers, sanity
 from sipgateway.sip.events import (
+    DialogId,
     RequestReceived,
 )
 from sipgateway.sip.headers import NameAddr
@@ -126,6 +128,14 @@ class People:
         """See `person_call.Line`."""
         if self.gatherer is not None:
             self.gatherer(event, call, asker, name)
+
+    def other_end(self, dialog: DialogId, who: Identity) -> DialogId | None:
+        """See `desk.Desk`: None where that is no call of his."""
+        for call in self.calls:
+            for mine, other in permutations(call.parties or (), 2):
+                if mine.dialog == dialog and mine.identity.uri == who.uri:
+                    return other.dialog
+        return None
 
     def over(self, call: PersonCall) -> None:
         """See `person_call.Line`."""

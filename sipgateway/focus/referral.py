@@ -48,6 +48,8 @@ class Wanted:
     target: Uri
     #: The Refer-To that the target is to get (5.7).
     nested: str = ""
+    #: The Replaces that the target is to get (RFC 4579 5.10).
+    replaces: str = ""
 
 
 _WISHES = {"invite": Wish.ADD, "": Wish.ADD, "bye": Wish.REMOVE, "refer": Wish.REFER}
@@ -103,16 +105,17 @@ def recipients(request: Request) -> tuple[str, ...]:
 
 def _wanted(uri: Uri, method: str) -> Wanted:
     """What is wanted of a URI; what it says of the method is no part of the target."""
-    inner, nested = None, ""
+    inner, nested, replaces = None, "", ""
     if isinstance(uri, SipUri):
         inner, nested = uri.param("method"), uri.header("refer-to") or ""
+        replaces = uri.header("replaces") or ""
         kept = tuple(pair for pair in uri.params if pair[0].lower() != "method")
         uri = replace(uri.bare(), params=kept)
     elif uri.scheme in SHOWN:
         return Wanted(Wish.SHOW, uri)
     elif (found := _METHOD.search(uri.rest)) is not None:
         inner, uri = found[1], replace(uri, rest=_METHOD.sub("", uri.rest))
-    return Wanted(_WISHES.get((inner or method).lower(), Wish.OTHER), uri, nested)
+    return Wanted(_WISHES.get((inner or method).lower(), Wish.OTHER), uri, nested, replaces)
 
 
 class Telling(Protocol):

@@ -103,6 +103,11 @@ class Referring:
         for one in wanted:
             self._wishes.carry_out(one, who, told, now)
 
+    @property
+    def tells(self) -> bool:
+        """Whether somebody is still to be told how his REFER goes."""
+        return any(not told.over for referrals in self._told.values() for told in referrals)
+
     def usage_ended(self, dialog: DialogId) -> bool:
         """Forget what is told to the end; whether nothing is left to tell in that dialog."""
         left = [told for told in self._told.pop(dialog, []) if not told.over]

@@ -130,6 +130,7 @@ class Switchboard:
         self._desk.stepped = self._dialogs.changed
         self._proxy = Proxy(self._desk, is_ours=self._authentication.is_ours)
         self._people = People(self._desk, self._dialogs, self._proxy)
+        self._desk.other_end = self._people.other_end
         self._halls = Halls(
             self._desk, self._people, self._dialogs, house.user_chosen, doorstep=self._doorstep
         )

@@ -21,7 +21,9 @@ from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked
 from sipgateway.focus.referral import Telling, Wanted, Wish
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import CALLED
-from sipgateway.sip.headers import NameAddr
+from sipgateway.sip import headers
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.headers import DialogRef, NameAddr
 
 
 class Host(Protocol):
@@ -78,6 +80,8 @@ class Wishes:
         if wanted.wish is Wish.SHOW:
             self._show(str(wanted.target), who, now)
             told.tell(200, now)
+        elif wanted.replaces:
+            self._add_replacing(wanted, who, told, now)
         elif wanted.wish is not Wish.REMOVE:
             self.add(str(wanted.target), who, told)
         elif (user := self._attendance.find(wanted.target)) is None:
@@ -87,7 +91,34 @@ class Wishes:
         else:
             self._put_out(user.key, who, told)
 
-    def add(self, uri: str, who: Identity, told: Telling) -> None:
+    def _add_replacing(self, wanted: Wanted, who: Identity, told: Telling, now: float) -> None:
+        """RFC 4579 5.10: call somebody in place of a call that he has with who asks.
+
+        Where that call is anchored here its two ends have dialogs of their own, and
+        his phone knows the one that it has with us.
+        """
+        try:
+            ref = headers.parse_dialog_ref(wanted.replaces)
+        except BadMessage:
+            told.tell(400, now)
+            return
+        endpoint = self._desk.endpoint
+        known = endpoint.find_dialog(ref.call_id, ref.to_tag, ref.from_tag)
+        if known is None:
+            self.add(str(wanted.target), who, told, replaces=wanted.replaces)
+            return
+        end = self._desk.other_end(known.id, who)
+        other = endpoint.dialog(end) if end is not None else None
+        if other is None:
+            told.tell(403, now)
+            return
+        theirs = DialogRef(other.call_id, to_tag=other.remote.tag, from_tag=other.local.tag)
+        replaces, phone = headers.REPLACES.build(theirs), f"<{other.remote_target}>"
+        self.add(str(wanted.target), who, told, replaces=replaces, phone=phone)
+
+    def add(
+        self, uri: str, who: Identity, told: Telling, *, replaces: str = "", phone: str = ""
+    ) -> None:
         """RFC 4579 5.5: call somebody."""
 
         def asked(answer: Answer, then: float) -> None:
@@ -96,8 +127,8 @@ class Wishes:
             else:
                 _refused(told, answer, then)
 
-        conference = self._host.snapshot.id
-        self._desk.ask(lambda number: AskCall(number, conference, uri, who), asked)
+        conference, how = self._host.snapshot.id, {"phone": phone, "replaces": replaces}
+        self._desk.ask(lambda number: AskCall(number, conference, uri, who, **how), asked)
 
     def _call_off(self, entity: str, who: Identity, told: Telling) -> None:
         """Who is being called is let go by calling him no longer."""

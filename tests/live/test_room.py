@@ -187,3 +187,29 @@ async def test_who_hides_his_name_is_known_to_the_moderator_alone(
     await expect(alice.entry("Bob")).to_have_attribute("data-muted", "true")
     assert "bob@" not in await carol.page.content()
     await page.context.close()
+
+
+async def test_the_call_goes_on_on_the_other_phone(
+    organizer: Page, browser: Browser, server: Server, people: People
+) -> None:
+    """RFC 4579 5.9 by one press: Bob's room page lets go when his phone page has it."""
+    link = await rooms.book(organizer, "On the move")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    page = await browsers.open_page(browser, tone=BOB)
+    await rooms.sign_in(page, server, people.bob)
+    await page.goto(link)
+    bob = Room(page)
+    await bob.joins()
+    phone = Room(await page.context.new_page())
+    await phone.page.goto(f"{server.url}/phone/")
+    await expect(phone.hook("phone-state")).to_have_attribute("data-state", "ready")
+    await bob.hook("move-button").click()
+    await bob.hook("move-to").click()
+    await phone.hook("ring-accept").click()
+    await phone.is_in("joined")
+    await bob.says("The call is on your other phone")
+    await alice.sees("Alice", "Bob")
+    await browsers.hears(alice.page, BOB)
+    await page.context.close()

@@ -8,6 +8,7 @@
 import { Hosting } from "./hosting.js";
 import { Inviting } from "./inviting.js";
 import { Moderation } from "./moderation.js";
+import { Moving } from "./moving.js";
 import { $, notice, say, setIcon } from "./page.js";
 import { Quality } from "./quality.js";
 import { RosterView } from "./roster-view.js";
@@ -23,7 +24,7 @@ const QUALITY_EVERY_MS = 2_000;
 const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "reception-1", silent: "wifi-off" };
 
 /** A call to something that is no conference of ours: nobody to moderate, nothing to watch. */
-export const PLAIN = { conference: null, commands: false, adds: false };
+export const PLAIN = { conference: null, commands: false, adds: false, moves: false };
 
 export class InCall {
   /** `config` is what portal/views/in_call.py says of the conference, or `PLAIN`. */
@@ -43,6 +44,7 @@ export class InCall {
     this.hosting = config.commands
       ? new Hosting(config.api, config.csrf, () => this.watcher.roster.locked)
       : null;
+    this.moving = config.moves ? new Moving(config.api, config.csrf) : null;
     this.inviting = config.adds ? new Inviting(config, () => this.watcher.roster.people()) : null;
   }
 
@@ -51,6 +53,7 @@ export class InCall {
     this.voice.start();
     this.hosting?.start();
     this.inviting?.start();
+    this.moving?.start();
     $("leave").addEventListener("click", () => this.phone.hangUp());
     $("keys").addEventListener("click", () => $("keypad").showModal());
     $("devices").addEventListener("click", () => $("devices-dialog").showModal());

@@ -36,6 +36,15 @@ export class Moderation {
     return found.id;
   }
 
+  /** Our own phones that are not in this call. */
+  async otherPhones() {
+    return (await this._ask("GET", "/phones")).phones;
+  }
+
+  moveTo(phone) {
+    return this._ask("POST", "/move", { phone });
+  }
+
   /** The address under which the roster shows who asks: an anonymous one has an alias. */
   async ownEntity() {
     const { participants } = await this._ask("GET", "/participants");

@@ -94,6 +94,9 @@ function ending(text) {
 /** An address as one reads it, where no name is known. */
 export const bare = (uri) => uri.replace(/^(sips?|tel):/i, "").replace(/@.*/, "");
 
+/** What Parley says to a phone whose person has taken the call to another. */
+const MOVED = "Moved to another phone";
+
 /**
  * How a call ended, out of what the BYE said and what Parley's records say;
  * `nameOf` knows the names of those who were in the call; `ends` says that the
@@ -102,6 +105,7 @@ export const bare = (uri) => uri.replace(/^(sips?|tel):/i, "").replace(/@.*/, ""
 export function farewell({ by, reason }, standing, nameOf, ends = false) {
   if (by === "self" && ends) return { state: "left", title: "You have left", text: "With you the conference has ended.", again: false };
   if (by === "self") return { state: "left", title: "You have left", text: "The conference goes on without you.", again: true };
+  if (reason === MOVED) return { state: "left", title: "The call is on your other phone", text: "It goes on there. You can also come back here.", again: true };
   const removed = standing ? standing.removed : removal(reason);
   if (removed) {
     const { by: who, reason: why, ban } = removed;
