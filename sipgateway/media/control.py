@@ -96,6 +96,7 @@ class Report(TypedDict):
     legs: NotRequired[list[str]]
     room: NotRequired[str]
     seconds: NotRequired[float]
+    busy: NotRequired[float]
     reason: NotRequired[str]
     digit: NotRequired[str]
     prompt: NotRequired[str]

@@ -38,6 +38,7 @@ from sipgateway.media.engine import (
     RoomId,
     Session,
 )
+from sipgateway.media.load import FULL
 
 LOG = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ class _Worker:
     fingerprint: str = ""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     deaths: int = 0
+    busy: float = 0.0
+    """Share of its time that it works, as it told last."""
     questions: dict[int, asyncio.Future[int]] = field(default_factory=dict)
 
     def order(self, order: Order) -> None:
@@ -341,11 +344,17 @@ class LocalEngine:
 
     def _worker_for(self, room: RoomId | None) -> _Worker:
         """Where a new leg is made. Raises `MediaError` (503)."""
+        home = self._home(room)
+        if home is not None:
+            return home
         ready = [worker for worker in self._workers if worker.ready.is_set()]
         if not ready:
             raise MediaError(503, "The mixer is not running")
         used = [one.worker for one in self._legs.values()]
-        return self._home(room) or min(ready, key=used.count)
+        free = [worker for worker in ready if worker.busy < FULL]
+        if not free:
+            raise MediaError(503, "The mixer has too much to do for another room")
+        return min(free, key=used.count)
 
     def _home(self, room: RoomId | None) -> _Worker | None:
         """Where a room lives, or will when the first leg meant for it is placed."""
@@ -427,6 +436,7 @@ class LocalEngine:
     async def _bury(self, worker: _Worker) -> None:
         """Make sure a worker is gone and tell of its legs."""
         worker.ready.clear()
+        worker.busy = 0.0
         if not any(one.ready.is_set() for one in self._workers):
             self._up.clear()
         if worker.writer is not None:
@@ -461,8 +471,9 @@ class LocalEngine:
     def _lost(self, _: _Worker, report: Report) -> None:
         self._lose(LegId(report["leg"]), report["reason"])
 
-    def _alive(self, worker: _Worker, _: Report) -> None:
+    def _alive(self, worker: _Worker, report: Report) -> None:
         worker.deaths = 0
+        worker.busy = report["busy"]
 
     def _happened(self, _: _Worker, report: Report) -> None:
         self._listener(EVENTS[report["event"]](report))

@@ -39,7 +39,8 @@ BITRATE = 32_000
 """Bits a second: fullband speech without audible loss (RFC 7587 3.1.1: 28-40 kb/s)."""
 
 COMPLEXITY = 5
-"""Of 10; 9 costs twice the time for a difference that is not heard at 32 kb/s."""
+"""Of 10; 9 costs twice the time for a difference that is not heard at 32 kb/s. A worker
+that has too much to do goes down from here (`load`)."""
 
 LONGEST = 5760
 """Samples of the longest packet: 120 ms (RFC 6716 2)."""
@@ -69,6 +70,8 @@ class Library:
         self.ffi = cffi.FFI()
         self.ffi.cdef(DECLARATIONS)
         self.opus = load(self.ffi)
+        self.complexity = COMPLEXITY
+        """What every encoder may cost from its next frame on, 0 to 10."""
 
     def codec(self) -> Codec:
         """Opus as the mixer sees it."""
@@ -86,23 +89,26 @@ class OpusEncoder:
     """One stream that is sent."""
 
     def __init__(self, library: Library) -> None:
-        self._ffi, self._opus = library.ffi, library.opus
+        self._ffi, self._opus, self._library = library.ffi, library.opus, library
         error = self._ffi.new("int *")
         state = self._opus.opus_encoder_create(RATE, 1, APPLICATION_VOIP, error)
         if error[0]:
             raise CodecError(f"libopus: encoder error {error[0]}")
         self._state = self._ffi.gc(state, self._opus.opus_encoder_destroy)
         self._out = self._ffi.new("unsigned char[]", MAX_PAYLOAD)
-        self._loss = 0
+        self._loss, self._complexity = 0, library.complexity
         for request, value in (
             (SET_BITRATE, BITRATE),
-            (SET_COMPLEXITY, COMPLEXITY),
+            (SET_COMPLEXITY, self._complexity),
             (SET_FEC, 1),
         ):
             self._set(request, value)
 
     def encode(self, frame: Samples) -> bytes:
         """The payload of a frame. Raises `CodecError`."""
+        if self._complexity != self._library.complexity:
+            self._complexity = self._library.complexity
+            self._set(SET_COMPLEXITY, self._complexity)
         pcm = self._ffi.from_buffer("float[]", frame)
         length = self._opus.opus_encode_float(self._state, pcm, FRAME, self._out, MAX_PAYLOAD)
         if length < 0:

@@ -29,7 +29,7 @@ import socket
 import time
 from pathlib import Path
 
-from sipgateway.media import codecs, control, dtls, ice, path, prompts
+from sipgateway.media import codecs, control, dtls, ice, opus, path, prompts
 from sipgateway.media.archive import Archive
 from sipgateway.media.clips import Clips
 from sipgateway.media.codec import PERIOD
@@ -38,6 +38,7 @@ from sipgateway.media.engine import LegId, RoomId
 from sipgateway.media.ice import Address
 from sipgateway.media.leg import Leg
 from sipgateway.media.legs import Legs
+from sipgateway.media.load import Load
 from sipgateway.media.path import PathClosed, WebRtcPath
 from sipgateway.media.ports import Ports
 from sipgateway.media.rooms import Rooms
@@ -72,7 +73,9 @@ class Worker:
         self.ports = ports
         self.host = host
         self.identity = dtls.Identity(datetime.datetime.now(datetime.UTC))
-        self.codecs = codecs.load()
+        self.opus = opus.Library()
+        self.codecs = codecs.load(self.opus)
+        self.load = Load(time.monotonic())
         self.prompts = library
         self.legs = Legs()
         self.rooms = Rooms()
@@ -120,6 +123,7 @@ class Worker:
                 continue
             self.drain()
             self.tick(now)
+            self.load.spent(time.thread_time())
             due += PERIOD
             if now - due > LATE:
                 self.late += int((now - due) / PERIOD)
@@ -163,7 +167,9 @@ class Worker:
         self.tell(self.clips.reports)
         if now - self.said_alive_at >= ALIVE_EVERY:
             self.said_alive_at = now
-            self.report({"event": "alive"})
+            if self.load.look(now):
+                self.opus.complexity = self.load.complexity
+            self.report({"event": "alive", "busy": round(self.load.busy, 3)})
             self.tell(self.archive.look(self.rooms))
             self.running = self.running and os.getppid() == self.parent
 
