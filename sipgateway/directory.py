@@ -177,6 +177,16 @@ class Directory:
         """Read what a caller of the conference application has answered."""
         self._queue.put(lambda: _setup_answered(token))
 
+    def find_owner(self, call_id: str, then: Callable[[str], None]) -> None:
+        """Tell the process that has the dialogs of a Call-ID; nothing if that cannot be read."""
+
+        def found() -> None:
+            owner = self._tenure.owner_of_call(call_id)
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(then, owner)
+
+        self._queue.put(found)
+
     def look_at_phones(self) -> None:
         """Read which registrations were ended."""
         self._queue.put(self._ended_phones)

@@ -139,6 +139,9 @@ class Directory(Protocol):
     def look_at_setup(self, token: str) -> None:
         """Read what a caller has answered."""
 
+    def find_owner(self, call_id: str, then: Callable[[str], None]) -> None:
+        """Tell the process that has the dialogs of a Call-ID."""
+
     def look_at_phones(self) -> None:
         """Read which registrations were ended."""
 
@@ -362,6 +365,11 @@ class Gateway:
             return False
         self._send(flow, octets)
         return True
+
+    def find_owner(self, call_id: str, then: Callable[[str], None]) -> None:
+        """Tell `then` the process that has the dialogs of a Call-ID; "" if none has."""
+        if self._directory is not None:
+            self._directory.find_owner(call_id, then)
 
     def lose_flow(self, flow: FlowId) -> None:
         """A flow of another process is gone."""

@@ -130,6 +130,10 @@ class Tenure:
         found = selectors.registrations_of(aor, now=now)
         return tuple((_name(by), entry) for by, entry in found if by not in ("", self.owner))
 
+    def owner_of_call(self, call_id: str) -> str:
+        """The process that has the dialogs of a Call-ID, if that is written down; else ""."""
+        return _name(selectors.owner_of_call(call_id))
+
     def begin(self) -> None:
         """Close what an earlier life of this process left, where no other may take it over."""
         if not self.shared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -94,6 +94,8 @@ class Directory:
     def look(self, conference: ConferenceId, *, live: bool) -> None: ...
 
     def look_at_setup(self, token: str) -> None: ...
+
+    def find_owner(self, call_id: str, then: Callable[[str], None]) -> None: ...
 
     def look_at_phones(self) -> None: ...
 

@@ -9,7 +9,13 @@ import pytest
 from conferences import selectors, services
 from conferences.models import Call, CallState, Conference, Lease, User
 from conferences.policy import ConferenceId, ParticipantKey, Role, Snapshot
-from sipgateway.focus.events import ConferenceChanged, ConferenceLoaded, SetupAnswered
+from sipgateway.focus.events import (
+    ConferenceChanged,
+    ConferenceInherited,
+    ConferenceLoaded,
+    LeaseLost,
+    SetupAnswered,
+)
 from sipgateway.tenure import LEASE, Tenure
 
 HERE, THERE = "aaaaaaaa", "bbbbbbbb"
@@ -122,3 +128,67 @@ def test_another_process_of_the_system_closes_no_rosters_when_it_starts(
     assert len(selectors.roster(row)["participants"]) == 1
     Tenure("embedded", shared=False).begin()
     assert selectors.roster(row)["participants"] == []
+
+
+def joins(room: ConferenceId, name: str) -> ParticipantKey:
+    """Somebody is in, as the gateway reports it."""
+    key = ParticipantKey(f"key-of-{name}")
+    services.participant_joined(
+        conference=room,
+        key=key,
+        entity=f"sip:{name}@127.0.0.1",
+        display_text=name.capitalize(),
+        role=Role.PARTICIPANT,
+        endpoint=f"sip:{name}@x.invalid",
+        joining_method="dialed-in",
+        at=time.time(),
+    )
+    return key
+
+
+def test_another_takes_over_what_is_not_renewed(room: ConferenceId) -> None:
+    """Once; with what was written down; whoever has no dialog there is off the roster."""
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert loaded(here, room) == ""
+    bob, _ = joins(room, "bob"), joins(room, "carol")
+    services.roster_changed(conference=room, version=7)
+    written = {"usage": "leg", "participant": bob, "dialog": {"call_id": "call-1"}}
+    for at in (1.0, 2.0):  # said again it is changed
+        services.keep_dialog(conference=room, key="leg-1", what=written, at=at)
+    assert there.owner_of_call("call-1") == HERE
+    assert there.take_over() == []
+    services.take_lease(conference=room, owner=PLACE, until=time.time() - 1, now=time.time())
+    (inherited,) = there.take_over()
+    assert isinstance(inherited, ConferenceInherited)
+    assert (inherited.left, inherited.version, inherited.gone) == (((written, 2.0),), 7, HERE)
+    row = Conference.objects.get(pk=room)
+    assert [one["id"] for one in selectors.roster(row)["participants"]] == [bob]
+    assert there.take_over() == []
+    assert there.owner_of_call("call-1") == THERE
+    assert here.renew([room]) == [LeaseLost(room)]
+    assert there.renew([room]) == []
+    services.forget_dialog(key="leg-1")
+    assert there.owner_of_call("call-1") == ""
+
+
+def test_whoever_is_asked_for_it_first_takes_it_over_too(room: ConferenceId) -> None:
+    """Somebody calls in before anybody has looked: he meets those who are in."""
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert loaded(here, room) == ""
+    written = {
+        "usage": "leg",
+        "participant": joins(room, "bob"),
+        "dialog": {"call_id": "call-1"},
+    }
+    services.keep_dialog(conference=room, key="leg-1", what=written, at=1.0)
+    services.take_lease(conference=room, owner=PLACE, until=time.time() - 1, now=time.time())
+    inherited, answer = there.settled(ConferenceLoaded(1, snapshot(room)))
+    assert isinstance(inherited, ConferenceInherited)
+    assert isinstance(answer, ConferenceLoaded)
+    assert answer.owner == ""
+
+
+def test_one_process_alone_takes_nothing_over(room: ConferenceId) -> None:
+    services.keep_dialog(conference=room, key="leg-1", what={"dialog": {"call_id": "1"}}, at=1.0)
+    services.take_lease(conference=room, owner=PLACE, until=time.time() - 1, now=time.time() - 2)
+    assert Tenure("embedded", shared=False).take_over() == []

@@ -19,6 +19,7 @@ class StandingDialog(models.Model):
     )
     #: What no other usage has.
     key = models.CharField(max_length=100, unique=True)
+    call_id = models.CharField(max_length=255, db_index=True, default="")
     what: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
     at = models.DateTimeField()
 

@@ -134,6 +134,12 @@ def orphans(*, now: datetime.datetime) -> list[policy.ConferenceId]:
     return [policy.ConferenceId(pk) for pk in found]
 
 
+def owner_of_call(call_id: str) -> str:
+    """The process that has, or had, the dialogs of that Call-ID; "" if none is written down."""
+    rows = StandingDialog.objects.filter(call_id=call_id[:255])
+    return rows.values_list("conference__lease__owner", flat=True).first() or ""
+
+
 def standing_dialogs(conference: policy.ConferenceId) -> list[tuple[dict[str, Any], float]]:
     """What was written down of a conference's dialogs, each with when (POSIX seconds)."""
     rows = StandingDialog.objects.filter(conference_id=conference).order_by("pk")

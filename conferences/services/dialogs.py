@@ -16,12 +16,15 @@ from conferences.services import records
 def keep_dialog(*, conference: ConferenceId, key: str, what: Mapping[str, Any], at: float) -> None:
     """Write a usage of a dialog down, or how it is now. One query."""
     when = datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
-    row = StandingDialog(conference_id=conference, key=key, what=dict(what), at=when)
+    call_id = str(what["dialog"]["call_id"])[:255]
+    row = StandingDialog(
+        conference_id=conference, key=key, call_id=call_id, what=dict(what), at=when
+    )
     StandingDialog.objects.bulk_create(
         [row],
         update_conflicts=True,
         unique_fields=["key"],
-        update_fields=["conference", "what", "at"],
+        update_fields=["conference", "call_id", "what", "at"],
     )
 
 

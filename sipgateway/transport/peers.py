@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypedDict
 
 from channels.exceptions import ChannelFull
@@ -98,6 +99,9 @@ class Shell(Protocol):
     def lose_flow(self, flow: FlowId) -> None:
         """A flow of another process is gone."""
 
+    def find_owner(self, call_id: str, then: Callable[[str], None]) -> None:
+        """Tell `then` the process that has the dialogs of a Call-ID; "" if none has."""
+
     def told(self, event: FocusEvent) -> None:
         """Something happened outside SIP."""
 
@@ -158,14 +162,14 @@ class Peers:
     def forward(self, action: Forward) -> None:
         """Have a message answered by another process.
 
-        What strays here for a process that is gone is settled here, as far as it can be.
+        Where that is gone, another may have taken its calls over.
         """
-        if action.identity is None and not self._alive(action.to):
-            self._settle(action)
-            return
         if action.flow.reliable:
             self._keep(action)
-        self._post(action)
+        if action.identity is None and not self._alive(action.to):
+            self._look_for_heir(action)
+        else:
+            self._post(action)
 
     def announce(self, action: AnnouncePhone) -> None:
         """Tell all where a phone has registered."""
@@ -204,7 +208,20 @@ class Peers:
             self._lent.add(action.flow.id)
         self._put(_group(action.to), item)
 
+    def _look_for_heir(self, action: Forward) -> None:
+        self._shell.find_owner(action.call_id, functools.partial(self._owner_found, action))
+
+    def _owner_found(self, action: Forward, owner: str) -> None:
+        """Who has the call now; as long as it is the one that is gone, it is asked again."""
+        if owner in ("", self.name):
+            self._requests.pop(_key(action.octets), None)
+            self._settle(action)
+        elif owner != action.to and self._alive(owner):
+            self._siblings.learn(action.call_id, owner)
+            self.forward(replace(action, to=owner))
+
     def _settle(self, action: Forward) -> None:
+        """Answer here, as well as that can be done."""
         self.counters["settled for a process that is gone"] += 1
         self._siblings.learn(action.call_id, self.name)
         self._shell.received(action.flow, action.octets, settled=True)
@@ -383,6 +400,8 @@ class Peers:
                 self.counters["sent again"] += 1
                 if self._alive(one.action.to):
                     self._post(one.action)
+                elif one.action.identity is None:
+                    self._look_for_heir(one.action)
                 else:
                     self._settle(one.action)
 

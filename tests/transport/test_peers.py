@@ -48,6 +48,7 @@ class Shell:
     events: list[FocusEvent] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     here: bool = True
+    owners: dict[str, str] = field(default_factory=dict)
 
     def received(
         self, flow: Flow, octets: bytes, *, vouched: object = None, settled: bool = False
@@ -60,6 +61,9 @@ class Shell:
 
     def lose_flow(self, flow: FlowId) -> None:
         self.lost.append(flow)
+
+    def find_owner(self, call_id: str, then: Callable[[str], None]) -> None:
+        asyncio.get_running_loop().call_soon(then, self.owners.get(call_id, ""))
 
     def told(self, event: FocusEvent) -> None:
         self.events.append(event)
@@ -212,7 +216,10 @@ async def test_a_process_that_is_silent_is_gone_and_what_was_for_it_is_settled_h
     monkeypatch.setattr(peering, "SILENCE", 0.4)
     here.stop()
     await until(lambda: there.shell.lost == [FLOW.id])
+    there.shell.owners["call-2"] = HERE  # nobody has taken that over yet
+    there.peers.forward(Forward(HERE, "call-2", INVITE.replace(b"call-1", b"call-2"), FLOW))
     there.peers.forward(Forward(HERE, "call-1", INVITE, FLOW))
+    await until(lambda: bool(there.shell.received_))
     ((_, octets, vouched, settled),) = there.shell.received_
     assert (octets, vouched, settled) == (INVITE, None, True)
 
@@ -235,3 +242,17 @@ async def test_nobody_is_gone_because_redis_is(
     await until(lambda: here.peers.others() == [THERE])
     assert (here.shell.lost, there.shell.lost) == ([], [])
     assert "connection refused" in caplog.text
+
+
+async def test_what_was_for_a_process_that_is_gone_goes_to_its_heir(
+    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone that has said nothing since: its tag still names the one that is gone."""
+    here, there = two
+    here.shell.owners["call-1"] = THERE
+    here.peers.forward(Forward("cccccccc", "call-1", INVITE, FLOW))
+    monkeypatch.setattr(peering, "SILENCE", 0.4)
+    await until(lambda: bool(there.shell.received_))
+    assert there.shell.received_[0][1] == INVITE
+    assert here.siblings.of_call("call-1", "cccccccc-1") == THERE
+    assert here.shell.received_ == []
