@@ -9,7 +9,6 @@ SIP address is resolved (RFC 3263), and a number leads nowhere.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -31,9 +30,8 @@ _NUMBER = re.compile(r"\+?[0-9A-Da-d*#().-]{2,40}")
 RECONNECTS = 3
 """Times that a connection is made again in a call: one that closes more often does not want us."""
 _PHONE = (("user", "phone"),)
-PROOFS = 3
-"""Times that a request is sent with credentials: what is refused then, more do not help.
-More than one only while the trunk says that its nonce was stale."""
+STALE = 3
+"""Times in a call that a trunk may call a nonce stale that we have just had from it."""
 
 
 @dataclass(slots=True)
@@ -51,15 +49,13 @@ class Way:
     tried: list[Flow] = field(default_factory=list)
     #: How often its connection was lost in a call and made again.
     reconnects: int = 0
-    #: How often each status was answered with credentials, on the present flow.
-    _proofs: Counter[int] = field(default_factory=Counter)
+    _stale: int = 0
 
     def next_flow(self) -> Flow | None:
         """The flow to try next, or None."""
         if not self.flows:
             return None
         self.tried.append(self.flows.pop(0))
-        self._proofs.clear()
         return self.tried[-1]
 
     def caller(self, who: NameAddr) -> NameAddr:
@@ -67,7 +63,8 @@ class Way:
         if self.trunk is None or not (name := self.trunk.caller or self.trunk.username):
             return who
         return NameAddr(
-            SipUri("sip", name, self.trunk.uri.host, self.trunk.uri.port), who.display_name
+            SipUri("sip", escape_user(name), self.trunk.uri.host, self.trunk.uri.port),
+            who.display_name,
         )
 
     @property
@@ -81,10 +78,10 @@ class Way:
         """The credentials with which to ask once more after a 401 or 407; None if of no use."""
         if self.trunk is None or not self.trunk.username:
             return None
-        proofs = self._proofs[reply.response.status]
-        if proofs >= PROOFS or (proofs and not credentials.is_stale(reply.response)):
-            return None
-        self._proofs[reply.response.status] += 1
+        if _was_proved(reply):
+            self._stale += 1
+            if self._stale > STALE or not credentials.is_stale(reply.response):
+                return None
         answer = credentials.authorize(
             reply.response,
             username=self.trunk.username,
@@ -94,6 +91,12 @@ class Way:
             cnonce=tokens.opaque(),
         )
         return (answer,) if answer else None
+
+
+def _was_proved(reply: ResponseReceived) -> bool:
+    """Whether the request had credentials already for whoever wants some."""
+    field_ = {401: "authorization", 407: "proxy-authorization"}.get(reply.response.status, "")
+    return reply.request.get(field_) is not None
 
 
 def read(domain: Domain, text: str) -> Uri | None:

@@ -115,12 +115,32 @@ def test_a_wrong_password_is_tried_once_a_stale_nonce_again(stage: Stage) -> Non
     stage.is_quiet()
 
 
+def test_a_name_with_an_at_sign(stage: Stage) -> None:
+    stage.joined("alice")
+    trunk = _server(stage)
+    stage.trunk = parse_trunk("sip:parley%40home:secret@trunk.test")
+    _calls(stage, NUMBER)
+    _called(trunk, from_="<sip:parley%40home@trunk.test>")
+
+
+def test_a_nonce_that_is_always_stale(stage: Stage) -> None:
+    stage.joined("alice")
+    trunk = _server(stage)
+    stage.trunk = parse_trunk(ACCOUNT)
+    _calls(stage, NUMBER)
+    for number in range(5):
+        _challenges(trunk, _called(trunk), nonce=f"n{number}", stale=True)
+    assert any(isinstance(f, CallProgressed) and f.status == 407 for f in stage.facts)
+    stage.is_quiet()
+
+
 def test_a_bye_that_is_challenged_is_said_again(stage: Stage) -> None:
     stage.joined("alice")
     trunk = _server(stage)
     trunk.answers_requests = False
     stage.trunk = parse_trunk(ACCOUNT)
     _calls(stage, NUMBER)
+    _challenges(trunk, _called(trunk))  # both are
     trunk.replies(_called(trunk), 200, body=OFFER)
     trunk.gets("ACK")
     stage.changes(end_by="Alice")
