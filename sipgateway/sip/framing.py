@@ -48,6 +48,8 @@ class KeepAlive(enum.Enum):
     PING = "ping"  # CRLF CRLF: wants `PONG`
 
 
+PING = CRLF + CRLF
+"""A keep-alive of ours (RFC 5626 3.5.1)."""
 PONG = CRLF
 """The answer to `KeepAlive.PING` (RFC 5626 3.5.1)."""
 

@@ -28,6 +28,9 @@ MAX_UNSENT = 262_144
 """Octets that wait for a phone which does not read; it is cut off then."""
 CONNECT_WITHIN = 4.0
 """Seconds to connect, TLS handshake included; the next address is tried then."""
+PING_EVERY = 90.0
+"""Seconds between two pings of ours on a connection that we have made (RFC 5626 4.4.1: 95 to
+120 where nothing else is agreed; NATs forget after less)."""
 BACKLOG = 512
 """Connections the kernel may keep while the loop is busy."""
 #: First probe after a minute of silence, dead after three more, ten seconds apart.
@@ -69,6 +72,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._securing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._ping: asyncio.TimerHandle | None = None
         self.remote: Address = ("", 0)
         self.flow: Flow | None = None
         #: A whole message has come.
@@ -123,6 +127,15 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=MAX_UNSENT)
         local = sockets.plain(transport.get_extra_info("sockname"))
         self.flow = self._owner.opened(self, local)
+        if not self._accepted:
+            self._ping_later()
+
+    def _ping_later(self) -> None:
+        self._ping = asyncio.get_running_loop().call_later(PING_EVERY, self._ping_now)
+
+    def _ping_now(self) -> None:
+        self.send(framing.PING)
+        self._ping_later()
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
@@ -145,7 +158,8 @@ class Connection(asyncio.Protocol):
 
     def _happened(self, event: bytes | framing.KeepAlive) -> None:
         if isinstance(event, framing.KeepAlive):
-            self.send(framing.PONG)
+            if self._accepted:  # else these are the answers to our own, two of them
+                self.send(framing.PONG)
             return
         self._limit_no_time()
         if not self.proven:
@@ -163,6 +177,8 @@ class Connection(asyncio.Protocol):
         """Closed, by whomever; may be told twice."""
         del exc
         self._limit_no_time()
+        if self._ping is not None:
+            self._ping.cancel()
         self._owner.gone(self)
         self._transport = None
 

@@ -84,13 +84,17 @@ async def test_a_trunk_that_wants_to_know_who_we_are(tmp_path: Path, transport: 
 
 
 async def test_another_parley_is_the_trunk(tmp_path: Path) -> None:
-    """A conference calls a conference, with the credentials of an account there."""
+    """A conference calls a conference over TLS, with the credentials of an account there."""
     far = DeskServer(tmp_path / "far")
     with serving(far):
         gateway = far.phone("gateway", "--organizer")
         there = far.conference("--open", organizer="gateway")
-        trunk = f"sip:gateway:{gateway.password}@{far.domain}"
-        near = DeskServer(tmp_path / "near", environment={"SIP_TRUNK": trunk})
+        where = f"127.0.0.1:{far.ports['tls']};transport=tls"
+        environment = {
+            "SIP_TRUNK": f"sip:gateway:{gateway.password}@{where}",
+            "SSL_CERT_FILE": str(far.certificate),
+        }
+        near = DeskServer(tmp_path / "near", environment=environment)
         with serving(near):
             near.phone("alice", "--organizer")
             alice, room = near.api("alice"), near.conference()["id"]

@@ -197,3 +197,24 @@ async def test_connecting_and_using_it_again(shell: Shell) -> None:
     assert await transport.connect(("127.0.0.1", port)) is None
     assert sum(transport.counters.values()) == 1
     await shell.until(lambda: len(shell.closed) == 1)
+
+
+async def test_pings_on_connections_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5626 3.5.1: CRLF twice, at intervals; two of the answers make no ping."""
+    monkeypatch.setattr(stream, "PING_EVERY", 0.01)
+    came: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (octets := await reader.read(4)) and len(came) < 6:
+            came.append(octets)
+            writer.write(b"\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", port := free_port())
+    shell = Shell()
+    transport = StreamTransport(shell)
+    flow = await transport.connect(("127.0.0.1", port))
+    await shell.until(lambda: shell.closed == [flow])
+    assert came == [b"\r\n\r\n"] * 6
+    server.close()
+    await server.wait_closed()
