@@ -15,7 +15,7 @@ from collections import Counter, OrderedDict
 from typing import Protocol
 
 from sipgateway.sip.flow import Flow
-from sipgateway.transport import sockets
+from sipgateway.transport import sockets, stun
 from sipgateway.transport.sockets import Address
 
 MAX_FLOWS = 10_000
@@ -87,9 +87,20 @@ class UdpTransport:
         if not octets.strip(_KEEP_ALIVE):
             self.counters["keep-alive"] += 1
         elif octets[0] in _STUN:
-            self.counters["dropped: STUN"] += 1
+            self._stun_came(octets, remote, local)
         else:
             self._shell.received(self._flow(remote, local), octets)
+
+    def _stun_came(self, octets: bytes, remote: Address, local: Address) -> None:
+        """A keep-alive of a phone that has spoken SIP from there; strangers are not answered."""
+        flow = self._flows.get((remote, local))
+        answer = stun.answer(octets, remote) if flow is not None else None
+        if flow is None or answer is None:
+            self.counters["dropped: STUN"] += 1
+            return
+        self.counters["keep-alive"] += 1
+        self._flows.move_to_end((remote, local))
+        self.send(flow, answer)
 
     def flow_to(self, remote: Address) -> Flow | None:
         """The flow to an address (numeric host, port); None if its family is not served."""

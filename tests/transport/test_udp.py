@@ -218,3 +218,19 @@ async def test_a_trunk_takes_everything(shell: Shell, server: UdpTransport) -> N
     await theirs.until(lambda: len(theirs.closed) == 1)
     await shell.until(lambda: len(shell.closed) == 1)
     await stopped(server)
+
+
+async def test_a_phone_that_is_known_may_ask_for_its_address(
+    shell: Shell, server: UdpTransport, phone: socket.socket
+) -> None:
+    """Who has not spoken SIP from there gets nothing: he may have forged his address."""
+    binding = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
+    phone.sendto(binding, where(server))
+    phone.sendto(OPTIONS, where(server))
+    await shell.until(lambda: len(shell.messages) == 1)
+    phone.sendto(binding, where(server))
+    phone.sendto(OPTIONS, where(server))
+    await shell.until(lambda: len(shell.messages) == 2)
+    assert phone.recv(100).startswith(b"\1\1\0\x0c")
+    assert server.counters == {"dropped: STUN": 1, "keep-alive": 1}
+    await stopped(server)
