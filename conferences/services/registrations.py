@@ -23,6 +23,9 @@ KEEP_ENDED = datetime.timedelta(days=1)
 KEEP_AWAY = datetime.timedelta(days=7)
 """How long a phone that has gone is known to be away rather than unknown (RFC 5627 5.1)."""
 
+#: Addresses of record in one statement.
+_TOGETHER = 200
+
 #: What a later word of the same binding may change.
 _CHANGES = (
     "user",
@@ -106,10 +109,16 @@ def _people(entries: Iterable[Entry]) -> dict[str, int]:
 @transaction.atomic
 def forget_registrations(*, names: Collection[tuple[str, str]], at: float) -> None:
     """Bindings (address of record, key) that hold no more: removed, expired, their flow dead."""
-    which = Q(pk__in=[])
-    for aor, key in names:
-        which |= Q(aor=aor, key=key)
-    rows = Registration.objects.filter(which)
+    wanted = frozenset(names)
+    aors = sorted({aor for aor, _ in wanted})
+    for first in range(0, len(aors), _TOGETHER):
+        known = Registration.objects.filter(aor__in=aors[first : first + _TOGETHER])
+        found = known.values_list("pk", "aor", "key")
+        _forget([pk for pk, aor, key in found if (aor, key) in wanted], at)
+
+
+def _forget(registrations: Collection[int], at: float) -> None:
+    rows = Registration.objects.filter(pk__in=registrations)
     rows.filter(ended_at__isnull=False).update(gateway="")
     here = rows.filter(ended_at__isnull=True)
     # A page gives itself another name with every visit.

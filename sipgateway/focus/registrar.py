@@ -30,7 +30,7 @@ from sipgateway.focus.location import (
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived
-from sipgateway.sip.flow import Flow, FlowId
+from sipgateway.sip.flow import WEB, Flow, FlowId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, parse_sip_uri
 
@@ -150,8 +150,11 @@ class Registrar:
             self._ended[name] = now + ENDED_FOR
         for aor, instance in what.away:
             self._location.note_away(aor, instance)
+        pages = [entry.name for entry in what.entries if entry.transport in WEB]
+        self._forget(pages, now)  # they come back by themselves
         for entry in what.entries:
-            self._reopen(entry)
+            if entry.transport not in WEB:
+                self._reopen(entry)
 
     def _reopen(self, entry: Entry) -> None:
         def reopened(answer: Answer, now: float) -> None:

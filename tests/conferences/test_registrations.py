@@ -128,6 +128,17 @@ def test_forgotten_phones(bob: User) -> None:
     assert (left.entries, left.away) == ((), ((named.aor, "urn:uuid:b"),))
 
 
+def test_many_are_forgotten_at_once(
+    bob: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """A hall full of browsers, after a restart."""
+    many = [replace(BROWSER, aor=f"sip:guest-{n}@conf.test") for n in range(1500)]
+    _keep(DESK, *many)
+    with django_assert_max_num_queries(60):
+        services.forget_registrations(names=[entry.name for entry in many], at=AT)
+    assert Registration.objects.get().user == bob
+
+
 def test_who_takes_up_what(bob: User) -> None:
     """Its own, and what came to a port of the machine on which it listens now."""
     _keep(DESK, BROWSER, gateway="embedded")
