@@ -135,7 +135,13 @@ class PersonCall(Anteroom):
         for leg in legs:
             self._ringing.append(leg)
             self.calls.dial_out(leg)
-        self._desk.later(now + RINGS, self._no_answer)
+        self._desk.later(now + min(RINGS, self._patience), self._no_answer)
+
+    @property
+    def _patience(self) -> float:
+        """How long the caller's INVITE is good for (RFC 3261 13.2.1)."""
+        expires = self._event.request.one(headers.EXPIRES)
+        return RINGS if expires is None else float(expires)
 
     def _cancelled(self, now: float) -> None:
         """The caller gave up."""
@@ -146,7 +152,8 @@ class PersonCall(Anteroom):
 
     def _no_answer(self, now: float) -> None:
         if self._callee is None:
-            bye = Farewell(Departure.FAILED, status=408, reason="No Answer", text="No answer")
+            status = 408 if self._patience >= RINGS else 487  # 13.3.1
+            bye = Farewell(Departure.FAILED, status=status, reason="No Answer", text="No answer")
             self.end(bye, now)
 
     def end(self, bye: Farewell, now: float) -> None:

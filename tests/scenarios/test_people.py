@@ -125,6 +125,23 @@ def test_nobody_answers(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_an_invite_that_is_good_for_a_while(stage: Stage) -> None:
+    """RFC 3261 13.3.1: what Expires says is over, 487."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    alice.sends("INVITE", BOB, body=OFFER, Expires="10")
+    invite = _rings(bob)
+    bob.replies(invite, 180)
+    alice.gets("180")
+    stage.passes(10.1)
+    cancel = bob.gets("CANCEL")
+    bob.replies(cancel, 200)  # type: ignore[arg-type]
+    bob.replies(invite, 487)
+    bob.gets("ACK")
+    alice.gets("487")
+    stage.is_quiet()
+
+
 def test_a_text(stage: Stage) -> None:
     """To a person, and to everybody else in a conference; the sender is who he proved to be."""
     alice, bob = stage.joined("alice"), stage.joined("bob")
