@@ -43,6 +43,9 @@ BEAT = 2.0
 """Seconds between two signs of life."""
 SILENCE = 7.0
 """Seconds after which a process that was not heard is gone."""
+GRACE = 12.0
+"""Seconds for which nobody is taken for gone once Redis has failed us: others may need longer
+than we to find back to it."""
 MAX_WAITING = 20_000
 """Messages that wait for Redis; more than that are lost, as over any such flow."""
 MAX_TOGETHER = 200
@@ -137,7 +140,8 @@ class Peers:
         self._borrowed: dict[str, set[FlowId]] = defaultdict(set)
         self._lent: set[FlowId] = set()
         self._requests: dict[_Key, _Request] = {}
-        self._since = 0.0
+        #: When Redis was not to be relied on the last time; at the start it is new to us.
+        self._troubled = 0.0
         #: Set once we have heard ourselves.
         self.ready = asyncio.Event()
 
@@ -250,6 +254,7 @@ class Peers:
             async with asyncio.timeout(PATIENCE):
                 await self._layer().group_send(group, message)
         except (ChannelFull, RedisError, OSError) as error:
+            self._troubled = time.monotonic()
             if not self.counters["lost: Redis failed"]:
                 LOG.warning("other processes are not reached: %s", error)
             self.counters["lost: Redis failed"] += len(items)
@@ -349,20 +354,20 @@ class Peers:
     def _alive(self, name: str) -> bool:
         """Whether a process is there; nobody is gone whom we would not hear anyway."""
         now = time.monotonic()
-        if not self._hears or now - self._since < SILENCE:
+        if not self._hears or now - self._troubled < GRACE:
             return True
         return now - self._heard.get(name, 0.0) < SILENCE
 
     async def _beat_on(self) -> None:
         """Tell that we are there; notice who is not; send again what was not answered."""
-        self._since = time.monotonic()
+        self._troubled = time.monotonic()
         while True:
             self._put(ALL, {"kind": "alive"})
             for _ in range(round(BEAT / timers.T1)):
                 await asyncio.sleep(timers.T1)
                 self._repeat()
-            if not self._hears:
-                self._since = time.monotonic()  # the others get their time once it works again
+            if time.monotonic() - self._heard.get(self.name, 0.0) > 2 * BEAT:
+                self._troubled = time.monotonic()
             for name in [one for one in self._heard if not self._alive(one)]:
                 self._gone(name)
 

@@ -95,6 +95,7 @@ async def two(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Process, P
     monkeypatch.setattr(timers, "T1", 0.005)
     monkeypatch.setattr(peering, "BEAT", 0.02)
     monkeypatch.setattr(peering, "DEAF", 0.01)
+    monkeypatch.setattr(peering, "GRACE", 0.1)
     layer = Layer()
     here, there = Process(HERE, layer), Process(THERE, layer)
     await here.peers.start()
@@ -256,3 +257,20 @@ async def test_what_was_for_a_process_that_is_gone_goes_to_its_heir(
     assert there.shell.received_[0][1] == INVITE
     assert here.siblings.of_call("call-1", "cccccccc-1") == THERE
     assert here.shell.received_ == []
+
+
+async def test_who_finds_back_to_redis_later_is_not_gone_meanwhile(
+    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    there.peers.send(Flow(FLOW.id, FLOW.transport, "h", 1, "h", 2, via=HERE), OK)
+    await until(lambda: bool(here.shell.passed))
+    monkeypatch.setattr(peering, "SILENCE", 0.3)
+    monkeypatch.setattr(peering, "GRACE", 1.5)
+    here.stop()
+    there.layer.cut = True
+    await until(lambda: there.peers.counters["lost: Redis failed"] > 0)
+    there.layer.cut = False
+    await asyncio.sleep(0.8)
+    assert there.shell.lost == []
+    await until(lambda: there.shell.lost == [FLOW.id])
