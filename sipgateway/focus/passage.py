@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sipgateway.focus.desk import same_device
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
@@ -132,14 +133,10 @@ class Passages:
         """A phone has registered, perhaps by another flow: it is reached by that from now on."""
         for name in self._of.get(entity, ()):
             for side in self._known[name].sides:
-                if side.entity == entity and _same_device(side, contact):
+                here = side.contact
+                if side.entity == entity and here is not None and same_device(here, contact):
                     side.flow = flow
 
     def expired(self, now: float) -> list[Passage]:
         """What has lived its time."""
         return [passage for passage in self._known.values() if passage.until <= now]
-
-
-def _same_device(side: Side, contact: SipUri) -> bool:
-    here = side.contact
-    return here is not None and (here.name, here.hostport) == (contact.name, contact.hostport)

@@ -189,3 +189,16 @@ def test_administrators_end_registrations(bob: User, client: Client) -> None:
     client.post(page, {"action": "end", "_selected_action": chosen})
     assert _shown(bob) == []
     assert Registration.objects.filter(ended_at__isnull=False).count() == 2
+
+
+def test_administrators_delete_people_with_their_phones(bob: User, client: Client) -> None:
+    """And no phone by itself."""
+    _keep(DESK)
+    client.force_login(User.objects.create_superuser("root", password="secret"))
+    row = Registration.objects.get()
+    itself = reverse("admin:conferences_registration_delete", args=[row.pk])
+    assert client.post(itself, {"post": "yes"}).status_code == 403
+    person = reverse("admin:conferences_user_delete", args=[bob.pk])
+    assert client.post(person, {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(username="bob").exists()
+    assert not Registration.objects.exists()

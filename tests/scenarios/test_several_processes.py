@@ -7,7 +7,7 @@ from dataclasses import replace
 from conferences.policy import Admission, CallOrder, ParticipantKey, RemovalOrder, Role
 from sipgateway.focus.actions import CallProgressed, Forward, Released
 from sipgateway.focus.events import PhoneAnnounced
-from sipgateway.sip import message
+from sipgateway.sip import headers, message
 from sipgateway.sip.flow import Flow
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -257,3 +257,33 @@ def test_a_phone_that_called_by_its_gruu_is_found_again() -> None:
     again.gets("BYE")
     system.carries()
     assert system.there.roster() == []
+
+
+def test_a_subscription_between_phones_of_two_processes() -> None:
+    """It is passed on by the one where the watcher is; what the phone tells goes there."""
+    system = System()
+    bob, alice = system.person("bob"), system.there.person("alice")
+    bob.answers_requests = False
+    bob.registers()
+    system.passes(1.0)
+    (entry,) = system.here.phones.values()
+    system.there.elsewhere[entry.aor] = ((HERE, entry),)
+    alice.sends("SUBSCRIBE", entry.aor, Event="presence")
+    system.carries()
+    asked = bob.gets("SUBSCRIBE", event="presence")
+    bob.replies(asked, 200)  # type: ignore[arg-type]
+    system.carries()
+    alice.gets("200")
+    contact = asked.must(headers.CONTACT)
+    notify = bob.request("NOTIFY", str(contact.uri), call_id=asked.get("call-id") or "")
+    notify.put(headers.FROM, headers.parse_name_addr(f"{asked.get('to')};tag=bob-uas"))
+    notify.put(headers.TO, asked.must(headers.FROM))
+    notify.append("Event", "presence")
+    notify.append("Subscription-State", "active;expires=60")
+    for route in asked.all("record-route"):
+        notify.append("Route", route)
+    bob.feeds(notify)
+    system.carries()
+    alice.gets("NOTIFY", event="presence")
+    system.carries()
+    bob.gets("200")
