@@ -33,7 +33,7 @@ from sipgateway.sip.events import (
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.tokens import Tokens
-from sipgateway.sip.uri import SipUri, escape_user, parse_sip_uri
+from sipgateway.sip.uri import Params, SipUri, escape_user, parse_sip_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class Phone:
     flow: Flow
     #: By what proxies the phone registered (RFC 3327), the first hop first.
     routes: tuple[NameAddr, ...] = ()
+    #: The parameters of its Contact: what it can do (RFC 3840).
+    features: Params = ()
 
 
 class DialogOwner(Protocol):

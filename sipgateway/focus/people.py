@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import permutations
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus import answers, outside, privacy, veiled
+from sipgateway.focus import answers, outside, preferences, privacy, veiled
 from sipgateway.focus.actions import AskCallOut
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers
@@ -66,7 +66,8 @@ class People:
             if dialed.scheme == "sips":  # RFC 3261 26.2.2: over TLS on the last hop, too
                 phones = [phone for phone in phones if phone.flow.secure]
             known = bool(phones) or instance is None or self._desk.knows(aor, instance)
-            self._found(event, phones, who, then, known=known)
+            wanted = preferences.chosen(event.request, phones)
+            self._found(event, wanted, who, then, known=known)
 
         self._desk.find(aor, found, now, instance=instance or "")
 

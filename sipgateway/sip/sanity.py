@@ -42,6 +42,7 @@ EXTENSIONS = (
     "path",
     "outbound",
     "gruu",
+    "pref",
     "tdialog",
     "explicitsub",
     "nosub",

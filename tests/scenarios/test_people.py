@@ -199,3 +199,15 @@ def test_a_conference_takes_plain_texts_alone(stage: Stage) -> None:
         else:
             alice.gets(status, accept="text/plain")
     stage.is_quiet()
+
+
+def test_a_caller_says_what_phones_he_wants(stage: Stage) -> None:
+    """RFC 3841: what one says of itself counts; nobody left is 480."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers(contact="<sip:desk@bob.invalid>;audio")
+    bob.registers(contact="<sip:film@bob.invalid>;audio;video")
+    alice.sends("INVITE", BOB, body=OFFER, Accept_Contact="*;video;require;explicit")
+    assert _rings(bob).uri == "sip:film@bob.invalid"
+    assert bob.inbox == []
+    alice.sends("MESSAGE", BOB, Reject_Contact="*;audio")
+    alice.gets("480")

@@ -86,6 +86,8 @@ GOOD: list[tuple[Header[Any], str, object]] = [
     (headers.REQUIRE, "timer", "timer"),
     (headers.PROXY_REQUIRE, "sec-agree", "sec-agree"),
     (headers.UNSUPPORTED, "foo", "foo"),
+    (headers.ACCEPT_CONTACT, "*;audio;require", Tokened("*", (("audio", None), ("require", None)))),
+    (headers.REJECT_CONTACT, '*;class="business"', Tokened("*", (("class", '"business"'),))),
     (headers.ACCEPT, "application/sdp;level=1", Tokened("application/sdp", (("level", "1"),))),
     (headers.ACCEPT, "*/*", Tokened("*/*")),
     (headers.CONTENT_ENCODING, "gzip", "gzip"),
