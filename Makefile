@@ -46,6 +46,7 @@ bench:
 	@$(BIN)/python -m bench.notify
 	@$(BIN)/python -m bench.parsers
 	@$(BIN)/python -m bench.mixer
+	@$(BIN)/python -m bench.cluster
 
 clean:
 	rm -rf .venv node_modules static/dist static/vendor staticfiles spoken

@@ -92,6 +92,16 @@ def _url(name: str, *schemes: str) -> str:
     return text
 
 
+def _origin(name: str) -> str:
+    """Scheme, host and port of a URL that has nothing else; empty where it is not set."""
+    url = _url(name, "http", "https").rstrip("/")
+    if url and url != "{0.scheme}://{0.netloc}".format(urlsplit(url)):
+        raise ImproperlyConfigured(
+            f"{name}: want scheme and host alone, as https://conf.example.org"
+        )
+    return url
+
+
 def _port_range(name: str, default: str) -> tuple[int, int]:
     """Two ports joined by a hyphen, the lower one first."""
     text = _text(name, default)
@@ -252,10 +262,13 @@ _EVERYWHERE = HOST in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _SECURE = TLS_CERT is not None
 _domain_host = urlsplit(f"//{SIP_DOMAIN}").hostname or HOST
 _web_host = _domain_host if _EVERYWHERE else HOST
-#: Where people find the pages, without a slash at the end.
-BASE_URL = f"{'https' if _SECURE else 'http'}://{_bracketed(_web_host)}:{PORT}"
+#: Where people find the pages, without a slash at the end; where a proxy is before us, its.
+BASE_URL = _origin("PUBLIC_URL") or (
+    f"{'https' if _SECURE else 'http'}://{_bracketed(_web_host)}:{PORT}"
+)
+_public = urlsplit(BASE_URL)
 #: Where browser phones connect (RFC 7118).
-WEBSOCKET_URL = f"{'wss' if _SECURE else 'ws'}://{_bracketed(_web_host)}:{PORT}/sip"
+WEBSOCKET_URL = f"{'wss' if _public.scheme == 'https' else 'ws'}://{_public.netloc}/sip"
 
 # --- Django ------------------------------------------------------------------
 
@@ -267,7 +280,14 @@ ALLOWED_HOSTS = (
     ["*"]
     if _EVERYWHERE and not _text("SIP_DOMAIN")
     else sorted(
-        {_bracketed(HOST), _bracketed(_domain_host), "localhost", "127.0.0.1", "[::1]"}
+        {
+            _bracketed(HOST),
+            _bracketed(_domain_host),
+            _bracketed(_public.hostname or HOST),
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+        }
         | {socket.gethostname()}
     )
 )
@@ -361,13 +381,14 @@ CACHES = {
 
 # --- Transport security ------------------------------------------------------
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _SECURE
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
+SECURE_SSL_REDIRECT = _SECURE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_TRUSTED_ORIGINS = [BASE_URL] if _SECURE else []
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if _public.scheme == "https" else []
 # W005, W021: a conference server does not own the other hosts under its name,
 # so it must not promise HTTPS for them or ask browsers to preload that.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -118,9 +118,22 @@ def test_tls(environment: Environment, tmp_path: Path) -> None:
     assert read["CSRF_COOKIE_SECURE"]
 
 
+def test_a_proxy_before_us(environment: Environment) -> None:
+    """Links and browser phones go to the proxy; cookies only over its HTTPS."""
+    read = environment.read(PUBLIC_URL="https://meet.example.org/", PORT="8001")
+    assert read["BASE_URL"] == "https://meet.example.org"
+    assert read["WEBSOCKET_URL"] == "wss://meet.example.org/sip"
+    assert "meet.example.org" in read["ALLOWED_HOSTS"]
+    assert read["CSRF_TRUSTED_ORIGINS"] == ["https://meet.example.org"]
+    assert read["SESSION_COOKIE_SECURE"]
+    assert not read["SECURE_SSL_REDIRECT"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("PUBLIC_URL", "meet.example.org"),
+        ("PUBLIC_URL", "https://meet.example.org/pages"),
         ("PORT", "http"),
         ("PORT", "65536"),
         ("SIP_PORT", "-1"),
