@@ -56,9 +56,14 @@ def registrations_of(aor: str, *, now: datetime.datetime) -> list[tuple[str, Ent
 
 
 def registrations_to_drop(gateway: str) -> list[tuple[str, str, str]]:
-    """(address of record, key, Call-ID) of what was ended and the gateway still holds."""
-    rows = Registration.objects.filter(gateway=gateway, ended_at__isnull=False)
-    return list(rows.values_list("aor", "key", "call_id"))
+    """(address of record, key, Call-ID) of what the gateway holds and should not.
+
+    What was ended, and the phones of people who are switched off. Two queries.
+    """
+    held = Registration.objects.filter(gateway=gateway).order_by("pk")
+    ended = held.filter(ended_at__isnull=False).values_list("aor", "key", "call_id")
+    switched_off = held.filter(ended_at__isnull=True, user__is_active=False)
+    return [*ended, *switched_off.values_list("aor", "key", "call_id")]
 
 
 def remembered(gateway: str, ports: frozenset[int], *, now: datetime.datetime) -> Remembered:

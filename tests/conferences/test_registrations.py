@@ -117,6 +117,16 @@ def test_one_that_is_ended(bob: User, carol: User) -> None:
     assert sorted(_shown(bob)) == ["Browser", "Desk 1.0"]
 
 
+def test_who_is_switched_off_has_no_phones(bob: User, carol: User) -> None:
+    _keep(DESK, replace(DESK, aor=people.CAROL.uri))
+    bob.is_active = False
+    bob.save()
+    assert selectors.registrations_to_drop("host:1:a") == [(DESK.aor, DESK.key, "one")]
+    services.forget_registrations(names=[DESK.name], at=AT)
+    assert selectors.registrations_to_drop("host:1:a") == []
+    assert Registration.objects.get().user == carol
+
+
 def test_forgotten_phones(bob: User) -> None:
     """One with a name of its own is known to be away."""
     named = replace(DESK, key="<urn:uuid:b>;reg-id=1", instance="urn:uuid:b")
