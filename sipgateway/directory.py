@@ -158,6 +158,10 @@ class Directory:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join, 3.0)
 
+    def hand_over(self) -> None:
+        """Let others take all our conferences at once, when what waits is written down."""
+        self._queue.put(self._tenure.hand_over)
+
     def failing(self) -> str:
         """Empty while the database answers, for ``/healthz``."""
         return self._failing if self._thread.is_alive() else "the directory has stopped"

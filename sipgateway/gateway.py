@@ -133,6 +133,9 @@ class Directory(Protocol):
     def act(self, action: DirectoryAction) -> None:
         """Queue a question or a fact."""
 
+    def hand_over(self) -> None:
+        """Let others take all our conferences at once."""
+
     def look(self, conference: ConferenceId, *, live: bool) -> None:
         """Read a conference again."""
 
@@ -188,6 +191,9 @@ class Peers(Protocol):
 
     def announce(self, action: AnnouncePhone) -> None:
         """Tell all where a phone has registered."""
+
+    def others(self) -> list[str]:
+        """The other processes that are there."""
 
     def flow_closed(self, flow: FlowId) -> None:
         """One of our connections is gone."""
@@ -259,12 +265,16 @@ class Gateway:
         self.spawn("sweep", self._sweep())
 
     async def stop(self) -> None:
-        """Say BYE to everybody, wait a little for the answers, then stop everything."""
+        """Say BYE to everybody, wait a little for the answers, then stop everything.
+
+        Where there are other processes they go on with the conferences.
+        """
         if not self._running or self._stopping:
             return
         self._stopping = True
         now = self._clock.now()
-        self._switchboard.stop(now)
+        hand_over = self._peers is not None and bool(self._peers.others())
+        self._switchboard.stop(now, hand_over=hand_over)
         self._pump(now)
         end = now + GOODBYE
         while self._switchboard.awaited and self._clock.now() < end:
@@ -278,6 +288,8 @@ class Gateway:
         await self._media.stop()
         if self._directory is not None:
             self._directory.keep_messages(self._ladder.take(self._clock.now()))
+            if hand_over:
+                self._directory.hand_over()
             await self._directory.stop()
 
     async def until_stopped(self) -> None:

@@ -171,6 +171,15 @@ def test_another_takes_over_what_is_not_renewed(room: ConferenceId) -> None:
     assert there.owner_of_call("call-1") == ""
 
 
+def test_who_ends_in_good_order_is_followed_at_once(room: ConferenceId) -> None:
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert loaded(here, room) == ""
+    written = {"usage": "leg", "participant": joins(room, "bob"), "dialog": {"call_id": "1"}}
+    services.keep_dialog(conference=room, key="leg-1", what=written, at=1.0)
+    here.hand_over()
+    assert len(there.take_over()) == 1
+
+
 def test_whoever_is_asked_for_it_first_takes_it_over_too(room: ConferenceId) -> None:
     """Somebody calls in before anybody has looked: he meets those who are in."""
     here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)

@@ -85,6 +85,11 @@ def renew_leases(
     return frozenset(ConferenceId(pk) for pk in held.values_list("conference_id", flat=True))
 
 
+def expire_leases(*, owner: str, at: float) -> None:
+    """`owner` is about to end: whoever is next takes over what he serves."""
+    Lease.objects.filter(owner=owner).update(expires_at=_time(at))
+
+
 def release_lease(*, conference: ConferenceId, owner: str) -> None:
     """Serve it no longer."""
     Lease.objects.filter(conference_id=conference, owner=owner).delete()

@@ -18,6 +18,7 @@ from sipgateway.focus.inviting import Inviting
 from sipgateway.focus.leg import (
     LONGEST_GOODBYE,
     LONGEST_WORDS,
+    TALKING,
     Effect,
     Farewell,
     Input,
@@ -245,11 +246,10 @@ class Calls:
         self._bind(leg)
 
     def abandon(self, now: float) -> None:
-        """Let go of all legs; they go on in another process."""
+        """Let go of all legs: who is in goes on in another process, who is not calls again."""
         for leg in self:
-            if leg.state is State.NEGOTIATING and leg.transaction is not None:
-                self._desk.cancels.pop(leg.transaction, None)
-                self._desk.unavailable(leg.transaction, now)
+            if not leg.joined:
+                self._turn_away(leg, now)
             leg.state = State.GONE
             self._desk.act(DropMedia(leg.id))
             self._desk.legs.pop(leg.id, None)
@@ -257,6 +257,17 @@ class Calls:
                 self._desk.disown(leg.dialog)
         self._legs.clear()
         self._by_dialog.clear()
+
+    def _turn_away(self, leg: Leg, now: float) -> None:
+        """A call that no other process knows of; nothing is recorded of it."""
+        if leg.state is State.NEGOTIATING and leg.transaction is not None:
+            self._desk.cancels.pop(leg.transaction, None)
+            self._desk.unavailable(leg.transaction, now)
+        elif leg.state is State.CALLING and leg.transaction is not None:
+            self._desk.endpoint.cancel(leg.transaction, now)
+        elif leg.state in TALKING and leg.dialog is not None:
+            fields = (("Reason", answers.reason_value(503, "Please call again")),)
+            self._desk.endpoint.request_in_dialog(leg.dialog, "BYE", now, fields=fields)
 
     # -- effects -------------------------------------------------------------
 

@@ -189,14 +189,20 @@ class Switchboard:
         if notes != Notes():
             self._desk.act(WriteAttempts(notes, now))
 
-    def stop(self, now: float) -> None:
-        """Say BYE to everybody: the process is about to end."""
+    def stop(self, now: float, *, hand_over: bool = False) -> None:
+        """Say BYE to everybody: the process is about to end.
+
+        With `hand_over` other processes go on with the conferences.
+        """
         self._registrar.stop(now)
         self._application.end(now, "The server is stopping")
         self._people.end(now, "The server is stopping")
         self._doorstep.end(now)
         for conference in self._halls:
-            conference.end("", now, over=False, text="The server is stopping")
+            if hand_over:
+                self._halls.abandon(conference.snapshot.id, now)
+            else:
+                conference.end("", now, over=False, text="The server is stopping")
 
     # -- SIP -----------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conferences.policy import ParticipantKey
+from conferences.policy import CallOrder, ParticipantKey
 from sipgateway.focus.actions import DialogForgotten, DialogKept, RosterChanged
 from sipgateway.focus.events import ConferenceInherited, LeaseLost
 from sipgateway.sip import headers
@@ -194,6 +194,33 @@ def test_who_has_lost_its_lease_lets_go_in_silence(stage: Stage) -> None:
     assert stage.switchboard.live == []
     bob.in_dialog("BYE")
     bob.gets("481")
+
+
+def test_who_ends_in_good_order_leaves_calls_to_the_others() -> None:
+    """No BYE to who is in; who stands at the PIN, or is being called, is told."""
+    system = System()
+    bob = system.person("bob")
+    system.dials(bob)
+    carol = system.there.person("carol")
+    carol.registers()
+    order = CallOrder(1, "job", f"sip:carol@{DOMAIN}", "Alice", "Carol")
+    system.there.changes(calls=(order,), pin="1234")
+    ringing = carol.gets("INVITE")
+    carol.replies(ringing, 180)  # type: ignore[arg-type]
+    mallory = system.there.person("mallory")
+    mallory.dials("4711")
+    facts = len(system.there.facts)
+    system.there.switchboard.stop(system.there.now, hand_over=True)
+    system.there.pump()
+    carol.gets("CANCEL")
+    mallory.gets("BYE", reason="503")
+    assert system.there.facts[facts:] == []
+    assert system.there.switchboard.live == []
+    system.carries()
+    assert bob.inbox == []
+    dies(system)
+    agrees(bob)
+    assert system.here.roster() == ["bob"]
 
 
 def test_one_process_alone_writes_no_dialogs_down(stage: Stage) -> None:
