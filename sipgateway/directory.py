@@ -43,6 +43,7 @@ from sipgateway.focus.actions import (
     AskLock,
     AskMute,
     AskRecording,
+    AskRefused,
     AskRemoval,
     CallProgressed,
     CloseSetup,
@@ -700,6 +701,17 @@ def _call_progressed(_: Tenure, record: Record, fact: CallProgressed) -> None:
     )
 
 
+def _ask_refused(_: Tenure, record: Record, fact: AskRefused) -> None:
+    services.ask_refused(
+        conference=record.conference,
+        entity=fact.entity,
+        asked=fact.asked,
+        target=fact.target,
+        refusal=fact.refusal,
+        at=record.at,
+    )
+
+
 def _link_shown(_: Tenure, record: Record, fact: LinkShown) -> None:
     services.link_shown(conference=record.conference, uri=fact.uri, by=fact.by, at=record.at)
 
@@ -724,6 +736,7 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     PinGiven: _pin_given,
     RemovalEnded: _removal_ended,
     CallProgressed: _call_progressed,
+    AskRefused: _ask_refused,
     LinkShown: _link_shown,
     Ended: _ended,
 }

@@ -75,6 +75,7 @@ from conferences.services.recordings import (
     stop_recording,
 )
 from conferences.services.records import (
+    ask_refused,
     close_stale_rosters,
     conference_ended,
     endpoint_changed,
@@ -120,6 +121,7 @@ __all__ = [
     "agree_to_recording",
     "answer",
     "answer_setup",
+    "ask_refused",
     "ask_to_call",
     "ask_to_move",
     "ask_to_mute",

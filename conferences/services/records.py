@@ -276,6 +276,19 @@ def join_refused(*, conference: ConferenceId, entity: str, refusal: str, at: flo
         _note(conference, "refused", when, actor=entity, detail={"refusal": refusal})
 
 
+def ask_refused(
+    *, conference: ConferenceId, entity: str, asked: str, target: str, refusal: str, at: float
+) -> None:
+    """Somebody asked for what he may not, and by which rule (RFC 4579 6). Once for a while."""
+    when = _time(at)
+    repeated = Event.objects.filter(
+        conference_id=conference, kind="ask-refused", actor=entity, at__gt=when - _REPEATED
+    )
+    if not repeated.filter(detail__asked=asked).exists():
+        detail = {"asked": asked, "refusal": refusal}
+        _note(conference, "ask-refused", when, actor=entity, target=target[:255], detail=detail)
+
+
 def link_shown(*, conference: ConferenceId, uri: str, by: str, at: float) -> None:
     """Somebody showed the others a link; it is kept as it was given, and followed by nobody."""
     _note(conference, "link-shown", _time(at), actor=by, detail={"uri": uri})

@@ -66,6 +66,7 @@ _KINDS: Mapping[str, _Told] = {
     "ended": _Told("door-closed", "closed the conference"),
     "called": _Told("telephone-fill", "called", whom=True),
     "call-failed": _Told("telephone-x-fill", "could not reach", "bad", whom=True),
+    "ask-refused": _Told("slash-circle", "was refused", "bad", whom=True),
     "link-shown": _Told("link-45deg", "showed everybody a link"),
     "hand-raised": _Told("hand-index", "raised a hand"),
     "hand-lowered": _Told("hand-index", "lowered a hand"),
@@ -89,6 +90,15 @@ _WAYS: Mapping[str, str] = {
     Way.COMMAND.value: ", from the command line",
     Way.WEB.value: ", on the page",
     Way.MAIL.value: ", by mail",
+}
+
+#: What somebody asked for by SIP who may not.
+_ASKED: Mapping[str, str] = {
+    "add": "may not call",
+    "remove": "may not remove",
+    "refer": "may not refer",
+    "show": "may not show the others",
+    "replace": "may not take the place of",
 }
 
 _PUT_OUT = "was put out"
@@ -177,7 +187,7 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
         at=event.at,
         icon=told.icon,
         who=name(event.actor),
-        what=told.what,
+        what=_ASKED.get(detail.get("asked", ""), told.what),
         whom="" if not told.whom else ("themselves" if himself else whom),
         rest=rest + _WAYS.get(event.way, ""),
         reason=str(reason),

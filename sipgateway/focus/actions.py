@@ -454,6 +454,17 @@ class CallProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRefused:
+    """Somebody asked the focus for what policy does not allow him: by REFER or Replaces."""
+
+    entity: str
+    #: "add", "remove", "refer", "show" or "replace".
+    asked: str
+    target: str
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
 class LinkShown:
     """Somebody showed the others something that is no call (draft 4.6)."""
 
@@ -509,6 +520,7 @@ Fact = (
     | PinGiven
     | RemovalEnded
     | CallProgressed
+    | AskRefused
     | LinkShown
     | Ended
     | Emptied

@@ -41,6 +41,9 @@ class Refused:
 
     status: int
     reason: str = ""
+    #: Whose call it is, where that is why not.
+    conference: Conference | None = None
+    owner: str = ""
 
 
 def wanted(request: Request) -> tuple[Verb, DialogRef] | Refused | None:
@@ -65,7 +68,7 @@ def find(desk: Desk, verb: Verb, ref: DialogRef, who: Identity) -> Meant | Refus
     if leg.state not in TALKING:
         return Refused(603, "That Call Is Over")
     if verb is Verb.REPLACE and leg.identity.uri != who.uri:
-        return Refused(403, "Not Your Call")
+        return Refused(403, "Not Your Call", owner, leg.identity.uri)
     early_only = headers.param_of(ref.params, "early-only") is not None
     if verb is Verb.REPLACE and early_only:
         return Refused(486, "That Call Is Answered")

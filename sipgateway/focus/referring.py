@@ -12,6 +12,7 @@ from typing import Protocol
 
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import privacy, referral
+from sipgateway.focus.actions import AskRefused, Fact
 from sipgateway.focus.desk import Desk, DialogOwner, Phone, uri_of
 from sipgateway.focus.refer_state import ReferState
 from sipgateway.focus.referral import Referral, Silence, Telling, Wanted, Wish
@@ -40,6 +41,9 @@ class Host(DialogOwner, Protocol):
     def identity_of(self, dialog: DialogId) -> Identity | None:
         """Who is at the other end of a dialog, if it is one of the conference's."""
 
+    def record(self, fact: Fact, now: float) -> None:
+        """Write a fact down."""
+
     def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
         """Answer a request with what a refusal means in SIP."""
 
@@ -66,6 +70,9 @@ class Referring:
         if objection is not None and objection[0] == 501:
             self._desk.endpoint.respond(event.transaction, 501, now)
         elif refusal is not None:
+            first = wanted[0]
+            fact = AskRefused(who.uri, first.wish.value, str(first.target), refusal)
+            self._host.record(fact, now)
             self._host.refuse(event.transaction, refusal, now)
         elif objection is not None:
             status, reason = objection

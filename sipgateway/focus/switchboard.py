@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conferences.attempts import Notes
-from conferences.policy import ConferenceId, Identity, Language
+from conferences.policy import ConferenceId, Identity, Language, Refusal
 from sipgateway.focus import answers, application, joining, outside
 from sipgateway.focus.actions import (
     Action,
     AnnouncePhone,
+    AskRefused,
     Forward,
     NoteRecording,
     WriteAttempts,
@@ -282,6 +283,9 @@ class Switchboard:
                 return True
             return self._not_found(event, verb, now)
         if isinstance(found, joining.Refused):
+            if found.conference is not None:
+                who, refusal = identity.uri, Refusal.NOT_ALLOWED
+                found.conference.record(AskRefused(who, "replace", found.owner, refusal), now)
             self._endpoint.respond(event.transaction, found.status, now, reason=found.reason)
         else:
             replaces = found.leg if found.verb is joining.Verb.REPLACE else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -95,3 +96,11 @@ def test_one_name_space(alice: User) -> None:
         Factory(name="Not A Name").full_clean()
     with pytest.raises(ValidationError):
         Factory(name="pins", pin="12").full_clean()
+
+
+def test_c11_generated_uris_are_unique_and_cannot_be_guessed(bob: User) -> None:
+    """RFC 4579 5.3: pseudo-random; 20 digits of the system's randomness are 66 bits."""
+    made = [_made("conference-factory").name for _ in range(20)]
+    assert len(set(made)) == len(made)
+    assert all(re.fullmatch("[0-9]{20}", name) for name in made)
+    assert 10**20 > 2**64

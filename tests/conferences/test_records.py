@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from conferences import selectors, services
-from conferences.models import Call, CallState, Conference, Endpoint, Lease, Participant, Way
+from conferences.models import Call, CallState, Conference, Endpoint, Event, Lease, Participant, Way
 from conferences.policy import ConferenceId, ParticipantKey, Role
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL, MALLORY
@@ -232,3 +232,19 @@ def test_the_last_wrong_pin_of_a_call_holds_off_at_once(room: Conference) -> Non
     snapshot = selectors.snapshot(room.key)
     assert snapshot is not None
     assert snapshot.held_off == {MALLORY.uri}
+
+
+def test_what_somebody_may_not_is_written_once_for_a_while(live: Joined) -> None:
+    now = timezone.now().timestamp()
+    for at in (now, now + 1, now + 20):
+        services.ask_refused(
+            conference=live.conference.key,
+            entity=MALLORY.uri,
+            asked="remove",
+            target=ALICE.uri,
+            refusal="not-allowed",
+            at=at,
+        )
+    lines = Event.objects.filter(kind="ask-refused")
+    assert [(line.actor, line.target) for line in lines] == [(MALLORY.uri, ALICE.uri)] * 2
+    assert lines[0].detail == {"asked": "remove", "refusal": "not-allowed"}

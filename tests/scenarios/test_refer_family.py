@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conferences.policy import Role
-from sipgateway.focus.actions import LinkShown
+from conferences.policy import Refusal, Role
+from sipgateway.focus.actions import AskRefused, LinkShown
 from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -345,3 +345,24 @@ def test_who_is_not_in_is_not_found(stage: Stage) -> None:
     assert isinstance(accepted, Response)
     alice.gets("NOTIFY", event="refer", body="100 Trying")
     alice.gets("NOTIFY", event="refer", body="SIP/2.0 404 Not Found", terminated=True)
+
+
+# --- C31: what was refused is written down, with who and by which rule ---------------
+
+
+def test_c31_what_mallory_asked_for_is_in_the_history(stage: Stage) -> None:
+    alice, mallory = stage.joined("alice"), stage.joined("mallory")
+    me, carol = f"sip:mallory@{DOMAIN}", f"sip:carol@{DOMAIN}"
+    mallory.sends("REFER", CONFERENCE, Refer_To=f"<{carol}>")
+    mallory.gets("403")
+    mallory.sends("REFER", CONFERENCE, Refer_To=f"<sip:alice@{DOMAIN};method=BYE>")
+    mallory.gets("403")
+    replaces = _dialog_of(alice).replace("local-tag", "to-tag").replace("remote-tag", "from-tag")
+    mallory.sends("INVITE", CONFERENCE, body=OFFER, Replaces=replaces)
+    mallory.gets("403")
+    asked = [fact for fact in stage.facts if isinstance(fact, AskRefused)]
+    assert asked == [
+        AskRefused(me, "add", carol, Refusal.NOT_ALLOWED),
+        AskRefused(me, "remove", f"sip:alice@{DOMAIN}", Refusal.NOT_ALLOWED),
+        AskRefused(me, "replace", f"sip:alice@{DOMAIN}", Refusal.NOT_ALLOWED),
+    ]
