@@ -78,13 +78,13 @@ class CountingTokens:
 
     def __init__(self, name: str = "") -> None:
         self._numbers = itertools.count(1)
-        self._name = name
+        self._prefix = f"p{name}_" if name else ""
 
     def branch(self) -> str:
-        return f"z9hG4bK{self._name}-{next(self._numbers)}"
+        return f"z9hG4bK{self._prefix}-{next(self._numbers)}"
 
     def tag(self) -> str:
-        return f"{self._name or 'tag'}-{next(self._numbers)}"
+        return f"{self._prefix or 'tag'}-{next(self._numbers)}"
 
     def call_id(self) -> str:
         return f"call-{next(self._numbers)}@{DOMAIN}"

@@ -22,7 +22,8 @@ from sipgateway.sip.tokens import MAGIC_COOKIE
 MAX_REMEMBERED = 50_000
 """Calls of other processes that are remembered, 200 octets each; the oldest go first."""
 
-_NAMED = re.compile(r"([0-9a-f]{8})-")
+#: Unlike any UUID, which many phones take for their tags.
+_NAMED = re.compile(r"p([0-9a-f]{8})_")
 
 
 class Siblings:

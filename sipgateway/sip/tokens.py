@@ -36,7 +36,7 @@ class SecretTokens:
     """
 
     def __init__(self, name: str = "") -> None:
-        self._prefix = f"{name}-" if name else ""
+        self._prefix = f"p{name}_" if name else ""
 
     def branch(self) -> str:
         """See `Tokens`."""

@@ -158,7 +158,7 @@ def test_a_call_that_was_not_written_down_is_over() -> None:
     dies(system)
     mallory = system.here.person("mallory")
     mallory.call_id, mallory.target = "made-up", f"sip:4711@{DOMAIN}"
-    mallory.to["call"] = f"<sip:4711@{DOMAIN}>;tag={HERE}-made-up"
+    mallory.to["call"] = f"<sip:4711@{DOMAIN}>;tag=p{HERE}_made-up"
     mallory.in_dialog("BYE")
     mallory.gets("481")
     assert system.here.roster() == ["bob"]

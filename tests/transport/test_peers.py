@@ -255,7 +255,7 @@ async def test_what_was_for_a_process_that_is_gone_goes_to_its_heir(
     monkeypatch.setattr(peering, "SILENCE", 0.4)
     await until(lambda: bool(there.shell.received_))
     assert there.shell.received_[0][1] == INVITE
-    assert here.siblings.of_call("call-1", "cccccccc-1") == THERE
+    assert here.siblings.of_call("call-1", "pcccccccc_1") == THERE
     assert here.shell.received_ == []
 
 
