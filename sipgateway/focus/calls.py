@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.focus import answers, inviting, outside, privacy
+from sipgateway.focus import answers, inviting, messages, outside, privacy
 from sipgateway.focus.actions import DropMedia
 from sipgateway.focus.announcer import say_then
 from sipgateway.focus.desk import Desk, same_device, uri_of
@@ -337,6 +337,7 @@ class Calls:
         """See `inviting.Outcome`."""
         leg.dialog, leg.request = reply.dialog, reply.request
         leg.private = privacy.wanted(reply.response)
+        leg.takes_texts = messages.taken(reply.response)
         self._bind(leg)
         self.feed(leg, Input.ACCEPTED, now)
         self._timer.agreed(leg, reply.response, now)

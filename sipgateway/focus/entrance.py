@@ -10,7 +10,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, phrases, privacy, referral
+from sipgateway.focus import answers, messages, phrases, privacy, referral
 from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -118,6 +118,7 @@ class Entrance:
             replaces=replaces.id if replaces else None,
             recipients=recipients,
             private=privacy.wanted(event.request),
+            takes_texts=messages.taken(event.request),
         )
         self._host.reopen(now)
         self._calls.dial_in(leg)

@@ -203,6 +203,8 @@ class Leg:
     source: int = 0
     farewell: Farewell = field(default_factory=lambda: Farewell(Departure.DEPARTED))
     joined: bool = False
+    #: The phone does not say that it takes no texts (Allow, RFC 3261 20.5).
+    takes_texts: bool = True
     #: The phone asks that its person be shown without his name (RFC 3323).
     private: bool = False
     #: Who asked that it be called (dial-out).
@@ -265,6 +267,11 @@ class Leg:
             return ()
         self.state, effects = step
         return effects
+
+    @property
+    def texted(self) -> bool:
+        """Whether texts for those who are in go to it."""
+        return self.joined and self.takes_texts and not self.flow_gone
 
     @property
     def present(self) -> bool:

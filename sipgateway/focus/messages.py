@@ -7,7 +7,13 @@ from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body, Endpoint
 from sipgateway.sip.events import TransactionId
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.message import Request
+from sipgateway.sip.message import Request, Response
+
+
+def taken(said: Request | Response) -> bool:
+    """Whether a phone may be sent texts: it says nothing of what it allows, or MESSAGE is in it."""
+    allowed = said.every(headers.ALLOW)
+    return not allowed or "MESSAGE" in allowed
 
 
 def forward(

@@ -137,8 +137,8 @@ class Reception:
         self._desk.endpoint.respond(event.transaction, 202, now)
         hidden = privacy.wanted(event.request)
         for leg in self._calls:
-            if leg.joined and leg.identity.uri != who.uri and not leg.flow_gone:
-                phone = Phone(leg.endpoint, leg.flow)
+            if leg.texted and leg.identity.uri != who.uri:
+                phone = Phone(leg.endpoint, leg.flow, leg.routes)
                 sender = self._attendance.as_seen(who, leg.identity, hidden=hidden)
                 messages.forward(self._desk.endpoint, event.request, phone, sender, now)
 

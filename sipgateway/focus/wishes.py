@@ -162,7 +162,7 @@ class Wishes:
         """A text with the link to everybody else who is in; nobody here follows it."""
         self._host.record(LinkShown(uri, who.uri), now)
         for leg in self._calls:
-            if leg.joined and leg.identity.uri != who.uri and not leg.flow_gone:
+            if leg.texted and leg.identity.uri != who.uri:
                 phone = Phone(leg.endpoint, leg.flow, leg.routes)
                 to = NameAddr(self._host.contact.uri)
                 sender = self.as_seen(who, leg.identity)

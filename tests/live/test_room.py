@@ -213,3 +213,29 @@ async def test_the_call_goes_on_on_the_other_phone(
     await alice.sees("Alice", "Bob")
     await browsers.hears(alice.page, BOB)
     await page.context.close()
+
+
+async def test_people_write_to_each_other(organizer: Page, browser: Browser) -> None:
+    """By keyboard alone; who is not looking sees that something is unread."""
+    link = await rooms.book(organizer, "Quiet room")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    await alice.sees("Alice", "Bob")
+    await alice.hook("chat-button").press("Enter")
+    await expect(alice.hook("chat-text")).to_be_focused()
+    await alice.page.keyboard.type("Hello all")
+    await alice.page.keyboard.press("Enter")
+    await expect(alice.hook("chat-line")).to_contain_text("Hello all")
+    await expect(bob.hook("chat-unread")).to_have_text("1")
+    await bob.hook("chat-button").press("Enter")
+    await expect(bob.hook("chat-unread")).to_be_hidden()
+    await expect(bob.hook("chat-line")).to_contain_text("Alice")
+    await bob.page.keyboard.type("https://example.org/plan")
+    await bob.page.keyboard.press("Enter")
+    await expect(alice.hook("chat-list").get_by_role("link")).to_have_text(
+        "https://example.org/plan"
+    )
+    await bob.page.keyboard.press("Escape")
+    await expect(bob.hook("chat-button")).to_be_focused()

@@ -5,6 +5,7 @@
 // stand on the page now; it is given a line (`attach`), and told when a call on
 // it is up (`joined`) and over (`over`).
 
+import { Chat } from "./chat.js";
 import { Hosting } from "./hosting.js";
 import { Inviting } from "./inviting.js";
 import { Moderation } from "./moderation.js";
@@ -44,6 +45,7 @@ export class InCall {
     this.hosting = config.commands
       ? new Hosting(config.api, config.csrf, () => this.watcher.roster.locked)
       : null;
+    this.chat = config.conference ? new Chat(config.conference.uri) : null;
     this.moving = config.moves ? new Moving(config.api, config.csrf) : null;
     this.inviting = config.adds ? new Inviting(config, () => this.watcher.roster.people()) : null;
   }
@@ -54,6 +56,7 @@ export class InCall {
     this.hosting?.start();
     this.inviting?.start();
     this.moving?.start();
+    this.chat?.start();
     $("leave").addEventListener("click", () => this.phone.hangUp());
     $("keys").addEventListener("click", () => $("keypad").showModal());
     $("devices").addEventListener("click", () => $("devices-dialog").showModal());
@@ -80,6 +83,7 @@ export class InCall {
       act: (kind, person) => this.hosting.act(kind, person),
     });
     if (!this.config.conference) return;
+    this.chat.attach(phone);
     this.watcher = new Watcher(phone.ua, this.config.conference.uri);
     this.watcher.addEventListener("roster", () => this._roster());
   }

@@ -89,8 +89,30 @@ export class Phone extends EventTarget {
       lost = true;
       this._tell("offline");
     });
+    this.ua.on("newMessage", ({ originator, request }) => {
+      if (originator === "remote") this._texted(request);
+    });
     this.ua.on("newRTCSession", ({ originator, session, request }) => {
       if (originator === "remote") this._rings(session, request);
+    });
+  }
+
+  /** A text that somebody sent (RFC 3428); JsSIP answers it. */
+  _texted({ from, to, body }) {
+    const name = from.display_name || from.uri.user;
+    this._tell("text", { from: from.uri.toString(), name, to: to.uri.toString(), text: body });
+  }
+
+  /** Sends `text` to `target`; rejects where it is not taken. */
+  text(target, text) {
+    return new Promise((resolve, reject) => {
+      this.ua.sendMessage(target, text, {
+        contentType: "text/plain",
+        eventHandlers: {
+          succeeded: resolve,
+          failed: ({ cause }) => reject(new Error(cause)),
+        },
+      });
     });
   }
 
