@@ -26,6 +26,7 @@ from conferences.models import (
     Removal,
     RemovalState,
     SipAccount,
+    StandingDialog,
     Way,
     WrongPin,
 )
@@ -133,6 +134,8 @@ def _tell_that_time_is_over(now: datetime.datetime) -> None:
 def _close_ghosts(now: datetime.datetime) -> None:
     """Whoever a vanished process served is not there any more."""
     leased = Lease.objects.filter(expires_at__gt=now - OWNER_GONE).values("conference_id")
+    gone = StandingDialog.objects.filter(at__lte=now - OWNER_GONE)
+    gone.exclude(conference_id__in=leased).delete()
     ghosts = Participant.objects.filter(
         left_at__isnull=True, joined_at__lte=now - OWNER_GONE
     ).exclude(conference_id__in=leased)

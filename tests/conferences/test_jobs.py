@@ -210,10 +210,16 @@ def test_a_focus_is_told_when_time_is_over(live: Joined, told: list[int]) -> Non
 
 def test_ghosts_of_a_server_that_is_gone_leave(live: Joined) -> None:
     now = timezone.now()
+    dialog = {"dialog": {"call_id": "call-1"}}
+    services.keep_dialog(
+        conference=live.conference.key, key="leg-1", what=dialog, at=now.timestamp()
+    )
     services.open_and_close(now=now)
     assert Participant.objects.filter(left_at__isnull=True).count() == 2
+    assert selectors.standing_dialogs(live.conference.key)
     services.open_and_close(now=now + 3 * MINUTE)
     assert set(Participant.objects.values_list("left_method", flat=True)) == {"failed"}
+    assert selectors.standing_dialogs(live.conference.key) == []
 
 
 def test_prune(alice: User, open_room: Conference) -> None:
