@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conferences.policy import ConferenceId, CreatorDeparts, Refusal
+from conferences.policy import ConferenceId, CreatorDeparts, Refusal, Role
 from sipgateway.focus.halls import UserChosen
+from sipgateway.focus.leg import Leg
+from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -165,3 +167,40 @@ def test_c15_whoever_comes_second_joins(stage: Stage) -> None:
     assert stage.roster("my-room") == ["alice", "bob"]
     bob.sends("REFER", f"sip:my-room@{DOMAIN}", Refer_To=f"<sip:alice@{DOMAIN};method=BYE>")
     bob.gets("403")
+
+
+# --- Roles are the same for all phones -----------------------------------------------
+
+
+@pytest.mark.parametrize("transport", [Transport.WS, Transport.UDP, Transport.TCP])
+@pytest.mark.parametrize("called", [False, True])
+def test_a_listener_is_heard_by_no_phone(
+    stage: Stage, transport: Transport, *, called: bool
+) -> None:
+    """Browser or desk phone, dialed in or called, first phone or second; and adds nobody."""
+    listener = {f"sip:bob@{DOMAIN}": Role.LISTENER, f"sip:alice@{DOMAIN}": Role.ORGANIZER}
+    stage.conference("4712", roles=listener, participants_may_add=False)
+    stage.joined("alice", "4712")
+    bob = stage.person("bob", transport=transport)
+    if called:
+        bob.registers()
+        stage.calls("bob", "4712")
+        invite = bob.gets("INVITE")
+        assert isinstance(invite, Request)
+        bob.replies(invite, 200, body=OFFER)
+        bob.gets("ACK")
+    else:
+        bob.dials("4712")
+    bob.dials("4712", contact="<sip:second@bob.invalid>")
+    legs = [leg.id for leg in _legs(stage, "bob", "4712")]
+    assert len(legs) == 2
+    assert [stage.media.muted[leg] for leg in legs] == [True, True]
+    bob.sends("REFER", f"sip:4712@{DOMAIN}", Refer_To=f"<sip:carol@{DOMAIN}>")
+    bob.gets("403")
+    stage.changes("4712", roles={f"sip:alice@{DOMAIN}": Role.ORGANIZER})
+    assert [stage.media.muted[leg] for leg in legs] == [False, False]
+
+
+def _legs(stage: Stage, who: str, name: str) -> list[Leg]:
+    conference = stage.switchboard._conferences[stage.snapshots[name].id]
+    return [leg for leg in conference.calls if leg.identity.uri == f"sip:{who}@{DOMAIN}"]
