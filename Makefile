@@ -44,6 +44,7 @@ bench:
 	@$(BIN)/python -m bench.joins
 	@$(BIN)/python -m bench.signalling
 	@$(BIN)/python -m bench.notify
+	@$(BIN)/python -m bench.crowd
 	@$(BIN)/python -m bench.parsers
 	@$(BIN)/python -m bench.mixer
 	@$(BIN)/python -m bench.cluster

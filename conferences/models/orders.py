@@ -100,6 +100,7 @@ class Call(models.Model):
                 condition=Q(state__in=["planned", "due", "calling"]),
                 name="calls_open",
             ),
+            models.Index(fields=["by", "-created_at"], name="calls_of_somebody"),
         ]
 
     def __str__(self) -> str:
