@@ -29,9 +29,11 @@ POLICY: Mapping[str, str] = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-#: Django's back office and the page that shows the REST API write styles into their elements.
+#: Django's back office, the page that shows the REST API and the calendar write styles into
+#: their elements.
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "/admin/": {"style-src": "'self' 'unsafe-inline'"},
+    "/planner/": {"style-src": "'self' 'unsafe-inline'", "font-src": "data:"},
     "/api/v1/docs": {"style-src": "'self' 'unsafe-inline'"},
 }
 #: The microphone is for our own pages; the rest of the device is for nobody.

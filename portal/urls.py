@@ -17,6 +17,7 @@ from portal.views import (
     metrics,
     occurrences,
     phone,
+    planner,
     room,
     setup,
 )
@@ -49,6 +50,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("i/<str:token>/", calendar.answer, name="answer"),
     path("i/<str:token>/join/", calendar.join, name="join"),
+    path("planner/", planner.planner, name="planner"),
+    path("planner/events/", planner.events, name="planner_events"),
+    path("planner/move/", planner.move, name="planner_move"),
     path("calendar/", calendar.subscription, name="calendar"),
     path("calendar/<str:token>.ics", calendar.feed, name="calendar_feed"),
     path("account/", account.account, name="account"),

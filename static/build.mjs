@@ -43,6 +43,22 @@ await Promise.all([
   }),
   build({
     ...shared,
+    stdin: {
+      contents: `
+        export { Calendar } from "@fullcalendar/core";
+        export { default as dayGrid } from "@fullcalendar/daygrid";
+        export { default as timeGrid } from "@fullcalendar/timegrid";
+        export { default as list } from "@fullcalendar/list";
+        export { default as interaction } from "@fullcalendar/interaction";
+      `,
+      resolveDir: here,
+    },
+    outfile: join(vendor, "fullcalendar.js"),
+    format: "esm",
+    platform: "browser",
+  }),
+  build({
+    ...shared,
     entryPoints: [join(packages, "bootstrap", "dist", "css", "bootstrap.css")],
     outfile: join(vendor, "bootstrap.css"),
     external: ["data:*"],

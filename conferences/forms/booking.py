@@ -143,12 +143,20 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
     blank_invitee = InviteeRow()
 
     def __init__(
-        self, data: Any = None, *, owner: User, conference: Conference | None = None
+        self,
+        data: Any = None,
+        *,
+        owner: User,
+        conference: Conference | None = None,
+        at: Mapping[str, str] | None = None,
     ) -> None:
+        """`at` holds a date, a time and a length that a link to the form suggests."""
         self.invitee_error = ""
         self._listed: list[Guestlist] = []
         self.proposals: list[datetime.datetime] = []
-        super().__init__(plain.taken(data), initial=_initial(owner, conference))
+        super().__init__(
+            plain.taken(data), initial=_initial(owner, conference) | _suggested(at or {})
+        )
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
         if conference is not None:
@@ -252,6 +260,21 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
         """Offer the times at which there is room, in the zone that was chosen."""
         zone = self.cleaned_data.get("timezone") or self.initial["timezone"]
         self.proposals += plain.proposed(errors, zone)
+
+
+def _suggested(at: Mapping[str, str]) -> dict[str, Any]:
+    """What a link suggests, in the owner's zone; nothing where it makes no sense."""
+    try:
+        start = datetime.datetime.fromisoformat(at["starts_at"]).replace(tzinfo=None)
+        minutes = int(at["minutes"])
+    except (KeyError, ValueError):
+        return {}
+    return {
+        "kind": Kind.BOOKED.value,
+        "date": start.date(),
+        "time": start.time(),
+        "duration_minutes": minutes,
+    }
 
 
 def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def book(request: HttpRequest, user: User) -> HttpResponse:
     """The form, and the booking."""
     if not user.is_organizer:
         raise PermissionDenied
-    form = forms.BookingForm(request.POST if request.method == "POST" else None, owner=user)
+    form = forms.BookingForm(
+        request.POST if request.method == "POST" else None, owner=user, at=request.GET
+    )
     if request.method == "POST" and form.is_valid():
         try:
             conference = services.book(

@@ -137,6 +137,7 @@ async def test_every_page_is_accessible(
         "/history/",
         "/account/",
         "/phone/",
+        "/planner/",
         "/conferences/planning/",
         "/conferences/planning/change/",
         "/conferences/planning/cancel/",
