@@ -196,29 +196,29 @@ async def test_the_owner_is_killed(
     bob = await BrowserPhone.open(browser, pages, "jssip", people.bob)
     await alice.joins(room["uri"])
     await bob.joins(room["uri"])
-    carol = await DeskPhone.open(three, people.carol, "udp")
-    await carol.register()
-    dialog = await carol.dials(room["uri"])
-    watched, _ = await carol.subscribe(room["uri"])
-    assert watched.status == 200
-    before = version(await carol.receives(is_request("NOTIFY", event="conference")))
-    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
-    assert await met(lambda: present(api, room["id"]) == {"alice", "bob", "carol"})
-    keys = {entry["id"] for entry in api.roster(room["id"])}
-    one.kill()
-    await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
-    assert version(await carol.receives(is_request("NOTIFY", event="conference"))) > before
-    await asyncio.to_thread(one.start)
-    await alice.page.wait_for_function(
-        "() => openSockets() === 1 && phone.ua.isRegistered()", timeout=30_000
-    )
-    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
-    await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
-    assert {entry["id"] for entry in api.roster(room["id"])} == keys
-    await dialog.hang_up()
-    await alice.hangs_up()
-    await bob.hangs_up()
-    assert await met(lambda: not present(api, room["id"]))
+    async with await DeskPhone.open(three, people.carol, "udp") as carol:
+        await carol.register()
+        dialog = await carol.dials(room["uri"])
+        watched, _ = await carol.subscribe(room["uri"])
+        assert watched.status == 200
+        before = version(await carol.receives(is_request("NOTIFY", event="conference")))
+        await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
+        assert await met(lambda: present(api, room["id"]) == {"alice", "bob", "carol"})
+        keys = {entry["id"] for entry in api.roster(room["id"])}
+        one.kill()
+        await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
+        assert version(await carol.receives(is_request("NOTIFY", event="conference"))) > before
+        await asyncio.to_thread(one.start)
+        await alice.page.wait_for_function(
+            "() => openSockets() === 1 && phone.ua.isRegistered()", timeout=30_000
+        )
+        await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
+        await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
+        assert {entry["id"] for entry in api.roster(room["id"])} == keys
+        await dialog.hang_up()
+        await alice.hangs_up()
+        await bob.hangs_up()
+        assert await met(lambda: not present(api, room["id"]))
 
 
 def test_nothing_broke_on_the_way(cluster: Cluster) -> None:
