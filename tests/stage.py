@@ -55,7 +55,7 @@ from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.gate import Gate, Verdict
 from sipgateway.gateway import AFTER_REFUSAL
-from sipgateway.media.engine import Description, Direction, LegId, MediaEvent
+from sipgateway.media.engine import Description, Direction, LegId, MediaEvent, Session
 from sipgateway.sip import headers, message
 from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.digest import ALGORITHMS, Digest, ha1s, response_of, user_hash
@@ -393,7 +393,7 @@ class Stage:
     def _answer(self, action: actions.Action) -> bool:
         """Answer a question to the database; False for what is none."""
         if isinstance(action, actions.Describe):
-            self._tell(Negotiated(action.question, _described(PORT_ZERO)))
+            self._tell(Negotiated(action.question, _described(_port_zero(action.session))))
         elif isinstance(action, actions.LoadAccount):
             self._tell(self._account(action))
         elif isinstance(action, actions.LoadConference):
@@ -586,6 +586,13 @@ class Stage:
         """Nobody got anything that the test did not ask for."""
         left = [f"{p.name}: {m!r}" for p in self.people.values() for m in p.inbox]
         assert not left, "\n".join(["nobody asked for", *left, "", "the chart:", *self.chart])
+
+
+def _port_zero(session: Session) -> str:
+    """What the mixer says to OPTIONS: the session-level lines, and nothing to send to."""
+    fields = zip("iuep", (session.info, session.uri, session.email, session.phone), strict=True)
+    lines = "".join(f"{letter}={text}\r\n" for letter, text in fields if text)
+    return PORT_ZERO.replace("s=-\r\n", f"s=-\r\n{lines}")
 
 
 PORT_ZERO = "v=0\r\no=- 3 1 IN IP4 192.0.2.9\r\ns=-\r\nm=audio 0 RTP/AVP 0\r\n"

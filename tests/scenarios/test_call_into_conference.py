@@ -45,7 +45,7 @@ def _gather(alice: Person, bob: Person) -> str:
     return name
 
 
-def test_c24_figure_9_a_call_becomes_a_conference(stage: Stage) -> None:
+def test_c24_a_call_becomes_a_conference(stage: Stage) -> None:
     """Asked by REFER to the factory in the call; re-INVITE to both, no second dialog."""
     alice, bob = _call(stage)
     before = set(stage.media.rooms)
