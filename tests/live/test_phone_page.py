@@ -182,6 +182,32 @@ async def test_a_conference_now(carol: PhonePage, browser: Browser, people: Peop
     await carol.says("over")
 
 
+async def test_a_conference_to_which_the_factory_sends_on(carol: PhonePage, server: Server) -> None:
+    """302 with the conference's URI, and the page calls that (RFC 4579 5.4, figure 4)."""
+    server.back_office("Factory.objects.update_or_create(defaults={'mode': 'redirect'}, name=NAME)")
+    try:
+        await carol.hook("factory-button").click()
+        await carol.sees("Carol")
+        await carol.hook("leave-button").click()
+    finally:
+        server.back_office("Factory.objects.filter(name=NAME).update(mode='answer')")
+
+
+async def test_carol_is_not_called_any_more(alice: Room, carol: PhonePage) -> None:
+    """Alice stops it, at the line and at the tile; the phone is told so."""
+    line = await has_called(alice, "carol")
+    await expect(carol.hook("ring")).to_be_visible()
+    await is_accessible(alice.page)
+    await line.get_by_role("button", name="Stop calling").click()
+    await expect(carol.hook("ring")).to_be_hidden()
+    await expect(alice.hook("outgoing-call")).to_have_count(0)
+    await has_called(alice, "carol")
+    await expect(carol.hook("ring")).to_be_visible()
+    await alice.entry("carol").get_by_role("button", name="Stop calling").click()
+    await expect(carol.hook("ring")).to_be_hidden()
+    await alice.sees("Alice")
+
+
 async def test_the_application_asks_on_the_page(alice: Room, carol: PhonePage) -> None:
     """Draft 4.3: the page of the call is shown beside it; then it is the conference's."""
     await carol.hook("application-button").click()

@@ -15,6 +15,8 @@ import { bare, reasonOf } from "./words.js";
 const REGISTER_SECONDS = 600;
 /** A lost WebSocket is taken up again quickly: a call hangs on it. */
 const RECOVERY_SECONDS = { min: 1, max: 8 };
+/** How often a call may be sent on before it goes in circles. */
+const MOST_MOVES = 3;
 /** How long somebody who has pressed "Join" waits for the WebSocket. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -55,6 +57,7 @@ export class Phone extends EventTarget {
     this.session = null;
     this.ringing = null;
     this.leaving = false;
+    this.elsewhere = null;
     this.ua = new JsSIP.UA({
       sockets: [new JsSIP.WebSocketInterface(account.websocket)],
       uri: account.uri,
@@ -191,9 +194,11 @@ export class Phone extends EventTarget {
   }
 
   /** Calls `target` with the microphone in `stream`; `anonymous`: without our name (RFC 3323). */
-  async call(target, stream, { patience = CONNECT_TIMEOUT_MS, anonymous = false } = {}) {
+  async call(target, stream, { patience = CONNECT_TIMEOUT_MS, anonymous = false, moves = 0 } = {}) {
     await this._online(patience);
     this.leaving = false;
+    this.elsewhere = (uri) => this.call(uri, stream, { patience, anonymous, moves: moves + 1 });
+    if (moves >= MOST_MOVES) this.elsewhere = null;
     const extraHeaders = anonymous ? ["Privacy: id"] : [];
     const session = this.ua.call(target, { ...this.terms(), mediaStream: stream, extraHeaders });
     this._follow(session);
@@ -259,9 +264,19 @@ export class Phone extends EventTarget {
     else this._tell("left", { by: "focus", reason: reasonOf(message), cause });
   }
 
+  /** Follows a 301 or 302 (RFC 3261 8.1.3.4): a factory sends on to what it made. */
+  _moves(message) {
+    const contact = message?.hasHeader?.("contact") ? message.parseHeader("contact") : null;
+    const moved = [301, 302].includes(message?.status_code) && contact && this.elsewhere;
+    if (!moved || this.leaving) return false;
+    this.elsewhere(contact.uri.toString()).catch(() => this._tell("refused", { status: 0, reason: "", phrase: "" }));
+    return true;
+  }
+
   _failed(session, { originator, message, cause }) {
     if (this.session !== session) return;
     this.session = null;
+    if (originator === "remote" && this._moves(message)) return;
     this.audio.srcObject = null;
     if (originator === "local" && cause === JsSIP.C.causes.CANCELED) {
       this._tell("left", { by: "self", cause });
