@@ -50,8 +50,9 @@ class Line:
 class Udp(Line):
     """A datagram is a message."""
 
-    def __init__(self, server: DeskServer) -> None:
+    def __init__(self, server: DeskServer, source: str) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((source, 0))
         self._socket.settimeout(PATIENCE)
         self._socket.connect(("127.0.0.1", server.ports["udp"]))
 
@@ -70,8 +71,10 @@ class Tcp(Udp):
 
     stream = True
 
-    def __init__(self, server: DeskServer) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", server.ports["tcp"]), PATIENCE)
+    def __init__(self, server: DeskServer, source: str) -> None:
+        self._socket = socket.create_connection(
+            ("127.0.0.1", server.ports["tcp"]), PATIENCE, source_address=(source, 0)
+        )
 
     def send(self, octets: bytes) -> None:
         with contextlib.suppress(ConnectionError):  # the answer may have been to close
@@ -86,7 +89,7 @@ class Tcp(Udp):
 class Ws(Line):
     """A frame is a message (RFC 7118)."""
 
-    def __init__(self, server: DeskServer) -> None:
+    def __init__(self, server: DeskServer, source: str) -> None:
         self._open = contextlib.ExitStack()
         self._socket: ClientConnection = self._open.enter_context(
             connect(
@@ -94,6 +97,7 @@ class Ws(Line):
                 subprotocols=[Subprotocol("sip")],
                 ssl=server.trust(),
                 proxy=None,
+                source_address=(source, 0),
             )
         )
 
@@ -109,11 +113,16 @@ class Ws(Line):
 
 
 def tried(
-    line_of: Callable[[DeskServer], Line], server: DeskServer, row: Row, via: str
+    line_of: Callable[[DeskServer, str], Line], server: DeskServer, row: Row, via: str
 ) -> tuple[list[int] | str, list[int]]:
-    """What came of a message on a line of its own, and what should have."""
+    """What came of a message on a line of its own, and what should have.
+
+    Each comes from another address: all of them from one would be somebody who
+    searches for names, and shut out.
+    """
     came: list[int] | str = "silence"
-    with contextlib.suppress(TimeoutError), contextlib.closing(line_of(server)) as line:
+    source = f"127.0.1.{1 + ROWS.index(row)}"
+    with contextlib.suppress(TimeoutError), contextlib.closing(line_of(server, source)) as line:
         came = statuses(line, row, via)
     return came, row.answers(stream=line_of is Tcp)
 
