@@ -11,18 +11,18 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 
-from conferences.api import access, bookings, floor, occurrences, phones, problems, rooms
+from conferences.api import access, again, bookings, floor, occurrences, phones, problems, rooms
 
 
 class _Api(NinjaAPI):
-    """`NinjaAPI` that also says "no such method" in a problem document."""
+    """`NinjaAPI` that says "no such method" in a problem document; see also `again`."""
 
     @property
     def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
         patterns, app, namespace = super().urls
         for pattern in patterns:
             if isinstance(pattern, URLPattern) and pattern.callback is not None:
-                pattern.callback = problems.documented(pattern.callback)
+                pattern.callback = again.safely(problems.documented(pattern.callback))
         return patterns, app, namespace
 
 

@@ -11,6 +11,7 @@ case. All times are UTC; a booking keeps the name of its zone beside them,
 because a rule recurs in local time.
 """
 
+from conferences.models.answers import KeptAnswer
 from conferences.models.attempts import HeldOff, KnownSource
 from conferences.models.bookings import Conference, Hold, Lease, Ledger, Setup
 from conferences.models.choices import (
@@ -77,6 +78,7 @@ __all__ = [
     "Hold",
     "Invitation",
     "JoiningMethod",
+    "KeptAnswer",
     "Kind",
     "KnownSource",
     "LanguageChoice",

@@ -14,6 +14,7 @@ exception that carries a `policy.Refusal`.
 
 from conferences.models import Way
 from conferences.services.adhoc import create_adhoc
+from conferences.services.answers import KeyInUse, KeyTaken, claim_key, forget_key, keep_answer
 from conferences.services.attempts import (
     TooManyAttempts,
     attempt_failed,
@@ -109,6 +110,8 @@ __all__ = [
     "BadReply",
     "Changes",
     "Invitee",
+    "KeyInUse",
+    "KeyTaken",
     "Line",
     "PhoneCredentials",
     "Refused",
@@ -142,6 +145,7 @@ __all__ = [
     "change_following",
     "change_occurrence",
     "check_pin",
+    "claim_key",
     "close_setup",
     "close_stale_rosters",
     "conference_ended",
@@ -156,10 +160,12 @@ __all__ = [
     "expire_leases",
     "fetch_replies",
     "forget_dialog",
+    "forget_key",
     "forget_registrations",
     "issue_api_token",
     "issue_phone_credentials",
     "join_refused",
+    "keep_answer",
     "keep_dialog",
     "keep_messages",
     "keep_registrations",

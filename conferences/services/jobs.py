@@ -32,6 +32,7 @@ from conferences.models import (
 )
 from conferences.policy import ConferenceId, ParticipantKey
 from conferences.services import (
+    answers,
     attempts,
     capacity,
     dialouts,
@@ -173,4 +174,5 @@ def prune(*, now: datetime.datetime) -> None:
     traces.prune_traces(now=now)
     registrations.prune_registrations(now=now)
     attempts.prune_attempts(now=now)
+    answers.prune_answers(now=now)
     Session.objects.filter(expire_date__lte=now).delete()
