@@ -16,21 +16,20 @@ from sipgateway.focus import answers, phrases
 from sipgateway.focus.actions import (
     Emptied,
     Ended,
-    Fact,
     Occupied,
-    Record,
 )
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.doorstep import Doorstep, Refused
 from sipgateway.focus.entrance import Entrance
+from sipgateway.focus.hours import Hours
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Leg, State
+from sipgateway.focus.nameplate import Nameplate
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.reception import Reception
 from sipgateway.focus.recordings import Recordings
@@ -42,8 +41,6 @@ from sipgateway.focus.standing import Standing
 from sipgateway.focus.succession import Succession
 from sipgateway.focus.watchers import Watchers
 from sipgateway.focus.wishes import Wishes
-from sipgateway.media.engine import RoomId, Session
-from sipgateway.sip import headers
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -53,7 +50,6 @@ from sipgateway.sip.events import (
     TransactionId,
 )
 from sipgateway.sip.flow import Flow
-from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri
 
 CLOCK_SKEW = 5.0
@@ -61,7 +57,7 @@ CLOCK_SKEW = 5.0
 Idle = Callable[["Conference", float], None]
 
 
-class Conference:
+class Conference(Nameplate):
     """See the module. The switchboard makes one when a conference comes to life."""
 
     def __init__(
@@ -73,11 +69,10 @@ class Conference:
         doorstep: Doorstep,
         idle: Idle,
     ) -> None:
-        self._desk = desk
+        super().__init__(desk, snapshot)
         self._idle = idle
         self._dialogs = dialogs
         self._doorstep = doorstep
-        self.snapshot = snapshot
         self._ended = False
         self._occupied = False
         self.calls = Calls(desk, self)
@@ -110,7 +105,7 @@ class Conference:
             wishes=self._wishes,
         )
         self._referring = Referring(desk, self, self._wishes)
-        self._watchers = Watchers(desk, self, self._about(), self.roster, keeper=keeper)
+        self._watchers = Watchers(desk, self, self.about, self.roster, keeper=keeper)
         self._succession = Succession(
             desk, self, self.calls, attendance=self._attendance, watchers=self._watchers
         )
@@ -124,8 +119,7 @@ class Conference:
             watchers=self._watchers,
             dialogs=dialogs,
         )
-        #: When the clock is set to ring; nothing rings for what nobody is in.
-        self._closes_at: float | None = None
+        self._hours = Hours(desk, self)
         self._retired = False
         self.creator_gone = False
 
@@ -135,42 +129,6 @@ class Conference:
     def roster(self) -> Roster:
         """Who is in."""
         return self._attendance.roster
-
-    @property
-    def uri(self) -> SipUri:
-        """The conference URI."""
-        return self._desk.domain.uri(self.snapshot.name)
-
-    @property
-    def contact(self) -> NameAddr:
-        """The one Contact of everything we send: the conference URI, `isfocus` unless hidden."""
-        params: headers.Params = () if self.snapshot.hidden_focus else (("isfocus", None),)
-        return NameAddr(self.uri, "", params)
-
-    def contact_of(self, leg: Leg) -> NameAddr:
-        """See `room.Room`: the same to everybody."""
-        del leg
-        return self.contact
-
-    def caller_of(self, leg: Leg) -> NameAddr:
-        """See `room.Room`: the conference calls."""
-        del leg
-        return NameAddr(self.uri, self.snapshot.title)
-
-    @property
-    def session(self) -> Session:
-        """See `room.Room`."""
-        return answers.session_of(self.snapshot)
-
-    @property
-    def room(self) -> RoomId:
-        """The conference's room in the media engine."""
-        return RoomId(f"conference-{self.snapshot.id}")
-
-    @property
-    def media_room(self) -> RoomId:
-        """See `room.Room`."""
-        return self.room
 
     @property
     def empty(self) -> bool:
@@ -188,18 +146,6 @@ class Conference:
     def awaited(self) -> bool:
         """Whether any of them can still be reached."""
         return any(not leg.flow_gone for leg in self.calls)
-
-    def _about(self) -> About:
-        return About(
-            str(self.uri),
-            self.snapshot.title,
-            self.snapshot.max_participants,
-            self.snapshot.info_uri,
-        )
-
-    def record(self, fact: Fact, now: float) -> None:
-        """Write a fact down."""
-        self._desk.act(Record(self.snapshot.id, fact, now))
 
     # -- who comes in --------------------------------------------------------
 
@@ -252,7 +198,7 @@ class Conference:
 
     def occupy(self, now: float) -> None:
         """See `entrance.Host`."""
-        self._clock()
+        self._hours.wind()
         if not self._occupied:
             self._occupied = True
             self.record(Occupied(), now)
@@ -300,7 +246,7 @@ class Conference:
 
     def watched(self, now: float) -> None:
         """See `reception.Host`."""
-        self._clock()
+        self._hours.wind()
         self.maybe_idle(now)
 
     def ack_came(self, event: AckReceived, now: float) -> None:
@@ -397,15 +343,14 @@ class Conference:
     def roster_changed(self, now: float) -> None:
         """See `attendance.Host`."""
         self._recordings.follow(self.snapshot)
-        self._watchers.changed(self._about(), self.roster, now)
+        self._watchers.changed(self.about, self.roster, now)
 
     # -- what should be ------------------------------------------------------
 
     def apply(self, snapshot: Snapshot, now: float) -> None:
         """Make what is follow what should be."""
         before, self.snapshot = self.snapshot, snapshot
-        if self._closes_at is not None:
-            self._clock()
+        self._hours.follow()
         self._announcer.changed(before, snapshot)
         self._recordings.follow(snapshot)
         self._attendance.apply(now)
@@ -415,7 +360,7 @@ class Conference:
         self._dialings.obey(snapshot.calls, now)
         for entity in snapshot.banned - before.banned:
             self._banish(entity, now)
-        self._watchers.changed(self._about(), self.roster, now)
+        self._watchers.changed(self.about, self.roster, now)
         shut = policy.when(snapshot, now=now)
         was_open = policy.when(before, now=now - CLOCK_SKEW) is None
         if snapshot.end_by or shut is Refusal.OVER or (shut is Refusal.TOO_EARLY and was_open):
@@ -447,24 +392,13 @@ class Conference:
                 bye = Farewell(Departure.BOOTED, status=status, text=text)
                 self.calls.hang_up(leg, bye, now)
 
-    def _clock(self) -> None:
-        """Have the end of the window ring, once for each end."""
-        closes_at = self.snapshot.closes_at
-        if closes_at is not None and closes_at != self._closes_at:
-            self._desk.later(closes_at, self._closing)
-            early = 60.0 * self.snapshot.warn_minutes
-            if early:
-                self._desk.later(closes_at - early, lambda now: self._warn(closes_at, now))
-        self._closes_at = closes_at
+    def closes_in(self, minutes: int) -> None:
+        """See `hours.Host`."""
+        if not self._ended and self.roster.count:
+            self._announcer.say_all(*phrases.ends_in(minutes))
 
-    def _warn(self, closes_at: float, now: float) -> None:
-        """The end is near, if nobody has put it off; what is past already is not told."""
-        left = round((closes_at - now) / 60)
-        if self._closes_at == closes_at and not self._ended and self.roster.count and left >= 1:
-            self._announcer.say_all(*phrases.ends_in(left))
-
-    def _closing(self, now: float) -> None:
-        """The window is over, or already that of the next occurrence."""
+    def closing(self, now: float) -> None:
+        """See `hours.Host`."""
         if not self._retired and not self._ended and policy.when(self.snapshot, now=now):
             self.end("", now, over=True)
 
