@@ -24,11 +24,11 @@ class Rooms:
         self._places: dict[LegId, RoomId | None] = {}
         self._speaking: dict[RoomId, frozenset[LegId]] = {}
 
-    def place(self, member: Member, name: RoomId | None) -> None:
-        """Put a leg into a room, or into one of its own."""
+    def place(self, member: Member, name: RoomId | None) -> bool:
+        """Put a leg into a room, or into one of its own; False where it is there already."""
         leg = member.leg
         if leg in self._places and self._places[leg] == name:
-            return
+            return False
         self.leave(leg)
         room = Room() if name is None else self._rooms.setdefault(name, Room())
         if name is None:
@@ -36,6 +36,7 @@ class Rooms:
         room.members[leg] = member
         member.encoder = None
         self._places[leg] = name
+        return True
 
     def leave(self, leg: LegId) -> None:
         """Take a leg out of the room it is in; an empty room is forgotten."""

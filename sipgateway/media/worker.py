@@ -314,9 +314,9 @@ class Worker:
         if leg is None:
             return
         room = order["room"]
-        if leg.member.player is not None and leg.member.player.again_from is not None:
+        moved = self.rooms.place(leg.member, None if room is None else RoomId(room))
+        if moved and leg.member.player is not None and leg.member.player.again_from is not None:
             leg.member.player = None
-        self.rooms.place(leg.member, None if room is None else RoomId(room))
 
     def mute(self, order: Order) -> None:
         """Let the room hear a leg or not."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ module sndfile.so
 module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control}
 """
 
 
@@ -52,6 +55,7 @@ class Baresip:
         self.directory = directory
         self.tone = tone
         self.said = ""
+        self._control = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
@@ -69,7 +73,9 @@ class Baresip:
         transport, port = through
         self.directory.mkdir(parents=True)
         rtp = free_port(22)
+        self._control = free_port()
         configuration = CONFIGURATION.format(
+            control=self._control,
             port=free_port(2),  # and the next for TLS
             tone=self.tone,
             rtp=rtp,
@@ -130,6 +136,17 @@ class Baresip:
             await self._process.wait()
         await self._reading
 
+    async def keys(self, digits: str) -> None:
+        """Press keys in the call, one after the other (RFC 4733)."""
+        _, writer = await asyncio.open_connection("127.0.0.1", self._control)
+        for digit in digits:
+            command = json.dumps({"command": "sndcode", "params": digit})
+            writer.write(f"{len(command)}:{command},".encode())
+            await writer.drain()
+            await asyncio.sleep(0.3)  # the length of a press
+        writer.close()
+        await writer.wait_closed()
+
     async def is_switched_off(self) -> None:
         """It is gone without a word."""
         assert self._process is not None
@@ -150,14 +167,23 @@ class Baresip:
         return self._level(tone, rate, samples)
 
     def _last_second(self) -> tuple[int, Samples]:
+        rate, samples = self.heard()[-1]
+        return rate, samples[-rate:]
+
+    def heard(self) -> list[tuple[int, Samples]]:
+        """All that it has heard, with its rate, in a piece for each time that it was set up."""
         found = self.directory.glob("dump-*-dec.wav")
-        newest = max(found, key=lambda path: path.stat().st_mtime_ns)
-        octets = newest.read_bytes()
+        in_order = sorted(found, key=lambda path: path.stat().st_mtime_ns)
+        return [self._read_wave(path) for path in in_order]
+
+    @staticmethod
+    def _read_wave(path: Path) -> tuple[int, Samples]:
+        octets = path.read_bytes()
         # Sizes are in its header only when the call is over.
         _, channels, rate = struct.unpack_from("<HHI", octets, octets.index(b"fmt ") + 8)
         sound = octets[octets.index(b"data") + 8 :]
         sound = sound[: len(sound) // (2 * channels) * 2 * channels]
-        return rate, numpy.frombuffer(sound, dtype="<i2")[::channels][-rate:] / 32768.0
+        return rate, numpy.frombuffer(sound, dtype="<i2")[::channels] / 32768.0
 
     @staticmethod
     def _level(tone: int, rate: int, samples: Samples) -> float:

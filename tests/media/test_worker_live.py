@@ -159,6 +159,18 @@ async def test_digits_end_a_prompt(stage: Stage) -> None:
     assert stage.events.count(engine.DigitKeyed(ALICE, "7")) == 1
 
 
+async def test_music_goes_on_where_a_leg_stays_and_ends_where_it_moves(stage: Stage) -> None:
+    """A re-INVITE places a leg where it is."""
+    alice = await stage.joined(ALICE)
+    stage.mixer.play(ALICE, "beep ring")
+    stage.mixer.place(ALICE, ROOM)
+    await talk([(alice, 0.0)], 30)
+    assert codec.level(sound(alice, 5)) < 40
+    stage.mixer.place(ALICE, RoomId("4712"))
+    await talk([(alice, 0.0)], 20)
+    assert codec.level(sound(alice, 5)) == 127
+
+
 async def test_a_prompt_that_is_not_there_is_a_tone(stage: Stage) -> None:
     alice = await stage.joined(ALICE, room=False)
     stage.mixer.play(ALICE, "no-such-prompt")

@@ -1,0 +1,158 @@
+"""What a desk phone hears: the voice menu, why it is not let in, PIN and name. By its sound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conferences.policy import ConferenceId, Language, Snapshot
+from sipgateway.focus import phrases
+from sipgateway.media import local, prompts
+from sipgateway.media.codec import RATE
+from tests.live.baresip import Baresip, Samples
+from tests.live.desk import DeskServer, serving
+from tests.live.phone import Account
+
+
+@pytest.fixture(scope="module")
+def library() -> prompts.Library:
+    """The prompts that set-up makes, and that the server plays."""
+    prompts.render(local.SPOKEN)
+    return prompts.Library(Path("none"), local.SPOKEN)
+
+
+@pytest.fixture(scope="module")
+def desk(
+    tmp_path_factory: pytest.TempPathFactory, library: prompts.Library
+) -> Iterator[DeskServer]:
+    del library  # it has to be there when the server starts
+    with serving(DeskServer(tmp_path_factory.mktemp("voice"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def alice(desk: DeskServer) -> Account:
+    return desk.phone("alice", "--organizer")
+
+
+@pytest.fixture(scope="module")
+def bob(desk: DeskServer) -> Account:
+    return desk.phone("bob")
+
+
+def likeness(heard: Samples, wanted: Samples) -> float:
+    """How much a stretch of what was heard is like something: 1 the same, 0 nothing of it."""
+    if len(heard) <= len(wanted):
+        return 0.0
+    size = len(heard) + len(wanted)
+    spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(wanted, size))
+    energy = np.concatenate(([0.0], np.cumsum(heard**2)))
+    stretches = energy[len(wanted) :] - energy[: -len(wanted)]
+    product = np.abs(np.fft.irfft(spectrum, size)[: len(stretches)])
+    loudness = np.sqrt(np.maximum(stretches, 1e-3) * float(np.sum(wanted**2)))
+    return float((product / loudness).max())
+
+
+async def hears(
+    phone: Baresip, library: prompts.Library, script: str, *, like: float = 0.6
+) -> None:
+    """Wait until it has heard a script."""
+    player = library.player(script)
+    assert player is not None
+    best = 0.0
+    for _ in range(60):
+        for rate, heard in phone.heard():
+            wanted = prompts.to_rate(player.recording, RATE, rate).astype(np.float64)
+            best = max(best, await asyncio.to_thread(likeness, heard, wanted))
+        if best > like:
+            return
+        await asyncio.sleep(0.5)
+    raise AssertionError(f"{script!r} was not heard, {best:.2f} of it:\n{phone.said[-900:]}")
+
+
+async def becomes(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    for _ in range(40):
+        if await asyncio.to_thread(true):
+            return
+        await asyncio.sleep(0.25)
+    raise AssertionError("it did not become so")
+
+
+async def test_a_conference_is_made_by_keypad(
+    desk: DeskServer, alice: Account, library: prompts.Library, tmp_path: Path
+) -> None:
+    """Menu, PIN, confirmation; then the phone is in it and hears its number."""
+    phone = Baresip(tmp_path / "alice", tone=3000)
+    api = desk.api("alice")
+    try:
+        through = ("udp", desk.ports["udp"])
+        await phone.start(alice, through=through, dial=f"sip:conference-app@{desk.domain}")
+        await hears(phone, library, "menu")
+        await phone.keys("1")
+        await hears(phone, library, "choose-pin")
+        await phone.keys("2468#")
+        await hears(phone, library, "your-pin number-2 number-4 number-6 number-8 pause confirm")
+        await phone.keys("1")
+        await hears(phone, library, "created")
+        status, listed = api.call("GET", "/conferences")
+        assert status == 200
+        (made,) = listed["conferences"]
+        assert (made["kind"], made["pin"]) == ("adhoc", "2468")
+        assert desk.roster(made["id"]) == [alice.aor]
+        number = phrases.script(Language.ENGLISH, "created", *phrases.digits(made["id"]))
+        await hears(phone, library, number)
+        await phone.keys("**")
+        await hears(phone, library, "help help-moderator")
+    finally:
+        await phone.stop()
+
+
+async def test_who_is_too_early_hears_when_to_come(
+    desk: DeskServer, alice: Account, bob: Account, library: prompts.Library, tmp_path: Path
+) -> None:
+    """Early media in a 183; then 480, whatever was said."""
+    opens = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2, minutes=7)
+    made = desk.conference("--start", opens.isoformat(), "--open")
+    snapshot = Snapshot(ConferenceId(1), made["id"], "", opens_at=opens.timestamp())
+    clock = phrases.opening(snapshot, opens.timestamp(), datetime.now(UTC).timestamp())
+    phone = Baresip(tmp_path / "bob", tone=3000)
+    try:
+        await phone.start(bob, through=("udp", desk.ports["udp"]), dial=made["uri"])
+        await phone.says("183")
+        await hears(phone, library, " ".join(("too-early", *clock)))
+        await phone.says("480 Conference Not Open Yet")
+    finally:
+        await phone.stop()
+
+
+async def test_pin_and_name_at_the_door(
+    desk: DeskServer, alice: Account, bob: Account, library: prompts.Library, tmp_path: Path
+) -> None:
+    """Bob hums his name; Alice hears that he has joined, and he is in."""
+    made = desk.conference("--open", "--pin", "2468")
+    said = {"policy": {"announce": "names"}}
+    assert desk.api("alice").call("PATCH", f"/conferences/{made['id']}", said)[0] == 200
+    hers, his = Baresip(tmp_path / "alice", tone=3000), Baresip(tmp_path / "bob", tone=440)
+    through = ("udp", desk.ports["udp"])
+    try:
+        await hers.start(alice, through=through, dial=made["uri"])
+        await hers.says("Call established")
+        await his.start(bob, through=through, codec="G722", dial=made["uri"])
+        await his.says("Call established")
+        await hears(his, library, "enter-pin")
+        await his.keys("1111#")
+        await hears(his, library, "wrong-pin")
+        await his.keys("2468#")
+        await hears(his, library, "say-name beep")
+        await becomes(lambda: desk.roster(made["id"]) == [alice.aor, bob.aor])
+        await hears(hers, library, "has-joined", like=0.35)
+    finally:
+        await his.stop()
+        await hers.stop()
+    assert hers.level(his.tone) > -40
