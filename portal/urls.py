@@ -18,6 +18,7 @@ from portal.views import (
     occurrences,
     phone,
     planner,
+    recording,
     room,
     setup,
 )
@@ -30,6 +31,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("book/", booking.book, name="book"),
     path("history/", conference.history, name="history"),
     path("conferences/<str:name>/", conference.conference, name="conference"),
+    path(
+        "conferences/<str:name>/recordings/<str:recording>/", recording.recording, name="recording"
+    ),
+    path(
+        "conferences/<str:name>/recordings/<str:recording>/delete/",
+        recording.delete,
+        name="recording_delete",
+    ),
     path("conferences/<str:name>/roster/", conference.roster, name="conference_roster"),
     path("conferences/<str:name>/protocol/", ladder.ladder, name="conference_protocol"),
     path("conferences/<str:name>/change/", booking.change, name="conference_change"),

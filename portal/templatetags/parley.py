@@ -55,3 +55,11 @@ def day(moment: datetime.datetime) -> str:
         return near
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year}"
+
+
+@register.filter
+def length_of(seconds: float) -> str:
+    """How long something is, as in 1:02:03 or 4:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -23,6 +23,7 @@ from conferences.models import (
     Guest,
     Invitation,
     Participant,
+    Recording,
     RemovalState,
     User,
     Way,
@@ -78,6 +79,7 @@ class Page:
     commands: bool
     people: list[presence.Present]
     invited: list[Invited]
+    recordings: list[Recording]
     story: list[story.Line]
     story_more: bool
     invitation_text: str
@@ -197,6 +199,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         invited=[_invited(one) for one in row.invitations.select_related("user")]
         if visit.commands
         else [],
+        recordings=list(selectors.recordings(row)) if visit.commands else [],
         story=told,
         story_more=more,
         invitation_text=_invitation_text(row, url=url, starts_at=starts_at),

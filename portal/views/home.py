@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -39,7 +40,7 @@ class Agenda:
         return not (self.running or self.coming or self.rooms)
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: HttpRequest) -> HttpResponseBase:
     """What Parley is, or what is coming."""
     if not request.user.is_authenticated:
         return render(request, "landing.html")

@@ -27,7 +27,7 @@ from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
-from sipgateway.focus.roster import PRESENT, EndpointEntry, Roster, Status, User
+from sipgateway.focus.roster import PRESENT, EndpointEntry, Marks, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId, RoomId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, Uri
@@ -72,7 +72,8 @@ class Attendance:
         self._host = host
         self._legs = legs
         self._announcer = announcer
-        self.roster = Roster(locked=host.snapshot.locked)
+        snapshot = host.snapshot
+        self.roster = Roster(locked=snapshot.locked, recording=_recording(snapshot))
 
     def __iter__(self) -> Iterator[User]:
         return iter(list(self.roster.users.values()))
@@ -167,6 +168,7 @@ class Attendance:
         self._host.record(joined, now)
         self._keeper.keep_leg(leg, now, now)
         self._change(self.roster.with_user(user.with_endpoint(entry)), now)
+        self._mark(now)
         if self.roster.count > 1:
             self._company()
         self._announcer.arrived(leg, user.role, alone=not count)
@@ -261,6 +263,8 @@ class Attendance:
         snapshot = self._host.snapshot
         if snapshot.locked != self.roster.locked:
             self._change(self.roster.with_lock(snapshot.locked), now)
+        if _recording(snapshot) != self.roster.recording:
+            self._change(self.roster.with_recording(_recording(snapshot)), now)
         for user in self:
             role = snapshot.role_of(Identity(user.entity))
             changed = replace(user, role=role, private=self._is_private(user, role))
@@ -268,6 +272,19 @@ class Attendance:
                 self._change(self.roster.with_user(changed), now)
         for user in self:
             self._apply_mute(user, now)
+        self._mark(now)
+
+    def _mark(self, now: float) -> None:
+        snapshot = self._host.snapshot
+        recorded = snapshot.recording is not None
+        for user in self:
+            marks = Marks(
+                hand=user.key in snapshot.hands,
+                asked_to_speak=user.key in snapshot.asked_to_speak,
+                left_out=recorded and not policy.may_be_kept(snapshot, user.key),
+            )
+            if marks != user.marks:
+                self._change(self.roster.with_user(replace(user, marks=marks)), now)
 
     def _apply_mute(self, user: User, now: float) -> None:
         muted = self._is_muted(user)
@@ -306,6 +323,13 @@ class Attendance:
         self.roster = roster
         self._host.record(RosterChanged(roster.version), now)
         self._host.roster_changed(now)
+
+
+def _recording(snapshot: Snapshot) -> str:
+    """As the roster says it."""
+    if snapshot.recording is None:
+        return ""
+    return "paused" if snapshot.recording.paused else "running"
 
 
 def _is_in(user: User) -> bool:

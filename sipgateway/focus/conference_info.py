@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sipgateway.focus.roster import EndpointEntry, Roster, User
+from sipgateway.focus.roster import EndpointEntry, Marks, Roster, User
 
 NAMESPACE = "urn:ietf:params:xml:ns:conference-info"
+FLOOR = "urn:parley:xml:ns:floor"
+"""Our own: recording and raised hands, which whoever does not know them ignores."""
 MEDIA_TYPE = "application/conference-info+xml"
 AUDIO = "1"
 """The label of the one stream (RFC 4574)."""
@@ -107,17 +109,19 @@ def _description(root: _Element, about: About) -> None:
     _child(media, "status", "sendrecv")
 
 
-def _conference_state(roster: Roster) -> tuple[int, bool, bool]:
+def _conference_state(roster: Roster) -> tuple[int, bool, bool, str]:
     count = roster.count
-    return count, count > 0, roster.locked
+    return count, count > 0, roster.locked, roster.recording
 
 
 def _state(root: _Element, roster: Roster) -> None:
-    count, active, locked = _conference_state(roster)
+    count, active, locked, recording = _conference_state(roster)
     state = _child(root, "conference-state")
     _child(state, "user-count", str(count))
     _child(state, "active", str(active).lower())
     _child(state, "locked", str(locked).lower())
+    if recording:
+        _mark(state, "recording").text = recording
 
 
 def _user(users: _Element, user: User, state: str = "full") -> _Element:
@@ -127,11 +131,26 @@ def _user(users: _Element, user: User, state: str = "full") -> _Element:
     _child(_child(element, "roles"), "entry", user.role)
     for entry in user.endpoints:
         _endpoint(element, entry)
+    marks = user.marks
+    told = {"hand": marks.hand, "asked-to-speak": marks.asked_to_speak, "left-out": marks.left_out}
+    for name in (name for name, is_so in told.items() if is_so):
+        _mark(element, name)
     return element
 
 
+def _mark(parent: _Element, name: str) -> _Element:
+    """An element of our own, behind those of the RFC, as its schema lets any stand there."""
+    element = etree.Element(f"{{{FLOOR}}}{name}", nsmap={None: FLOOR})  # type: ignore[dict-item]
+    parent.append(element)
+    return element
+
+
+def _about_him(user: User) -> tuple[str, str, Marks]:
+    return user.display_text, user.role, user.marks
+
+
 def _changed_user(users: _Element, had: User | None, user: User) -> None:
-    if had is None or (had.display_text, had.role) != (user.display_text, user.role):
+    if had is None or _about_him(had) != _about_him(user):
         _user(users, user)
         return
     element = _child(users, "user", entity=user.entity, state="partial")

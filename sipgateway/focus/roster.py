@@ -88,6 +88,19 @@ _SILENCED: Mapping[Direction, Direction] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What RFC 4575 has no words for: `conference_info` says it in a namespace of our own."""
+
+    hand: bool = False
+    asked_to_speak: bool = False
+    #: His voice is left out of the recording.
+    left_out: bool = False
+
+
+UNMARKED = Marks()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """One participant (RFC 4575 5.6). `entity` is his address of record."""
 
@@ -98,6 +111,7 @@ class User:
     endpoints: tuple[EndpointEntry, ...] = ()
     #: Others are not shown who he is (RFC 3323).
     private: bool = False
+    marks: Marks = field(default_factory=lambda: UNMARKED)
 
     def endpoint(self, leg: LegId) -> EndpointEntry | None:
         """The endpoint that a leg is, if it is one of his."""
@@ -131,6 +145,8 @@ class Roster:
     version: int = 0
     users: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     locked: bool = False
+    #: Of the recording: "running", "paused", or "" where there is none.
+    recording: str = ""
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     #: What stands for the address of each who is or was here without a name.
@@ -168,6 +184,10 @@ class Roster:
         recent = [(key, gone) for key, gone in self.departed.items() if key != user.entity]
         departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
         return replace(self, version=self.version + 1, users=users, departed=departed)
+
+    def with_recording(self, recording: str) -> Roster:
+        """The next version, recorded or not."""
+        return replace(self, version=self.version + 1, recording=recording)
 
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""

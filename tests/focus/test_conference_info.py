@@ -12,7 +12,7 @@ from lxml import etree
 from conferences.policy import ParticipantKey, Role
 from sipgateway.focus import conference_info
 from sipgateway.focus.conference_info import About
-from sipgateway.focus.roster import Departure, EndpointEntry, Joining, Roster, Status, User
+from sipgateway.focus.roster import Departure, EndpointEntry, Joining, Marks, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent / "schema" / "conference-info.xsd"))
@@ -63,6 +63,20 @@ def test_a_full_document_is_valid() -> None:
     assert root.findtext(f".//{NS}user-count") == "2"
     assert root.findtext(f".//{NS}locked") == "true"
     assert root.findtext(f".//{NS}maximum-user-count") == "10"
+
+
+def test_what_we_say_besides_stands_where_the_schema_lets_it() -> None:
+    marked = replace(user(1), marks=Marks(hand=True, asked_to_speak=True, left_out=True))
+    roster = Roster().with_user(marked).with_recording("paused")
+    root = read(conference_info.full(ABOUT, roster, 1))
+    floor = f"{{{conference_info.FLOOR}}}"
+    told = [(str(one.tag).removeprefix(floor), one.text) for one in root.iter(f"{floor}*")]
+    assert told == [
+        ("recording", "paused"),
+        ("hand", None),
+        ("asked-to-speak", None),
+        ("left-out", None),
+    ]
 
 
 def test_who_is_only_being_called_is_not_counted() -> None:

@@ -540,3 +540,33 @@ def test_nobody_to_remove_is_said(stage: Stage) -> None:
     desk(stage, "alice")
     keys(stage, "alice", "*3")
     assert last(stage) == (stage.leg_of("alice"), "nobody-to-remove")
+
+
+def test_watchers_see_hands_and_the_recording(stage: Stage) -> None:
+    """In elements of our own, where the schema of RFC 4575 lets them stand."""
+    floor = "{urn:parley:xml:ns:floor}"
+    alice = stage.joined("alice")
+    stage.joined("bob")
+    alice.subscribes()
+    first = alice.sees()
+    assert first.root.findall(f".//{floor}*") == []
+    stage.passes(1)
+    stage.changes(
+        hands=frozenset({stage.key_of("bob")}),
+        recording=RecordingOrder("kept"),
+        recorded=Recorded.AGREED,
+        agreed=frozenset({stage.key_of("alice")}),
+    )
+    told = [alice.sees()]
+    stage.passes(1)
+    told.append(alice.sees())
+    assert {one.state for one in told} == {"partial"}
+    marks = [str(mark.tag) for one in told for mark in one.root.iter(f"{floor}*")]
+    assert marks == [f"{floor}{name}" for name in ("recording", "hand", "left-out")]
+    assert told[1].users() == {"bob": "full"}
+    stage.changes(hands=frozenset(), recording=None)
+    told = [alice.sees()]
+    stage.passes(1)
+    told.append(alice.sees())
+    assert [mark for one in told for mark in one.root.iter(f"{floor}*")] == []
+    assert told[1].users() == {"bob": "full"}

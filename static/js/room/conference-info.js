@@ -8,6 +8,9 @@
 
 const NS = "urn:ietf:params:xml:ns:conference-info";
 
+/** Ours: a recording, raised hands, and who is left out of the recording. */
+const FLOOR = "urn:parley:xml:ns:floor";
+
 /** Endpoint states (5.7.2) of somebody who is not in yet. */
 const CALLING = new Set(["pending", "dialing-out", "dialing-in", "alerting"]);
 
@@ -16,6 +19,10 @@ const children = (element, name) =>
     (child) => child.namespaceURI === NS && child.localName === name,
   );
 const child = (element, name) => children(element, name)[0];
+const mark = (element, name) =>
+  Array.from(element.children).find(
+    (one) => one.namespaceURI === FLOOR && one.localName === name,
+  );
 const textOf = (element, name) => child(element, name)?.textContent.trim();
 const stateOf = (element) => element.getAttribute("state") ?? "full";
 
@@ -72,6 +79,14 @@ function readUser(element, before, entity) {
     name: before?.name ?? "",
     entity,
     ...present(element, { name: "display-text" }),
+    // Whoever's marks have changed is told in full.
+    ...(stateOf(element) === "partial"
+      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut }
+      : {
+          hand: Boolean(mark(element, "hand")),
+          asked: Boolean(mark(element, "asked-to-speak")),
+          leftOut: Boolean(mark(element, "left-out")),
+        }),
     ...(roles ? { roles: children(roles, "entry").map((entry) => entry.textContent.trim()) } : {}),
     endpoints: mergeKeyed(new Map(before?.endpoints), element, {
       name: "endpoint",
@@ -99,6 +114,9 @@ export function summary(user) {
     entity: user.entity,
     name: user.name || user.entity.replace(/^sips?:/, "").replace(/@.*/, ""),
     roles: user.roles,
+    hand: Boolean(user.hand),
+    asked: Boolean(user.asked),
+    leftOut: Boolean(user.leftOut),
     gone: endpoints.length > 0 && here.length === 0,
     calling: here.length > 0 && connected.length === 0,
     ringing: connected.length === 0 && here.some((endpoint) => endpoint.status === "alerting"),
@@ -122,6 +140,7 @@ export class Roster {
     this.users = new Map();
     this.departed = new Map();
     this.locked = false;
+    this.recording = "";
     this.title = "";
   }
 
@@ -155,6 +174,7 @@ export class Roster {
     const now = child(root, "conference-state");
     const locked = now && textOf(now, "locked");
     if (locked) this.locked = locked === "true" || locked === "1";
+    if (now) this.recording = mark(now, "recording")?.textContent.trim() ?? "";
     const description = child(root, "conference-description");
     if (description) this.title = textOf(description, "display-text") ?? this.title;
   }

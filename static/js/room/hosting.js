@@ -9,11 +9,18 @@ export class Hosting {
     this.api = new Moderation(api, csrf);
     this.isLocked = isLocked;
     this.removing = null;
+    this.recording = "";
   }
 
   start() {
     $("lock").addEventListener("click", () => this.try(() => this.api.setLocked(!this.isLocked())));
     $("mute-all").addEventListener("click", () => this.try(() => this.api.muteAll()));
+    $("record").addEventListener("click", () =>
+      this.try(() => this.api.record(this.recording ? "stop" : "start")),
+    );
+    $("pause").addEventListener("click", () =>
+      this.try(() => this.api.record(this.recording === "paused" ? "start" : "pause")),
+    );
     $("end").addEventListener("click", () => $("end-dialog").showModal());
     $("end-confirm").addEventListener("click", () => {
       $("end-dialog").close();
@@ -29,12 +36,13 @@ export class Hosting {
 
   /** A button at somebody's tile. */
   act(kind, person) {
+
     if (person.calling) {
       this.try(() => this.api.stopCalling(person.entity));
       return;
     }
     if (kind === "mute") {
-      this.try(() => this.api.setMuted(person.entity, !person.muted));
+      this.try(() => (person.muted ? this._open(person) : this.api.setMuted(person.entity, true)));
       return;
     }
     $("remove-name").textContent = person.name;
@@ -43,6 +51,26 @@ export class Hosting {
     $("remove-guest").hidden = !/^sip:guest-/.test(person.entity);
     this.removing = person.entity;
     $("remove-dialog").showModal();
+  }
+
+  /** Nobody opens a microphone that its owner has closed; he is asked to. */
+  async _open(person) {
+    try {
+      await this.api.setMuted(person.entity, false);
+    } catch {
+      await this.api.askToSpeak(person.entity);
+      notice(`${person.name} is asked to speak.`, "warn");
+    }
+  }
+
+  showRecording(recording) {
+    this.recording = recording;
+    $("record").setAttribute("aria-pressed", String(Boolean(recording)));
+    $("record-words").textContent = recording ? "End recording" : "Record";
+    setIcon($("record"), recording ? "stop-circle" : "record-circle");
+    $("pause").hidden = !recording;
+    $("pause-words").textContent = recording === "paused" ? "Go on recording" : "Pause";
+    setIcon($("pause"), recording === "paused" ? "record-circle" : "pause-circle");
   }
 
   showLocked(locked) {

@@ -58,6 +58,20 @@ export class InCall {
     this.moving?.start();
     this.chat?.start();
     $("leave").addEventListener("click", () => this.phone.hangUp());
+    if (this.api) {
+      $("hand").addEventListener("click", () =>
+        this._wish((api) => api.raiseHand(this.own, !this.hand)),
+      );
+      $("agree").addEventListener("click", () =>
+        this._wish((api) => api.agreeToRecording(this.own)),
+      );
+      $("speak").addEventListener("click", () =>
+        this._wish(async (api) => {
+          await api.setMuted(this.own, false);
+          this.voice.set(false);
+        }),
+      );
+    }
     $("keys").addEventListener("click", () => $("keypad").showModal());
     $("devices").addEventListener("click", () => $("devices-dialog").showModal());
     for (const key of document.querySelectorAll("[data-key]")) {
@@ -152,7 +166,9 @@ export class InCall {
     $("alone").hidden = people.length > 1;
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
+    this.hosting?.showRecording(roster.recording);
     const me = now.get(this.own);
+    this._floor(roster.recording, me);
     if (me) this.voice.shown(me.muted);
     else if (this.anonymous) this._findMyself();
   }
@@ -171,6 +187,29 @@ export class InCall {
     this.own = own;
     this.view.iAm(own);
     this._roster();
+  }
+
+  /** What is asked of oneself, and that it is recorded. */
+  _floor(recording, me) {
+    $("recording").hidden = !recording;
+    const leftOut = me?.leftOut ? " Your voice is left out until you agree." : "";
+    $("recording-words").textContent =
+      recording === "paused"
+        ? "The recording is paused."
+        : `This conference is being recorded.${leftOut}`;
+    $("agree").hidden = !me?.leftOut;
+    $("asked").hidden = !me?.asked || !me.muted;
+    this.hand = Boolean(me?.hand);
+    $("hand").setAttribute("aria-pressed", String(this.hand));
+    $("hand-words").textContent = this.hand ? "Lower hand" : "Raise hand";
+  }
+
+  async _wish(act) {
+    try {
+      await act(this.api);
+    } catch (error) {
+      notice(error.message, "bad");
+    }
   }
 
   _tellChanges(now) {

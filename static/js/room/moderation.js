@@ -61,6 +61,23 @@ export class Moderation {
     await this._ask("POST", muted ? "/mute" : "/unmute", { participant });
   }
 
+  async askToSpeak(entity) {
+    await this._ask("POST", "/ask-to-speak", { participant: await this.idOf(entity) });
+  }
+
+  async raiseHand(entity, raised) {
+    await this._ask("POST", "/hand", { participant: await this.idOf(entity), raised });
+  }
+
+  /** `what` is "start", "pause" or "stop". */
+  record(what) {
+    return this._ask("POST", what === "start" ? "/recordings" : `/recordings/${what}`, {});
+  }
+
+  async agreeToRecording(entity) {
+    await this._ask("POST", "/recordings/agree", { participant: await this.idOf(entity) });
+  }
+
   muteAll() {
     return this._ask("POST", "/mute", {});
   }

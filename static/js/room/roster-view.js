@@ -92,6 +92,7 @@ export class RosterView {
     item.dataset.muted = person.muted;
     item.dataset.calling = person.calling;
     part("muted").hidden = !person.muted;
+    part("hand").hidden = !person.hand;
     part("state").textContent = stateWords(person);
     if (this.commands && !own) {
       const verb = person.calling ? "Stop calling" : "Remove";
