@@ -1,16 +1,15 @@
-"""What a desk phone hears: the voice menu, why it is not let in, PIN and name. By its sound."""
+"""What a desk phone hears, by its sound."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conferences.policy import ConferenceId, Language, Snapshot
+from conferences.policy import Language
 from sipgateway.focus import phrases
 from sipgateway.media import local, prompts
 from sipgateway.media.codec import RATE
@@ -38,11 +37,6 @@ def desk(
 @pytest.fixture(scope="module")
 def alice(desk: DeskServer) -> Account:
     return desk.phone("alice", "--organizer")
-
-
-@pytest.fixture(scope="module")
-def bob(desk: DeskServer) -> Account:
-    return desk.phone("bob")
 
 
 def likeness(heard: Samples, wanted: Samples) -> float:
@@ -75,15 +69,6 @@ async def hears(
     raise AssertionError(f"{script!r} was not heard, {best:.2f} of it:\n{phone.said[-900:]}")
 
 
-async def becomes(true: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    for _ in range(40):
-        if await asyncio.to_thread(true):
-            return
-        await asyncio.sleep(0.25)
-    raise AssertionError("it did not become so")
-
-
 async def test_a_conference_is_made_by_keypad(
     desk: DeskServer, alice: Account, library: prompts.Library, tmp_path: Path
 ) -> None:
@@ -111,48 +96,3 @@ async def test_a_conference_is_made_by_keypad(
         await hears(phone, library, "help help-moderator")
     finally:
         await phone.stop()
-
-
-async def test_who_is_too_early_hears_when_to_come(
-    desk: DeskServer, alice: Account, bob: Account, library: prompts.Library, tmp_path: Path
-) -> None:
-    """Early media in a 183; then 480, whatever was said."""
-    opens = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2, minutes=7)
-    made = desk.conference("--start", opens.isoformat(), "--open")
-    snapshot = Snapshot(ConferenceId(1), made["id"], "", opens_at=opens.timestamp())
-    clock = phrases.opening(snapshot, opens.timestamp(), datetime.now(UTC).timestamp())
-    phone = Baresip(tmp_path / "bob", tone=3000)
-    try:
-        await phone.start(bob, through=("udp", desk.ports["udp"]), dial=made["uri"])
-        await phone.says("183")
-        await hears(phone, library, " ".join(("too-early", *clock)))
-        await phone.says("480 Conference Not Open Yet")
-    finally:
-        await phone.stop()
-
-
-async def test_pin_and_name_at_the_door(
-    desk: DeskServer, alice: Account, bob: Account, library: prompts.Library, tmp_path: Path
-) -> None:
-    """Bob hums his name; Alice hears that he has joined, and he is in."""
-    made = desk.conference("--open", "--pin", "2468")
-    said = {"policy": {"announce": "names"}}
-    assert desk.api("alice").call("PATCH", f"/conferences/{made['id']}", said)[0] == 200
-    hers, his = Baresip(tmp_path / "alice", tone=3000), Baresip(tmp_path / "bob", tone=440)
-    through = ("udp", desk.ports["udp"])
-    try:
-        await hers.start(alice, through=through, dial=made["uri"])
-        await hers.says("Call established")
-        await his.start(bob, through=through, codec="G722", dial=made["uri"])
-        await his.says("Call established")
-        await hears(his, library, "enter-pin")
-        await his.keys("1111#")
-        await hears(his, library, "wrong-pin")
-        await his.keys("2468#")
-        await hears(his, library, "say-name beep")
-        await becomes(lambda: desk.roster(made["id"]) == [alice.aor, bob.aor])
-        await hears(hers, library, "has-joined", like=0.35)
-    finally:
-        await his.stop()
-        await hers.stop()
-    assert hers.level(his.tone) > -40
