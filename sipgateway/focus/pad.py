@@ -128,8 +128,14 @@ class Pad:
     # -- the name ------------------------------------------------------------
 
     def wants_name(self, leg: Leg) -> bool:
-        """Whether he is to say his name before he is let in: who dials in by phone, once."""
-        names = self._host.snapshot.announce is Announce.NAMES
+        """Whether he is to say his name before he is let in: who dials in by phone, once.
+
+        Nobody asks for the name of somebody who is shown without it.
+        """
+        snapshot = self._host.snapshot
+        role = snapshot.role_of(leg.identity)
+        anonymous = policy.is_anonymous(snapshot, role, asked=leg.private)
+        names = snapshot.announce is Announce.NAMES and not anonymous
         asked = leg.flow.web or leg.named or leg.naming or leg.replaces is not None
         comes = leg.joining is Joining.DIALED_IN and leg.identity.uri not in self._attendance
         return names and comes and not asked

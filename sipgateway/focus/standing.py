@@ -57,6 +57,7 @@ def leg_written(leg: Leg, dialog: Dialog, joined_at: float, process: str) -> Wri
         "endpoint": leg.endpoint,
         "participant": leg.participant,
         "private": leg.private,
+        "takes_texts": leg.takes_texts,
         "referred_by": leg.referred_by,
         "joined_at": joined_at,
     }
@@ -99,6 +100,7 @@ def leg_of(standing: Standing) -> Leg:
         joined=True,
         direction=Direction.SENDRECV,
         private=what["private"],
+        takes_texts=what.get("takes_texts", True),
         referred_by=what["referred_by"],
         media_lost=True,
     )

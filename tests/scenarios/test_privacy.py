@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conferences.policy import Anonymity, Role
+from conferences.policy import Announce, Anonymity, Role
 from sipgateway.focus import conference_info
 from sipgateway.focus.actions import Joined
 from sipgateway.sip import headers
+from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request, Response
 from tests.stage import DOMAIN, OFFER, Info, Person, Stage
 
@@ -199,6 +200,20 @@ def test_c28_a_moderator_removes_somebody_whom_he_cannot_name(stage: Stage) -> N
     alice.gets("202")
     bob.gets("BYE", reason="Removed by Alice")
     assert stage.roster() == ["alice"]
+
+
+@pytest.mark.parametrize(
+    ("anonymity", "fields"), [(Anonymity.ASKED, {"Privacy": "id"}), (Anonymity.ALL, {})]
+)
+def test_c28_nobody_is_asked_to_say_a_name_that_he_hides(
+    stage: Stage, anonymity: Anonymity, fields: dict[str, str]
+) -> None:
+    stage.changes(announce=Announce.NAMES, anonymity=anonymity)
+    stage.joined("alice")
+    bob = stage.person("bob", transport=Transport.UDP)
+    bob.dials(**fields)
+    assert stage.roster() == ["alice", "bob"]
+    assert not [script for _, script in stage.media.played if "say-name" in script]
 
 
 def test_two_kinds_of_viewers_cost_two_documents(
