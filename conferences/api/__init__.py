@@ -7,9 +7,12 @@ in `problems`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
+from ninja.openapi.schema import OpenAPISchema
 
 from conferences.api import access, again, bookings, floor, occurrences, phones, problems, rooms
 
@@ -24,6 +27,14 @@ class _Api(NinjaAPI):
             if isinstance(pattern, URLPattern) and pattern.callback is not None:
                 pattern.callback = again.safely(problems.documented(pattern.callback))
         return patterns, app, namespace
+
+    def get_openapi_schema(self, **said: Any) -> OpenAPISchema:
+        """The description; whatever else a call answers is a problem document."""
+        schema = super().get_openapi_schema(**said)
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                operation["responses"]["default"] = problems.DESCRIBED
+        return schema
 
 
 elsewhere = Router()

@@ -43,6 +43,40 @@ REFUSALS: dict[Refusal, tuple[int, str]] = {
 }
 
 
+_TEXT = {"type": "string"}
+#: How the API's description tells of problem documents (OpenAPI 3.1 4.8.17).
+DESCRIBED: dict[str, Any] = {
+    "description": "A problem document (RFC 9457): what is wrong and what to mend.",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status"],
+                "properties": {
+                    "type": _TEXT,
+                    "title": _TEXT,
+                    "status": {"type": "integer"},
+                    "detail": _TEXT,
+                    "refusal": _TEXT,
+                    "errors": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["field", "detail"],
+                            "properties": {
+                                "field": _TEXT,
+                                "detail": _TEXT,
+                                "free": {"type": "array", "items": _TEXT},
+                            },
+                        },
+                    },
+                },
+            }
+        }
+    },
+}
+
+
 def document(
     status: int, detail: str = "", *, errors: list[dict[str, Any]] | None = None, **more: str
 ) -> HttpResponse:

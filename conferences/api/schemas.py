@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+import re
+from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from conferences.policy import (
     Admission,
@@ -17,6 +18,18 @@ from conferences.policy import (
     Recorded,
     Role,
 )
+
+
+def _written_out(said: object) -> object:
+    """Numbers are not taken for seconds since 1970: nobody who sends one means that."""
+    if isinstance(said, int | float) or (isinstance(said, str) and not _DATE.match(said)):
+        raise ValueError("want a date and time as 2026-03-02T09:00:00+01:00")
+    return said
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Moment = Annotated[datetime.datetime, BeforeValidator(_written_out)]
+"""A date and a time (RFC 3339 5.6)."""
 
 
 class _Strict(Schema):
@@ -66,7 +79,7 @@ class ChangeIn(_Strict):
     """A booking, all of which may be left out when it is changed."""
 
     title: str = ""
-    starts_at: datetime.datetime | None = Field(
+    starts_at: Moment | None = Field(
         None, description="Without it, a standing room. Without an offset, local time."
     )
     duration_minutes: int | None = None
@@ -90,7 +103,7 @@ class OccurrenceIn(_Strict):
     """What becomes of one time; what is left out stays, null and "" are as in the series."""
 
     title: str = ""
-    starts_at: datetime.datetime | None = Field(
+    starts_at: Moment | None = Field(
         None, description="Without an offset, local time of the booking's zone."
     )
     duration_minutes: int | None = None
@@ -100,7 +113,7 @@ class FollowingIn(_Strict):
     """What becomes of this one and all that follow; what is left out stays."""
 
     title: str = ""
-    starts_at: datetime.datetime | None = None
+    starts_at: Moment | None = None
     duration_minutes: int | None = None
     timezone: str = ""
     rrule: str = ""
@@ -174,15 +187,15 @@ class RecordingOut(Schema):
 class OccurrencesIn(Schema):
     """Times that are not over at `from` (without an offset, UTC; by default now)."""
 
-    since: datetime.datetime | None = Field(None, alias="from")
+    since: Moment | None = Field(None, alias="from")
     most: int = Field(50, ge=1, le=500)
 
 
 class WindowIn(Schema):
     """A time window (without an offset, UTC) and a page of what is in it."""
 
-    since: datetime.datetime | None = Field(None, alias="from")
-    until: datetime.datetime | None = Field(None, alias="to")
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
     page: int = Field(1, ge=1)
     page_size: int = Field(50, ge=1, le=200)
 

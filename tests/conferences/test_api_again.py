@@ -135,3 +135,20 @@ def test_mallory_learns_nothing_by_conditions(hers: Script, mallory: User) -> No
         with_tag = hers_not(method, f"/conferences/{name}", {}, **{"If-Match": tag})
         without = hers_not(method, f"/conferences/{name}", {})
         assert with_tag.status_code == without.status_code in (403, 404)
+
+
+@pytest.mark.parametrize("said", ["0.5", "1700000000", 1_700_000_000, "soon"])
+def test_a_date_is_written_out(hers: Script, said: object) -> None:
+    assert hers("GET", f"/conferences?to={said}").status_code == 422
+    body = {"title": "Talk", "starts_at": said, "duration_minutes": 30}
+    response = hers("POST", "/conferences", body)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "starts_at"
+
+
+def test_the_description_tells_of_problems(hers: Script) -> None:
+    paths = hers("GET", "/openapi.json").json()["paths"]
+    for methods in paths.values():
+        for operation in methods.values():
+            told = operation["responses"]["default"]["content"]
+            assert "application/problem+json" in told
