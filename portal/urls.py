@@ -14,6 +14,7 @@ from portal.views import (
     health,
     home,
     ladder,
+    load,
     metrics,
     occurrences,
     phone,
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-out/", account.sign_out, name="sign_out"),
     path("start/", booking.start, name="start"),
     path("book/", booking.book, name="book"),
+    path("load/", load.load, name="load"),
     path("history/", conference.history, name="history"),
     path("conferences/<str:name>/", conference.conference, name="conference"),
     path(
@@ -43,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/protocol/", ladder.ladder, name="conference_protocol"),
     path("conferences/<str:name>/change/", booking.change, name="conference_change"),
     path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
+    path("conferences/<str:name>/extend/", booking.extend, name="conference_extend"),
     path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
     path("conferences/<str:name>/invitations/", calendar.outbox, name="conference_outbox"),
     path("conferences/<str:name>/on/<str:on>/", occurrences.occurrence, name="occurrence"),

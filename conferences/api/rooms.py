@@ -17,6 +17,8 @@ from conferences.api.schemas import (
     CallIn,
     CancelledOut,
     EventsOut,
+    ExtendedOut,
+    ExtendIn,
     JobOut,
     MoveIn,
     PageIn,
@@ -205,6 +207,21 @@ def unlock(request: HttpRequest, conference: str) -> Status[None]:
         conference=row.key, actor=access.caller(request).identity, way=access.caller(request).way
     )
     return Status(204, None)
+
+
+@router.post("/conferences/{conference}/extend", response=ExtendedOut, summary="Let it last longer")
+def extend(
+    request: HttpRequest, conference: str, said: Body[ExtendIn | None] = None
+) -> dict[str, Any]:
+    """What runs now ends later, where nothing follows: 409 where something does."""
+    row = access.conference(request, conference, policy.may_command)
+    closes_at = services.extend(
+        conference=row.key,
+        actor=access.caller(request).identity,
+        way=access.caller(request).way,
+        minutes=said.minutes if said else services.EXTENDED_BY,
+    )
+    return {"closes_at": closes_at}
 
 
 @router.post("/conferences/{conference}/end", response={204: None}, summary="End it for all")

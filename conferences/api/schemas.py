@@ -191,6 +191,12 @@ class OccurrencesIn(Schema):
     most: int = Field(50, ge=1, le=500)
 
 
+class ExtendIn(_Strict):
+    """For how much longer."""
+
+    minutes: int = Field(15, ge=1, le=240)
+
+
 class WindowIn(Schema):
     """A time window (without an offset, UTC) and a page of what is in it."""
 
@@ -299,6 +305,12 @@ class OccurrencesOut(Schema):
 
     occurrences: list[OccurrenceOut]
     next: datetime.datetime | None
+
+
+class ExtendedOut(Schema):
+    """When it closes now, grace included."""
+
+    closes_at: datetime.datetime
 
 
 class EndpointOut(Schema):

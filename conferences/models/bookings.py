@@ -43,6 +43,9 @@ class Conference(models.Model):
     )
     #: When the last occurrence is over, grace included; null where there is no last one.
     closes_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the occurrence that runs or comes next is over, grace included; a sweep moves it
+    #: on. Lists are ordered by it, so that what is soon is found among ten thousand.
+    next_until = models.DateTimeField(null=True, blank=True, editable=False)
     timezone = models.CharField(max_length=64, default="UTC")
     rrule = models.CharField(max_length=255, blank=True)
     #: Number of the present series; those before it are `EarlierSeries`.
@@ -127,6 +130,12 @@ class Conference(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["organizer", "next_until"], name="next_of_an_organizer"),
+            models.Index(
+                fields=["next_until"],
+                condition=Q(kind=Kind.BOOKED, cancelled_at__isnull=True),
+                name="next_of_all",
+            ),
             models.Index(
                 fields=["created_at"],
                 condition=Q(kind=Kind.ADHOC, ended_at__isnull=True),

@@ -38,6 +38,7 @@ from conferences.selectors.identities import (
     user_of_calendar,
     user_of_token,
 )
+from conferences.selectors.loads import Stretch, load
 from conferences.selectors.recordings import recording_file, recording_line, recordings
 from conferences.selectors.registrations import (
     other_phones,
@@ -91,6 +92,7 @@ __all__ = [
     "Planned",
     "Seen",
     "Series",
+    "Stretch",
     "Viewer",
     "Window",
     "account",
@@ -121,6 +123,7 @@ __all__ = [
     "job",
     "keep_guest",
     "lifted_attempts",
+    "load",
     "messages",
     "occurrence",
     "occurrence_line",

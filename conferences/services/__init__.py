@@ -32,6 +32,7 @@ from conferences.services.dialouts import (
     may_call_himself,
     place_calls,
 )
+from conferences.services.extending import EXTENDED_BY, extend
 from conferences.services.floor import ask_to_speak, raise_hand
 from conferences.services.jobs import (
     carry_out_removals,
@@ -107,6 +108,7 @@ from conferences.services.terms import Changes
 from conferences.services.traces import Line, keep_messages
 
 __all__ = [
+    "EXTENDED_BY",
     "BadReply",
     "Changes",
     "Invitee",
@@ -158,6 +160,7 @@ __all__ = [
     "endpoint_changed",
     "endpoint_left",
     "expire_leases",
+    "extend",
     "fetch_replies",
     "forget_dialog",
     "forget_key",

@@ -54,6 +54,8 @@ OWNER_GONE = datetime.timedelta(seconds=60)
 ABANDONED = datetime.timedelta(minutes=10)
 #: Two sweeps, so that one that is late still sees the closing.
 JUST_CLOSED = datetime.timedelta(seconds=10)
+#: Rows that one sweep looks at; the next one takes the rest.
+MOVED_AT_ONCE = 500
 #: How long things are kept that nobody needs to act on.
 KEEP_WRONG_PINS = datetime.timedelta(hours=2)
 KEEP_GUESTS = datetime.timedelta(days=1)
@@ -99,6 +101,7 @@ def _tell(conferences: Iterable[int]) -> None:
 
 def open_and_close(*, now: datetime.datetime) -> None:
     """What the clock does: calls become due, endings are completed, ghosts leave."""
+    _move_on(now)
     _plan_next_occurrences(now)
     if dialouts.planned(now).update(state=CallState.DUE):
         notices.wake("place_calls")
@@ -108,6 +111,18 @@ def open_and_close(*, now: datetime.datetime) -> None:
     _tell_that_time_is_over(now)
     _close_ghosts(now)
     _end_abandoned(now)
+
+
+def _move_on(now: datetime.datetime) -> None:
+    """What is over gives way to what comes next, for lists to be ordered by."""
+    rows = Conference.objects.filter(kind=Kind.BOOKED, cancelled_at__isnull=True)
+    rows = rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=now))
+    rows = rows.filter(Q(next_until__lte=now) | Q(next_until__isnull=True))
+    for row in rows.prefetch_related("overrides", "earlier")[:MOVED_AT_ONCE]:
+        found = selectors.occurrence(row, now=now)
+        grace = datetime.timedelta(minutes=row.grace_minutes)
+        fresh = Conference.objects.filter(pk=row.pk, next_until=row.next_until)
+        fresh.update(next_until=found.ends_at + grace if found else row.closes_at)
 
 
 def _plan_next_occurrences(now: datetime.datetime) -> None:

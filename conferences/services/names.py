@@ -6,6 +6,7 @@ People and conferences share one name space, the user parts of
 
 from __future__ import annotations
 
+import datetime
 import re
 import secrets
 from collections.abc import Collection
@@ -14,6 +15,8 @@ from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone as clock
 
 from conferences import policy, selectors
 from conferences.models import USER_PART, Conference, Factory, User
@@ -45,6 +48,8 @@ LONGEST_EMAIL = 254
 #: make a URI unguessable, and every phone can dial it.
 _DIGITS = 20
 
+#: So long after the end nobody else gets the name: links and numbers are still about.
+NAME_RESTS = datetime.timedelta(days=30)
 #: Digits of a generated PIN: one of a hundred invitees' is guessed by one in a million tries.
 _PIN_DIGITS = 8
 
@@ -85,9 +90,16 @@ def generated_pin(taken: Collection[str]) -> str:
 
 
 def checked_conference_name(name: str) -> str:
-    """`name` in lower case. Raises `ValidationError`, code ``taken`` where it is."""
+    """`name` in lower case. Raises `ValidationError`, code ``taken`` where it is.
+
+    The name of what has been over for `NAME_RESTS` is free again; the old
+    conference keeps its history under a number.
+    """
     name = name.strip().lower()
     _check_letters(name)
+    rested = clock.now() - NAME_RESTS
+    over = Q(cancelled_at__lte=rested) | Q(closes_at__lte=rested)
+    Conference.objects.filter(over, name=name).update(name=generated_name())
     _check_free(name)
     return name
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TypedDict
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone as clock
 
 from conferences import policy, recurrence, selectors
 from conferences.models import Conference, Kind
@@ -193,7 +194,7 @@ def say_time(row: Conference, said: Changes, complaints: Complaints) -> None:
     row.duration_minutes = said.get("duration_minutes", row.duration_minutes)
     if row.starts_at is None:
         row.kind = Kind.ADHOC if row.kind == Kind.ADHOC else Kind.ROOM
-        row.duration_minutes, row.rrule = None, ""
+        row.duration_minutes, row.rrule, row.next_until = None, "", None
         row.closes_at = row.closes_at if row.kind == Kind.ADHOC else None
         if said.get("rrule"):
             complaints.say("rrule", "Only a conference with a start can recur.")
@@ -252,6 +253,8 @@ def close(row: Conference) -> None:
     endless = len(known) < len(ends)
     grace = datetime.timedelta(minutes=row.grace_minutes)
     row.closes_at = None if endless or not known else max(known) + grace
+    found = selectors.occurrence(row, now=clock.now())
+    row.next_until = found.ends_at + grace if found else None
 
 
 def aware(at: datetime.datetime | None, zone: str) -> datetime.datetime | None:

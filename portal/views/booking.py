@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from conferences import forms, policy, services
-from conferences.models import Conference, User
+from conferences.models import Conference, User, Way
 from conferences.services import Invitee
 from portal import access
 from portal.views import presence
@@ -81,6 +81,30 @@ def _invitees(form: forms.BookingForm, conference: Conference | None) -> list[In
     if conference is not None:
         called = set(conference.invitations.filter(dial_out=True).values_list("uri", flat=True))
     return [Invitee(one.uri, one.email, one.role, one.uri in called) for one in form.listed()]
+
+
+@require_POST
+@access.signed_in
+def extend(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """One press: what runs now lasts longer, where nothing follows."""
+    visit = access.commanded(user, name)
+    try:
+        closes_at = services.extend(
+            conference=visit.conference.key, actor=visit.identity, way=Way.WEB
+        )
+    except services.Refused as refused:
+        words = _NOT_EXTENDED.get(refused.refusal, "It cannot be extended.")
+        messages.error(request, words)
+    else:
+        messages.success(request, f"It stays open until {timezone.localtime(closes_at):%H:%M}.")
+    return redirect("conference", visit.conference.name)
+
+
+_NOT_EXTENDED = {
+    policy.Refusal.FULL: "Something follows: its ports are taken after the end.",
+    policy.Refusal.TOO_EARLY: "It is not open now.",
+    policy.Refusal.OVER: "It is over.",
+}
 
 
 @require_http_methods(["GET", "POST"])

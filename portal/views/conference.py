@@ -22,6 +22,7 @@ from conferences.models import (
     Conference,
     Guest,
     Invitation,
+    Kind,
     Participant,
     Recording,
     RemovalState,
@@ -77,6 +78,8 @@ class Page:
     over: bool
     may_change: bool
     commands: bool
+    #: It runs, and those who moderate can let it last longer.
+    runs: bool
     people: list[presence.Present]
     invited: list[Invited]
     recordings: list[Recording]
@@ -195,6 +198,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         over=visit.snapshot.over,
         may_change=visit.owns,
         commands=visit.commands,
+        runs=row.kind == Kind.BOOKED and policy.when(visit.snapshot, now=now.timestamp()) is None,
         people=presence.people(visit),
         invited=[_invited(one) for one in row.invitations.select_related("user")]
         if visit.commands

@@ -85,6 +85,7 @@ CALLS: list[tuple[str, str, object]] = [
 ]
 #: Calls about the times of a series.
 TIMES: list[tuple[str, str, object]] = [
+    ("POST", "/extend", {"minutes": 15}),
     ("GET", "/occurrences", None),
     ("GET", "/occurrences/20260302T080000Z", None),
     ("GET", "/occurrences/20260302T080000Z/events", None),
@@ -501,6 +502,7 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/calls/cancel",
         "/api/v1/conferences/{conference}/phones",
         "/api/v1/conferences/{conference}/move",
+        "/api/v1/conferences/{conference}/extend",
         "/api/v1/conferences/{conference}/occurrences",
         "/api/v1/conferences/{conference}/occurrences/{occurrence}",
         "/api/v1/conferences/{conference}/occurrences/{occurrence}/events",
@@ -534,6 +536,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Change this one and all that follow",
         "End it for all",
         "How a call goes",
+        "Let it last longer",
         "List conferences",
         "List the times of a booking",
         "Lock a conference",
@@ -622,3 +625,17 @@ def test_what_cannot_be_asked_of_a_series(
     told, problem = as_alice.call(method, f"/conferences/{row.name}/occurrences{rest}", body)
     assert (told, problem["status"]) == (status, status)
     assert row.overrides.count() == 0
+
+
+def test_what_runs_is_extended(alice: User, as_alice: Api) -> None:
+    start = timezone.now().replace(microsecond=0) - datetime.timedelta(minutes=5)
+    row = services.book(
+        organizer=alice, title="Talk", starts_at=start, duration_minutes=30, running=True
+    )
+    status, told = as_alice.call("POST", f"/conferences/{row.name}/extend", {"minutes": 20})
+    assert status == 200
+    assert datetime.datetime.fromisoformat(told["closes_at"]) == start + datetime.timedelta(
+        minutes=50
+    )
+    assert as_alice.call("POST", f"/conferences/{row.name}/extend")[0] == 200
+    assert as_alice.call("POST", f"/conferences/{row.name}/extend", {"minutes": 0})[0] == 422

@@ -21,6 +21,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from conferences import selectors, services
 from conferences.models import Conference, Ledger, User
+from conferences.services import Invitee
 from tests import people
 from tests.portal.conftest import PASSWORD, join
 
@@ -98,6 +99,12 @@ async def is_sound(page: Page, where: str) -> None:
     assert getattr(page, "errors") == [], where  # noqa: B009
 
 
+def _link_of_carol(conference: Conference) -> str:
+    """She is invited by mail."""
+    services.change(conference=conference, actor="", invitees=[Invitee(email="carol@example.org")])
+    return f"/i/{conference.invitations.get().token}/join/"
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_every_page_is_accessible(
@@ -112,6 +119,7 @@ async def test_every_page_is_accessible(
     daily: Conference,
 ) -> None:
     assert daily.starts_at is not None
+    link = await sync_to_async(_link_of_carol)(daily)
     first = f"/conferences/daily/on/{selectors.occurrence_name(daily.starts_at)}/"
     key = await sync_to_async(join)(room, "bob")
     await sync_to_async(called)("answered")
@@ -126,6 +134,7 @@ async def test_every_page_is_accessible(
         f"/c/{tomorrow.name}/",
         "/setup/waiting/",
         "/setup/answered/",
+        link,
     ):
         await stranger.goto(live_server.url + path)
         await is_sound(stranger, path)
@@ -145,6 +154,7 @@ async def test_every_page_is_accessible(
         "/conferences/daily/",
         first,
         f"{first}cancel/",
+        "/load/",
         "/c/planning/",
     ):
         await alice.goto(live_server.url + path)
