@@ -185,6 +185,23 @@ async def test_a_worker_is_killed_with_a_call_claimed(
         await dialog.hang_up()
 
 
+async def test_the_owner_is_stopped_in_good_order(cluster: Cluster, people: People) -> None:
+    """It hands the conference over: nobody who is connected elsewhere hears a BYE."""
+    one, two, _ = cluster.gateways
+    held = await meet(cluster, people, owner=two)
+    await asyncio.to_thread(two.stop)
+    for phone in (held.alice, held.carol):
+        await phone.receives(is_request("INVITE"), within=TAKEN_OVER)
+        assert [message for message in phone.inbox if is_request("BYE")(message)] == []
+    api = await asyncio.to_thread(one.api, "alice")
+    assert {"alice", "carol"} <= present(api, held.room)
+    for dialog in (one for one in held.dialogs if one.phone is not held.bob):
+        await dialog.hang_up()
+    await asyncio.to_thread(two.start)
+    for phone in (held.alice, held.bob, held.carol):
+        await phone.close()
+
+
 async def test_the_owner_is_killed(
     cluster: Cluster, people: People, browser: Browser, pages: Pages
 ) -> None:
