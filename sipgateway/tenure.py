@@ -108,9 +108,8 @@ class Tenure:
 
     def emptied(self, conference: ConferenceId) -> None:
         """Nobody is in; those who watch keep it here where others could serve it."""
-        services.room_emptied(conference=conference)
-        if not self.shared:
-            self.released(conference)
+        released_by = "" if self.shared else self.owner
+        services.room_emptied(conference=conference, released_by=released_by)
 
     def released(self, conference: ConferenceId) -> None:
         """Nothing is left of it here."""

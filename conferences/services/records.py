@@ -96,13 +96,15 @@ def release_lease(*, conference: ConferenceId, owner: str) -> None:
 
 
 @transaction.atomic
-def room_emptied(*, conference: ConferenceId) -> None:
-    """Nobody is in.
+def room_emptied(*, conference: ConferenceId, released_by: str = "") -> None:
+    """Nobody is in; whoever serves it may release it with that.
 
     An empty room is unlocked, or nobody could come in again; an ending that
     was asked for while the last one left is completed, or it would end the
     next meeting.
     """
+    if released_by:
+        release_lease(conference=conference, owner=released_by)
     if Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
         return
     Conference.objects.filter(pk=conference, locked=True).update(locked=False)
