@@ -280,6 +280,8 @@ class Peers:
             async with asyncio.timeout(SILENCE):  # there is at least our own beat
                 message = await layer.receive(channel)
             by: str = message["by"]
+            if by not in self._heard:
+                self._put(ALL, {"kind": "alive"})  # whoever is new is to know of us at once
             self._heard[by] = time.monotonic()
             if by == self.name:
                 self.ready.set()

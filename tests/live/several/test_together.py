@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from playwright.async_api import Browser
 
@@ -50,7 +51,11 @@ async def test_one_conference_for_the_phones_of_all_processes(
 
 
 def test_healthz_says_what_each_process_runs(cluster: Cluster) -> None:
-    told = [gateway.request("GET", "/healthz")[1] for gateway in cluster.gateways]
+    def asked() -> list[dict[str, Any]]:
+        return [gateway.request("GET", "/healthz")[1] for gateway in cluster.gateways]
+
+    assert until(lambda: all(len(one["others"]) == 2 for one in asked()), within=10.0), asked()
+    told = asked()
     names = {one["process"].rpartition(":")[2] for one in told}
     assert len(names) == 3
     for one in told:
