@@ -198,7 +198,10 @@ export class InCall {
         ? "The recording is paused."
         : `This conference is being recorded.${leftOut}`;
     $("agree").hidden = !me?.leftOut;
-    $("asked").hidden = !me?.asked || !me.muted;
+    const asked = Boolean(me?.asked && me.muted);
+    $("asked").hidden = !asked;
+    // He is muted still, but no longer by a moderator: the one note says it all.
+    $("silenced").hidden = asked || !this.voice.silenced;
     this.hand = Boolean(me?.hand);
     $("hand").setAttribute("aria-pressed", String(this.hand));
     $("hand-words").textContent = this.hand ? "Lower hand" : "Raise hand";
