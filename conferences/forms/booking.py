@@ -16,7 +16,16 @@ from django.core.validators import validate_email
 from conferences import policy, selectors
 from conferences.forms import plain, repeating, window
 from conferences.ledger import DEFAULT_SIZE
-from conferences.models import AdmissionChoice, Conference, Kind, RoleChoice, User
+from conferences.models import (
+    AdmissionChoice,
+    AnnounceChoice,
+    Conference,
+    Kind,
+    LanguageChoice,
+    RecordedChoice,
+    RoleChoice,
+    User,
+)
 from conferences.repetition import Repeats
 
 #: Roles that the form offers; others that a script gave stay as they are.
@@ -129,6 +138,15 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
         help_text=f"How many can be in it at once; left empty, {DEFAULT_SIZE} ports are kept.",
         widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
     )
+    language = forms.ChoiceField(
+        label="Prompts speak",
+        choices=[("", "The language of the server"), *LanguageChoice.choices],
+        required=False,
+    )
+    announce = forms.ChoiceField(
+        label="When somebody comes or goes", choices=AnnounceChoice.choices, required=False
+    )
+    recorded = forms.ChoiceField(label="Recording", choices=RecordedChoice.choices, required=False)
     name = forms.CharField(
         label="Address",
         max_length=63,
@@ -221,6 +239,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
             "pin": said["pin"],
             "max_participants": said["max_participants"],
             "admission": policy.Admission(said["admission"]),
+            **self._sound(),
             **repeats,
             **(self.window_values() if booked else {}),
             **self._pins(),
@@ -233,6 +252,18 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
             return {}
         said = self.cleaned_data
         return {"moderator_pin": said["moderator_pin"], "personal_pins": said["personal_pins"]}
+
+    def _sound(self) -> dict[str, Any]:
+        """What is heard and kept, as far as the form was asked."""
+        said = self.cleaned_data
+        sound: dict[str, Any] = {}
+        if "language" in self.data:
+            sound["language"] = policy.Language(said["language"]) if said["language"] else None
+        if said.get("announce"):
+            sound["announce"] = policy.Announce(said["announce"])
+        if said.get("recorded"):
+            sound["recorded"] = policy.Recorded(said["recorded"])
+        return sound
 
     def complain(self, error: ValidationError) -> None:
         """Show what a service found wrong at the field that it is about."""
@@ -285,6 +316,8 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
             "timezone": owner.timezone,
             # Whoever books sends the link around, and expects it to open the door.
             "admission": AdmissionChoice.OPEN.value,
+            "announce": AnnounceChoice.TONES.value,
+            "recorded": RecordedChoice.TOLD.value,
             **repeating.initial("", None),
             **window.initial(None),
         }
@@ -303,6 +336,9 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "personal_pins": conference.personal_pins,
         **window.initial(conference),
         "max_participants": conference.max_participants,
+        "language": conference.language,
+        "announce": conference.announce,
+        "recorded": conference.recorded,
         **repeating.initial(conference.rrule, local.date() if local else None),
     }
 

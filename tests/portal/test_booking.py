@@ -53,12 +53,17 @@ def test_everything_that_the_form_has(alice: User, bob: User, signed_in: SignedI
         "pin": "482913",
         "max_participants": "12",
         "name": "Review-2",
+        "language": "de",
+        "announce": "names",
+        "recorded": "agreed",
     }
     assert signed_in(alice).post("/book/", said).status_code == 302
     booked = Conference.objects.get(name="review-2")
     assert booked.starts_at is not None
     assert booked.starts_at.astimezone(datetime.UTC).hour in (19, 20)
     assert (booked.duration_minutes, booked.pin, booked.max_participants) == (45, "482913", 12)
+    sounds = (booked.language, booked.announce, booked.recorded)
+    assert sounds == ("de", "names", "agreed")
     listed = [(one.uri or one.email, one.role) for one in booked.invitations.all()]
     assert listed == [
         ("sip:bob@conf.test", "moderator"),
