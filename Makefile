@@ -43,6 +43,7 @@ bench:
 	@$(PYTHON) scripts/setup.py test
 	@$(BIN)/python -m bench.joins
 	@$(BIN)/python -m bench.signalling
+	@$(BIN)/python -m bench.flood
 	@$(BIN)/python -m bench.notify
 	@$(BIN)/python -m bench.crowd
 	@$(BIN)/python -m bench.parsers

@@ -37,6 +37,7 @@ PROGRAMS = {
     "baresip": "baresip-core",
     "opusinfo": "opus-tools",
     "redis-server": "redis-server",
+    "svwar": "sipvicious",
     "pg_ctlcluster": "postgresql",
     "janus": "janus",
     "turnserver": "coturn",

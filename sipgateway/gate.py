@@ -8,9 +8,11 @@ something new is metered, in this order:
 * with a nonce of ours, in answer to a challenge: by source;
 * all else, from strangers: by address and port, by source, and all together.
 
-Behind an address from which a flood comes there may be somebody else. So who
-says to be somebody that has signed in from there before is metered by himself
-once the source's measure is full; it gains nobody more than a challenge.
+Behind an address from which a flood comes there may be somebody else. So
+connections are metered apart from datagrams, the first request of an address
+and port apart from the next ones, and who says to be somebody that has signed
+in from there before by himself; it gains nobody more than a challenge. Where
+somebody has signed in, a flood from everywhere else is not minded.
 
 Whoever asks too much gets 503 with Retry-After, and beyond some of those
 nothing. A source that searches for names (`focus.guard`) gets a trickle.
@@ -22,6 +24,7 @@ import enum
 import re
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from conferences import attempts
 from sipgateway.focus.guard import Guard
@@ -37,6 +40,13 @@ _NONCE = re.compile(
 _FROM = re.compile(rb"\r\n(?:from|f)[ \t]*:[^\r\n]*?sips?:([^@;>\r\n]{1,64})@", re.IGNORECASE)
 _LONGEST_HEAD = 8192
 """Octets within which these fields are looked for; phones write them first."""
+
+
+class Came(NamedTuple):
+    """From where, and whether by a connection: a datagram's address may be forged."""
+
+    source: str
+    connected: bool
 
 
 KnowsCall = Callable[[str], bool]
@@ -73,7 +83,8 @@ class Gate:
         self._residents: Meter[str] = Meter(limits.resident)
         self._answering: Meter[str] = Meter(limits.source)
         self._strangers: Meter[str] = Meter(limits.stranger)
-        self._sources: Meter[str] = Meter(limits.source)
+        self._firsts: Meter[Came] = Meter(limits.stranger)
+        self._sources: Meter[Came] = Meter(limits.source)
         self._all: Meter[str] = Meter(limits.strangers)
         self._claims: Meter[tuple[str, str]] = Meter(limits.trickle)
         self._trickles: Meter[str] = Meter(limits.trickle)
@@ -81,8 +92,10 @@ class Gate:
         #: What was refused and dropped, by reason.
         self.counters: Counter[str] = Counter()
 
-    def judge(self, octets: bytes, host: str, port: int, now: float) -> Verdict:
-        """What is to become of a message that came from there."""
+    def judge(
+        self, octets: bytes, host: str, port: int, now: float, *, connected: bool = False
+    ) -> Verdict:
+        """What is to become of a message that came from there; `connected` where that is sure."""
         head = octets[:_LONGEST_HEAD]
         found = _CALL_ID.search(head)
         call_id = found[1].decode("utf-8", "surrogateescape") if found else ""
@@ -98,7 +111,7 @@ class Gate:
         if self._answers(head):
             within = self._answering.take(source, now)
             return self._unless(within, "answers too many challenges", source, now)
-        return self._stranger(head, source, place, now)
+        return self._stranger(head, Came(source, connected), place, now)
 
     def _in_call(self, head: bytes, call_id: str, host: str, now: float) -> Verdict:
         if head.startswith(b"SIP/2.0") or self._calls.take(call_id, now):
@@ -106,19 +119,24 @@ class Gate:
         return self._refuse("asks too much in a call", attempts.source_of(host), now)
 
     def _answers(self, head: bytes) -> bool:
+        if b"uthorization" not in head:  # most have none, and this finds out at once
+            return False
         found = _NONCE.search(head)
         return found is not None and self._digest.made(found[1].decode("utf-8", "replace"))
 
-    def _stranger(self, head: bytes, source: str, place: str, now: float) -> Verdict:
+    def _stranger(self, head: bytes, came: Came, place: str, now: float) -> Verdict:
+        source = came.source
         if self._guard.searches(source, now):
             within = self._trickles.take(source, now) or self._claimed(head, source, now)
             return self._unless(within, "searches for names", source, now)
+        first = self._strangers.rests(place, now) and self._firsts.take(came, now)
         if not self._strangers.take(place, now):
             return self._refuse("asks too much from a port", source, now)
-        within = self._sources.take(source, now) or self._claimed(head, source, now)
-        if not within:
-            return self._refuse("asks too much from an address", source, now)
-        return self._unless(self._all.take("", now), "too many strangers", source, now)
+        if not first and not self._sources.take(came, now):
+            claimed = self._claimed(head, source, now)
+            return self._unless(claimed, "asks too much from an address", source, now)
+        within = self._guard.residents(source) > 0 or self._all.take("", now)
+        return self._unless(within, "too many strangers", source, now)
 
     def _claimed(self, head: bytes, source: str, now: float) -> bool:
         """Whether it calls itself somebody who has signed in from there, not too often."""

@@ -360,7 +360,8 @@ class Gateway:
         now = self._clock.now()
         verdict = Verdict.TAKE
         if not (flow.via or settled):
-            verdict = self._gate.judge(octets, flow.remote_host, flow.remote_port, now)
+            host, port = flow.remote_host, flow.remote_port
+            verdict = self._gate.judge(octets, host, port, now, connected=flow.reliable)
         if verdict is Verdict.DROP:
             return
         if verdict is Verdict.REFUSE:

@@ -210,7 +210,8 @@ class Stage:
 
     def receives(self, octets: bytes, flow: Flow) -> None:
         """What the gateway does with a message."""
-        verdict = self.gate.judge(octets, flow.remote_host, flow.remote_port, self.now)
+        host, port = flow.remote_host, flow.remote_port
+        verdict = self.gate.judge(octets, host, port, self.now, connected=flow.reliable)
         if verdict is Verdict.REFUSE:
             self.endpoint.turn_away(octets, flow, AFTER_REFUSAL)
         elif verdict is Verdict.TAKE:

@@ -70,11 +70,24 @@ def test_a_flood_from_all_ports_leaves_those_who_signed_in_there(stage: Stage) -
     alice = stage.person("alice", host=MALLORY, port=9000)
     alice.registers()
     found = flood(stage.gate, 1000, now=stage.now, ports=500)
-    assert found[Verdict.TAKE] <= 40
+    assert found[Verdict.TAKE] <= 60
     assert stage.gate.judge(asked(from_="bob"), MALLORY, 4000, stage.now) is Verdict.DROP
     assert stage.gate.judge(asked(from_="alice"), MALLORY, 4000, stage.now) is Verdict.TAKE
     assert stage.gate.judge(asked(from_="bob"), alice.host, alice.port, stage.now) is Verdict.TAKE
     assert flood(stage.gate, 100, now=stage.now, from_="alice")[Verdict.TAKE] <= 25
+
+
+def test_a_flood_from_some_ports_leaves_newcomers_at_others(stage: Stage) -> None:
+    flood(stage.gate, 1000, now=stage.now, ports=10)
+    verdicts = [stage.gate.judge(asked(), MALLORY, 7000 + n, stage.now) for n in range(10)]
+    assert set(verdicts) == {Verdict.TAKE}
+
+
+def test_a_flood_of_datagrams_leaves_connections_alone(stage: Stage) -> None:
+    flood(stage.gate, 1000, now=stage.now, ports=500)
+    judge = stage.gate.judge
+    assert judge(asked(), MALLORY, 4000, stage.now) is Verdict.DROP
+    assert judge(asked(), MALLORY, 4000, stage.now, connected=True) is Verdict.TAKE
 
 
 def test_a_flood_from_everywhere_leaves_those_who_signed_in(stage: Stage) -> None:

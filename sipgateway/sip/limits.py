@@ -117,6 +117,10 @@ class Meter(Generic[K]):
             self._sweep(now)
         return True
 
+    def rests(self, key: K, now: float) -> bool:
+        """Whether nothing has come for so long that it is like one never seen."""
+        return self._due.get(key, now) <= now
+
     def wait(self, key: K, now: float) -> int:
         """Whole seconds after which one more may come; at least one."""
         return max(1, math.ceil(self._due.get(key, now) - now - self._ahead))

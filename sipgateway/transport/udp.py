@@ -22,6 +22,10 @@ MAX_FLOWS = 10_000
 """Flows remembered, half a kilobyte each; the one heard of longest ago goes first."""
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets the kernel may keep while the loop is busy: a burst of 4000 INVITEs."""
+IN_A_TURN = 64
+"""Datagrams read before others have their turn: a millisecond of a flood's."""
+LONGEST = 65_535
+"""Octets of a datagram, at most."""
 _STUN = frozenset({0, 1, 2, 3})
 """First octets of STUN (RFC 7983 7); a SIP message starts with a letter."""
 _KEEP_ALIVE = b"\r\n\x00 \t"
@@ -38,20 +42,42 @@ class Shell(Protocol):
         """A whole message came."""
 
 
-class _Socket(asyncio.DatagramProtocol):
-    """One bound socket."""
+class _Socket:
+    """One bound socket.
 
-    def __init__(self, owner: UdpTransport, local: Address) -> None:
+    Not asyncio's: that reads one datagram in a turn of the loop, which costs more than
+    what a datagram of a flood does, so that the kernel throws others away.
+    """
+
+    def __init__(self, owner: UdpTransport, opened: socket.socket) -> None:
         self._owner = owner
-        self._local = local
+        self._opened = opened
+        self._loop = asyncio.get_running_loop()
+        self.local = sockets.plain(opened.getsockname())
+        self._loop.add_reader(opened, self._readable)
 
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
-        """A datagram came."""
-        self._owner.received(data, sockets.plain(addr), self._local)
+    def _readable(self) -> None:
+        for _ in range(IN_A_TURN):
+            try:
+                octets, remote = self._opened.recvfrom(LONGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:  # of an ICMP error; SIP's timers see to it
+                self._owner.counters[f"error: {error.strerror}"] += 1
+                return
+            self._owner.received(octets, sockets.plain(remote), self.local)
 
-    def error_received(self, exc: Exception) -> None:
-        """The kernel tells of an ICMP error, or could not send; SIP's timers see to it."""
-        self._owner.counters[f"error: {exc}"] += 1
+    def send(self, octets: bytes, remote: Address) -> None:
+        """Send, or leave it to SIP's timers where the kernel does not take it."""
+        try:
+            self._opened.sendto(octets, remote)
+        except OSError as error:  # BlockingIOError is one
+            self._owner.counters[f"error: {error.strerror}"] += 1
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._loop.remove_reader(self._opened)
+        self._opened.close()
 
 
 class UdpTransport:
@@ -60,27 +86,25 @@ class UdpTransport:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._flows: OrderedDict[tuple[Address, Address], Flow] = OrderedDict()
-        self._sockets: dict[socket.AddressFamily, tuple[asyncio.DatagramTransport, Address]] = {}
+        self._sockets: dict[socket.AddressFamily, _Socket] = {}
+        self._others: list[_Socket] = []
         #: What was dropped, by reason.
         self.counters: Counter[str] = Counter()
 
     async def start(self, host: str, port: int) -> None:
         """Listen; raises `CannotListen`."""
-        loop = asyncio.get_running_loop()
         for opened in sockets.listening(host, port, socket.SOCK_DGRAM):
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            local = sockets.plain(opened.getsockname())
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda at=local: _Socket(self, at),  # type: ignore[misc]
-                sock=opened,
-            )
-            self._sockets.setdefault(opened.family, (transport, local))
+            made = _Socket(self, opened)
+            if self._sockets.setdefault(opened.family, made) is not made:
+                self._others.append(made)
 
     def stop(self) -> None:
         """Listen no more."""
-        for transport, _ in self._sockets.values():
-            transport.close()
+        for made in (*self._sockets.values(), *self._others):
+            made.close()
         self._sockets.clear()
+        self._others.clear()
 
     def received(self, octets: bytes, remote: Address, local: Address) -> None:
         """One datagram."""
@@ -105,13 +129,13 @@ class UdpTransport:
     def flow_to(self, remote: Address) -> Flow | None:
         """The flow to an address (numeric host, port); None if its family is not served."""
         found = self._sockets.get(_family(remote[0]))
-        return self._flow(remote, found[1]) if found else None
+        return self._flow(remote, found.local) if found else None
 
     def send(self, flow: Flow, octets: bytes) -> None:
         """Send one message; what the network refuses is the timers' business."""
         found = self._sockets.get(_family(flow.remote_host))
-        if found is not None and not found[0].is_closing():
-            found[0].sendto(octets, (flow.remote_host, flow.remote_port))
+        if found is not None:
+            found.send(octets, (flow.remote_host, flow.remote_port))
 
     def _flow(self, remote: Address, local: Address) -> Flow:
         key = (remote, local)

@@ -51,7 +51,7 @@ async def stopped(transport: UdpTransport) -> None:
 
 
 def where(transport: UdpTransport) -> tuple[str, int]:
-    return transport._sockets[socket.AF_INET][1]
+    return transport._sockets[socket.AF_INET].local
 
 
 async def test_a_flow_for_every_address(
