@@ -323,7 +323,7 @@ class LeaseAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 class HeldOffAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who was wrong about a password, from where, since when, and until when he has to wait."""
 
-    list_display = ("who", "where", "door", "wrongly", "since", "last_at", "until", "waits")
+    list_display = ("who", "where", "door", "waits", "until", "wrongly", "since")
     list_filter = ("door",)
     search_fields = ("account", "source")
     date_hierarchy = "last_at"

@@ -54,9 +54,9 @@ class Limits:
     refusals: Rate = Rate(20.0, 100.0)
     #: From an address that searches for names: enough for a phone that stands beside it.
     trickle: Rate = Rate(2.0, 10.0)
-    #: Transactions at once, 4 kB each: 32 s of 600 requests a second over UDP.
+    #: Transactions at once, 5 kB each: 32 s of 600 requests a second over UDP.
     transactions: int = 20_000
-    #: Dialogs at once, calls and subscriptions, 8 kB each.
+    #: Dialogs at once, calls and subscriptions, 7 kB each with what made them.
     dialogs: int = 20_000
     #: Connections from one address, of each transport: an office of 2000 browser phones.
     connections: int = 2_000

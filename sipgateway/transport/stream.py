@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
@@ -26,6 +27,8 @@ WHOLE_WITHIN = 30.0
 for every message once begun: ten times what the slowest radio link takes."""
 MAX_UNSENT = 262_144
 """Octets that wait for a phone which does not read; it is cut off then."""
+TLS_BUFFER = 32_768
+"""Octets that asyncio keeps for each TLS connection: a record is half as long (RFC 8446 5.1)."""
 CONNECT_WITHIN = 4.0
 """Seconds to connect, TLS handshake included; the next address is tried then."""
 PING_EVERY = 90.0
@@ -245,6 +248,8 @@ class StreamTransport:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; raises `CannotListen`."""
+        # A class attribute, for asyncio makes the protocol itself: a quarter of a megabyte else.
+        sslproto.SSLProtocol.max_size = TLS_BUFFER
         loop = asyncio.get_running_loop()
         self._port = port
         for opened in sockets.listening(host, port, socket.SOCK_STREAM):

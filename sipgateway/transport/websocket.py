@@ -30,8 +30,9 @@ MAX_UNSENT = 4 << 20
 OVER, TOO_SLOW = 1000, 4008
 """Close codes. Daphne closes with 1000 and codes for private use (RFC 6455 7.4.2)
 alone; at another, 1008 among them, it raises and leaves the connection open."""
-PROVEN_WITHIN = 30.0
-"""Seconds within which a connection has to bring a first message; keep-alives are none."""
+PROVEN_WITHIN = 60.0
+"""Seconds within which a connection has to bring a first message; keep-alives are none.
+A page that connects before its person has decided whom to call gets a minute."""
 LAST_FRAMES = 0.5
 """Seconds that the last frames may take to go out."""
 KEEP_ALIVE = (b"\r\n\r\n", b"\r\n")
