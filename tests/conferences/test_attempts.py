@@ -13,6 +13,9 @@ from conferences import attempts, selectors, services
 from conferences.attempts import ACCOUNT, PAIR, SOURCE, Held, Notes, Rule, Tally
 from conferences.models import Door, HeldOff, KnownSource, User
 from conferences.services import TooManyAttempts
+from sipgateway import directory
+from sipgateway.focus.actions import WriteAttempts
+from sipgateway.focus.events import AttemptsRestored
 from tests.conferences.conftest import NOW
 
 MALLORY, HOME = "203.0.113.66", "192.0.2.7"
@@ -167,6 +170,23 @@ def test_a_restart_of_the_gateway_forgives_nobody() -> None:
     assert selectors.standing_attempts(now=NOW) == Notes((held,), (Held(HOME, "alice"),))
     services.write_attempts(Notes((held,), (Held(HOME, "alice"),)), at=at + 1)
     assert KnownSource.objects.get().last_at == NOW + SECOND
+
+
+@pytest.mark.django_db
+def test_the_gateway_writes_and_reads_by_its_directory() -> None:
+    """What the guard notes is restored at the next start, and forgotten once lifted."""
+    now = timezone.now().timestamp()
+    held = attempts.HeldOff(Held(MALLORY, "alice"), Tally(12.0, now - 9, now, now + 60))
+    caught = attempts.HeldOff(Held(MALLORY, ""), Tally(1.0, now, now, now + 60))
+    notes = Notes((held,), (Held(HOME, "alice"),), (caught,))
+    directory._QUESTIONS[WriteAttempts](WriteAttempts(notes, now))
+    assert directory._restored() == AttemptsRestored(notes)
+    assert directory._lifted() is None
+    assert services.lift_attempts(rows=HeldOff.objects.all()) == 2
+    lifted = directory._lifted()
+    assert lifted is not None
+    assert {who for who, _ in lifted.lifted} == {held.who, caught.who}
+    assert directory._restored().notes.held_off == ()
 
 
 # -- administrators --------------------------------------------------------------
