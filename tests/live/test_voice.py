@@ -1,21 +1,26 @@
-"""What a desk phone hears, by its sound."""
+"""What a desk phone hears: the voice menu, why it is not let in, PIN and name. By its sound."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conferences.policy import Language
+from conferences.policy import ConferenceId, Language, Snapshot
 from sipgateway.focus import phrases
 from sipgateway.media import local, prompts
 from sipgateway.media.codec import RATE
 from tests.live.baresip import Baresip, Samples
 from tests.live.desk import DeskServer, serving
 from tests.live.phone import Account
+
+
+ALIKE = 0.5
+"""Likeness from which something was heard: what was not is below 0.2, G.711 alone is at 0.9."""
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +44,14 @@ def alice(desk: DeskServer) -> Account:
     return desk.phone("alice", "--organizer")
 
 
+@pytest.fixture(scope="module")
+def bob(desk: DeskServer) -> Account:
+    return desk.phone("bob")
+
+
 def likeness(heard: Samples, wanted: Samples) -> float:
     """How much a stretch of what was heard is like something: 1 the same, 0 nothing of it."""
-    if len(heard) <= len(wanted):
-        return 0.0
+    heard = np.concatenate((heard, np.zeros(len(wanted))))  # the end of it may be cut off
     size = len(heard) + len(wanted)
     spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(wanted, size))
     energy = np.concatenate(([0.0], np.cumsum(heard**2)))
@@ -52,21 +61,36 @@ def likeness(heard: Samples, wanted: Samples) -> float:
     return float((product / loudness).max())
 
 
-async def hears(
-    phone: Baresip, library: prompts.Library, script: str, *, like: float = 0.6
-) -> None:
-    """Wait until it has heard a script."""
+def without(heard: Samples, tone: int, rate: int) -> Samples:
+    """What was heard without a tone in it."""
+    spectrum = np.fft.rfft(heard)
+    spectrum[np.abs(np.fft.rfftfreq(len(heard), 1 / rate) - tone) < 25] = 0
+    return np.asarray(np.fft.irfft(spectrum, len(heard)))
+
+
+async def hears(phone: Baresip, library: prompts.Library, script: str, *, beside: int = 0) -> None:
+    """Wait until it has heard a script, perhaps with a tone beside it."""
     player = library.player(script)
     assert player is not None
     best = 0.0
     for _ in range(60):
         for rate, heard in phone.heard():
             wanted = prompts.to_rate(player.recording, RATE, rate).astype(np.float64)
-            best = max(best, await asyncio.to_thread(likeness, heard, wanted))
-        if best > like:
+            alone = without(heard, beside, rate) if beside else heard
+            best = max(best, await asyncio.to_thread(likeness, alone, wanted))
+        if best > ALIKE:
             return
         await asyncio.sleep(0.5)
     raise AssertionError(f"{script!r} was not heard, {best:.2f} of it:\n{phone.said[-900:]}")
+
+
+async def becomes(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    for _ in range(40):
+        if await asyncio.to_thread(true):
+            return
+        await asyncio.sleep(0.25)
+    raise AssertionError("it did not become so")
 
 
 async def test_a_conference_is_made_by_keypad(
@@ -96,3 +120,48 @@ async def test_a_conference_is_made_by_keypad(
         await hears(phone, library, "help help-moderator")
     finally:
         await phone.stop()
+
+
+async def test_who_is_too_early_hears_when_to_come(
+    desk: DeskServer, alice: Account, bob: Account, library: prompts.Library, tmp_path: Path
+) -> None:
+    """Early media in a 183; then 480, whatever was said."""
+    opens = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2, minutes=7)
+    made = desk.conference("--start", opens.isoformat(), "--open")
+    snapshot = Snapshot(ConferenceId(1), made["id"], "", opens_at=opens.timestamp())
+    clock = phrases.opening(snapshot, opens.timestamp(), datetime.now(UTC).timestamp())
+    phone = Baresip(tmp_path / "bob", tone=3000)
+    try:
+        await phone.start(bob, through=("udp", desk.ports["udp"]), dial=made["uri"])
+        await phone.says("183")
+        await hears(phone, library, " ".join(("too-early", *clock)))
+        await phone.says("480 Conference Not Open Yet")
+    finally:
+        await phone.stop()
+
+
+async def test_pin_and_name_at_the_door(
+    desk: DeskServer, alice: Account, bob: Account, library: prompts.Library, tmp_path: Path
+) -> None:
+    """Bob hums his name; Alice hears that he has joined, and he is in."""
+    made = desk.conference("--open", "--pin", "2468")
+    said = {"policy": {"announce": "names"}}
+    assert desk.api("alice").call("PATCH", f"/conferences/{made['id']}", said)[0] == 200
+    hers, his = Baresip(tmp_path / "alice", tone=3000), Baresip(tmp_path / "bob", tone=440)
+    through = ("udp", desk.ports["udp"])
+    try:
+        await hers.start(alice, through=through, dial=made["uri"])
+        await hers.says("Call established")
+        await his.start(bob, through=through, codec="G722", dial=made["uri"])
+        await his.says("Call established")
+        await hears(his, library, "enter-pin")
+        await his.keys("1111#")
+        await hears(his, library, "wrong-pin")
+        await his.keys("2468#")
+        await hears(his, library, "say-name beep")
+        await becomes(lambda: desk.roster(made["id"]) == [alice.aor, bob.aor])
+        await hears(hers, library, "has-joined", beside=his.tone)
+    finally:
+        await his.stop()
+        await hers.stop()
+    assert hers.level(his.tone) > -40
