@@ -18,7 +18,6 @@ from tests.live.baresip import Baresip, Samples
 from tests.live.desk import DeskServer, serving
 from tests.live.phone import Account
 
-
 ALIKE = 0.5
 """Likeness from which something was heard: what was not is below 0.2, G.711 alone is at 0.9."""
 
