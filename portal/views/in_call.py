@@ -44,6 +44,7 @@ def config(
         "adds": identity is not None and policy.may_add(snapshot, identity, joined=True) is None,
         "moves": identity is not None and not identity.is_guest,
         "ends": identity is not None and _ends_with(snapshot, identity),
+        "link": selectors.conference_url(conference),
         "api": f"/api/v1/conferences/{conference.name}",
         "jobs": "/api/v1/jobs/",
         "standing": reverse("room_standing", args=[conference.name]),

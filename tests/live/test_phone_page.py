@@ -242,6 +242,29 @@ async def test_a_call_between_people(
     await alice.is_ready()
 
 
+async def test_a_link_to_the_call(
+    carol: PhonePage, browser: Browser, server: Server, people: People
+) -> None:
+    """Sent out of the room as a text; whoever has his phone page open can follow it."""
+    page = await browsers.open_page(browser, tone=ALICE)
+    await rooms.sign_in(page, server, people.alice)
+    link = await rooms.book(page, "By invitation")
+    await page.goto(link)
+    alice = Room(page)
+    await alice.joins()
+    await alice.hook("add-button").click()
+    await alice.hook("add-link").click()
+    await expect(alice.hook("add-error")).to_contain_text("Say whom")
+    await alice.hook("add-uri").fill("mallory")
+    await alice.hook("add-link").click()
+    await expect(alice.hook("add-error")).to_contain_text("No phone there")
+    await alice.hook("add-uri").fill("carol")
+    await alice.hook("add-link").click()
+    await carol.says("Alice writes")
+    await expect(carol.hook("message").get_by_role("link")).to_have_attribute("href", link)
+    await page.context.close()
+
+
 async def test_a_call_becomes_a_conference_by_one_press(
     carol: PhonePage, browser: Browser, server: Server, people: People
 ) -> None:

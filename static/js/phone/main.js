@@ -7,6 +7,7 @@
 
 import { InCall, PLAIN, debugView, unlockSound } from "../room/in-call.js";
 import { $, notice, say } from "../room/page.js";
+import { worded } from "../room/chat.js";
 import { Phone } from "../room/phone.js";
 import { Ringing } from "../room/ringing.js";
 import { Sound } from "../room/sound.js";
@@ -87,6 +88,7 @@ class PhonePage {
     on("refused", (detail) => this._refused(detail));
     on("broken", () => this.phone.hangUp());
     on("rings", (detail) => this._rings(detail));
+    on("text", (detail) => this._texted(detail));
     on("unrings", (detail) => this._unrings(detail));
     on("silenced", () =>
       notice("Your browser waits for a click before it plays sound. Click anywhere.", "warn"),
@@ -203,6 +205,18 @@ class PhonePage {
     $("told").hidden = true;
     $("line").dataset.state = "ringing";
     this.ringing.show({ title, by, conference: Boolean(focus) });
+  }
+
+  /** A text to this person; those to a conference are shown in its chat. */
+  _texted({ to, name, text }) {
+    if (to !== this.account.uri) return;
+    if (this.state !== "idle") {
+      notice(`${name} writes: ${text}`);
+      return;
+    }
+    this.other = null;
+    this._tell({ title: `${name} writes` });
+    $("told-text").replaceChildren(...worded(text));
   }
 
   _unrings(detail) {

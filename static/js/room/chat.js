@@ -3,7 +3,17 @@
 
 import { $, notice, say } from "./page.js";
 
-const LINK = /^https?:\/\/\S+$/;
+const LINK = /https?:\/\/\S+/;
+
+/** A text as elements: what is a link in it can be followed. */
+export function worded(text) {
+  const found = LINK.exec(text);
+  if (!found) return [text];
+  const link = document.createElement("a");
+  Object.assign(link, { href: found[0], textContent: found[0], target: "_blank", rel: "noopener noreferrer" });
+  const after = found.index + found[0].length;
+  return [text.slice(0, found.index), link, ...(after < text.length ? worded(text.slice(after)) : [])];
+}
 
 export class Chat {
   /** `uri` is the conference's. */
@@ -72,12 +82,7 @@ export class Chat {
     const line = $("chat-line").content.firstElementChild.cloneNode(true);
     line.querySelector("[data-part=name]").textContent = name;
     line.querySelector("time").textContent = new Date().toTimeString().slice(0, 5);
-    const words = line.querySelector("[data-part=text]");
-    if (LINK.test(text)) {
-      const link = document.createElement("a");
-      Object.assign(link, { href: text, textContent: text, target: "_blank", rel: "noopener noreferrer" });
-      words.append(link);
-    } else words.textContent = text;
+    line.querySelector("[data-part=text]").append(...worded(text));
     $("chat-list").append(line);
     line.scrollIntoView({ block: "nearest" });
   }

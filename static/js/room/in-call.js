@@ -98,6 +98,7 @@ export class InCall {
     });
     if (!this.config.conference) return;
     this.chat.attach(phone);
+    this.inviting?.attach(phone);
     this.watcher = new Watcher(phone.ua, this.config.conference.uri);
     this.watcher.addEventListener("roster", () => this._roster());
   }

@@ -3,15 +3,18 @@
 // roster says of a phone that rings. Good ends go by themselves; the others stay
 // until they are read.
 
+import { addressOf } from "../phone/address.js";
 import { Moderation } from "./moderation.js";
-import { $, setIcon } from "./page.js";
+import { $, notice, setIcon } from "./page.js";
 import { bare, callOutcome } from "./words.js";
 
 const LOOK_EVERY_MS = 700;
 const GOOD_STAYS_MS = 5_000;
 
 export class Inviting {
-  constructor({ api, jobs, csrf }, people) {
+  constructor({ api, jobs, csrf, conference, link }, people) {
+    this.conference = conference;
+    this.link = link;
     this.api = new Moderation(api, csrf);
     this.jobs = new Moderation(jobs, csrf);
     this.people = people;
@@ -24,10 +27,16 @@ export class Inviting {
       $("add-uri").value = "";
       $("add-dialog").showModal();
     });
+    $("add-link").addEventListener("click", () => this._sendLink());
     $("add-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this._submit();
     });
+  }
+
+  /** From now on links are sent by `phone`. */
+  attach(phone) {
+    this.phone = phone;
   }
 
   stop() {
@@ -59,6 +68,20 @@ export class Inviting {
       this._complain(error.message);
     } finally {
       $("add-form").querySelector("[type=submit]").disabled = false;
+    }
+  }
+
+  /** A text with the link to this call (RFC 3428): who gets it comes by himself, or does not. */
+  async _sendLink() {
+    const said = $("add-uri").value.trim();
+    if (!said) return this._complain("Say whom: a user name or a SIP address.");
+    const domain = this.conference.uri.replace(/^sips?:.*@/, "");
+    try {
+      await this.phone.text(addressOf(said, domain), `${this.conference.title}: ${this.link}`);
+      $("add-dialog").close();
+      notice(`${said} has the link to this call.`);
+    } catch {
+      this._complain("No phone there takes texts right now.");
     }
   }
 
