@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from conferences import selectors, services
 from conferences.models import Conference, Ledger, User
 from conferences.services import Invitee
 from tests import people
+from tests.conferences.test_registrations import BROWSER, DESK
 from tests.portal.conftest import PASSWORD, join
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -122,6 +124,8 @@ async def test_every_page_is_accessible(
     link = await sync_to_async(_link_of_carol)(daily)
     first = f"/conferences/daily/on/{selectors.occurrence_name(daily.starts_at)}/"
     key = await sync_to_async(join)(room, "bob")
+    phones = [replace(one, aor=selectors.aor("alice")) for one in (DESK, BROWSER)]
+    await sync_to_async(services.keep_registrations)(gateway="host:1:a", entries=phones)
     await sync_to_async(called)("answered")
     await sync_to_async(services.answer_setup)(token="answered", title="Made by a form")
     await sync_to_async(called)("waiting")
