@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import traceback
 from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable
@@ -114,7 +115,9 @@ class Connection(asyncio.Protocol):
             secured = await loop.start_tls(
                 transport, self, context, server_side=True, ssl_handshake_timeout=WHOLE_WITHIN
             )
-        except OSError:  # ssl.SSLError is one
+        except OSError as error:  # ssl.SSLError is one
+            # Else asyncio's frame holds the error, and that the frame with all its buffers.
+            traceback.clear_frames(error.__traceback__)
             self._owner.counters["closed: TLS handshake"] += 1
             self.cut()
             self.connection_lost(None)
@@ -183,7 +186,8 @@ class Connection(asyncio.Protocol):
         if self._ping is not None:
             self._ping.cancel()
         self._owner.gone(self)
-        self._transport = None
+        # Each of them knows us, and would keep us until the collector comes round.
+        self._transport = self._securing = self.flow = None
 
     # -- what the owner wants ------------------------------------------------
 
