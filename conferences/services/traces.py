@@ -10,8 +10,10 @@ from typing import TypedDict
 
 from conferences.models import Conference, Trace
 
-#: Messages that are kept of one conference; the oldest pieces go first.
+#: Messages that are kept of one conference, and a few pieces more; the oldest go first.
 MOST = 5_000
+#: Pieces between two looks at how many there are: that reads all of the conference's.
+LOOK_EVERY = 32
 KEEP = datetime.timedelta(days=30)
 
 
@@ -31,14 +33,15 @@ def keep_messages(*, name: str, lines: Sequence[Line], left_out: int = 0) -> Non
     row = Conference.objects.filter(name=name.lower()).values_list("pk", flat=True).first()
     if row is None or not lines:
         return
-    Trace.objects.create(
+    piece = Trace.objects.create(
         conference_id=row,
         at=datetime.datetime.fromtimestamp(lines[0]["at"], tz=datetime.UTC),
         count=len(lines),
         left_out=left_out,
         packed=zlib.compress(json.dumps(lines).encode(), level=3),
     )
-    _bound(row)
+    if piece.pk % LOOK_EVERY == 0:
+        _bound(row)
 
 
 def _bound(conference: int) -> None:

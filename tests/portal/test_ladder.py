@@ -163,6 +163,7 @@ def test_what_is_kept_is_bounded_and_pruned(
     told: Conference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(traces, "MOST", 20)
+    monkeypatch.setattr(traces, "LOOK_EVERY", 1)
     line: services.Line = {
         "at": timezone.now().timestamp(),
         "sent": True,
