@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 
 from conferences import selectors
 from conferences.forms import plain
@@ -33,6 +34,7 @@ class SetupForm(plain.PlainForm):
         max_length=16,
         required=False,
         help_text="4 to 16 digits, for those who dial in.",
+        validators=[RegexValidator(r"^[0-9]{4,16}\Z", "A PIN has 4 to 16 digits.")],
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     max_participants = forms.IntegerField(

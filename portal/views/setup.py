@@ -21,14 +21,19 @@ from conferences import forms, selectors, services
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def setup(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask what the conference is to be; then say what became of it."""
+    """Ask what the conference is to be; then say what became of it.
+
+    Who wants to, looks over what he has typed before it is sent, and goes back.
+    """
     row = selectors.setup(token)
     if row is None:
         raise Http404
     if not row.waits:
         return _answered(request, token)
     form = forms.SetupForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and "back" not in request.POST:
+        if "look" in request.POST:
+            return render(request, "setup/look.html", {"form": form, "setup": row})
         try:
             services.answer_setup(token=token, **form.values())
         except ValidationError as error:

@@ -138,6 +138,24 @@ async def test_too_early(server: Server, people: People, bob: Phone) -> None:
     assert 3600 < int(response.get("retry-after").split()[0].rstrip(";(")) <= 7200
 
 
+async def test_one_time_of_a_series_called_off(server: Server, people: People, bob: Phone) -> None:
+    """480 until the next one opens; brought back, it is open."""
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    when = ("--start", start.isoformat(), "--minutes", "60", "--rrule", "FREQ=DAILY")
+    booked = server.conference(*when, "--invite", people.bob.aor)
+    path = f"/conferences/{booked['id']}/occurrences/{start:%Y%m%dT%H%M%SZ}"
+    status, answer = people.api.call("DELETE", path)
+    assert status == 204, answer
+    response, _ = await bob.invite(booked["uri"])
+    assert response.status == 480
+    wait = int(response.get("retry-after").split()[0].rstrip(";("))
+    assert 23 * 3600 < wait <= 24 * 3600
+    status, answer = people.api.call("POST", f"{path}/restore")
+    assert status == 200, answer
+    response, _ = await bob.invite(booked["uri"])
+    assert response.status == 200
+
+
 async def test_over_for_good(server: Server, people: People, bob: Phone) -> None:
     booked = server.conference("--invite", people.bob.aor)
     status, answer = people.api.call("DELETE", f"/conferences/{booked['id']}")

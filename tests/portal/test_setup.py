@@ -124,3 +124,24 @@ def test_mallory_guesses_a_token(waiting: Setup, phone: Client, token: str) -> N
 def test_nothing_else_is_for_this_address(waiting: Setup, phone: Client) -> None:
     assert phone.delete(PAGE).status_code == 405
     assert phone.put(PAGE).status_code == 405
+
+
+def test_who_looks_it_over_may_go_back(waiting: Setup, phone: Client) -> None:
+    """Steps that nobody has to take; what was typed goes along, and nothing is made by them."""
+    typed = {"title": "Plan <1>", "call": "alice@x\nsip:zoe@example.com", "pin": "4711"}
+    look = phone.post(PAGE, {**typed, "look": "1"})
+    page = look.content.decode()
+    assert look.status_code == 200
+    assert "Is this right?" in page
+    assert "sip:zoe@example.com" in page
+    assert "Plan &lt;1&gt;" in page
+    assert 'type="hidden"' in page
+    back = phone.post(PAGE, {**typed, "back": "1"})
+    assert back.status_code == 200
+    assert "Plan &lt;1&gt;" in back.content.decode()
+    assert not Conference.objects.exists()
+    wrong = phone.post(PAGE, {**typed, "pin": "1", "look": "1"})
+    assert wrong.status_code == 422
+    assert "A PIN has 4 to 16 digits." in wrong.content.decode()
+    assert phone.post(PAGE, {"title": typed["title"]}).status_code == 302
+    assert Conference.objects.get().title == "Plan <1>"

@@ -38,15 +38,16 @@ export class SetupPage {
     const form = this.place.querySelector("form");
     form?.addEventListener("submit", (event) => {
       event.preventDefault();
-      this._send(form);
+      this._send(form, event.submitter);
     });
-    (this.place.querySelector("[aria-invalid]") ?? this.place.querySelector("input"))?.focus();
+    (this.place.querySelector("[aria-invalid]") ?? this.place.querySelector("input:not([type=hidden])") ?? form?.querySelector("button"))?.focus();
   }
 
-  async _send(form) {
-    const button = form.querySelector("[type=submit]");
+  /** Sends the form by that button of its, whose name says what is wanted. */
+  async _send(form, submitter) {
+    const body = new URLSearchParams(new FormData(form, submitter));
+    const button = submitter ?? form.querySelector("[type=submit]");
     button.disabled = true;
-    const body = new URLSearchParams(new FormData(form));
     try {
       this._show(await sheetOf(await fetch(this.url, { method: "POST", body })));
     } catch {
