@@ -29,8 +29,9 @@ from sipgateway.sip.subscription import Subscription
 
 DEFAULT_EXPIRES = 3600
 """RFC 4235 3.4."""
-MAX_WATCHING = 100
-"""Subscriptions to the dialogs of one entity: more are a program gone wrong (403)."""
+MAX_WATCHING = 1000
+"""Subscriptions to the dialogs of one entity: more are a program gone wrong (503)."""
+LATER = ("Retry-After", "60")
 
 _STATES = {
     State.NEGOTIATING: "trying",
@@ -77,7 +78,8 @@ class DialogWatchers:
         """Answer a SUBSCRIBE for the dialogs of `entity`; 403 where it is not allowed."""
         refusal = self._refusal(event, entity, allowed)
         if refusal is not None:
-            self._desk.endpoint.respond(event.transaction, refusal, now)
+            fields = (LATER,) if refusal == 503 else ()
+            self._desk.endpoint.respond(event.transaction, refusal, now, fields=fields)
             return
         expires = subscription.granted(event.request, default=DEFAULT_EXPIRES)
         if expires is None:
@@ -107,7 +109,7 @@ class DialogWatchers:
         if accepted and not {dialog_info.MEDIA_TYPE, "application/*", "*/*"} & {*accepted}:
             return 406
         watching = sum(watcher.entity == entity for watcher in self._watchers.values())
-        return 403 if event.dialog is None and watching >= MAX_WATCHING else None
+        return 503 if event.dialog is None and watching >= MAX_WATCHING else None
 
     def _watcher(
         self, dialog: DialogId, event: RequestReceived, entity: str, allowed: Callable[[], bool]

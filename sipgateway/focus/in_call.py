@@ -31,6 +31,7 @@ class InCall:
     def request_came(self, event: RequestReceived, leg: Leg, now: float) -> bool:
         """Answer what concerns the call; False for what does not."""
         leg.flow, leg.flow_gone = event.flow, False
+        self._negotiation.lives(leg, now)
         handler = _IN_DIALOG.get(event.request.method)
         if handler is None:
             return False

@@ -137,6 +137,10 @@ class Negotiation:
         leg.media = False
         self._media_lost(leg, now)
 
+    def lives(self, leg: Leg, now: float) -> None:
+        """The phone has said something in the dialog."""
+        self._pulse.heard(leg, now)
+
     def _silent(self, leg: Leg, seconds: float, now: float) -> None:
         gone = leg.flow_gone and seconds >= GONE_AFTER
         if gone or (leg.flow.web and seconds >= SILENT_AFTER):

@@ -277,9 +277,18 @@ class PersonCall(Anteroom):
             self.end(bye, now)
 
     def _failed(self, leg: Leg, now: float) -> None:
+        """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, of others busy says most."""
         bye = leg.farewell
-        if bye.status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480:
-            self._failure = (bye.status if bye.status >= 300 else 480, bye.reason)
+        status = bye.status if bye.status >= 300 else 480
+        if self._failure[0] < 600 and (
+            status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480
+        ):
+            self._failure = (status, bye.reason)
+        if status >= 600 and self._callee is None and self._ringing:
+            declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
+            for other in list(self._ringing):
+                self.calls.hang_up(other, declined, now)
+            return  # each of them tells that it has gone
         if not self._ringing and self._callee is None:
             self._fail(*self._failure, now)
 

@@ -43,6 +43,10 @@ class Pulse:
         sent = self._desk.endpoint.request_in_dialog(leg.dialog, "OPTIONS", now)
         self._desk.replies[sent] = lambda reply, then: self._answered(leg, reply, then)
 
+    def heard(self, leg: Leg, now: float) -> None:
+        """A request of its own in the dialog says as much as an answer."""
+        leg.asked_at, leg.alive_until = None, now + AGAIN
+
     def _answered(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
         if reply.response.status in _GONE and leg.asked_at is not None:
             self._died(leg, now)

@@ -21,7 +21,8 @@ LONGEST = 7200
 SHORTEST = 10
 """Seconds: browser phones test with as little; less would be a flood (423)."""
 MAX_BINDINGS = 20
-"""Phones of one person; more are a program gone wrong (403)."""
+"""Phones of one person; whoever brings one more loses the one that was longest not heard of.
+More in one REGISTER are refused (403)."""
 MAX_CALL_ID = 255
 """Characters of a Call-ID that is kept; real ones have under 100."""
 

@@ -8,7 +8,7 @@ that is started anew begins a new one, one that was lost does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from email.utils import formatdate
 
@@ -93,9 +93,7 @@ class Registrar:
                 known[binding.entry.key] = binding
             else:
                 known.pop(binding.entry.key, None)
-        if len(known) > registering.MAX_BINDINGS and any(b.entry.expires_at > now for b in wanted):
-            raise registering.Refused(403, f"No More Than {registering.MAX_BINDINGS} Phones")
-        return wanted, known
+        return [*wanted, *_crowded_out(known, wanted, now)], known
 
     def _apply(self, wanted: list[Binding], now: float) -> None:
         for binding in wanted:
@@ -247,3 +245,21 @@ class Registrar:
         self._forget(self._location.expired(now), now)
         self._ended = {name: until for name, until in self._ended.items() if until > now}
         self._sweep_later(now)
+
+
+def _crowded_out(known: dict[str, Binding], wanted: list[Binding], now: float) -> Iterator[Binding]:
+    """Take those that are too many, the longest not refreshed first; raises `Refused`.
+
+    A phone that is started again and again, each time from another port, would
+    else lock itself out until the first of its lives expires.
+    """
+    new = {one.entry.key for one in wanted}
+    old = sorted(
+        (one for key, one in known.items() if key not in new),
+        key=lambda one: one.entry.refreshed_at,
+    )
+    for _ in range(len(known) - registering.MAX_BINDINGS):
+        if not old:
+            raise registering.Refused(403, f"No More Than {registering.MAX_BINDINGS} Phones")
+        gone = known.pop(old.pop(0).entry.key)
+        yield replace(gone, entry=replace(gone.entry, expires_at=now))

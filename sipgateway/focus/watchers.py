@@ -31,8 +31,9 @@ PACE = 0.1
 RFC 4575 4.5 recommends 5 s, which would show a removed person for that long."""
 RETRY = 5.0
 """Seconds until a watcher whose connection is gone is tried again."""
-MAX_WATCHING = 1000
-"""Subscriptions of one person to one conference: more are a program gone wrong (403)."""
+MAX_WATCHING = 5000
+"""Subscriptions of one person to one conference: more are a program gone wrong (503)."""
+LATER = ("Retry-After", "60")
 DEFAULT_EXPIRES = 3600
 """RFC 4575 3.4."""
 
@@ -90,7 +91,7 @@ class Watchers:
             return
         if event.dialog is None and self._watching(identity.uri) >= MAX_WATCHING:
             reason = "Too Many Subscriptions"
-            self._desk.endpoint.respond(event.transaction, 403, now, reason=reason)
+            self._desk.endpoint.respond(event.transaction, 503, now, reason=reason, fields=(LATER,))
             return
         expires = subscription.granted(event.request, default=DEFAULT_EXPIRES)
         if expires is None:

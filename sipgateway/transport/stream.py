@@ -8,6 +8,8 @@ and a phone may be silent for hours; TCP's own keep-alive finds the dead.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 import traceback
@@ -316,7 +318,7 @@ class StreamTransport:
             async with asyncio.timeout(within):
                 _, connection = await made
         except OSError as error:  # TimeoutError and ssl.SSLError are some
-            self.counters[f"not connected: {error.strerror or type(error).__name__}"] += 1
+            self.counters[f"not connected: {_why(error)}"] += 1
             return None
         if connection.flow is not None:
             self._made[remote, name] = connection
@@ -365,3 +367,10 @@ def _tune(transport: asyncio.Transport) -> None:
     opened = transport.get_extra_info("socket")
     for level, option, value in _TCP_KEEP_ALIVE:
         opened.setsockopt(level, option, value)
+
+
+def _why(error: OSError) -> str:
+    """In one of few words: what asyncio says names the address, too."""
+    if error.errno is not None and error.errno in errno.errorcode:
+        return os.strerror(error.errno)
+    return type(error).__name__

@@ -40,6 +40,17 @@ def test_a_muted_phone_is_asked_and_stays(stage: Stage, bob: Person) -> None:
     stage.is_quiet()
 
 
+def test_what_a_phone_asks_in_its_call_is_a_sign_of_life(stage: Stage, bob: Person) -> None:
+    """One that sends no media and answers no OPTIONS, but refreshes its session, is there."""
+    bob.answers_requests = False
+    leg = stage.leg_of("bob")
+    for told in range(10, 70, 5):
+        stage.media_tells(LegSilent(leg, float(told)))
+        bob.in_dialog("OPTIONS")
+        stage.passes(5)
+    assert stage.roster() == ["alice", "bob"]
+
+
 def test_a_phone_that_was_switched_off_is_gone(stage: Stage, bob: Person) -> None:
     """Within 30 s of its last word, the BYE that nobody answers included."""
     bob.answers_requests = False

@@ -78,6 +78,26 @@ def test_two_phones_ring_first_answer_wins(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_who_declines_for_all_phones_ends_the_search(stage: Stage) -> None:
+    """RFC 3261 16.7, steps 5 and 6: the rest gets CANCEL, and nothing later replaces the 603."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    bob.registers(contact="<sip:desk@bob.invalid>")
+    alice.sends("INVITE", BOB, body=OFFER)
+    first, second = _rings(bob), _rings(bob)
+    bob.replies(second, 180)
+    alice.gets("180")
+    bob.replies(first, 603)
+    bob.gets("ACK")
+    cancel = bob.gets("CANCEL", reason="Declined elsewhere")
+    bob.replies(cancel, 200)  # type: ignore[arg-type]
+    bob.replies(second, 486)
+    bob.gets("ACK")
+    alice.gets("603")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
 def test_busy_and_nobody_there(stage: Stage) -> None:
     alice, bob = stage.person("alice"), stage.person("bob")
     alice.sends("INVITE", BOB, body=OFFER)
