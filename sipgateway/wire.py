@@ -28,7 +28,8 @@ _NAMES = re.compile(
 )
 #: Field bodies with credentials, folded lines included (RFC 3261 7.3.1).
 _CREDENTIALS = re.compile(
-    r"^((?:(?:proxy-)?authorization|(?:www|proxy)-authenticate)[ \t]*:[ \t]*\w*)"
+    r"^((?:(?:proxy-)?authorization|(?:www|proxy)-authenticate|authentication-info)"
+    r"[ \t]*:[ \t]*\w*)"
     r"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -39,6 +40,8 @@ _SECRETS = (
     (re.compile(r"^(a=ice-pwd:).*?$", re.MULTILINE), r"\1…"),  # RFC 8839
     (re.compile(r"^(k=).*?$", re.MULTILINE), r"\1…"),  # RFC 4566 5.12
     (re.compile(r"(sips?:[^@\s:;<>\"]+):[^@\s<>\"]+@", re.IGNORECASE), r"\1:…@"),
+    # Header fields of a URI (RFC 3261 19.1.1)
+    (re.compile(r"([?&](?:proxy-)?authorization=)[^&>\s]+", re.IGNORECASE), r"\1…"),
     (re.compile(r"(/setup/)[^/\s>]+"), r"\1…"),  # the link is the secret
 )
 #: Bodies that may be read; a text is private, and keys pressed may be a PIN.

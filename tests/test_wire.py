@@ -28,6 +28,8 @@ def passed(octets: bytes, at: float = 1.0, *, inward: bool = True) -> Passed:
     "octets",
     [
         message('Authorization: Digest username="alice", response="SECRET"'),
+        message('Authentication-Info: rspauth="SECRET"'),
+        message("Refer-To: <sip:carol@conf.test?Authorization=Digest%20SECRET>"),
         message('Proxy-Authorization : Digest response="SECRET"'),
         message('authorization: Digest username="alice",\r\n response="SECRET",\r\n\tnc=1'),
         message("Content-Type: application/sdp", body="a=crypto:1 AES_CM inline:SECRET|2^20\r\n"),

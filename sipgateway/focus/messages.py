@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipgateway.focus.desk import Phone, uri_of
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body, Endpoint
-from sipgateway.sip.events import TransactionId
+from sipgateway.sip.events import DialogId, TransactionId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request, Response
 
@@ -24,6 +24,13 @@ def forward(
     body = Body(request.body.decode("utf-8", "surrogateescape"), content_type)
     to = request.must(headers.TO)
     return _send(endpoint, body, phone, from_=sender, to=NameAddr(to.uri, to.display_name), now=now)
+
+
+def within(endpoint: Endpoint, request: Request, dialog: DialogId, now: float) -> TransactionId:
+    """Pass the text of a MESSAGE on in the dialog of a call."""
+    content_type = request.get("content-type") or "text/plain"
+    body = Body(request.body.decode("utf-8", "surrogateescape"), content_type)
+    return endpoint.request_in_dialog(dialog, "MESSAGE", now, body=body)
 
 
 def send(

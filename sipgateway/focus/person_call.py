@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from conferences.policy import Identity
-from sipgateway.focus import outside, privacy, referral
+from sipgateway.focus import messages, outside, privacy, referral
 from sipgateway.focus.actions import Mute, Place
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
@@ -23,9 +23,7 @@ from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.events import (
-    RequestReceived,
-)
+from sipgateway.sip.events import RequestReceived, ResponseReceived
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, Uri, parse_uri
@@ -232,6 +230,9 @@ class PersonCall(Anteroom):
     def request_came(self, event: RequestReceived, now: float) -> None:
         """See `desk.DialogOwner`; a REFER to the factory asks for a conference of the two."""
         leg = self.calls.by_dialog(event.dialog)
+        if leg is not None and event.request.method == "MESSAGE":
+            self._text_came(event, leg, now)
+            return
         if leg is None or event.request.method != "REFER":
             super().request_came(event, now)
             return
@@ -247,6 +248,20 @@ class PersonCall(Anteroom):
             self._desk.endpoint.respond(event.transaction, 480, now, reason="Not Answered Yet")
         else:
             self._line.gather(event, self, leg, name)
+
+    def _text_came(self, event: RequestReceived, leg: Leg, now: float) -> None:
+        """RFC 3428: in the dialog of a call it goes to the other one, and his answer comes back."""
+        endpoint, parties = self._desk.endpoint, self.parties
+        dialog = next((one.dialog for one in parties or () if one is not leg), None)
+        if dialog is None:
+            endpoint.respond(event.transaction, 480, now, reason="Not Answered Yet")
+            return
+
+        def answered(reply: ResponseReceived, then: float) -> None:
+            if reply.response.status >= 200:
+                endpoint.respond(event.transaction, reply.response.status, then)
+
+        self._desk.replies[messages.within(endpoint, event.request, dialog, now)] = answered
 
     def _name_in(self, wanted: Wanted) -> str:
         """The user part of a URI of ours that is to be called, else ""."""
@@ -279,7 +294,7 @@ class PersonCall(Anteroom):
     def _failed(self, leg: Leg, now: float) -> None:
         """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, of others busy says most."""
         bye = leg.farewell
-        status = bye.status if bye.status >= 300 else 480
+        status = bye.status if bye.status >= 400 else 480  # nobody is followed by a 3xx
         if self._failure[0] < 600 and (
             status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480
         ):

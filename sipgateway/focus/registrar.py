@@ -30,7 +30,7 @@ from sipgateway.focus.location import (
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived
-from sipgateway.sip.flow import WEB, Flow, FlowId
+from sipgateway.sip.flow import WEB, Flow, FlowId, Transport
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, parse_sip_uri
 
@@ -182,8 +182,19 @@ class Registrar:
         self._sweep_later(now)
 
     def flow_closed(self, flow: FlowId, now: float) -> None:
-        """Forget the phones that were reached by a connection which is gone."""
-        self._forget(self._location.on(flow), now)
+        """The connection to some phones is gone.
+
+        Those that registered a flow (RFC 5626), and those that name no port at which
+        they can be connected to, are forgotten; to others one is made, as their
+        bindings hold until they expire (RFC 3261 10.3).
+        """
+        found = [self._location.get(name) for name in self._location.on(flow)]
+        bindings = [one for one in found if one is not None]
+        listening = [one for one in bindings if _listens(one)]
+        self._forget([one.entry.name for one in bindings if one not in listening], now)
+        for one in listening:
+            self._location.drop(one.entry.name)
+            self._reopen(one.entry)
 
     def phones(
         self,
@@ -263,3 +274,11 @@ def _crowded_out(known: dict[str, Binding], wanted: list[Binding], now: float) -
             raise registering.Refused(403, f"No More Than {registering.MAX_BINDINGS} Phones")
         gone = known.pop(old.pop(0).entry.key)
         yield replace(gone, entry=replace(gone.entry, expires_at=now))
+
+
+def _listens(binding: Binding) -> bool:
+    """Whether a phone whose connection is gone may be connected to."""
+    entry = binding.entry
+    if entry.transport not in (Transport.TCP, Transport.TLS) or entry.key.startswith("<"):
+        return False
+    return port_of(entry) not in (0, entry.remote_port)

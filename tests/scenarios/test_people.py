@@ -38,6 +38,24 @@ def test_a_call_from_person_to_person(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_a_text_within_a_call_goes_to_the_other(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    bob.replies(_rings(bob), 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
+    for status in (200, 415):
+        alice.in_dialog("MESSAGE", body="See you")
+        passed = bob.gets("MESSAGE")
+        assert isinstance(passed, Request)
+        assert passed.body == b"See you"
+        bob.replies(passed, status)
+        alice.gets(str(status))
+    alice.in_dialog("BYE")
+    bob.gets("BYE")
+
+
 def test_the_called_one_hangs_up(stage: Stage) -> None:
     alice, bob = stage.person("alice"), stage.person("bob")
     bob.registers()

@@ -227,6 +227,22 @@ def test_a_dead_flow_takes_its_bindings_with_it(stage: Stage, bob: Person) -> No
     assert stage.phones == {}
 
 
+def test_a_desk_phone_whose_connection_is_gone_is_connected_to(stage: Stage) -> None:
+    """Where it names a port at its address, and only then: it may have closed what it opened."""
+    bob = stage.person("bob", transport=Transport.TCP)
+    contact = f"<sip:bob@{bob.host}:5070;transport=tcp>"
+    assert _registers(bob, contact).status == 200
+    before = Person(stage, "bob", transport=Transport.TCP)
+    stage.found_again[bob.host, 5070] = before.flow
+    bob.disconnects()
+    found = stage.switchboard._registrar.phones(BOB, stage.now)
+    assert [phone.flow for phone in found] == [before.flow]
+    stage.found_again.clear()
+    before.disconnects()
+    assert stage.switchboard._registrar.phones(BOB, stage.now) == []
+    assert stage.phones == {}
+
+
 def test_a_first_hop_that_knows_nothing_of_flows(bob: Person) -> None:
     """6: 439 where outbound is wanted, else the reg-id is as if it were not there."""
     far = "SIP/2.0/UDP phone.invalid;branch=z9hG4bK-far"
