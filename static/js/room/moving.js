@@ -4,6 +4,8 @@
 import { Moderation } from "./moderation.js";
 import { $, notice } from "./page.js";
 
+const AGAIN_MS = 2_000;
+
 /** What a phone is called where it says its name, and where it does not. */
 function nameOf({ user_agent: name, transport }) {
   if (/^wss?$/i.test(transport)) return "Browser phone";
@@ -23,17 +25,27 @@ export class Moving {
     $("move-list").replaceChildren();
     $("move-words").textContent = "Looking for your phones…";
     $("move-dialog").showModal();
+    await this._look();
+  }
+
+  /** Shows the phones that are on; while there are none, it looks again: one may be switched on. */
+  async _look() {
+    let phones = [];
     try {
-      this._list(await this.api.otherPhones());
+      phones = await this.api.otherPhones();
+      this._list(phones);
     } catch (error) {
       $("move-words").textContent = error.message;
     }
+    if (!phones.length) setTimeout(() => $("move-dialog").open && this._look(), AGAIN_MS);
   }
 
   _list(phones) {
-    $("move-words").textContent = phones.length
+    const words = phones.length
       ? "The phone rings. When you answer it, the call goes on there and ends here."
       : "No other phone of yours is registered right now. Open the phone page on another device, or switch your desk phone on.";
+    // Said once, however often it is looked.
+    if ($("move-words").textContent !== words) $("move-words").textContent = words;
     for (const phone of phones) {
       const item = $("move-phone").content.firstElementChild.cloneNode(true);
       item.querySelector("[data-part=name]").textContent = nameOf(phone);
