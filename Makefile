@@ -51,4 +51,4 @@ bench:
 	@$(BIN)/python -m bench.cluster
 
 clean:
-	rm -rf .venv node_modules static/dist static/vendor staticfiles spoken
+	rm -rf .venv node_modules static/dist static/vendor staticfiles spoken locale/.made-of-words

@@ -180,6 +180,12 @@ def product() -> None:
         products=("static/dist", "static/vendor"),
     ).bring_up_to_date()
     Step(
+        "compiling the words of the pages",
+        ("requirements.txt", "scripts/words.py", "locale/**/*.po"),
+        lambda: run(str(PYTHON), "scripts/words.py", "compile"),
+        stamp=ROOT / "locale" / ".made-of-words",
+    ).bring_up_to_date()
+    Step(
         "collecting static files",
         ("requirements.txt", "static/**/*"),
         lambda: manage("collectstatic", "--no-input", "--clear", "--verbosity", "0"),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ def zones() -> list[tuple[str, str]]:
         if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
     )
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in named)]
+
+
+def languages() -> list[tuple[str, str]]:
+    """The languages of the pages, each by its own name, and the browser's choice."""
+    return [("", _("As the browser asks")), *settings.LANGUAGES]
 
 
 def dress(form: forms.BaseForm) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
 
 from conferences import selectors
 from conferences.forms import plain
@@ -76,11 +77,12 @@ class RemovalForm(plain.PlainForm):
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """How somebody is called, and in which zone he reads times."""
 
-    timezone = forms.ChoiceField(label="Time zone", choices=plain.zones)
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=plain.zones)
+    language = forms.ChoiceField(label=_("Language"), required=False, choices=plain.languages)
 
     class Meta:
         model = User
-        fields = ("display_name", "timezone")
+        fields = ("display_name", "timezone", "language")
         help_texts = {"display_name": "What others read when you are in a conference."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -44,6 +44,8 @@ class User(AbstractUser):
         "may book", default=False, help_text="May book conferences and choose their names."
     )
     timezone = models.CharField(max_length=64, default="UTC")
+    #: One of settings.LANGUAGES; empty for the one that the browser asks for.
+    language = models.CharField(max_length=10, blank=True, default="")
     ports_quota = models.PositiveIntegerField(
         "quota of ports",
         null=True,

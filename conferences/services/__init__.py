@@ -61,6 +61,7 @@ from conferences.services.occurrences import (
 )
 from conferences.services.people import (
     PhoneCredentials,
+    choose_language,
     create_user,
     issue_api_token,
     issue_phone_credentials,
@@ -147,6 +148,7 @@ __all__ = [
     "change_following",
     "change_occurrence",
     "check_pin",
+    "choose_language",
     "claim_key",
     "close_setup",
     "close_stale_rosters",

@@ -71,6 +71,11 @@ def set_sip_password(user: User, password: str) -> SipAccount:
     )[0]
 
 
+def choose_language(*, user: User, language: str) -> None:
+    """The language in which pages and mails speak to this person from now on."""
+    User.objects.filter(pk=user.pk).update(language=language)
+
+
 def issue_api_token(user: User) -> str:
     """A new bearer token; this is the only time that it can be read."""
     token = secrets.token_urlsafe(32)

@@ -52,7 +52,7 @@ async def open_page(browser: Browser, *, tone: int, trusting: bool = False) -> P
     `trusting` takes certificates that nobody has signed.
     """
     context: BrowserContext = await browser.new_context(
-        permissions=["microphone"], ignore_https_errors=trusting
+        locale="en-GB", permissions=["microphone"], ignore_https_errors=trusting
     )
     context.set_default_timeout(PATIENCE)
     await context.add_init_script(VISITOR.replace("__TONE__", str(tone)))
