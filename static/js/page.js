@@ -3,6 +3,7 @@
 // without this file; it only saves steps.
 
 import { countdown } from "./countdown.js";
+import { gettext, locale } from "./words.js";
 
 const live = document.querySelector("#announce");
 
@@ -27,7 +28,7 @@ async function copy(text) {
   field.select();
   const done = document.execCommand("copy");
   field.remove();
-  if (!done) throw new Error("This browser does not let the page copy.");
+  if (!done) throw new Error(gettext("This browser does not let the page copy."));
 }
 
 async function copying(button) {
@@ -36,10 +37,10 @@ async function copying(button) {
   try {
     await copy(button.dataset.copy);
   } catch {
-    announce("Copying did not work. Select the text and copy it by hand.");
+    announce(gettext("Copying did not work. Select the text and copy it by hand."));
     return;
   }
-  announce(`${button.dataset.copyWhat ?? "Text"} copied`);
+  announce(gettext("Copied: %(what)s", { what: button.dataset.copyWhat ?? gettext("Text") }));
   button.classList.add("copied");
   use?.setAttribute("href", before.replace(/#.*/, "#check-lg"));
   setTimeout(() => {
@@ -58,7 +59,7 @@ function generating(button) {
     const field = document.getElementById(button.dataset.generate);
     field.value = digits(6);
     field.dispatchEvent(new Event("input", { bubbles: true }));
-    announce(`New PIN: ${Array.from(field.value).join(" ")}`);
+    announce(gettext("New PIN: %(digits)s", { digits: Array.from(field.value).join(" ") }));
   });
 }
 
@@ -88,7 +89,7 @@ function inviteeLists(box) {
       const next = row.nextElementSibling ?? row.previousElementSibling;
       row.remove();
       (next?.querySelector("input") ?? box.querySelector("[data-add]")).focus();
-      announce("Invitee taken off the list");
+      announce(gettext("Invitee taken off the list"));
     });
   };
   const add = () => {
@@ -162,10 +163,10 @@ function localTime(mark) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const sameDay = moment.toDateString() === new Date().toDateString();
   const date = sameDay
-    ? "today"
-    : moment.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
-  const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  mark.textContent = `${date} at ${time} (${zone})`;
+    ? gettext("today")
+    : moment.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" });
+  const time = moment.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+  mark.textContent = gettext("%(date)s at %(time)s (%(zone)s)", { date, time, zone });
 }
 
 /** A door that is shut for now: looks again when it should open, and now and then. */

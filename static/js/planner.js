@@ -3,6 +3,7 @@
 
 import { Calendar, dayGrid, interaction, list, timeGrid } from "../vendor/fullcalendar.js";
 import { $, say } from "./room/page.js";
+import { gettext, locale } from "./words.js";
 
 const config = JSON.parse($("planner-config").textContent);
 const narrow = window.matchMedia("(max-width: 640px)");
@@ -10,6 +11,7 @@ const VIEW = "parley-planner-view";
 const ROLES = ["grid", "rowgroup", "row", "gridcell", "columnheader"]
   .map((role) => `[role=${role}]`)
   .join();
+const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: locale() === "en-us" };
 const MINUTE_MS = 60_000;
 
 const buttons = (kind) => document.querySelectorAll(`#planner-calendar [data-${kind}]`);
@@ -41,13 +43,13 @@ async function move(change) {
   let problem = "";
   try {
     const response = await fetch(config.move, { method: "POST", body });
-    if (!response.ok) problem = (await response.json().catch(() => ({}))).error || "It was not moved.";
+    if (!response.ok) problem = (await response.json().catch(() => ({}))).error || gettext("It was not moved.");
   } catch {
-    problem = "The server cannot be reached. It was not moved.";
+    problem = gettext("The server cannot be reached. It was not moved.");
   }
   complain(problem);
   if (problem) revert();
-  else say(`“${event.title}” was moved. Everybody on its list is told.`);
+  else say(gettext("“%(title)s” was moved. Everybody on its list is told.", { title: event.title }));
 }
 
 const calendar = new Calendar($("planner"), {
@@ -57,19 +59,20 @@ const calendar = new Calendar($("planner"), {
   timeZone: "UTC", // Times come and go as the wall clock of the person's own zone.
   now: config.now,
   nowIndicator: true,
-  firstDay: 1,
+  firstDay: locale() === "en-us" ? 0 : 1,
+  locale: locale(),
   height: "70vh",
   scrollTime: "08:00",
   slotDuration: "00:30",
   allDaySlot: false,
   headerToolbar: false,
-  eventTimeFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
-  slotLabelFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
+  eventTimeFormat: CLOCK,
+  slotLabelFormat: CLOCK,
   views: {
     timeGridWeek: { dayHeaderFormat: { weekday: "short", day: "numeric" } },
     listWeek: { height: "auto" },
   },
-  noEventsText: "Nothing this week",
+  noEventsText: gettext("Nothing this week"),
   selectable: Boolean(config.book),
   selectMirror: true,
   select: book,
@@ -79,7 +82,7 @@ const calendar = new Calendar($("planner"), {
   events: async ({ start, end }) => {
     const query = new URLSearchParams({ start: wall(start), end: wall(end) });
     const response = await fetch(`${config.events}?${query}`);
-    if (!response.ok) throw new Error("The conferences could not be loaded.");
+    if (!response.ok) throw new Error(gettext("The conferences could not be loaded."));
     return response.json();
   },
   eventSourceFailure: (error) => complain(error.message),

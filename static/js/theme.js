@@ -16,7 +16,12 @@
     root.dataset.themeChoice = choice ?? "system";
   };
   const next = { system: "light", light: "dark", dark: "system" };
-  const words = { system: "like the system", light: "light", dark: "dark" };
+  const words = (choice) => {
+    const gettext = window.django?.gettext ?? ((text) => text);
+    if (choice === "light") return gettext("Theme: light. Change it");
+    if (choice === "dark") return gettext("Theme: dark. Change it");
+    return gettext("Theme: like the system. Change it");
+  };
 
   show();
   dark.addEventListener("change", show);
@@ -24,7 +29,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
       const label = () =>
-        button.setAttribute("aria-label", `Theme: ${words[root.dataset.themeChoice]}. Change it`);
+        button.setAttribute("aria-label", words(root.dataset.themeChoice));
       label();
       button.addEventListener("click", () => {
         const choice = next[root.dataset.themeChoice];

@@ -14,11 +14,12 @@ import { Sound } from "../room/sound.js";
 import { bare, farewell, missed, refusal } from "../room/words.js";
 import { addressOf } from "./address.js";
 import { SetupPage } from "./setup-page.js";
+import { gettext } from "../words.js";
 
 const LINES = {
-  offline: ["Not connected", "warn"],
-  unready: ["Not registered", "bad"],
-  ready: ["Ready for calls", "live"],
+  offline: () => [gettext("Not connected"), "warn"],
+  unready: () => [gettext("Not registered"), "bad"],
+  ready: () => [gettext("Ready for calls"), "live"],
 };
 
 /** How long a renewed roster may lack us before the call counts as forgotten. */
@@ -80,7 +81,7 @@ class PhonePage {
     on("offline", () => this._offline());
     on("online", () => this._online());
     on("progress", ({ ringing }) => {
-      $("dialing-words").textContent = ringing ? "Ringing…" : "Connecting…";
+      $("dialing-words").textContent = ringing ? gettext("Ringing…") : gettext("Connecting…");
     });
     on("joined", (detail) => this._joined(detail));
     on("moved", ({ focus }) => this._enter(focus));
@@ -91,7 +92,7 @@ class PhonePage {
     on("text", (detail) => this._texted(detail));
     on("unrings", (detail) => this._unrings(detail));
     on("silenced", () =>
-      notice("Your browser waits for a click before it plays sound. Click anywhere.", "warn"),
+      notice(gettext("Your browser waits for a click before it plays sound. Click anywhere."), "warn"),
     );
   }
 
@@ -120,7 +121,7 @@ class PhonePage {
 
   _line(line) {
     this.line = line;
-    const [words, kind] = LINES[line];
+    const [words, kind] = LINES[line]();
     $("line").dataset.state = line;
     $("line").textContent = words;
     $("line").className = `tag tag-${kind}`;
@@ -139,8 +140,8 @@ class PhonePage {
     if (this.phone.leaving && this.state === "idle") return;
     this._line("offline");
     const words = this.phone.inCall
-      ? "Reconnecting… You can go on talking: the sound takes another way."
-      : "No connection to Parley. Trying again…";
+      ? gettext("Reconnecting… You can go on talking: the sound takes another way.")
+      : gettext("No connection to Parley. Trying again…");
     notice(words, "warn");
   }
 
@@ -155,7 +156,7 @@ class PhonePage {
 
   _submit() {
     const said = $("dial").value.trim();
-    $("dial-error").textContent = said ? "" : "Type whom to call.";
+    $("dial-error").textContent = said ? "" : gettext("Type whom to call.");
     $("dial").setAttribute("aria-invalid", String(!said));
     if (said) this.dial(said, said);
     else $("dial").focus();
@@ -165,8 +166,8 @@ class PhonePage {
     const target = addressOf(said, this.config.domain);
     this.other = { title, target };
     $("told").hidden = true;
-    $("dialing-title").textContent = `Calling ${title}`;
-    $("dialing-words").textContent = "Connecting…";
+    $("dialing-title").textContent = gettext("Calling %(title)s", { title });
+    $("dialing-words").textContent = gettext("Connecting…");
     this._show("dialing");
     $("dialing-cancel").focus();
     this.given = false;
@@ -181,7 +182,7 @@ class PhonePage {
   _notCalled(error) {
     if (error instanceof TypeError) {
       this._end();
-      $("dial-error").textContent = "That is no address that can be called.";
+      $("dial-error").textContent = gettext("That is no address that can be called.");
       $("dial").setAttribute("aria-invalid", "true");
       $("dial").focus();
     } else this._refused({ status: 0, cause: "Connection Error" });
@@ -211,11 +212,11 @@ class PhonePage {
   _texted({ to, name, text }) {
     if (to !== this.account.uri) return;
     if (this.state !== "idle") {
-      notice(`${name} writes: ${text}`);
+      notice(gettext("%(name)s writes: %(text)s", { name, text }));
       return;
     }
     this.other = null;
-    this._tell({ title: `${name} writes` });
+    this._tell({ title: gettext("%(name)s writes", { name }) });
     $("told-text").replaceChildren(...worded(text));
   }
 
@@ -228,7 +229,7 @@ class PhonePage {
   async _accept() {
     this._line(this.line);
     $("dialing-title").textContent = this.other.title;
-    $("dialing-words").textContent = "Connecting…";
+    $("dialing-words").textContent = gettext("Connecting…");
     this._show("dialing");
     await this.sound.ready();
     if (!this.phone.ringing) return this._end(); // They gave up while the microphone opened.
@@ -241,7 +242,7 @@ class PhonePage {
     if (focus && (await this._enter(focus))) return;
     if (!this.phone.inCall) return;
     this._stage($("plain-call").content.cloneNode(true), PLAIN);
-    const name = page ? "Conference application" : this.other.title;
+    const name = page ? gettext("Conference application") : this.other.title;
     $("stage").querySelector("h1").textContent = name;
     this.inCall.showOther({ entity: other.uri, name });
     if (page) this.setup.open(page);
@@ -255,9 +256,9 @@ class PhonePage {
       $("gather").disabled = true;
       try {
         await this.phone.gather(`sip:conference-factory@${this.config.domain}`);
-        say("The call is a conference now");
+        say(gettext("The call is a conference now"));
       } catch {
-        notice("This call cannot become a conference.", "warn");
+        notice(gettext("This call cannot become a conference."), "warn");
         const again = $("gather");
         if (again) again.disabled = false;
       }
@@ -295,8 +296,8 @@ class PhonePage {
     $("call").hidden = false;
     const state = $("stage").querySelector("[data-testid=call-state]");
     state.dataset.state = "joined";
-    state.textContent = "You are in";
-    say(config.conference ? `You are in ${config.conference.title}` : "The call is up");
+    state.textContent = gettext("You are in");
+    say(config.conference ? gettext("You are in %(title)s", { title: config.conference.title }) : gettext("The call is up"));
     this.inCall.joined();
     this.sound.ready().then(() => this._unheard());
   }
@@ -304,7 +305,7 @@ class PhonePage {
   /** Who has no microphone hears the others and is told that they do not hear him. */
   _unheard() {
     const { problem } = this.sound;
-    if (problem && this.phone.inCall) notice(`${problem}. You hear the others; they do not hear you.`, "warn");
+    if (problem && this.phone.inCall) notice(gettext("%(problem)s. You hear the others; they do not hear you.", { problem }), "warn");
   }
 
   // --- and out of it ------------------------------------------------------------------
@@ -331,8 +332,8 @@ class PhonePage {
   }
 
   _farewell(detail, standing, { nameOf, config }) {
-    if (this.given) return { title: "You gave up the call", again: true };
-    if (!config?.conference) return { title: "The call has ended", again: true };
+    if (this.given) return { title: gettext("You gave up the call"), again: true };
+    if (!config?.conference) return { title: gettext("The call has ended"), again: true };
     return farewell(detail, standing, nameOf, config.ends);
   }
 

@@ -3,6 +3,7 @@
 // somebody else's server opens in a window of its own.
 
 import { $ } from "../room/page.js";
+import { gettext } from "../words.js";
 
 /** What of a page of ours is shown: the sheet in its middle. */
 async function sheetOf(response) {
@@ -59,7 +60,7 @@ export class SetupPage {
     const link = document.createElement("a");
     Object.assign(link, { href: this.url, target: "_blank", rel: "noopener noreferrer" });
     link.className = "btn btn-primary btn-wide";
-    link.textContent = "Open the page of this call";
+    link.textContent = gettext("Open the page of this call");
     const sheet = document.createElement("div");
     sheet.className = "sheet";
     sheet.append(link);

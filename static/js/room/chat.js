@@ -2,6 +2,7 @@
 // everybody else who is in, whatever phone he has. Nothing of it is kept.
 
 import { $, notice, say } from "./page.js";
+import { gettext, locale, ngettext } from "../words.js";
 
 const LINK = /https?:\/\/\S+/;
 
@@ -55,14 +56,14 @@ export class Chat {
     this.unread = unread;
     $("chat-unread").hidden = unread === 0;
     $("chat-unread").textContent = String(unread);
-    $("chat-button").setAttribute("aria-label", unread ? `Chat, ${unread} unread` : "Chat");
+    $("chat-button").setAttribute("aria-label", unread ? ngettext("Chat, %(count)s unread", "Chat, %(count)s unread", unread) : gettext("Chat"));
   }
 
   _came({ name, text }) {
     this._add(name, text);
     if (!$("chat").hidden) return;
     this._count(this.unread + 1);
-    say(`${name} writes: ${text}`);
+    say(gettext("%(name)s writes: %(text)s", { name, text }));
   }
 
   async _send() {
@@ -71,17 +72,17 @@ export class Chat {
     $("chat-text").value = "";
     try {
       await this.phone.text(this.uri, text);
-      this._add("You", text);
+      this._add(gettext("You"), text);
     } catch {
       $("chat-text").value ||= text;
-      notice("The text was not sent.", "warn");
+      notice(gettext("The text was not sent."), "warn");
     }
   }
 
   _add(name, text) {
     const line = $("chat-line").content.firstElementChild.cloneNode(true);
     line.querySelector("[data-part=name]").textContent = name;
-    line.querySelector("time").textContent = new Date().toTimeString().slice(0, 5);
+    line.querySelector("time").textContent = new Date().toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
     line.querySelector("[data-part=text]").append(...worded(text));
     $("chat-list").append(line);
     line.scrollIntoView({ block: "nearest" });

@@ -3,6 +3,7 @@
 // has them already), or throws what is to be shown.
 
 import { $ } from "./page.js";
+import { gettext } from "../words.js";
 
 /** The door stays shut; `title` and `text` say why. */
 export class Shut extends Error {
@@ -55,16 +56,16 @@ export class Entry {
       });
     } catch {
       throw new Shut({
-        title: "No connection",
-        text: "Parley cannot be reached. Check your network, then try again.",
+        title: gettext("No connection"),
+        text: gettext("Parley cannot be reached. Check your network, then try again."),
       });
     }
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
     if (answer.errors) throw this._mark(answer.errors);
     throw new Shut({
-      title: answer.title ?? "Joining did not work",
-      text: answer.text ?? "Load the page again and try once more.",
+      title: answer.title ?? gettext("Joining did not work"),
+      text: answer.text ?? gettext("Load the page again and try once more."),
       refusal: answer.refusal,
     });
   }

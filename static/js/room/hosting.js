@@ -3,6 +3,7 @@
 
 import { Moderation } from "./moderation.js";
 import { $, notice, setIcon } from "./page.js";
+import { gettext } from "../words.js";
 
 export class Hosting {
   constructor(api, csrf, isLocked) {
@@ -59,23 +60,23 @@ export class Hosting {
       await this.api.setMuted(person.entity, false);
     } catch {
       await this.api.askToSpeak(person.entity);
-      notice(`${person.name} is asked to speak.`, "warn");
+      notice(gettext("%(name)s is asked to speak.", { name: person.name }), "warn");
     }
   }
 
   showRecording(recording) {
     this.recording = recording;
     $("record").setAttribute("aria-pressed", String(Boolean(recording)));
-    $("record-words").textContent = recording ? "End recording" : "Record";
+    $("record-words").textContent = recording ? gettext("End recording") : gettext("Record");
     setIcon($("record"), recording ? "stop-circle" : "record-circle");
     $("pause").hidden = !recording;
-    $("pause-words").textContent = recording === "paused" ? "Go on recording" : "Pause";
+    $("pause-words").textContent = recording === "paused" ? gettext("Go on recording") : gettext("Pause");
     setIcon($("pause"), recording === "paused" ? "record-circle" : "pause-circle");
   }
 
   showLocked(locked) {
     $("lock").setAttribute("aria-pressed", String(locked));
-    $("lock-words").textContent = locked ? "Unlock" : "Lock";
+    $("lock-words").textContent = locked ? gettext("Unlock") : gettext("Lock");
     setIcon($("lock"), locked ? "unlock-fill" : "lock-fill");
   }
 

@@ -17,6 +17,7 @@ import { talkers } from "./speaking.js";
 import { Voice } from "./voice.js";
 import { Watcher } from "./watcher.js";
 import { departure } from "./words.js";
+import { gettext, ngettext } from "../words.js";
 
 const SPEAKING_EVERY_MS = 150;
 const WRITTEN_MS = 500;
@@ -26,6 +27,12 @@ const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "recepti
 
 /** A call to something that is no conference of ours: nobody to moderate, nothing to watch. */
 export const PLAIN = { conference: null, commands: false, adds: false, moves: false };
+
+function recordingWords(recording, me) {
+  if (recording === "paused") return gettext("The recording is paused.");
+  if (!me?.leftOut) return gettext("This conference is being recorded.");
+  return gettext("This conference is being recorded. Your voice is left out until you agree.");
+}
 
 export class InCall {
   /** `config` is what portal/views/in_call.py says of the conference, or `PLAIN`. */
@@ -163,7 +170,7 @@ export class InCall {
     this.view.show(people);
     this.inviting?.seen(people);
     const count = people.filter((person) => !person.calling).length;
-    $("count").textContent = count === 1 ? "1 person" : `${count} people`;
+    $("count").textContent = ngettext("%(count)s person", "%(count)s people", count);
     $("alone").hidden = people.length > 1;
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
@@ -193,11 +200,7 @@ export class InCall {
   /** What is asked of oneself, and that it is recorded. */
   _floor(recording, me) {
     $("recording").hidden = !recording;
-    const leftOut = me?.leftOut ? " Your voice is left out until you agree." : "";
-    $("recording-words").textContent =
-      recording === "paused"
-        ? "The recording is paused."
-        : `This conference is being recorded.${leftOut}`;
+    $("recording-words").textContent = recordingWords(recording, me);
     $("agree").hidden = !me?.leftOut;
     const asked = Boolean(me?.asked && me.muted);
     $("asked").hidden = !asked;
@@ -205,7 +208,7 @@ export class InCall {
     $("silenced").hidden = asked || !this.voice.silenced;
     this.hand = Boolean(me?.hand);
     $("hand").setAttribute("aria-pressed", String(this.hand));
-    $("hand-words").textContent = this.hand ? "Lower hand" : "Raise hand";
+    $("hand-words").textContent = this.hand ? gettext("Lower hand") : gettext("Raise hand");
   }
 
   async _wish(act) {
@@ -221,7 +224,7 @@ export class InCall {
     for (const [entity, person] of now) {
       const before = this.known.get(entity);
       if (entity !== this.own && !person.calling && (!before || before.calling)) {
-        say(`${person.name} has joined`);
+        say(gettext("%(name)s has joined", { name: person.name }));
       }
     }
     for (const [entity, before] of this.known) {
@@ -254,7 +257,7 @@ export class InCall {
       this.phone.key(digit);
       $("keyed").textContent = ($("keyed").textContent + digit).slice(-16);
     } catch {
-      notice("This call takes no keypad tones.", "warn");
+      notice(gettext("This call takes no keypad tones."), "warn");
     }
   }
 }

@@ -7,6 +7,7 @@ import { addressOf } from "../phone/address.js";
 import { Moderation } from "./moderation.js";
 import { $, notice, setIcon } from "./page.js";
 import { bare, callOutcome } from "./words.js";
+import { gettext } from "../words.js";
 
 const LOOK_EVERY_MS = 700;
 const GOOD_STAYS_MS = 5_000;
@@ -53,13 +54,13 @@ export class Inviting {
       if (!person || !call.waits) continue;
       // Whoever is in already, by another phone, has not answered this one.
       if (!person.calling && !call.present) this._done(call);
-      else if (person.ringing) this._say(call, `${this._name(call)}’s phone is ringing…`, "ringing");
+      else if (person.ringing) this._say(call, gettext("%(name)s’s phone is ringing…", { name: this._name(call) }), "ringing");
     }
   }
 
   async _submit() {
     const uri = $("add-uri").value.trim();
-    if (!uri) return this._complain("Say whom: a user name or a SIP address.");
+    if (!uri) return this._complain(gettext("Say whom: a user name or a SIP address."));
     $("add-form").querySelector("[type=submit]").disabled = true;
     try {
       await this._call(uri);
@@ -74,14 +75,14 @@ export class Inviting {
   /** A text with the link to this call (RFC 3428): who gets it comes by himself, or does not. */
   async _sendLink() {
     const said = $("add-uri").value.trim();
-    if (!said) return this._complain("Say whom: a user name or a SIP address.");
+    if (!said) return this._complain(gettext("Say whom: a user name or a SIP address."));
     const domain = this.conference.uri.replace(/^sips?:.*@/, "");
     try {
       await this.phone.text(addressOf(said, domain), `${this.conference.title}: ${this.link}`);
       $("add-dialog").close();
-      notice(`${said} has the link to this call.`);
+      notice(gettext("%(name)s has the link to this call.", { name: said }));
     } catch {
-      this._complain("No phone there takes texts right now.");
+      this._complain(gettext("No phone there takes texts right now."));
     }
   }
 
@@ -96,8 +97,8 @@ export class Inviting {
     const present = this.people().some(({ entity, calling }) => entity === job.uri && !calling);
     const call = { job: job.job, uri: job.uri, present, waits: true, line: this._line() };
     this.running.add(call);
-    this._say(call, `Calling ${this._name(call)}…`, "calling");
-    this._offer(call, "drop", `Stop calling ${this._name(call)}`, () => this._callOff(call));
+    this._say(call, gettext("Calling %(name)s…", { name: this._name(call) }), "calling");
+    this._offer(call, "drop", gettext("Stop calling %(name)s", { name: this._name(call) }), () => this._callOff(call));
     this.seen(this.people());
     call.timer = setTimeout(() => this._look(call), LOOK_EVERY_MS);
   }
@@ -135,7 +136,7 @@ export class Inviting {
   _done(call) {
     call.waits = false;
     call.line.querySelector("[data-part=drop]").hidden = true;
-    this._say(call, `${this._name(call)} has answered`, "done");
+    this._say(call, gettext("%(name)s has answered", { name: this._name(call) }), "done");
     setIcon(call.line, "check2-circle");
     call.timer = setTimeout(() => this._drop(call), GOOD_STAYS_MS);
   }
@@ -144,8 +145,8 @@ export class Inviting {
     call.waits = false;
     this._say(call, callOutcome(job, this._name(call)), "failed");
     setIcon(call.line.querySelector(".outgoing-mark"), "telephone-x");
-    this._offer(call, "again", `Call ${this._name(call)} again`, () => this._again(call));
-    this._offer(call, "drop", `Take away: ${this._name(call)}`, () => this._drop(call));
+    this._offer(call, "again", gettext("Call %(name)s again", { name: this._name(call) }), () => this._again(call));
+    this._offer(call, "drop", gettext("Take away: %(name)s", { name: this._name(call) }), () => this._drop(call));
   }
 
   /** Shows a button of the line, which does nothing but that from now on. */

@@ -12,6 +12,7 @@ import { Phone } from "./phone.js";
 import { Ringing } from "./ringing.js";
 import { Sound } from "./sound.js";
 import { againWords, farewell, mayKnock, refusal, restarting } from "./words.js";
+import { gettext } from "../words.js";
 
 /** How long a renewed roster may lack us before the call counts as forgotten. */
 const FORGOTTEN_MS = 4_000;
@@ -19,12 +20,12 @@ const FORGOTTEN_MS = 4_000;
 const REJOIN_AGAIN_MS = 20_000;
 
 const STATES = {
-  idle: "Ready to join",
-  connecting: "Connecting…",
-  joined: "You are in",
-  left: "You have left",
-  removed: "You were removed",
-  failed: "Not joined",
+  idle: () => gettext("Ready to join"),
+  connecting: () => gettext("Connecting…"),
+  joined: () => gettext("You are in"),
+  left: () => gettext("You have left"),
+  removed: () => gettext("You were removed"),
+  failed: () => gettext("Not joined"),
 };
 
 /** A server that is being restarted gets a moment to go, and a while to come back. */
@@ -82,11 +83,11 @@ class Room {
     on("joined", () => this._joined());
     on("left", (detail) => this._left(detail));
     on("refused", (detail) => this._refused(detail));
-    on("broken", () => this._rejoin("The audio connection broke. Joining again…"));
+    on("broken", () => this._rejoin(gettext("The audio connection broke. Joining again…")));
     on("rings", (detail) => this._rings(detail));
     on("unrings", () => this.ringing.hide());
     on("silenced", () =>
-      notice("Your browser waits for a click before it plays sound. Click anywhere.", "warn"),
+      notice(gettext("Your browser waits for a click before it plays sound. Click anywhere."), "warn"),
     );
   }
 
@@ -100,7 +101,7 @@ class Room {
     this.state = state;
     for (const mark of document.querySelectorAll("[data-testid=call-state]")) {
       mark.dataset.state = state;
-      mark.textContent = STATES[state];
+      mark.textContent = STATES[state]();
     }
     const inRoom = state === "joined";
     const before = state === "idle" || state === "connecting";
@@ -109,7 +110,7 @@ class Room {
     $("after").hidden = inRoom || before;
     document.body.classList.toggle("in-call", inRoom);
     $("join").disabled = state === "connecting";
-    $("join-words").textContent = state === "connecting" ? "Connecting…" : "Join now";
+    $("join-words").textContent = state === "connecting" ? gettext("Connecting…") : gettext("Join now");
   }
 
   _after({ state, title, text, reason, again }) {
@@ -143,21 +144,21 @@ class Room {
     if (this.phone.leaving) return;
     document.body.dataset.phone = "offline";
     const words = this.phone.inCall
-      ? "Reconnecting… You can go on talking: the sound takes another way."
-      : "No connection to Parley. Trying again…";
+      ? gettext("Reconnecting… You can go on talking: the sound takes another way.")
+      : gettext("No connection to Parley. Trying again…");
     notice(words, "warn");
   }
 
   _online() {
     notice("");
     if (!this.phone.inCall) return;
-    say("Connected again");
+    say(gettext("Connected again"));
     setTimeout(() => this._checkForgotten(), FORGOTTEN_MS);
   }
 
   /** After the line was cut: is the focus still in this call with us? */
   _checkForgotten() {
-    if (this.phone.inCall && this.inCall.forgotten) this._rejoin("The call was lost. Joining again…");
+    if (this.phone.inCall && this.inCall.forgotten) this._rejoin(gettext("The call was lost. Joining again…"));
   }
 
   // --- called in --------------------------------------------------------------------
@@ -212,7 +213,7 @@ class Room {
     notice("");
     this._show("joined");
     this.wasIn = true;
-    say("You are in the conference");
+    say(gettext("You are in the conference"));
     this.inCall.joined({ anonymous: this._anonymous });
   }
 
@@ -220,7 +221,7 @@ class Room {
     this.inCall.over();
     if (detail.by !== "self" && restarting(detail.reason)) {
       this._show("connecting");
-      notice("Parley is being restarted. Joining again…", "warn");
+      notice(gettext("Parley is being restarted. Joining again…"), "warn");
       setTimeout(() => this.join(RESTART_PATIENCE_MS), RESTART_MS);
       return;
     }

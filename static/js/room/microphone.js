@@ -1,6 +1,8 @@
 // The microphone: asking for it, choosing it, showing its level; and a silent
 // stand-in for people who only listen.
 
+import { gettext } from "../words.js";
+
 const CHOICE = "parley-devices";
 
 function remembered() {
@@ -18,6 +20,12 @@ export function remember(choice) {
     // Storage is switched off; the choice lasts as long as the page.
   }
 }
+
+/** A device that does not say its name. */
+const numbered = (kind, number) =>
+  kind === "audioinput"
+    ? gettext("Microphone %(number)s", { number })
+    : gettext("Speaker %(number)s", { number });
 
 export class Microphone {
   constructor(onLevel) {
@@ -98,7 +106,7 @@ export class Microphone {
         .filter((device) => device.kind === kind && device.deviceId)
         .map((device, index) => ({
           id: device.deviceId,
-          label: device.label || `${kind === "audioinput" ? "Microphone" : "Speaker"} ${index + 1}`,
+          label: device.label || numbered(kind, index + 1),
         }));
     return { inputs: of("audioinput"), outputs: of("audiooutput") };
   }

@@ -1,6 +1,8 @@
 // What moderators do, and who may call others in, through the same REST API as
 // everybody else's scripts.
 
+import { gettext } from "../words.js";
+
 export class Moderation {
   constructor(base, csrf) {
     this.base = base;
@@ -21,7 +23,7 @@ export class Moderation {
         body: body ? JSON.stringify(body) : undefined,
       });
     } catch {
-      throw new Error("Parley cannot be reached right now.");
+      throw new Error(gettext("Parley cannot be reached right now."));
     }
     if (!response.ok) throw new Error(await problem(response));
     return response.status === 204 ? null : response.json().catch(() => null);
@@ -32,7 +34,7 @@ export class Moderation {
     const answer = await this._ask("GET", "/participants");
     const list = Array.isArray(answer) ? answer : answer.participants;
     const found = list.find((participant) => participant.entity === entity);
-    if (!found) throw new Error("That person is no longer here.");
+    if (!found) throw new Error(gettext("That person is no longer here."));
     return found.id;
   }
 
@@ -117,8 +119,8 @@ async function problem(response) {
   try {
     const { detail, title, errors } = JSON.parse(text);
     const fields = (errors ?? []).map((error) => error.detail).join(" ");
-    return fields || (typeof detail === "string" && detail) || title || `Parley answered ${response.status}.`;
+    return fields || (typeof detail === "string" && detail) || title || gettext("Parley answered %(status)s.", { status: response.status });
   } catch {
-    return `Parley answered ${response.status}.`;
+    return gettext("Parley answered %(status)s.", { status: response.status });
   }
 }

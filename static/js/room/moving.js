@@ -3,13 +3,14 @@
 
 import { Moderation } from "./moderation.js";
 import { $, notice } from "./page.js";
+import { gettext } from "../words.js";
 
 const AGAIN_MS = 2_000;
 
 /** What a phone is called where it says its name, and where it does not. */
 function nameOf({ user_agent: name, transport }) {
-  if (/^wss?$/i.test(transport)) return "Browser phone";
-  return name || "A phone that gives no name";
+  if (/^wss?$/i.test(transport)) return gettext("Browser phone");
+  return name || gettext("A phone that gives no name");
 }
 
 export class Moving {
@@ -23,7 +24,7 @@ export class Moving {
 
   async _open() {
     $("move-list").replaceChildren();
-    $("move-words").textContent = "Looking for your phones…";
+    $("move-words").textContent = gettext("Looking for your phones…");
     $("move-dialog").showModal();
     await this._look();
   }
@@ -42,8 +43,8 @@ export class Moving {
 
   _list(phones) {
     const words = phones.length
-      ? "The phone rings. When you answer it, the call goes on there and ends here."
-      : "No other phone of yours is registered right now. Open the phone page on another device, or switch your desk phone on.";
+      ? gettext("The phone rings. When you answer it, the call goes on there and ends here.")
+      : gettext("No other phone of yours is registered right now. Open the phone page on another device, or switch your desk phone on.");
     // Said once, however often it is looked.
     if ($("move-words").textContent !== words) $("move-words").textContent = words;
     for (const phone of phones) {
@@ -58,7 +59,7 @@ export class Moving {
 
   async _to(phone) {
     $("move-dialog").close();
-    notice(`${nameOf(phone)} is ringing. Answer it there.`);
+    notice(gettext("%(phone)s is ringing. Answer it there.", { phone: nameOf(phone) }));
     try {
       await this.api.moveTo(phone.id);
     } catch (error) {

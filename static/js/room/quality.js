@@ -1,22 +1,24 @@
 // How good the connection is, out of getStats, in a word that people know.
 
+import { gettext } from "../words.js";
+
 const LIMITS = [
   { loss: 0.02, jitter: 0.03, trip: 0.25, grade: "good" },
   { loss: 0.08, jitter: 0.08, trip: 0.6, grade: "fair" },
 ];
 
 const WORDS = {
-  good: "Good connection",
-  fair: "Fair connection: there may be short gaps",
-  poor: "Poor connection: expect gaps",
-  silent: "No audio arrives",
-  unknown: "Measuring the connection…",
+  good: () => gettext("Good connection"),
+  fair: () => gettext("Fair connection: there may be short gaps"),
+  poor: () => gettext("Poor connection: expect gaps"),
+  silent: () => gettext("No audio arrives"),
+  unknown: () => gettext("Measuring the connection…"),
 };
 
 export class Quality {
   constructor() {
     this.before = null;
-    this.latest = { grade: "unknown", words: WORDS.unknown };
+    this.latest = { grade: "unknown", words: WORDS.unknown() };
   }
 
   /** One look at `connection`; call it every two seconds or so. */
@@ -52,11 +54,11 @@ async function figures(connection) {
 function grade(now, last) {
   const received = now.received - last.received;
   const lost = Math.max(now.lost - last.lost, 0);
-  if (received <= 0) return { grade: "silent", words: WORDS.silent, ...now };
+  if (received <= 0) return { grade: "silent", words: WORDS.silent(), ...now };
   const loss = Math.max(lost / (received + lost), now.theirs);
   const fits = LIMITS.find(
     (limit) => loss <= limit.loss && now.jitter <= limit.jitter && now.trip <= limit.trip,
   );
   const name = fits?.grade ?? "poor";
-  return { grade: name, words: WORDS[name], loss, ...now };
+  return { grade: name, words: WORDS[name](), loss, ...now };
 }

@@ -1,13 +1,14 @@
 // A call that comes in: who calls, a bell, and the two buttons.
 
 import { $ } from "./page.js";
+import { gettext } from "../words.js";
 
 /** Two tones for half a second, every three seconds: a bell that is heard and not hated. */
 const BELL = { tones: [587, 784], beat: 3_000, length: 0.5, gain: 0.12 };
 
 function words(by, conference) {
-  if (!conference) return "Answer to talk.";
-  return by ? `${by} asks you to join.` : "Answer to join.";
+  if (!conference) return gettext("Answer to talk.");
+  return by ? gettext("%(who)s asks you to join.", { who: by }) : gettext("Answer to join.");
 }
 
 export class Ringing {
@@ -25,12 +26,13 @@ export class Ringing {
 
   /** `title` calls, a conference or a person; `by` is who asked for it, where that is known. */
   show({ title, by, conference }) {
-    $("ring-title").textContent = `${title} is calling`;
+    const calling = gettext("%(title)s is calling", { title });
+    $("ring-title").textContent = calling;
     $("ring-by").textContent = words(by, conference);
     if (!$("ring").open) $("ring").showModal();
     $("ring-accept").focus();
     this.before ??= document.title;
-    document.title = `☎ ${title} is calling`;
+    document.title = `☎ ${calling}`;
     this._bell();
     this.timer = setInterval(() => this._bell(), BELL.beat);
   }

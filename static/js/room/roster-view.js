@@ -1,6 +1,8 @@
 // Shows the roster as a list of tiles, changing only what has changed: a room
 // with hundreds of people gets a NOTIFY for each one who comes.
 
+import { gettext } from "../words.js";
+
 const FACES = 6;
 
 export function initials(name) {
@@ -17,12 +19,16 @@ export function faceOf(entity) {
 }
 
 function stateWords({ calling, ringing, held }) {
-  if (ringing) return "ringing…";
-  if (calling) return "being called…";
-  return held ? "on hold" : "";
+  if (ringing) return gettext("ringing…");
+  if (calling) return gettext("being called…");
+  return held ? gettext("on hold") : "";
 }
 
-const ROLES = { organizer: "Organizer", moderator: "Moderator", listener: "Listener" };
+const ROLES = {
+  organizer: () => gettext("Organizer"),
+  moderator: () => gettext("Moderator"),
+  listener: () => gettext("Listener"),
+};
 
 export class RosterView {
   /** `pattern` is the tile's <template>; `act(kind, person)` hears the buttons. */
@@ -88,17 +94,19 @@ export class RosterView {
     part("face").textContent = initials(person.name);
     part("name").textContent = person.name;
     part("you").hidden = !own;
-    part("role").textContent = person.roles.map((role) => ROLES[role]).find(Boolean) ?? "";
+    part("role").textContent = person.roles.map((role) => ROLES[role]?.()).find(Boolean) ?? "";
     item.dataset.muted = person.muted;
     item.dataset.calling = person.calling;
     part("muted").hidden = !person.muted;
     part("hand").hidden = !person.hand;
     part("state").textContent = stateWords(person);
     if (this.commands && !own) {
-      const verb = person.calling ? "Stop calling" : "Remove";
-      part("remove").setAttribute("aria-label", `${verb} ${person.name}`);
+      const { name } = person;
+      const remove = person.calling ? gettext("Stop calling %(name)s", { name }) : gettext("Remove %(name)s", { name });
+      part("remove").setAttribute("aria-label", remove);
       part("mute").hidden = person.calling;
-      part("mute").setAttribute("aria-label", `${person.muted ? "Unmute" : "Mute"} ${person.name}`);
+      const mute = person.muted ? gettext("Unmute %(name)s", { name }) : gettext("Mute %(name)s", { name });
+      part("mute").setAttribute("aria-label", mute);
       part("mute").setAttribute("aria-pressed", String(person.muted));
       part("remove").hidden = person.roles.includes("organizer");
     }

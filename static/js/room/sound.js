@@ -4,6 +4,7 @@
 import { Microphone, remember } from "./microphone.js";
 import { $, say } from "./page.js";
 import { microphone as microphoneWords } from "./words.js";
+import { gettext } from "../words.js";
 
 /** Own level above which we count as speaking. */
 const SPEAKING = 0.35;
@@ -94,7 +95,7 @@ export class Sound {
     for (const meter of document.querySelectorAll("[data-meter]")) {
       meter.style.setProperty("--level", level.toFixed(2));
     }
-    if (level > SPEAKING) $("heard").textContent = "We can hear you.";
+    if (level > SPEAKING) $("heard").textContent = gettext("We can hear you.");
   }
 
   _failed(error) {
@@ -104,14 +105,14 @@ export class Sound {
     $("mic-problem").hidden = false;
     $("mic-problem-title").textContent = title;
     $("mic-problem-text").textContent = text;
-    $("join-how").textContent = "You will hear the others; they will not hear you.";
+    $("join-how").textContent = gettext("You will hear the others; they will not hear you.");
     this.microphone.listenOnly();
     if (this.phone?.inCall) this.phone.useMicrophone(this.microphone.track);
   }
 
   _lost(track) {
     if (track !== this.microphone.track) return;
-    say("The microphone was unplugged.");
+    say(gettext("The microphone was unplugged."));
     this.open("");
   }
 
@@ -142,7 +143,7 @@ export class Sound {
     try {
       await this.phone?.useSpeaker(id);
     } catch {
-      say("That speaker cannot be used.");
+      say(gettext("That speaker cannot be used."));
     }
   }
 }

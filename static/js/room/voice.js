@@ -5,6 +5,7 @@
 // having asked for it, and only a moderator undoes it.
 
 import { $, notice, say, setIcon } from "./page.js";
+import { gettext } from "../words.js";
 
 /** How long our own unmuting may take to show in the roster. */
 const UNMUTE_MS = 3_000;
@@ -42,7 +43,7 @@ export class Voice {
 
   set(muted) {
     if (this.silenced && !this.commands) {
-      notice("Only a moderator can let you be heard again.", "warn");
+      notice(gettext("Only a moderator can let you be heard again."), "warn");
       return;
     }
     this.muted = muted;
@@ -50,7 +51,7 @@ export class Voice {
     this.sound.setEnabled(!muted);
     this.phone?.setMuted(muted);
     this._button();
-    say(muted ? "You are muted" : "You can be heard");
+    say(muted ? gettext("You are muted") : gettext("You can be heard"));
     this._tell(muted);
   }
 
@@ -63,7 +64,7 @@ export class Voice {
     this.silenced = silenced;
     $("silenced").hidden = !silenced;
     if (!silenced) notice("");
-    say(silenced ? "A moderator has muted you" : "You can be heard again");
+    say(silenced ? gettext("A moderator has muted you") : gettext("You can be heard again"));
     this._button();
   }
 
@@ -89,7 +90,7 @@ export class Voice {
   _button() {
     $("mute").setAttribute("aria-pressed", String(this.off));
     $("mute").dataset.off = String(this.off);
-    $("mute-words").textContent = this.off ? "Unmute" : "Mute";
+    $("mute-words").textContent = this.off ? gettext("Unmute") : gettext("Mute");
     setIcon($("mute"), this.off ? "mic-mute-fill" : "mic-fill");
   }
 }
