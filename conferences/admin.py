@@ -13,6 +13,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conferences import services
 from conferences.models import (
@@ -268,7 +269,7 @@ class RegistrationAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     date_hierarchy = "since"
     actions = ("end",)
 
-    @admin.action(description="End the registrations: calls ring there no more")
+    @admin.action(description=_("End the registrations: calls ring there no more"))
     def end(self, request: HttpRequest, chosen: QuerySet[Registration]) -> None:
         """As the person himself would do it on his page."""
         count = services.end_registrations(chosen.values_list("pk", flat=True))
@@ -329,27 +330,27 @@ class HeldOffAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     date_hierarchy = "last_at"
     actions = ("lift",)
 
-    @admin.display(description="account", ordering="account")
+    @admin.display(description=_("account"), ordering="account")
     def who(self, row: HeldOff) -> str:
         """The name that was typed."""
         return row.account or "any"
 
-    @admin.display(description="source", ordering="source")
+    @admin.display(description=_("source"), ordering="source")
     def where(self, row: HeldOff) -> str:
         """The address."""
         return row.source or "any that never signed in to it"
 
-    @admin.display(description="wrong attempts", ordering="wrong")
+    @admin.display(description=_("wrong attempts"), ordering="wrong")
     def wrongly(self, row: HeldOff) -> int:
         """Wrong attempts that count, in whole numbers."""
         return round(row.wrong)
 
-    @admin.display(description="has to wait", boolean=True)
+    @admin.display(description=_("has to wait"), boolean=True)
     def waits(self, row: HeldOff) -> bool:
         """Whether the next attempt is still refused."""
         return row.until > timezone.now()
 
-    @admin.action(description="Let them try again now", permissions=["delete"])
+    @admin.action(description=_("Let them try again now"), permissions=["delete"])
     def lift(self, request: HttpRequest, rows: QuerySet[HeldOff]) -> None:
         """Forgive what was wrong; phones are let in within seconds."""
         lifted = services.lift_attempts(rows=rows)

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 
 from conferences import relays
 from sipgateway.sip.limits import Limits, parse_limits
@@ -361,11 +362,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # how each writes dates and times.
 LANGUAGE_CODE = "en"
 LANGUAGES = [
-    ("en", "English"),
-    ("en-us", "English (US)"),
-    ("de", "Deutsch"),
-    ("es", "Español"),
-    ("fr", "Français"),
+    ("en", _("English")),
+    ("en-us", _("English (US)")),
+    ("de", _("Deutsch")),
+    ("es", _("Español")),
+    ("fr", _("Français")),
 ]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "portal.formats"

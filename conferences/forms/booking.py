@@ -12,6 +12,9 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from conferences import policy, selectors
 from conferences.forms import plain, repeating, window
@@ -36,21 +39,40 @@ _INVITABLE = [
 
 
 _KINDS = [
-    (Kind.ROOM.value, plain.Label("A standing room", "Always open, for as long as you keep it.")),
-    (Kind.BOOKED.value, plain.Label("At a date and time", "Opens and closes by the clock.")),
+    (
+        Kind.ROOM.value,
+        plain.Label(
+            gettext_lazy("A standing room"),
+            gettext_lazy("Always open, for as long as you keep it."),
+        ),
+    ),
+    (
+        Kind.BOOKED.value,
+        plain.Label(
+            gettext_lazy("At a date and time"), gettext_lazy("Opens and closes by the clock.")
+        ),
+    ),
 ]
 _ADMISSIONS = [
     (
         AdmissionChoice.INVITED.value,
-        plain.Label("The invited only", "They sign in and are on the list."),
+        plain.Label(
+            gettext_lazy("The invited only"), gettext_lazy("They sign in and are on the list.")
+        ),
     ),
     (
         AdmissionChoice.SIGNED_IN.value,
-        plain.Label("Everybody with an account", "Whoever can sign in may come, invited or not."),
+        plain.Label(
+            gettext_lazy("Everybody with an account"),
+            gettext_lazy("Whoever can sign in may come, invited or not."),
+        ),
     ),
     (
         AdmissionChoice.OPEN.value,
-        plain.Label("Anyone with the link, guests included", "Guests just type a name."),
+        plain.Label(
+            gettext_lazy("Anyone with the link, guests included"),
+            gettext_lazy("Guests just type a name."),
+        ),
     ),
 ]
 
@@ -72,7 +94,7 @@ class InviteeRow:
             validate_email(text)
             return "", text
         if not selectors.person_exists(text):
-            raise ValidationError("Nobody here has this user name.")
+            raise ValidationError(_("Nobody here has this user name."))
         return selectors.aor(text), ""
 
 
@@ -89,72 +111,100 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
     """Books a conference, or changes one: `values()` is what the services take."""
 
     title = forms.CharField(
+        label=gettext_lazy("Title"),
         max_length=200,
-        error_messages={"required": "Give it a title."},
-        widget=forms.TextInput(attrs={"placeholder": "Weekly planning", "autofocus": True}),
+        error_messages={"required": gettext_lazy("Give it a title.")},
+        widget=forms.TextInput(
+            attrs={"placeholder": gettext_lazy("Weekly planning"), "autofocus": True}
+        ),
     )
-    kind = forms.ChoiceField(label="When", choices=_KINDS, widget=forms.RadioSelect)
-    date = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    kind = forms.ChoiceField(label=gettext_lazy("When"), choices=_KINDS, widget=forms.RadioSelect)
+    date = forms.DateField(
+        label=gettext_lazy("Date"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
     time = forms.TimeField(
-        required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+        label=gettext_lazy("Time"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
     duration_minutes = forms.TypedChoiceField(
-        label="Length", choices=plain.LENGTHS, coerce=int, empty_value=None, required=False
+        label=gettext_lazy("Length"),
+        choices=plain.LENGTHS,
+        coerce=int,
+        empty_value=None,
+        required=False,
     )
     timezone = forms.ChoiceField(
-        label="Time zone",
+        label=gettext_lazy("Time zone"),
         choices=plain.zones,
         required=False,
-        help_text="A series keeps its time on the clock there when the clocks change. "
-        "A time that they skip is as much later, of one that comes twice the first counts.",
+        help_text=gettext_lazy(
+            "A series keeps its time on the clock there when the clocks change. "
+            "A time that they skip is as much later, of one that comes twice the first counts."
+        ),
     )
     admission = forms.ChoiceField(
-        label="Who may come in", choices=_ADMISSIONS, widget=forms.RadioSelect
+        label=gettext_lazy("Who may come in"), choices=_ADMISSIONS, widget=forms.RadioSelect
     )
     pin = forms.CharField(
-        label="PIN",
+        label=gettext_lazy("PIN"),
         max_length=16,
         required=False,
-        help_text="4 to 16 digits. Pages ask for it, phones key it.",
+        help_text=gettext_lazy("4 to 16 digits. Pages ask for it, phones key it."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     moderator_pin = forms.CharField(
-        label="PIN of moderators",
+        label=gettext_lazy("PIN of moderators"),
         max_length=16,
         required=False,
-        help_text="Whoever gives this one moderates.",
+        help_text=gettext_lazy("Whoever gives this one moderates."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     personal_pins = forms.BooleanField(
-        label="Give each invitee a PIN of his own",
+        label=gettext_lazy("Give each invitee a PIN of his own"),
         required=False,
-        help_text="Who keys it is known by it, on any phone.",
+        help_text=gettext_lazy("Who keys it is known by it, on any phone."),
     )
     max_participants = forms.IntegerField(
-        label="Size",
+        label=gettext_lazy("Size"),
         min_value=1,
         max_value=100_000,
         required=False,
-        help_text=f"How many can be in it at once; left empty, {DEFAULT_SIZE} ports are kept.",
-        widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
+        help_text=format_lazy(
+            gettext_lazy("How many can be in it at once; left empty, {ports} ports are kept."),
+            ports=DEFAULT_SIZE,
+        ),
+        widget=forms.NumberInput(attrs={"placeholder": gettext_lazy("No limit")}),
     )
     language = forms.ChoiceField(
-        label="Prompts speak",
-        choices=[("", "The language of the server"), *LanguageChoice.choices],
+        label=gettext_lazy("Prompts speak"),
+        choices=[("", gettext_lazy("The language of the server")), *LanguageChoice.choices],
         required=False,
     )
     announce = forms.ChoiceField(
-        label="When somebody comes or goes", choices=AnnounceChoice.choices, required=False
+        label=gettext_lazy("When somebody comes or goes"),
+        choices=AnnounceChoice.choices,
+        required=False,
     )
-    recorded = forms.ChoiceField(label="Recording", choices=RecordedChoice.choices, required=False)
+    recorded = forms.ChoiceField(
+        label=gettext_lazy("Recording"), choices=RecordedChoice.choices, required=False
+    )
     name = forms.CharField(
-        label="Address",
+        label=gettext_lazy("Address"),
         max_length=63,
         required=False,
-        help_text="A word of your choice for the link and the SIP address. "
-        "Left empty it is a number that every phone can dial.",
+        help_text=gettext_lazy(
+            "A word of your choice for the link and the SIP address. "
+            "Left empty it is a number that every phone can dial."
+        ),
         widget=forms.TextInput(
-            attrs={"placeholder": "planning", "autocapitalize": "none", "spellcheck": "false"}
+            attrs={
+                "placeholder": gettext_lazy("planning"),
+                "autocapitalize": "none",
+                "spellcheck": "false",
+            }
         ),
     )
 
@@ -198,14 +248,14 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
         """A date needs its parts; the list is read row by row."""
         values = super().clean() or self.cleaned_data
         if values.get("kind") == Kind.BOOKED.value:
-            for field, words in (("date", "Choose a date."), ("time", "Choose a time.")):
+            for field, words in (("date", _("Choose a date.")), ("time", _("Choose a time."))):
                 if not values.get(field) and field not in self.errors:
                     self.add_error(field, words)
             self.check_repetition(values)
         for row in self.invitee_rows:
             self._read(row)
         if any(row.error for row in self.invitee_rows):
-            self.add_error(None, "Somebody on the list of invitees cannot be invited.")
+            self.add_error(None, _("Somebody on the list of invitees cannot be invited."))
         if not self.invitee_rows:
             self.invitee_rows = [InviteeRow()]
         return values
@@ -275,7 +325,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
             shown = self._shown(field)
             if shown == "invitees":
                 self.invitee_error = " ".join(error.messages)
-                self.add_error(None, "Somebody on the list of invitees cannot be invited.")
+                self.add_error(None, _("Somebody on the list of invitees cannot be invited."))
             elif self.proposals:
                 self.add_error(None, list(errors))
             else:

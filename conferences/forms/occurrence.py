@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from conferences import recurrence, selectors
 from conferences.forms import plain
@@ -15,22 +16,31 @@ from conferences.forms import plain
 ONE = "one"
 FOLLOWING = "following"
 _RANGES = [
-    (ONE, plain.Label("This one alone", "The others stay as they are.")),
-    (FOLLOWING, plain.Label("This one and all that follow", "Those before stay as they are.")),
+    (ONE, plain.Label(_("This one alone"), _("The others stay as they are."))),
+    (
+        FOLLOWING,
+        plain.Label(_("This one and all that follow"), _("Those before stay as they are.")),
+    ),
 ]
 
 
 class OccurrenceForm(plain.PlainForm):
     """Times are local in the zone of the booking; `values()` is what the services take."""
 
-    title = forms.CharField(max_length=200, error_messages={"required": "Give it a title."})
-    date = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
-    time = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    title = forms.CharField(
+        label=_("Title"), max_length=200, error_messages={"required": _("Give it a title.")}
+    )
+    date = forms.DateField(
+        label=_("Date"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    time = forms.TimeField(
+        label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
     duration_minutes = forms.TypedChoiceField(
-        label="Length", choices=plain.LENGTHS, coerce=int, empty_value=None
+        label=_("Length"), choices=plain.LENGTHS, coerce=int, empty_value=None
     )
     range = forms.ChoiceField(
-        label="Change", choices=_RANGES, widget=forms.RadioSelect, required=False
+        label=_("Change"), choices=_RANGES, widget=forms.RadioSelect, required=False
     )
 
     def __init__(self, data: Any = None, *, found: selectors.Planned) -> None:

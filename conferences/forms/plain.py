@@ -11,31 +11,50 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """A choice with a line that explains it."""
 
-    title: str
-    hint: str
+    title: str | Promise
+    hint: str | Promise
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
 
-LENGTHS = [
-    (15, "15 minutes"),
-    (30, "30 minutes"),
-    (45, "45 minutes"),
-    (60, "1 hour"),
-    (90, "1½ hours"),
-    (120, "2 hours"),
-    (180, "3 hours"),
-    (240, "4 hours"),
-    (480, "8 hours"),
-]
+#: How long something may be, in minutes.
+_LENGTHS = (15, 30, 45, 60, 90, 120, 180, 240, 480)
+
+
+def minutes_in_words(minutes: int) -> str:
+    """As one says it: in days, in hours, or in minutes."""
+    if minutes and minutes % 1440 == 0:
+        return ngettext("%(count)s day", "%(count)s days", minutes // 1440) % {
+            "count": minutes // 1440
+        }
+    if minutes and minutes % 60 == 0:
+        return ngettext("%(count)s hour", "%(count)s hours", minutes // 60) % {
+            "count": minutes // 60
+        }
+    if minutes == 90:
+        return _("1½ hours")
+    return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+
+
+_words_later = lazy(minutes_in_words, str)
+
+
+def minute_choices(minutes: Iterable[int]) -> list[tuple[int, Any]]:
+    """Choices of a field, in the language of whoever is shown them."""
+    return [(one, _words_later(one)) for one in minutes]
+
+
+LENGTHS = minute_choices(_LENGTHS)
 
 
 def zones() -> list[tuple[str, str]]:
@@ -48,7 +67,7 @@ def zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in named)]
 
 
-def languages() -> list[tuple[str, str]]:
+def languages() -> list[tuple[str, Any]]:
     """The languages of the pages, each by its own name, and the browser's choice."""
     return [("", _("As the browser asks")), *settings.LANGUAGES]
 
@@ -91,8 +110,8 @@ def taken(data: Any) -> Any:
 def keep_length(field: forms.Field, minutes: int | None) -> None:
     """A length that a script chose stays a choice."""
     assert isinstance(field, forms.TypedChoiceField), "lengths are chosen"
-    if minutes and minutes not in dict(LENGTHS):
-        field.choices = [*LENGTHS, (minutes, f"{minutes} minutes")]
+    if minutes and minutes not in _LENGTHS:
+        field.choices = [*LENGTHS, (minutes, minutes_in_words(minutes))]
 
 
 def proposed(errors: Iterable[ValidationError], zone: str) -> list[datetime.datetime]:

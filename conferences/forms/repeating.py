@@ -6,49 +6,60 @@ import datetime
 from typing import Any
 
 from django import forms
+from django.utils import dates
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from conferences import repetition
 from conferences.forms import plain
 from conferences.repetition import Repeats, Repetition
 
 _REPEATS = [
-    (Repeats.NEVER.value, "Never"),
-    (Repeats.DAILY.value, "Every day"),
-    (Repeats.WEEKDAYS.value, "Every weekday, Monday to Friday"),
-    (Repeats.WEEKLY.value, "Every week"),
-    (Repeats.BY_DATE.value, "Every month, on the same date"),
-    (Repeats.BY_WEEKDAY.value, "Every month, on the same weekday"),
-    (Repeats.RULE.value, "By a rule of your own"),
+    (Repeats.NEVER.value, gettext_lazy("Never")),
+    (Repeats.DAILY.value, gettext_lazy("Every day")),
+    (Repeats.WEEKDAYS.value, gettext_lazy("Every weekday, Monday to Friday")),
+    (Repeats.WEEKLY.value, gettext_lazy("Every week")),
+    (Repeats.BY_DATE.value, gettext_lazy("Every month, on the same date")),
+    (Repeats.BY_WEEKDAY.value, gettext_lazy("Every month, on the same weekday")),
+    (Repeats.RULE.value, gettext_lazy("By a rule of your own")),
 ]
-_DAYS = list(zip(repetition.DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
-_ENDS = [("never", "Never"), ("until", "On a day"), ("count", "After n times")]
+_DAYS = list(zip(repetition.DAYS, [dates.WEEKDAYS_ABBR[day] for day in range(7)], strict=True))
+_ENDS = [
+    ("never", gettext_lazy("Never")),
+    ("until", gettext_lazy("On a day")),
+    ("count", gettext_lazy("After n times")),
+]
 
 
 class RepeatingForm(plain.PlainForm):
     """The fields of a repetition, and the rule that they make."""
 
-    repeats = forms.ChoiceField(label="Repeats", choices=_REPEATS, required=False)
+    repeats = forms.ChoiceField(label=gettext_lazy("Repeats"), choices=_REPEATS, required=False)
     every = forms.IntegerField(
-        label="Every",
+        label=gettext_lazy("Every"),
         min_value=1,
         max_value=99,
         required=False,
-        help_text="2 is every other day, week or month.",
+        help_text=gettext_lazy("2 is every other day, week or month."),
         widget=forms.NumberInput(attrs={"placeholder": "1"}),
     )
     days = forms.MultipleChoiceField(
-        label="On", choices=_DAYS, required=False, widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("On"), choices=_DAYS, required=False, widget=forms.CheckboxSelectMultiple
     )
-    ends = forms.ChoiceField(label="Ends", choices=_ENDS, required=False)
+    ends = forms.ChoiceField(label=gettext_lazy("Ends"), choices=_ENDS, required=False)
     until = forms.DateField(
-        label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=gettext_lazy("Last day"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
-    count = forms.IntegerField(label="Times", min_value=1, max_value=999, required=False)
+    count = forms.IntegerField(
+        label=gettext_lazy("Times"), min_value=1, max_value=999, required=False
+    )
     rrule = forms.CharField(
-        label="Rule",
+        label=gettext_lazy("Rule"),
         max_length=255,
         required=False,
-        help_text="RFC 5545, as in FREQ=MONTHLY;BYDAY=2TU,4TU",
+        help_text=gettext_lazy("RFC 5545, as in FREQ=MONTHLY;BYDAY=2TU,4TU"),
         widget=forms.TextInput(
             attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}
         ),
@@ -60,14 +71,14 @@ class RepeatingForm(plain.PlainForm):
         if chosen in ("", Repeats.NEVER.value):
             return
         if chosen == Repeats.RULE.value:
-            self._want("rrule", "Type a rule.")
+            self._want("rrule", _("Type a rule."))
             return
         if values.get("ends") == "until":
-            self._want("until", "Choose the last day.")
+            self._want("until", _("Choose the last day."))
             if values.get("until") and values.get("date") and values["until"] < values["date"]:
-                self.add_error("until", "This lies before the start.")
+                self.add_error("until", _("This lies before the start."))
         if values.get("ends") == "count":
-            self._want("count", "Say how many times.")
+            self._want("count", _("Say how many times."))
 
     def _want(self, field: str, words: str) -> None:
         if not self.cleaned_data.get(field) and field not in self.errors:

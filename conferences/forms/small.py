@@ -20,30 +20,31 @@ class SetupForm(plain.PlainForm):
     """What a caller of the conference application is asked for (draft 4.3)."""
 
     title = forms.CharField(
+        label=_("Title"),
         max_length=200,
-        error_messages={"required": "Give it a title."},
-        widget=forms.TextInput(attrs={"placeholder": "Weekly planning", "autofocus": True}),
+        error_messages={"required": _("Give it a title.")},
+        widget=forms.TextInput(attrs={"placeholder": _("Weekly planning"), "autofocus": True}),
     )
     call = forms.CharField(
-        label="Call these people",
+        label=_("Call these people"),
         required=False,
-        help_text="User names or SIP addresses, one a line. Their phones ring at once.",
+        help_text=_("User names or SIP addresses, one a line. Their phones ring at once."),
         widget=forms.Textarea(attrs={"rows": 2, "autocapitalize": "none", "spellcheck": "false"}),
     )
     pin = forms.CharField(
-        label="PIN",
+        label=_("PIN"),
         max_length=16,
         required=False,
-        help_text="4 to 16 digits, for those who dial in.",
-        validators=[RegexValidator(r"^[0-9]{4,16}\Z", "A PIN has 4 to 16 digits.")],
+        help_text=_("4 to 16 digits, for those who dial in."),
+        validators=[RegexValidator(r"^[0-9]{4,16}\Z", _("A PIN has 4 to 16 digits."))],
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     max_participants = forms.IntegerField(
-        label="Size",
+        label=_("Size"),
         min_value=1,
         max_value=100_000,
         required=False,
-        widget=forms.NumberInput(attrs={"placeholder": "No limit"}),
+        widget=forms.NumberInput(attrs={"placeholder": _("No limit")}),
     )
 
     def clean_call(self) -> list[str]:
@@ -70,8 +71,8 @@ class SetupForm(plain.PlainForm):
 class RemovalForm(plain.PlainForm):
     """Why somebody is removed, and whether for good."""
 
-    reason = forms.CharField(max_length=200, required=False, label="Reason")
-    ban = forms.BooleanField(required=False, label="May not come back")
+    reason = forms.CharField(max_length=200, required=False, label=_("Reason"))
+    ban = forms.BooleanField(required=False, label=_("May not come back"))
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -83,7 +84,8 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     class Meta:
         model = User
         fields = ("display_name", "timezone", "language")
-        help_texts = {"display_name": "What others read when you are in a conference."}
+        labels = {"display_name": _("Display name")}
+        help_texts = {"display_name": _("What others read when you are in a conference.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,11 +96,11 @@ class SipPasswordForm(plain.PlainForm):
     """A password for phones; left empty, one is made up."""
 
     password = forms.CharField(
-        label="Password of your own",
+        label=_("Password of your own"),
         required=False,
         min_length=MIN_SIP_PASSWORD,
         max_length=128,
         strip=False,
-        help_text="Leave it empty to have a strong one made up.",
+        help_text=_("Leave it empty to have a strong one made up."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from conferences.forms import plain
 from conferences.models import Conference
@@ -13,19 +15,13 @@ from conferences.models import Conference
 FIELDS = ("early_minutes", "grace_minutes", "warn_minutes", "reminder_minutes")
 
 
-def _words(minutes: int) -> str:
-    if minutes % 1440 == 0 and minutes:
-        return "1 day" if minutes == 1440 else f"{minutes // 1440} days"
-    if minutes % 60 == 0 and minutes:
-        return "1 hour" if minutes == 60 else f"{minutes // 60} hours"
-    return f"{minutes} minutes"
+def _choices(
+    none: Promise, minutes: Iterable[int], *, empty: str = "0"
+) -> list[tuple[str, Promise]]:
+    return [(empty, none), *((str(one), words) for one, words in plain.minute_choices(minutes))]
 
 
-def _choices(none: str, minutes: Iterable[int], *, empty: str = "0") -> list[tuple[str, str]]:
-    return [(empty, none), *((str(one), _words(one)) for one in minutes)]
-
-
-def _field(label: str, choices: list[tuple[str, str]]) -> forms.TypedChoiceField:
+def _field(label: Any, choices: list[tuple[str, Promise]]) -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
         label=label, choices=choices, coerce=int, empty_value=None, required=False
     )
@@ -34,12 +30,12 @@ def _field(label: str, choices: list[tuple[str, str]]) -> forms.TypedChoiceField
 class WindowForm(plain.PlainForm):
     """The fields of the window of a booking."""
 
-    early_minutes = _field("Opens early", _choices("At the start", (5, 10, 15, 30, 60)))
-    grace_minutes = _field("Stays open", _choices("Until the end", (5, 10, 15, 30, 60)))
-    warn_minutes = _field("Warn of the end", _choices("Never", (1, 2, 5, 10, 15)))
+    early_minutes = _field(_("Opens early"), _choices(_("At the start"), (5, 10, 15, 30, 60)))
+    grace_minutes = _field(_("Stays open"), _choices(_("Until the end"), (5, 10, 15, 30, 60)))
+    warn_minutes = _field(_("Warn of the end"), _choices(_("Never"), (1, 2, 5, 10, 15)))
     reminder_minutes = _field(
-        "Remind invitees",
-        _choices("Never", (10, 15, 30, 60, 120, 1440, 2880), empty=""),
+        _("Remind invitees"),
+        _choices(_("Never"), (10, 15, 30, 60, 120, 1440, 2880), empty=""),
     )
 
     def keep_minutes(self, conference: Conference | None) -> None:
@@ -49,7 +45,7 @@ class WindowForm(plain.PlainForm):
             minutes = getattr(conference, name, None)
             assert isinstance(field, forms.TypedChoiceField), "declared above"
             if minutes and str(minutes) not in dict(field.choices):  # type: ignore[arg-type]
-                field.choices = [*field.choices, (str(minutes), _words(minutes))]  # type: ignore[misc]
+                field.choices = [*field.choices, (str(minutes), plain.minutes_in_words(minutes))]  # type: ignore[misc]
 
     def window_values(self) -> dict[str, Any]:
         """The arguments of the services; those alone that the page asked for."""

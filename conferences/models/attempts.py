@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from conferences.attempts import Tally
 from conferences.models.choices import Door
@@ -22,14 +23,14 @@ class HeldOff(models.Model):
     source = models.CharField(max_length=64, blank=True)
     #: What was typed as a name, whether or not anybody has it; empty for all of a source.
     account = models.CharField(max_length=64, blank=True)
-    wrong = models.FloatField("wrong attempts")
+    wrong = models.FloatField(_("wrong attempts"))
     since = models.DateTimeField()
-    last_at = models.DateTimeField("last attempt", db_index=True)
-    until = models.DateTimeField("has to wait until", db_index=True)
+    last_at = models.DateTimeField(_("last attempt"), db_index=True)
+    until = models.DateTimeField(_("has to wait until"), db_index=True)
     lifted_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     class Meta:
-        verbose_name = "wrong password"
+        verbose_name = _("wrong password")
         ordering = ("-last_at", "-pk")
         constraints = [
             models.UniqueConstraint(fields=["door", "source", "account"], name="one_tally_each"),

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone as clock
+from django.utils.translation import gettext_lazy as _
 
 from conferences import policy
 from conferences.models.choices import (
@@ -160,16 +161,16 @@ class Ledger(models.Model):
 
     ports = models.PositiveIntegerField(
         default=10_000,
-        help_text="How many can be in calls at the same moment: what the machine can mix.",
+        help_text=_("How many can be in calls at the same moment: what the machine can mix."),
     )
     overbooked_percent = models.PositiveSmallIntegerField(
-        "overbooking",
+        _("overbooking"),
         default=0,
-        help_text="How much more is booked than there is, in percent.",
+        help_text=_("How much more is booked than there is, in percent."),
     )
 
     class Meta:
-        verbose_name_plural = "ledger"
+        verbose_name_plural = _("ledger")
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="there_is_one_ledger"),
         ]

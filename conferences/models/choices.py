@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from conferences import dialout, policy
 
@@ -10,73 +11,73 @@ from conferences import dialout, policy
 class Kind(models.TextChoices):
     """How a conference came to be."""
 
-    BOOKED = "booked", "Booked"
-    ROOM = "room", "Standing room"
-    ADHOC = "adhoc", "Ad hoc"
+    BOOKED = "booked", _("Booked")
+    ROOM = "room", _("Standing room")
+    ADHOC = "adhoc", _("Ad hoc")
 
 
 class AdmissionChoice(models.TextChoices):
     """`policy.Admission` as a form shows it."""
 
-    INVITED = policy.Admission.INVITED.value, "The invited only"
-    SIGNED_IN = policy.Admission.SIGNED_IN.value, "Everybody who signs in"
-    OPEN = policy.Admission.OPEN.value, "Everybody, guests included"
+    INVITED = policy.Admission.INVITED.value, _("The invited only")
+    SIGNED_IN = policy.Admission.SIGNED_IN.value, _("Everybody who signs in")
+    OPEN = policy.Admission.OPEN.value, _("Everybody, guests included")
 
 
 class RoleChoice(models.TextChoices):
     """`policy.Role` as a form shows it."""
 
-    ORGANIZER = policy.Role.ORGANIZER.value, "Organizer"
-    CO_ORGANIZER = policy.Role.CO_ORGANIZER.value, "Co-organizer"
-    MODERATOR = policy.Role.MODERATOR.value, "Moderator"
-    PARTICIPANT = policy.Role.PARTICIPANT.value, "Participant"
-    LISTENER = policy.Role.LISTENER.value, "Listener"
+    ORGANIZER = policy.Role.ORGANIZER.value, _("Organizer")
+    CO_ORGANIZER = policy.Role.CO_ORGANIZER.value, _("Co-organizer")
+    MODERATOR = policy.Role.MODERATOR.value, _("Moderator")
+    PARTICIPANT = policy.Role.PARTICIPANT.value, _("Participant")
+    LISTENER = policy.Role.LISTENER.value, _("Listener")
 
 
 class CreatorDepartsChoice(models.TextChoices):
     """`policy.CreatorDeparts` as a form shows it."""
 
-    KEEP = policy.CreatorDeparts.KEEP.value, "The conference goes on"
-    END = policy.CreatorDeparts.END.value, "The conference ends"
+    KEEP = policy.CreatorDeparts.KEEP.value, _("The conference goes on")
+    END = policy.CreatorDeparts.END.value, _("The conference ends")
 
 
 class AnonymityChoice(models.TextChoices):
     """`policy.Anonymity` as a form shows it."""
 
-    ASKED = policy.Anonymity.ASKED.value, "Who asks for it; moderators see who it is"
-    STRICT = policy.Anonymity.STRICT.value, "Who asks for it, and nobody sees who it is"
-    ALL = policy.Anonymity.ALL.value, "All participants; moderators see who they are"
+    ASKED = policy.Anonymity.ASKED.value, _("Who asks for it; moderators see who it is")
+    STRICT = policy.Anonymity.STRICT.value, _("Who asks for it, and nobody sees who it is")
+    ALL = policy.Anonymity.ALL.value, _("All participants; moderators see who they are")
 
 
 class FactoryModeChoice(models.TextChoices):
     """How a factory tells whoever calls it of his conference (draft 4.5, RFC 4579 5.4)."""
 
-    ANSWER = "answer", "It answers: the caller is in at once (200)"
-    REDIRECT = "redirect", "It sends the caller on to the conference (302)"
+    ANSWER = "answer", _("It answers: the caller is in at once (200)")
+    REDIRECT = "redirect", _("It sends the caller on to the conference (302)")
 
 
 class LanguageChoice(models.TextChoices):
     """`policy.Language` as a form shows it, each by its own name."""
 
-    ENGLISH = policy.Language.ENGLISH.value, "English"
-    GERMAN = policy.Language.GERMAN.value, "Deutsch"
-    SPANISH = policy.Language.SPANISH.value, "Español"
+    ENGLISH = policy.Language.ENGLISH.value, _("English")
+    GERMAN = policy.Language.GERMAN.value, _("Deutsch")
+    SPANISH = policy.Language.SPANISH.value, _("Español")
 
 
 class AnnounceChoice(models.TextChoices):
     """`policy.Announce` as a form shows it."""
 
-    NOTHING = policy.Announce.NOTHING.value, "Nothing is heard"
-    TONES = policy.Announce.TONES.value, "A short tone"
-    NAMES = policy.Announce.NAMES.value, "The name, as said by whoever calls in by phone"
+    NOTHING = policy.Announce.NOTHING.value, _("Nothing is heard")
+    TONES = policy.Announce.TONES.value, _("A short tone")
+    NAMES = policy.Announce.NAMES.value, _("The name, as said by whoever calls in by phone")
 
 
 class RecordedChoice(models.TextChoices):
     """`policy.Recorded` as a form shows it."""
 
-    NEVER = policy.Recorded.NEVER.value, "Nobody may record"
-    TOLD = policy.Recorded.TOLD.value, "Moderators may; everybody is told"
-    AGREED = policy.Recorded.AGREED.value, "Moderators may; only those who agree are kept"
+    NEVER = policy.Recorded.NEVER.value, _("Nobody may record")
+    TOLD = policy.Recorded.TOLD.value, _("Moderators may; everybody is told")
+    AGREED = policy.Recorded.AGREED.value, _("Moderators may; only those who agree are kept")
 
 
 class RecordingState(models.TextChoices):
@@ -91,30 +92,30 @@ class RecordingState(models.TextChoices):
 class MutedBy(models.TextChoices):
     """Who silenced a participant."""
 
-    NOBODY = "", "Nobody"
-    SELF = "self", "Himself"
-    MODERATOR = "moderator", "A moderator"
+    NOBODY = "", _("Nobody")
+    SELF = "self", _("Himself")
+    MODERATOR = "moderator", _("A moderator")
 
 
 class Way(models.TextChoices):
     """The way by which a wish came in."""
 
-    WEB = "web", "Web page"
-    REST = "rest", "REST API"
-    REFER = "refer", "REFER"
-    KEYPAD = "keypad", "Keypad"
-    CLOCK = "clock", "Clock"
-    COMMAND = "command", "Command line"
-    MAIL = "mail", "Mail"
+    WEB = "web", _("Web page")
+    REST = "rest", _("REST API")
+    REFER = "refer", _("REFER")
+    KEYPAD = "keypad", _("Keypad")
+    CLOCK = "clock", _("Clock")
+    COMMAND = "command", _("Command line")
+    MAIL = "mail", _("Mail")
 
 
 class Door(models.TextChoices):
     """Where a password or a token is asked for."""
 
-    SIP = "sip", "Phones"
-    SEARCH = "names", "Phones, searching for names"
-    PAGES = "pages", "Sign-in page"
-    API = "api", "REST API"
+    SIP = "sip", _("Phones")
+    SEARCH = "names", _("Phones, searching for names")
+    PAGES = "pages", _("Sign-in page")
+    API = "api", _("REST API")
 
 
 class EndpointStatus(models.TextChoices):
@@ -172,44 +173,44 @@ class CallState(models.TextChoices):
 class DialTargetChoice(models.TextChoices):
     """`dialout.Who` as a form shows it."""
 
-    ADDERS = dialout.Who.ADDERS.value, "Whoever may call people in"
-    COMMANDERS = dialout.Who.COMMANDERS.value, "Organizers and moderators"
-    NOBODY = dialout.Who.NOBODY.value, "Nobody"
+    ADDERS = dialout.Who.ADDERS.value, _("Whoever may call people in")
+    COMMANDERS = dialout.Who.COMMANDERS.value, _("Organizers and moderators")
+    NOBODY = dialout.Who.NOBODY.value, _("Nobody")
 
 
 class Answer(models.TextChoices):
     """What an invitee said (RFC 5545 3.2.12 ``PARTSTAT``)."""
 
-    NONE = "", "No answer yet"
-    ACCEPTED = "accepted", "Comes"
-    TENTATIVE = "tentative", "May come"
-    DECLINED = "declined", "Does not come"
+    NONE = "", _("No answer yet")
+    ACCEPTED = "accepted", _("Comes")
+    TENTATIVE = "tentative", _("May come")
+    DECLINED = "declined", _("Does not come")
 
 
 class MailKind(models.TextChoices):
     """What a mail is about; its calendar object's method follows from it (RFC 5546)."""
 
-    INVITED = "invited", "Invitation"
-    CHANGED = "changed", "Change"
-    CANCEL = "cancel", "Cancellation"
-    REMINDER = "reminder", "Reminder"
+    INVITED = "invited", _("Invitation")
+    CHANGED = "changed", _("Change")
+    CANCEL = "cancel", _("Cancellation")
+    REMINDER = "reminder", _("Reminder")
 
 
 class MailState(models.TextChoices):
     """A mail's way. It is kept, and never sent, where no mail server is named."""
 
-    KEPT = "kept", "Not sent, no mail server is set"
-    DUE = "due", "To be sent"
-    SENDING = "sending", "Being sent"
-    SENT = "sent", "Sent"
-    FAILED = "failed", "Could not be sent"
+    KEPT = "kept", _("Not sent, no mail server is set")
+    DUE = "due", _("To be sent")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Could not be sent")
 
 
 class Transport(models.TextChoices):
     """A transport as a Via writes it."""
 
-    UDP = "UDP", "UDP"
-    TCP = "TCP", "TCP"
-    TLS = "TLS", "TLS"
-    WS = "WS", "WebSocket"
-    WSS = "WSS", "WebSocket, encrypted"
+    UDP = "UDP", _("UDP")
+    TCP = "TCP", _("TCP")
+    TLS = "TLS", _("TLS")
+    WS = "WS", _("WebSocket")
+    WSS = "WSS", _("WebSocket, encrypted")

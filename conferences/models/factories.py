@@ -7,6 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from conferences.models.bookings import Conference
 from conferences.models.choices import AdmissionChoice, CreatorDepartsChoice, FactoryModeChoice
@@ -24,45 +26,49 @@ class Factory(models.Model):
     name = models.CharField(
         max_length=63,
         unique=True,
-        validators=[RegexValidator(USER_PART, "Use letters a-z, digits, dots and hyphens.")],
-        help_text="The user part of its SIP address.",
+        validators=[
+            RegexValidator(USER_PART, gettext_lazy("Use letters a-z, digits, dots and hyphens."))
+        ],
+        help_text=gettext_lazy("The user part of its SIP address."),
     )
     title = models.CharField(
         max_length=200,
         default="Conference of {creator}",
-        help_text="Of the conferences that it makes; {creator} is whoever calls.",
+        help_text=gettext_lazy("Of the conferences that it makes; {creator} is whoever calls."),
     )
     mode = models.CharField(
         max_length=8, choices=FactoryModeChoice.choices, default=FactoryModeChoice.ANSWER
     )
     for_organizers = models.BooleanField(
-        "for organizers alone", default=False, help_text="Else for everybody who can sign in."
+        gettext_lazy("for organizers alone"),
+        default=False,
+        help_text=gettext_lazy("Else for everybody who can sign in."),
     )
     admission = models.CharField(
-        "who may come in",
+        gettext_lazy("who may come in"),
         max_length=10,
         choices=AdmissionChoice.choices,
         default=AdmissionChoice.SIGNED_IN,
     )
     max_participants = models.PositiveIntegerField(
-        "size", null=True, blank=True, validators=[MinValueValidator(1)]
+        gettext_lazy("size"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     lasts_minutes = models.PositiveIntegerField(
-        "lasts, in minutes",
+        gettext_lazy("lasts, in minutes"),
         default=DAY_MINUTES,
         validators=[MinValueValidator(5), MaxValueValidator(7 * DAY_MINUTES)],
-        help_text="Its ports are taken for so long, unless it ends before.",
+        help_text=gettext_lazy("Its ports are taken for so long, unless it ends before."),
     )
     pin = models.CharField(
-        "PIN",
+        gettext_lazy("PIN"),
         max_length=16,
         blank=True,
-        validators=[RegexValidator(r"^[0-9]{4,16}\Z", "A PIN has 4 to 16 digits.")],
-        help_text="Of every conference that it makes; empty for none.",
+        validators=[RegexValidator(r"^[0-9]{4,16}\Z", gettext_lazy("A PIN has 4 to 16 digits."))],
+        help_text=gettext_lazy("Of every conference that it makes; empty for none."),
     )
     participants_may_add = models.BooleanField(default=False)
     creator_departs = models.CharField(
-        "when its creator leaves",
+        gettext_lazy("when its creator leaves"),
         max_length=4,
         choices=CreatorDepartsChoice.choices,
         default=CreatorDepartsChoice.END,
@@ -71,7 +77,7 @@ class Factory(models.Model):
 
     class Meta:
         ordering = ("name",)
-        verbose_name_plural = "factories"
+        verbose_name_plural = gettext_lazy("factories")
         constraints = [
             models.CheckConstraint(
                 condition=Q(name=Lower("name")) & ~Q(name=""),
@@ -86,4 +92,4 @@ class Factory(models.Model):
         """People, conferences and factories share one name space."""
         taken = Conference.objects.filter(name=self.name).exists()
         if taken or User.objects.filter(username=self.name).exists():
-            raise ValidationError({"name": "This name is taken; choose another one."})
+            raise ValidationError({"name": _("This name is taken; choose another one.")})

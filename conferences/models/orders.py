@@ -6,6 +6,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone as clock
+from django.utils.translation import gettext_lazy as _
 
 from conferences.models.choices import CallState, DialTargetChoice, RemovalState, RoleChoice, Way
 
@@ -114,42 +115,44 @@ class DialOutRules(models.Model):
     ONLY = 1
 
     busy_minutes = models.PositiveSmallIntegerField(
-        "minutes after busy",
+        _("minutes after busy"),
         default=5,
-        help_text="An invitee who is busy is called again after so long.",
+        help_text=_("An invitee who is busy is called again after so long."),
     )
     no_answer_minutes = models.PositiveSmallIntegerField(
-        "minutes after no answer",
+        _("minutes after no answer"),
         default=1,
-        help_text="An invitee who does not answer is called again after so long.",
+        help_text=_("An invitee who does not answer is called again after so long."),
     )
     quiet_from = models.TimeField(
         null=True,
         blank=True,
-        help_text="From then on no invitee is called by the clock, in the organizer's time zone.",
+        help_text=_(
+            "From then on no invitee is called by the clock, in the organizer's time zone."
+        ),
     )
     quiet_until = models.TimeField(null=True, blank=True)
     calls_at_once = models.PositiveIntegerField(
-        "calls at once, a conference",
+        _("calls at once, a conference"),
         default=50,
         validators=[MinValueValidator(1)],
-        help_text="Further ones wait for their turn.",
+        help_text=_("Further ones wait for their turn."),
     )
     outside_at_once = models.PositiveIntegerField(
-        "calls at once to the outside",
+        _("calls at once to the outside"),
         default=30,
         validators=[MinValueValidator(1)],
-        help_text="To telephones and other domains, of all conferences: what the trunk carries.",
+        help_text=_("To telephones and other domains, of all conferences: what the trunk carries."),
     )
     calls_an_hour = models.PositiveIntegerField(
-        "calls an hour, a person",
+        _("calls an hour, a person"),
         default=300,
         validators=[MinValueValidator(1)],
-        help_text="Who asks for more is refused.",
+        help_text=_("Who asks for more is refused."),
     )
 
     class Meta:
-        verbose_name = verbose_name_plural = "rules for calls out"
+        verbose_name = verbose_name_plural = _("rules for calls out")
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="there_is_one_set_of_rules"),
         ]
@@ -167,7 +170,7 @@ class DialTarget(models.Model):
     pattern = models.CharField(
         max_length=255,
         unique=True,
-        help_text="As in tel:+49* or sip:*@example.org, where * stands for anything.",
+        help_text=_("As in tel:+49* or sip:*@example.org, where * stands for anything."),
     )
     who = models.CharField(max_length=10, choices=DialTargetChoice.choices)
     note = models.CharField(max_length=200, blank=True)

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone as clock
+from django.utils.translation import gettext_lazy as _
 
 #: Letters that stand for themselves in the user part of a SIP URI (RFC 3261 25.1
 #: unreserved), in a URL's path and in a digest username alike; 63 at most.
@@ -33,24 +34,26 @@ class User(AbstractUser):
         validators=[
             RegexValidator(
                 USER_PART,
-                "Use letters a-z, digits, dots, hyphens and underscores,"
-                " and begin with a letter or digit.",
+                _(
+                    "Use letters a-z, digits, dots, hyphens and underscores,"
+                    " and begin with a letter or digit."
+                ),
             )
         ],
-        help_text="The user part of the person's SIP address.",
+        help_text=_("The user part of the person's SIP address."),
     )
     display_name = models.CharField(max_length=100, blank=True)
     is_organizer = models.BooleanField(
-        "may book", default=False, help_text="May book conferences and choose their names."
+        _("may book"), default=False, help_text=_("May book conferences and choose their names.")
     )
     timezone = models.CharField(max_length=64, default="UTC")
     #: One of settings.LANGUAGES; empty for the one that the browser asks for.
     language = models.CharField(max_length=10, blank=True, default="")
     ports_quota = models.PositiveIntegerField(
-        "quota of ports",
+        _("quota of ports"),
         null=True,
         blank=True,
-        help_text="How many ports his conferences may take at any moment; empty for no limit.",
+        help_text=_("How many ports his conferences may take at any moment; empty for no limit."),
     )
     #: The secret of the link to his own calendar; null until he asks for one.
     calendar_token = models.CharField(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from conferences.models.choices import Transport
 
@@ -16,7 +17,7 @@ class Registration(models.Model):
     own (`instance`): a GRUU of it is then known, and away (RFC 5627 5.1).
     """
 
-    aor = models.CharField("address of record", max_length=255)
+    aor = models.CharField(_("address of record"), max_length=255)
     #: Names the binding within its address; see `phonebook.Entry`.
     key = models.CharField(max_length=1200)
     #: The person; null for a guest, whose page's phone lasts as long as its connection.
@@ -39,8 +40,8 @@ class Registration(models.Model):
     #: When its person or an administrator ended it.
     ended_at = models.DateTimeField(null=True, blank=True)
     transport = models.CharField(max_length=3, choices=Transport.choices)
-    remote_host = models.CharField("address", max_length=255)
-    remote_port = models.PositiveIntegerField("port")
+    remote_host = models.CharField(_("address"), max_length=255)
+    remote_port = models.PositiveIntegerField(_("port"))
     local_port = models.PositiveIntegerField()
     #: The process that holds the flow to the phone, and its number there; "" where none does.
     gateway = models.CharField(max_length=255, blank=True)

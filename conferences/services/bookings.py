@@ -14,6 +14,7 @@ from typing import Unpack
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
+from django.utils.translation import gettext as _
 
 from conferences import notices, selectors
 from conferences.models import (
@@ -71,7 +72,7 @@ def book(
     except IntegrityError as error:
         if not Conference.objects.filter(name=name).exists():
             raise
-        taken = ValidationError("This name is taken; choose another one.", code="taken")
+        taken = ValidationError(_("This name is taken; choose another one."), code="taken")
         raise ValidationError({"name": taken}) from error
     return row
 
@@ -100,7 +101,7 @@ def _change(
     row: Conference, said: terms.Changes, *, actor: str, way: Way, now: datetime.datetime
 ) -> None:
     if row.cancelled_at is not None:
-        raise ValidationError("This conference is cancelled.")
+        raise ValidationError(_("This conference is cancelled."))
     complaints = terms.Complaints()
     before, shape = row.starts_at, capacity.shape(row)
     told, times = mails.told(row), mails.told(row, mails.TIMES)

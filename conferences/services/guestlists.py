@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from conferences import policy, selectors
 from conferences.models import Call, CallState, Conference, Invitation, User
@@ -40,7 +41,9 @@ def checked(invitees: Iterable[Invitee]) -> list[Invitee]:
         else:
             listed[one.uri or one.email] = one
     if len(listed) > MOST_INVITEES:
-        wrong.append(ValidationError(f"At most {MOST_INVITEES} can be invited."))
+        wrong.append(
+            ValidationError(_("At most %(most)s can be invited.") % {"most": MOST_INVITEES})
+        )
     if wrong:
         raise ValidationError(wrong)
     return list(listed.values())
@@ -49,20 +52,24 @@ def checked(invitees: Iterable[Invitee]) -> list[Invitee]:
 def _checked(invitee: Invitee) -> Invitee:
     """With the URI of a person of ours whose mail address was given."""
     if invitee.role is policy.Role.ORGANIZER:
-        raise ValidationError("A conference has one organizer, who booked it.")
+        raise ValidationError(_("A conference has one organizer, who booked it."))
     email = invitee.email.strip().lower()
     if len(email) > names.LONGEST_EMAIL:
-        raise ValidationError(f"A mail address has at most {names.LONGEST_EMAIL} letters.")
+        raise ValidationError(
+            _("A mail address has at most %(most)s letters.") % {"most": names.LONGEST_EMAIL}
+        )
     uri = names.canonical_uri(invitee.uri) if invitee.uri else ""
     if email and not uri:
         known = User.objects.filter(email__iexact=email, is_active=True).first()
         uri = selectors.aor(known.username) if known else ""
     if not uri and re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", email) is None:
-        raise ValidationError("Somebody is invited by a URI or by a mail address.")
+        raise ValidationError(_("Somebody is invited by a URI or by a mail address."))
     if invitee.dial_out and not uri:
-        raise ValidationError(f"{email} cannot be called: no URI is known.")
+        raise ValidationError(_("%(email)s cannot be called: no URI is known.") % {"email": email})
     if invitee.dial_out and not dialouts.may_call(uri, commands=True):
-        raise ValidationError(f"{uri} may not be called from here; ask whoever runs this server.")
+        raise ValidationError(
+            _("%(uri)s may not be called from here; ask whoever runs this server.") % {"uri": uri}
+        )
     return Invitee(uri, email, invitee.role, invitee.dial_out)
 
 

@@ -22,6 +22,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from conferences import invitations, notices, recurrence, selectors
 from conferences.models import (
@@ -281,7 +282,7 @@ def _try_later(mail: Mail, error: str, now: datetime.datetime) -> None:
 def answer(*, invitation: Invitation, answer: Answer, at: datetime.datetime) -> None:
     """What an invitee says. Raises `ValidationError` where it is too late."""
     if selectors.window(invitation.conference, now=at).over:
-        raise ValidationError("This conference is over, or was cancelled.")
+        raise ValidationError(_("This conference is over, or was cancelled."))
     Invitation.objects.filter(pk=invitation.pk).update(answer=answer, answered_at=at)
 
 

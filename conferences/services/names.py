@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone as clock
+from django.utils.translation import gettext as _
 
 from conferences import policy, selectors
 from conferences.models import USER_PART, Conference, Factory, User
@@ -116,17 +117,19 @@ def _check_free(name: str) -> None:
     people = User.objects.filter(username=name)
     rooms, factories = Conference.objects.filter(name=name), Factory.objects.filter(name=name)
     if people.exists() or rooms.exists() or factories.exists():
-        raise ValidationError("This name is taken; choose another one.", code="taken")
+        raise ValidationError(_("This name is taken; choose another one."), code="taken")
 
 
 def _check_letters(name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise ValidationError(
-            "Use 1 to 63 letters a-z, digits, dots, hyphens and underscores,"
-            " and begin with a letter or digit."
+            _(
+                "Use 1 to 63 letters a-z, digits, dots, hyphens and underscores,"
+                " and begin with a letter or digit."
+            )
         )
     if name in RESERVED or name.startswith(GUEST_PREFIX):
-        raise ValidationError("This name has a meaning of its own; choose another one.")
+        raise ValidationError(_("This name has a meaning of its own; choose another one."))
 
 
 def canonical_uri(text: str) -> str:
@@ -138,7 +141,7 @@ def canonical_uri(text: str) -> str:
     """
     text = text.strip()
     if len(text) > LONGEST_URI:
-        raise ValidationError(f"An address has at most {LONGEST_URI} letters.")
+        raise ValidationError(_("An address has at most %(most)s letters.") % {"most": LONGEST_URI})
     if _NAME.fullmatch(text.lower()) and selectors.person_exists(text):
         return selectors.aor(text)
     if (tel := _TEL.fullmatch(text) or _TYPED.fullmatch(text)) is not None:
@@ -146,7 +149,7 @@ def canonical_uri(text: str) -> str:
     sip = _SIP.fullmatch(text)
     if sip is None:
         raise ValidationError(
-            "%(uri)s is not an address that can be called: want sip:name@host or tel:+number.",
+            _("%(uri)s is not an address that can be called: want sip:name@host or tel:+number."),
             params={"uri": text[:100]},
         )
     host = sip["host"].lower() + (sip["port"] or "")

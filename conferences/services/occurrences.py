@@ -17,6 +17,7 @@ from typing import Any, TypedDict, Unpack, cast
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
+from django.utils.translation import gettext as _
 
 from conferences import notices, recurrence, repetition, selectors
 from conferences.models import Conference, EarlierSeries, Event, Override, Way
@@ -92,7 +93,7 @@ def restore_occurrence(
 
     def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
         if found.then.ends_at <= now:
-            raise ValidationError("Its time in the series is over.")
+            raise ValidationError(_("Its time in the series is over."))
         row.overrides.filter(series=found.series.number, recurrence_id=recurrence_id).delete()
 
     return _carry_out(conference, recurrence_id, "occurrence-restored", actor, way, write)
@@ -114,7 +115,7 @@ def change_following(
     def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
         before = found.series
         if not before.pattern.rule or before.number != row.series:
-            raise ValidationError("A later change of the series has been made; change that one.")
+            raise ValidationError(_("A later change of the series has been made; change that one."))
         if recurrence_id != recurrence.first_start(before.pattern):
             _split(row, before, recurrence_id)
         _change_series(row, before.pattern, said, now=now)
@@ -132,7 +133,7 @@ def cancel_following(
         _not_over(found, now)
         number = found.series.number
         if number != row.series or recurrence_id == recurrence.first_start(found.series.pattern):
-            raise ValidationError("Nothing of the series would be left; cancel the conference.")
+            raise ValidationError(_("Nothing of the series would be left; cancel the conference."))
         row.rrule = recurrence.rule_before(found.series.pattern, recurrence_id)
         row.overrides.filter(series=number, recurrence_id__gte=recurrence_id).delete()
 
@@ -188,18 +189,18 @@ def _carry_out(
 
 def _found(row: Conference, recurrence_id: datetime.datetime) -> Planned:
     if row.cancelled_at is not None:
-        raise ValidationError("This conference is cancelled.")
+        raise ValidationError(_("This conference is cancelled."))
     found = selectors.planned_one(row, recurrence_id)
     if found is None:
-        raise ValidationError("The series has no such occurrence.", code="unknown")
+        raise ValidationError(_("The series has no such occurrence."), code="unknown")
     if not found.series.pattern.rule:
-        raise ValidationError("This conference takes place once; change the booking.")
+        raise ValidationError(_("This conference takes place once; change the booking."))
     return found
 
 
 def _not_over(found: Planned, now: datetime.datetime) -> None:
     if found.now is not None and found.now.ends_at <= now:
-        raise ValidationError("This occurrence is over.")
+        raise ValidationError(_("This occurrence is over."))
 
 
 def _said(
@@ -236,7 +237,9 @@ def _split(row: Conference, before: selectors.Series, recurrence_id: datetime.da
     pattern = before.pattern
     first, here = (_local_time(pattern, one) for one in (pattern.starts_at, recurrence_id))
     if first != here:
-        raise ValidationError("The clocks change in that hour; change the next one and following.")
+        raise ValidationError(
+            _("The clocks change in that hour; change the next one and following.")
+        )
     EarlierSeries.objects.create(
         conference=row,
         number=before.number,

@@ -14,6 +14,7 @@ import secrets
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
+from django.utils.translation import gettext as _
 
 from conferences import notices, policy, selectors
 from conferences.models import Admittance, Conference, Event, Guest, Invitation, WrongPin
@@ -53,7 +54,7 @@ def admit_guest(
 def _checked_name(display_name: str) -> str:
     display_name = " ".join(display_name.split())
     if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
-        raise ValidationError({"display_name": "Type a name of 1 to 100 letters."})
+        raise ValidationError({"display_name": _("Type a name of 1 to 100 letters.")})
     return display_name
 
 
@@ -149,7 +150,7 @@ def _compare(
         elif mine:
             WrongPin.objects.filter(conference_id=snapshot.id, entity=entity).delete()
     if given is None:
-        raise ValidationError({"pin": ValidationError("The PIN is wrong.", code="wrong")})
+        raise ValidationError({"pin": ValidationError(_("The PIN is wrong."), code="wrong")})
     return given
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conferences import notices, policy, selectors
 from conferences.models import Event, Participant, Recording, RecordingState, Way
@@ -50,7 +51,7 @@ def start_recording(*, conference: ConferenceId, actor: Identity, way: Way) -> R
     if going is not None:
         return _go_on(going, actor, way)
     if not Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
-        raise ValidationError("Nobody is in the conference.", code="empty")
+        raise ValidationError(_("Nobody is in the conference."), code="empty")
     recording = Recording.objects.create(
         conference_id=conference,
         name=secrets.token_urlsafe(24),
@@ -113,7 +114,7 @@ def delete_recording(*, recording: Recording, actor: Identity, way: Way) -> None
         raise Refused(policy.Refusal.UNKNOWN)
     unless_none(policy.may_command(snapshot, actor))
     if recording.going:
-        raise ValidationError("It is still being recorded; end that first.")
+        raise ValidationError(_("It is still being recorded; end that first."))
     _note(conference, "recording-deleted", actor.uri, way)
     _delete(recording)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from conferences import notices, policy, selectors
 from conferences.models import Setup, Way
@@ -51,7 +52,7 @@ def answer_setup(
     """
     setup = selectors.setup(token)
     if setup is None or not setup.waits:
-        raise ValidationError("This call is over, or its conference exists already.")
+        raise ValidationError(_("This call is over, or its conference exists already."))
     uris = _checked(call)
     caller = policy.Identity(setup.entity, setup.display_name)
     try:
@@ -60,11 +61,11 @@ def answer_setup(
         )
     except Refused as refused:
         raise ValidationError(
-            "All ports are taken right now. Try a smaller size, or again later.", code="full"
+            _("All ports are taken right now. Try a smaller size, or again later."), code="full"
         ) from refused
     mine = Setup.objects.filter(token=token, conference__isnull=True, closed_at__isnull=True)
     if mine.update(conference_id=created) != 1:
-        raise ValidationError("This call is over, or its conference exists already.")
+        raise ValidationError(_("This call is over, or its conference exists already."))
     for uri in uris:
         moderation.ask_to_call(conference=created, uri=uri, actor=caller, way=Way.WEB)
     notices.setup_answered(token)

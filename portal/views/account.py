@@ -13,6 +13,8 @@ from django.contrib.auth import views as auth_views
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -29,8 +31,10 @@ class SignInForm(auth_forms.AuthenticationForm):
     """Django's form in our clothes and words."""
 
     error_messages = {
-        "invalid_login": "User name and password do not fit together. Mind the case of letters.",
-        "inactive": "This account is switched off.",
+        "invalid_login": gettext_lazy(
+            "User name and password do not fit together. Mind the case of letters."
+        ),
+        "inactive": gettext_lazy("This account is switched off."),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -43,8 +47,10 @@ class SignInForm(auth_forms.AuthenticationForm):
         if not (wait := backends.wait_of(self.request)):
             return super().get_invalid_login_error()
         return ValidationError(
-            "Too many wrong passwords came from your address or for this name. "
-            "Your last one was not looked at; try again in %(wait)s.",
+            _(
+                "Too many wrong passwords came from your address or for this name. "
+                "Your last one was not looked at; try again in %(wait)s."
+            ),
             code="wait",
             params={"wait": _in_words(wait)},
         )
@@ -96,7 +102,7 @@ def account(request: HttpRequest, user: User) -> HttpResponse:
     form = forms.AccountForm(request.POST if request.method == "POST" else None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, "Saved.")
+        messages.success(request, _("Saved."))
         return redirect("account")
     user.refresh_from_db()
     return _page(request, user, form=form)
@@ -114,7 +120,9 @@ def sip_password(request: HttpRequest, user: User) -> HttpResponse:
     chosen = form.cleaned_data["password"]
     password = chosen or secrets.token_urlsafe(SIP_PASSWORD_OCTETS)
     services.set_sip_password(user, password)
-    messages.success(request, "The SIP password is set. Phones with the old one have to be told.")
+    messages.success(
+        request, _("The SIP password is set. Phones with the old one have to be told.")
+    )
     return _page(request, user, sip_password="" if chosen else password)
 
 
@@ -126,9 +134,9 @@ def end_phone(request: HttpRequest, user: User, registration: int) -> HttpRespon
     try:
         services.end_registration(user=user, registration=registration)
     except services.Refused:
-        messages.info(request, "That phone was not registered any more.")
+        messages.info(request, _("That phone was not registered any more."))
     else:
-        messages.success(request, "The phone is signed out: calls ring there no more.")
+        messages.success(request, _("The phone is signed out: calls ring there no more."))
     return redirect("account")
 
 
@@ -139,7 +147,7 @@ def token(request: HttpRequest, user: User) -> HttpResponse:
     """Make a token, shown once; or revoke them all."""
     if request.POST.get("do") == "revoke":
         user.api_tokens.all().delete()
-        messages.success(request, "All tokens are revoked.")
+        messages.success(request, _("All tokens are revoked."))
         return redirect("account")
     return _page(request, user, token=services.issue_api_token(user))
 
@@ -156,7 +164,7 @@ def password(request: HttpRequest, user: User) -> HttpResponse:
     form.save()
     update_session_auth_hash(request, user)
     services.withdraw_phone_credentials(user)
-    messages.success(request, "Your password is changed.")
+    messages.success(request, _("Your password is changed."))
     return redirect("account")
 
 

@@ -6,7 +6,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from conferences import forms, policy, services
@@ -33,7 +34,7 @@ def book(request: HttpRequest, user: User) -> HttpResponse:
         except ValidationError as error:
             form.complain(error)
         else:
-            messages.success(request, "Booked. Here is all that others need to join.")
+            messages.success(request, _("Booked. Here is all that others need to join."))
             return redirect("conference", conference.name)
     return render(request, "conferences/book.html", {"form": form})
 
@@ -70,7 +71,7 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
         except ValidationError as error:
             form.complain(error)
         else:
-            messages.success(request, "The changes are saved.")
+            messages.success(request, _("The changes are saved."))
             return redirect("conference", conference.name)
     return render(request, "conferences/change.html", {"form": form, "conference": conference})
 
@@ -96,7 +97,11 @@ def extend(request: HttpRequest, user: User, name: str) -> HttpResponse:
         words = _NOT_EXTENDED.get(refused.refusal, "It cannot be extended.")
         messages.error(request, words)
     else:
-        messages.success(request, f"It stays open until {timezone.localtime(closes_at):%H:%M}.")
+        messages.success(
+            request,
+            _("It stays open until %(time)s.")
+            % {"time": formats.time_format(timezone.localtime(closes_at))},
+        )
     return redirect("conference", visit.conference.name)
 
 
@@ -114,7 +119,9 @@ def cancel(request: HttpRequest, user: User, name: str) -> HttpResponse:
     visit = access.owned(user, name)
     if request.method == "POST":
         services.cancel(conference=visit.conference, actor=visit.identity.uri)
-        messages.success(request, f"“{visit.conference.title}” is cancelled.")
+        messages.success(
+            request, _("“%(title)s” is cancelled.") % {"title": visit.conference.title}
+        )
         return redirect("home")
     there = presence.count(visit.conference)
     return render(

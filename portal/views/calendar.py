@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -163,7 +164,7 @@ def subscription(request: HttpRequest, user: User) -> HttpResponse:
     """The link to one's own calendar; a new one where the old has come into wrong hands."""
     if request.method == "POST":
         services.new_calendar_link(user)
-        messages.success(request, "This is your new link. An older one shows nothing any more.")
+        messages.success(request, _("This is your new link. An older one shows nothing any more."))
         return redirect("calendar")
     token = user.calendar_token
     link = f"{settings.BASE_URL}/calendar/{token}.ics" if token else ""

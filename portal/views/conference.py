@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from conferences import forms, policy, repetition, selectors, services
@@ -118,7 +119,7 @@ def remove(request: HttpRequest, user: User, name: str, key: str) -> HttpRespons
     form = forms.RemovalForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         _ask_to_remove(visit, participant, form)
-        messages.success(request, f"{participant} is being removed.")
+        messages.success(request, _("%(name)s is being removed.") % {"name": participant})
         return redirect("conference", visit.conference.name)
     context = {
         "conference": visit.conference,

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from conferences import forms, repetition, selectors, services
@@ -104,7 +105,7 @@ def change(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse
         except ValidationError as error:
             form.complain(error)
         else:
-            messages.success(request, "The change is saved.")
+            messages.success(request, _("The change is saved."))
             return redirect("conference", visit.conference.name)
     return _page(request, visit, found, form)
 
@@ -137,7 +138,9 @@ def cancel(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            messages.success(request, "Called off." if not following else "The series ends there.")
+            messages.success(
+                request, _("Called off.") if not following else _("The series ends there.")
+            )
         return redirect("conference", visit.conference.name)
     context = {
         "conference": visit.conference,
@@ -162,5 +165,5 @@ def restore(request: HttpRequest, user: User, name: str, on: str) -> HttpRespons
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        messages.success(request, "It is as the rest of the series again.")
+        messages.success(request, _("It is as the rest of the series again."))
     return redirect("conference", visit.conference.name)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -44,7 +45,7 @@ def delete(request: HttpRequest, user: User, name: str, recording: str) -> HttpR
     found = _found(visit, recording)
     try:
         services.delete_recording(recording=found, actor=visit.identity, way=Way.WEB)
-        messages.success(request, "The recording is deleted.")
+        messages.success(request, _("The recording is deleted."))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect("conference", visit.conference.name)
