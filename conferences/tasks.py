@@ -48,6 +48,12 @@ def fetch_replies() -> None:
     services.fetch_replies(now=timezone.now())
 
 
+@shared_task(name="conferences.tasks.send_webhooks")
+def send_webhooks() -> None:
+    """Tell others of what has happened."""
+    services.send_webhooks(now=timezone.now())
+
+
 @shared_task(name="conferences.tasks.prune")
 def prune() -> None:
     """Delete what nobody needs any more."""

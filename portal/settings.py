@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 from conferences import relays
 from sipgateway.sip.limits import Limits, parse_limits
@@ -439,6 +440,9 @@ DIAL_IN = _text("DIAL_IN")
 if DIAL_IN and not re.fullmatch(r"\+?[0-9][0-9 ()./-]{2,30}", DIAL_IN):
     raise ImproperlyConfigured(f"DIAL_IN={DIAL_IN!r}: want a telephone number")
 
+#: Webhooks go to public addresses alone, or also to those of the network that we stand in.
+WEBHOOKS_TO = _one_of("WEBHOOKS_TO", "public", "anywhere")
+
 # --- Channel layer and jobs --------------------------------------------------
 
 CHANNEL_LAYERS = {
@@ -461,6 +465,14 @@ CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {} if REDIS_URL else {"polling_interval": 0.02}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "parley"
+# What waits for somebody else's server has a queue of its own, so that nothing waits
+# for it; a worker that is not told which queues to serve serves both.
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("parley", "outside")]
+CELERY_TASK_DEFAULT_ROUTING_KEY = CELERY_TASK_DEFAULT_QUEUE
+CELERY_TASK_ROUTES = {
+    f"conferences.tasks.{name}": {"queue": "outside"}
+    for name in ("send_mail", "fetch_replies", "send_webhooks")
+}
 # The row is the truth: nobody waits for a result.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -478,6 +490,7 @@ CELERY_BEAT_SCHEDULE = {
         ("send_mail", 30.0),
         ("remind", 30.0),
         ("fetch_replies", 60.0),
+        ("send_webhooks", 2.0),
         ("prune", 3600.0),
     )
 }
@@ -506,6 +519,8 @@ LOGGING = {
     "loggers": {
         "daphne": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # One line for every message of a webhook.
+        "httpx": {"level": "WARNING"},
         # It warns that memory:// names no host.
         "kombu.connection": {"level": "ERROR"},
         # One line a sweep would be all that one reads.

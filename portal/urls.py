@@ -23,6 +23,7 @@ from portal.views import (
     recording,
     room,
     setup,
+    webhooks,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -75,6 +76,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/phones/<int:registration>/end/", account.end_phone, name="account_end_phone"),
     path("account/token/", account.token, name="account_token"),
     path("account/password/", account.password, name="account_password"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<str:name>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:name>/do/", webhooks.do, name="webhook_do"),
     path("phone/", phone.phone, name="phone"),
     path("phone/call/<str:name>/", phone.call, name="phone_call"),
     path("c/<str:name>/", room.room, name="room"),

@@ -1,7 +1,7 @@
 """The JSON edge: parse, ask access, call a service, print.
 
 Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `rooms`,
-`floor` and `phones`, who calls in `access`, what goes in and out in `schemas`, errors
+`floor`, `phones` and `webhooks`, who calls in `access`, what goes in and out in `schemas`, errors
 in `problems`.
 """
 
@@ -14,7 +14,17 @@ from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from conferences.api import access, again, bookings, floor, occurrences, phones, problems, rooms
+from conferences.api import (
+    access,
+    again,
+    bookings,
+    floor,
+    occurrences,
+    phones,
+    problems,
+    rooms,
+    webhooks,
+)
 
 
 class _Api(NinjaAPI):
@@ -60,6 +70,7 @@ api.add_router("", occurrences.router)
 api.add_router("", rooms.router)
 api.add_router("", phones.router)
 api.add_router("", floor.router)
+api.add_router("", webhooks.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)
 problems.install(api)

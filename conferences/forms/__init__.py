@@ -15,6 +15,7 @@ from conferences.forms.small import (
     SetupForm,
     SipPasswordForm,
 )
+from conferences.forms.webhook import ReplayForm, WebhookForm
 
 __all__ = [
     "MIN_SIP_PASSWORD",
@@ -25,8 +26,10 @@ __all__ = [
     "OccurrenceForm",
     "PlainForm",
     "RemovalForm",
+    "ReplayForm",
     "SetupForm",
     "SipPasswordForm",
+    "WebhookForm",
     "dress",
     "zones",
 ]

@@ -48,6 +48,7 @@ from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 from conferences.models.series import EarlierSeries, Override
 from conferences.models.traces import Trace
+from conferences.models.webhooks import Delivery, Webhook, WebhookState
 
 __all__ = [
     "FACTORY",
@@ -62,6 +63,7 @@ __all__ = [
     "CallState",
     "Conference",
     "CreatorDepartsChoice",
+    "Delivery",
     "DialOutRules",
     "DialTarget",
     "DialTargetChoice",
@@ -106,5 +108,7 @@ __all__ = [
     "Transport",
     "User",
     "Way",
+    "Webhook",
+    "WebhookState",
     "WrongPin",
 ]

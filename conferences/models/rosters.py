@@ -134,7 +134,7 @@ class WrongPin(models.Model):
 
 
 class Event(models.Model):
-    """One line of a conference's history. Never changed, pruned when old."""
+    """One line of a conference's history. Never changed but for `outgoing`, pruned when old."""
 
     conference = models.ForeignKey(
         "conferences.Conference", on_delete=models.CASCADE, related_name="events"
@@ -147,10 +147,15 @@ class Event(models.Model):
     detail: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
         default=dict, blank=True
     )
+    #: Webhooks have not been told of it yet (`services.webhooks`).
+    outgoing = models.BooleanField(default=True, editable=False)
 
     class Meta:
         ordering = ("at", "pk")
-        indexes = [models.Index(F("conference"), F("at"), name="history")]
+        indexes = [
+            models.Index(F("conference"), F("at"), name="history"),
+            models.Index(fields=["id"], condition=Q(outgoing=True), name="events_to_tell"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target}"

@@ -86,6 +86,13 @@ from conferences.selectors.times import (
     window,
 )
 from conferences.selectors.traces import Seen, messages
+from conferences.selectors.webhooks import (
+    deliveries,
+    delivery_line,
+    webhook,
+    webhook_line,
+    webhooks_of,
+)
 
 __all__ = [
     "Account",
@@ -108,6 +115,8 @@ __all__ = [
     "conference_by_name",
     "conference_uri",
     "conference_url",
+    "deliveries",
+    "delivery_line",
     "event_line",
     "events",
     "events_of",
@@ -162,5 +171,8 @@ __all__ = [
     "user_of_token",
     "viewer",
     "visible_to",
+    "webhook",
+    "webhook_line",
+    "webhooks_of",
     "window",
 ]

@@ -8,8 +8,8 @@ answers `replies` takes in. `capacity`
 is the ledger of ports, `guestlists` who is invited, `terms` what can be said of a booking,
 `occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
 counts wrong passwords. `floor` is who would like to be heard, `recordings` what is kept of
-a conference. `names` has the rules of what may be called how, and `refused` the one
-exception that carries a `policy.Refusal`.
+a conference, `webhooks` tells others of it. `names` has the rules of what may be called how,
+and `refused` the one exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
@@ -107,6 +107,16 @@ from conferences.services.replies import BadReply, fetch_replies, take_reply
 from conferences.services.setups import answer_setup, close_setup, open_setup
 from conferences.services.terms import Changes
 from conferences.services.traces import Line, keep_messages
+from conferences.services.webhooks import (
+    WebhookTerms,
+    add_webhook,
+    change_webhook,
+    delete_webhook,
+    new_webhook_secret,
+    send_again,
+    send_webhooks,
+    try_webhook,
+)
 
 __all__ = [
     "EXTENDED_BY",
@@ -122,6 +132,8 @@ __all__ = [
     "Times",
     "TooManyAttempts",
     "Way",
+    "WebhookTerms",
+    "add_webhook",
     "admit_guest",
     "admit_invitee",
     "agree_to_recording",
@@ -147,6 +159,7 @@ __all__ = [
     "change",
     "change_following",
     "change_occurrence",
+    "change_webhook",
     "check_pin",
     "choose_language",
     "claim_key",
@@ -156,6 +169,7 @@ __all__ = [
     "create_adhoc",
     "create_user",
     "delete_recording",
+    "delete_webhook",
     "end",
     "end_registration",
     "end_registrations",
@@ -180,6 +194,7 @@ __all__ = [
     "may_call_himself",
     "may_try",
     "new_calendar_link",
+    "new_webhook_secret",
     "open_and_close",
     "open_setup",
     "participant_joined",
@@ -197,13 +212,16 @@ __all__ = [
     "restore_occurrence",
     "room_emptied",
     "roster_changed",
+    "send_again",
     "send_mail",
+    "send_webhooks",
     "set_sip_password",
     "start_recording",
     "stop_recording",
     "take_lease",
     "take_reply",
     "take_roster_over",
+    "try_webhook",
     "unlock",
     "withdraw_phone_credentials",
     "write_attempts",

@@ -41,6 +41,7 @@ from conferences.services import (
     records,
     registrations,
     traces,
+    webhooks,
 )
 from conferences.services.calls import plan_calls
 
@@ -190,4 +191,5 @@ def prune(*, now: datetime.datetime) -> None:
     registrations.prune_registrations(now=now)
     attempts.prune_attempts(now=now)
     answers.prune_answers(now=now)
+    webhooks.prune_deliveries(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

@@ -138,11 +138,13 @@ def recording_closed(*, name: str, seconds: float, failure: str, at: float) -> N
     row = Recording.objects.select_for_update().filter(name=name).first()
     if row is None:
         return
-    row.seconds = seconds
+    known, row.seconds = row.seconds is not None, seconds
     if failure and row.going:
         row.state, row.failure = RecordingState.FAILED, failure[:255]
         row.ended_at = datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
         _note(ConferenceId(row.conference_id), "recording-failed", "", "", reason=failure)
+    elif not (failure or known or row.going):
+        _note(ConferenceId(row.conference_id), "recording-ready", "", "", recording=row.name)
     row.save(update_fields=["seconds", "state", "failure", "ended_at"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 
 from django import template
@@ -55,6 +56,12 @@ def day(moment: datetime.datetime) -> str:
         return near
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year}"
+
+
+@register.filter(name="json")
+def as_json(value: object) -> str:
+    """As JSON that people read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @register.filter

@@ -75,6 +75,7 @@ _KINDS: Mapping[str, _Told] = {
     "recording-paused": _Told("pause-circle", "paused the recording"),
     "recording-resumed": _Told("record-circle", "went on recording"),
     "recording-ended": _Told("stop-circle", "ended the recording"),
+    "recording-ready": _Told("check2-circle", "made the recording ready to be heard"),
     "recording-failed": _Told("exclamation-triangle", "could not record any more", "bad"),
     "recording-agreed": _Told("check2-circle", "agreed to be recorded"),
     "recording-deleted": _Told("trash", "deleted a recording", "bad"),

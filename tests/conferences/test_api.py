@@ -490,6 +490,12 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences",
         "/api/v1/conferences/{conference}",
         "/api/v1/me/phones",
+        "/api/v1/webhooks",
+        "/api/v1/webhooks/{webhook}",
+        "/api/v1/webhooks/{webhook}/deliveries",
+        "/api/v1/webhooks/{webhook}/replay",
+        "/api/v1/webhooks/{webhook}/secret",
+        "/api/v1/webhooks/{webhook}/test",
         "/api/v1/me/phones/{phone}",
         "/api/v1/conferences/{conference}/participants",
         "/api/v1/conferences/{conference}/participants/{participant}",
@@ -525,6 +531,15 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     told = {one["summary"] for path in paths.values() for one in path.values()}
     assert told == {
+        "List your webhooks",
+        "Have a script told",
+        "Read a webhook",
+        "Change a webhook",
+        "Delete a webhook",
+        "Make a new secret",
+        "Send a test",
+        "Send again",
+        "What it was sent",
         "Book a conference",
         "Call a call off",
         "Call one time off",

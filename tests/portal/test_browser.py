@@ -125,6 +125,10 @@ async def test_every_page_is_accessible(
     link = await sync_to_async(_link_of_carol)(daily)
     first = f"/conferences/daily/on/{selectors.occurrence_name(daily.starts_at)}/"
     key = await sync_to_async(join)(room, "bob")
+    hook = await sync_to_async(services.add_webhook)(
+        owner=await User.objects.aget(username="alice"), url="https://example.org/"
+    )
+    await sync_to_async(services.try_webhook)(webhook=hook, now=timezone.now())
     phones = [replace(one, aor=selectors.aor("alice")) for one in (DESK, BROWSER)]
     await sync_to_async(services.keep_registrations)(gateway="host:1:a", entries=phones)
     await sync_to_async(called)("answered")
@@ -160,6 +164,8 @@ async def test_every_page_is_accessible(
         first,
         f"{first}cancel/",
         "/load/",
+        "/webhooks/",
+        f"/webhooks/{hook.name}/",
         "/c/planning/",
     ):
         await alice.goto(live_server.url + path)
