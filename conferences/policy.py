@@ -56,6 +56,14 @@ class CreatorDeparts(enum.StrEnum):
     END = "end"
 
 
+class TwoLeft(enum.StrEnum):
+    """What becomes of a conference for now in which two are left (RFC 4245 3.3, REQ-2)."""
+
+    STAY = "stay"
+    #: They go on in a call between two, and the conference is over.
+    CALL = "call"
+
+
 class Anonymity(enum.StrEnum):
     """Who is shown without his name, and to whom (RFC 3323, RFC 4575 5.6)."""
 
@@ -163,6 +171,8 @@ class RemovalOrder:
     ban: bool = False
     #: What who asked is called, for the removed person to read.
     by_name: str = ""
+    #: Nobody here is to read who asked (RFC 3323).
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +194,10 @@ class CallOrder:
     takes_over: bool = False
     #: The Replaces that the phone is to get (RFC 4579 5.10).
     replaces: str = ""
+    #: Nobody here is to read who asked (RFC 3323).
+    anonymous: bool = False
+    #: Who else is called by the same list, as a document for the phone (RFC 5364).
+    history: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +241,7 @@ class Snapshot:
     confirm_calls: bool = False
     anonymity: Anonymity = Anonymity.ASKED
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
+    two_left: TwoLeft = TwoLeft.STAY
     creator: str = ""
     banned: frozenset[str] = frozenset()
     #: Addresses that need no PIN: asked on a web page, or pulled in. It puts nobody on the list.
@@ -438,6 +453,8 @@ def may_add(snapshot: Snapshot, who: Identity, *, joined: bool) -> Refusal | Non
 
 ANONYMOUS = "Anonymous"
 """What somebody without a name is called."""
+NOBODY = "sip:anonymous@anonymous.invalid"
+"""The address of somebody who does not want to be known at all (RFC 3323 4.1.1.3)."""
 
 
 def alias(key: ParticipantKey) -> str:

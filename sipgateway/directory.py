@@ -423,7 +423,10 @@ def _load_conference(action: LoadConference) -> ConferenceLoaded:
 def _create_conference(action: CreateConference) -> ConferenceLoaded:
     try:
         created = services.create_adhoc(
-            creator=action.creator, name=action.name, factory=action.factory
+            creator=action.creator,
+            name=action.name,
+            factory=action.factory,
+            of_call=action.of_call,
         )
     except services.Refused as refused:
         return ConferenceLoaded(action.question, None, refusal=refused.refusal)
@@ -441,6 +444,8 @@ def _ask_removal(action: AskRemoval) -> RemovalAsked:
             actor=action.actor,
             way=services.Way.KEYPAD if action.keypad else services.Way.REFER,
             reason=action.reason,
+            ban=action.ban,
+            anonymous=action.anonymous,
         )
     except services.Refused as refused:
         return RemovalAsked(action.question, None, refused.refusal)
@@ -457,6 +462,8 @@ def _ask_call(action: AskCall) -> CallAsked:
             display_name=action.display_name,
             phone=action.phone,
             replaces=action.replaces,
+            anonymous=action.anonymous,
+            history=action.history,
         )
     except services.Refused as refused:
         return CallAsked(action.question, None, refused.refusal)
@@ -717,7 +724,9 @@ def _link_shown(_: Tenure, record: Record, fact: LinkShown) -> None:
 
 
 def _ended(_: Tenure, record: Record, fact: Ended) -> None:
-    services.conference_ended(conference=record.conference, at=record.at, by=fact.by)
+    services.conference_ended(
+        conference=record.conference, at=record.at, by=fact.by, parted=fact.parted
+    )
 
 
 _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {

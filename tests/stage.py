@@ -507,12 +507,21 @@ class Stage:
     def _removal(self, action: actions.AskRemoval) -> None:
         """What service and job do: write the order down, then tell that something changed."""
         order = RemovalOrder(
-            next(self._orders), action.participant, by=action.actor.display_name, reason=""
+            next(self._orders),
+            action.participant,
+            by=action.actor.display_name,
+            reason=action.reason,
+            ban=action.ban,
+            anonymous=action.anonymous,
         )
         self._tell(RemovalAsked(action.question, order.id))
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
         snapshot = self.snapshots[name]
-        self.snapshots[name] = replace(snapshot, removals=(*snapshot.removals, order))
+        conference = self.switchboard._conferences[action.conference]
+        users = conference.roster.users.values()
+        gone = {user.entity for user in users if user.key == action.participant and action.ban}
+        removals, banned = (*snapshot.removals, order), snapshot.banned | gone
+        self.snapshots[name] = replace(snapshot, removals=removals, banned=banned)
         self._tell(ConferenceChanged(self.snapshots[name]))
 
     def _call(self, action: actions.AskCall) -> None:
@@ -532,6 +541,8 @@ class Stage:
             by=action.actor.uri,
             phone=action.phone,
             replaces=action.replaces,
+            anonymous=action.anonymous,
+            history=action.history,
         )
         running = self.snapshots[name].calls
         self.snapshots[name] = replace(self.snapshots[name], calls=(*running, order))

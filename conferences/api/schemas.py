@@ -17,6 +17,7 @@ from conferences.policy import (
     Language,
     Recorded,
     Role,
+    TwoLeft,
 )
 
 
@@ -59,6 +60,10 @@ class PolicyIn(_Strict):
         Anonymity.ASKED, description="Who is shown without his name, and to whom."
     )
     creator_departs: CreatorDeparts = CreatorDeparts.KEEP
+    two_left: TwoLeft = Field(
+        TwoLeft.STAY,
+        description="When two are left of a conference for now: it stays, or they go on in a call.",
+    )
     personal_pins: bool = Field(False, description="Each invitee has a PIN of his own.")
     reminder_minutes: int | None = Field(
         None, description="Remind invitees by mail so long before each start."
@@ -230,6 +235,7 @@ class PolicyOut(Schema):
     hidden_focus: bool
     anonymity: Anonymity
     creator_departs: CreatorDeparts
+    two_left: TwoLeft
     personal_pins: bool
     reminder_minutes: int | None
     early_minutes: int

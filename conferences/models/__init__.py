@@ -25,6 +25,7 @@ from conferences.models.choices import (
     Door,
     EndpointStatus,
     FactoryModeChoice,
+    FactoryTwoLeftChoice,
     JoiningMethod,
     Kind,
     LanguageChoice,
@@ -36,6 +37,7 @@ from conferences.models.choices import (
     RemovalState,
     RoleChoice,
     Transport,
+    TwoLeftChoice,
     Way,
 )
 from conferences.models.dialogs import StandingDialog
@@ -75,6 +77,7 @@ __all__ = [
     "Event",
     "Factory",
     "FactoryModeChoice",
+    "FactoryTwoLeftChoice",
     "Guest",
     "HeldOff",
     "Hold",
@@ -106,6 +109,7 @@ __all__ = [
     "StandingDialog",
     "Trace",
     "Transport",
+    "TwoLeftChoice",
     "User",
     "Way",
     "Webhook",

@@ -20,6 +20,7 @@ from conferences.models.choices import (
     Kind,
     LanguageChoice,
     RecordedChoice,
+    TwoLeftChoice,
 )
 
 
@@ -74,6 +75,9 @@ class Conference(models.Model):
     )
     creator_departs = models.CharField(
         max_length=4, choices=CreatorDepartsChoice.choices, default=CreatorDepartsChoice.KEEP
+    )
+    two_left = models.CharField(
+        max_length=4, choices=TwoLeftChoice.choices, default=TwoLeftChoice.STAY
     )
     #: How many more times an invitee is called who is busy or does not answer.
     redials = models.PositiveSmallIntegerField(default=2)

@@ -41,6 +41,21 @@ class CreatorDepartsChoice(models.TextChoices):
     END = policy.CreatorDeparts.END.value, _("The conference ends")
 
 
+class TwoLeftChoice(models.TextChoices):
+    """`policy.TwoLeft` as a form shows it."""
+
+    STAY = policy.TwoLeft.STAY.value, _("The conference goes on")
+    CALL = policy.TwoLeft.CALL.value, _("They go on in a plain call, and the conference is over")
+
+
+class FactoryTwoLeftChoice(models.TextChoices):
+    """The same for a factory, which knows what it was called from."""
+
+    STAY = policy.TwoLeft.STAY.value, _("The conference goes on")
+    BACK = "back", _("What was a call between two before is one again")
+    CALL = policy.TwoLeft.CALL.value, _("They go on in a plain call, and the conference is over")
+
+
 class AnonymityChoice(models.TextChoices):
     """`policy.Anonymity` as a form shows it."""
 

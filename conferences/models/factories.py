@@ -11,7 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conferences.models.bookings import Conference
-from conferences.models.choices import AdmissionChoice, CreatorDepartsChoice, FactoryModeChoice
+from conferences.models.choices import (
+    AdmissionChoice,
+    CreatorDepartsChoice,
+    FactoryModeChoice,
+    FactoryTwoLeftChoice,
+)
 from conferences.models.people import USER_PART, User
 
 #: The one that there always is (RFC 4579 3.2).
@@ -72,6 +77,12 @@ class Factory(models.Model):
         max_length=4,
         choices=CreatorDepartsChoice.choices,
         default=CreatorDepartsChoice.END,
+    )
+    two_left = models.CharField(
+        gettext_lazy("when two are left"),
+        max_length=4,
+        choices=FactoryTwoLeftChoice.choices,
+        default=FactoryTwoLeftChoice.STAY,
     )
     active = models.BooleanField(default=True)
 

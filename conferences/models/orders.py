@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone as clock
 from django.utils.translation import gettext_lazy as _
 
+from conferences import policy
 from conferences.models.choices import CallState, DialTargetChoice, RemovalState, RoleChoice, Way
 
 
@@ -25,6 +26,8 @@ class Removal(models.Model):
     way = models.CharField(max_length=7, choices=Way.choices)
     reason = models.CharField(max_length=255, blank=True)
     ban = models.BooleanField(default=False)
+    #: Who asked does not want to be known to those in the conference (RFC 3323).
+    anonymous = models.BooleanField(default=False)
     state = models.CharField(max_length=8, choices=RemovalState.choices, default=RemovalState.DUE)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     claimed_at = models.DateTimeField(null=True, blank=True)
@@ -46,6 +49,11 @@ class Removal(models.Model):
                 name="removals_open",
             ),
         ]
+
+    @property
+    def asker(self) -> str:
+        """Who asked, for the history of the conference."""
+        return policy.NOBODY if self.anonymous else self.actor
 
     def __str__(self) -> str:
         return f"removal of {self.participant} ({self.state})"
@@ -89,6 +97,10 @@ class Call(models.Model):
     takes_over = models.BooleanField(default=False)
     #: The Replaces that the phone is to get (RFC 4579 5.10).
     replaces = models.TextField(blank=True)
+    #: Who asked does not want to be known to those in the conference (RFC 3323).
+    anonymous = models.BooleanField(default=False)
+    #: Who else is called by the same list, for the phone to show (RFC 5366 5).
+    history = models.TextField(blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
@@ -103,6 +115,11 @@ class Call(models.Model):
             ),
             models.Index(fields=["by", "-created_at"], name="calls_of_somebody"),
         ]
+
+    @property
+    def asker(self) -> str:
+        """Who asked, for the history of the conference."""
+        return policy.NOBODY if self.anonymous else self.by
 
     def __str__(self) -> str:
         return f"call to {self.uri} ({self.state})"

@@ -186,6 +186,7 @@ def booking(
             "hidden_focus": conference.hidden_focus,
             "anonymity": conference.anonymity,
             "creator_departs": conference.creator_departs,
+            "two_left": conference.two_left,
             "personal_pins": conference.personal_pins,
             "reminder_minutes": conference.reminder_minutes,
             "early_minutes": conference.early_minutes,

@@ -57,6 +57,7 @@ def snapshot(
         confirm_calls=row.confirm_calls,
         anonymity=policy.Anonymity(row.anonymity),
         creator_departs=policy.CreatorDeparts(row.creator_departs),
+        two_left=policy.TwoLeft(row.two_left),
         creator=creator(row),
         banned=frozenset(row.bans.values_list("entity", flat=True)),
         admitted=frozenset(one[0] for one in admittances if not one[2]),
@@ -159,6 +160,7 @@ def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
             reason=order.reason,
             ban=order.ban,
             by_name=order.actor_name,
+            anonymous=order.anonymous,
         )
 
 
@@ -175,4 +177,6 @@ def _calls(row: Conference) -> Iterator[policy.CallOrder]:
             phone=call.phone,
             takes_over=call.takes_over,
             replaces=call.replaces,
+            anonymous=call.anonymous,
+            history=call.history,
         )

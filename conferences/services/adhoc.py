@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from conferences import policy, selectors
-from conferences.models import Conference, Event, Factory, Kind, User
+from conferences.models import Conference, Event, Factory, FactoryTwoLeftChoice, Kind, User
 from conferences.policy import Refusal
 from conferences.services import capacity, names, terms
 from conferences.services.refused import Refused
@@ -22,11 +22,13 @@ def create_adhoc(
     pin: str = "",
     max_participants: int | None = None,
     factory: str = "",
+    of_call: bool = False,
 ) -> policy.ConferenceId:
     """A conference for now; what is not said is as the factory of that name makes it.
 
     It ends when its creator departs (RFC 4579 5.12), unless the factory says
     otherwise, and lasts as long as that says, for which it takes its ports.
+    `of_call` says that a call between two people becomes it (draft 4.9).
     Raises `ValidationError`, and `Refused` where the factory is not for the
     creator, or the ports are all taken.
     """
@@ -41,6 +43,7 @@ def create_adhoc(
         over.filter(ended_at__isnull=False).update(name=names.generated_name())
         name = names.checked_conference_name(name)
     row = _from(template, creator, now)
+    row.two_left = _two_left(template, of_call=of_call).value
     row.name = name or names.generated_name()
     complaints = terms.Complaints()
     said = terms.Changes(
@@ -73,6 +76,13 @@ def _from(template: Factory, creator: policy.Identity, now: datetime.datetime) -
         created_at=now,
         closes_at=now + datetime.timedelta(minutes=template.lasts_minutes),
     )
+
+
+def _two_left(template: Factory, *, of_call: bool) -> policy.TwoLeft:
+    """What was a call before may become one again, where the factory says so."""
+    back = of_call and template.two_left == FactoryTwoLeftChoice.BACK
+    call = back or template.two_left == FactoryTwoLeftChoice.CALL
+    return policy.TwoLeft.CALL if call else policy.TwoLeft.STAY
 
 
 def _title(template: Factory, creator: policy.Identity) -> str:

@@ -222,7 +222,7 @@ def call_progressed(
     row.save(update_fields=["status", "reason", "claimed_at", "state", "again_at", "done_at"])
     if to in OPEN:
         return
-    _note(row, _KINDS[to], actor=row.by, way=row.way, at=when)
+    _note(row, _KINDS[to], actor=row.asker, way=row.way, at=when)
     if Call.objects.filter(state=CallState.DUE).exists():
         notices.wake("place_calls")
 

@@ -59,8 +59,11 @@ def ask_to_remove(
     way: Way,
     reason: str = "",
     ban: bool = False,
+    anonymous: bool = False,
 ) -> Removal:
     """Ask that a participant be gone; `ban` says he may not come back. Raises `Refused`.
+
+    `anonymous`: nobody in the conference reads who asked; the row knows.
 
     Asked twice, it is one wish; a ban asked for later is added to it.
     """
@@ -80,6 +83,7 @@ def ask_to_remove(
             "way": way,
             "reason": reason[:255],
             "ban": ban,
+            "anonymous": anonymous,
             "state": RemovalState.DUE,
         },
     )
@@ -216,12 +220,15 @@ def ask_to_call(
     role: policy.Role = policy.Role.PARTICIPANT,
     phone: str = "",
     replaces: str = "",
+    anonymous: bool = False,
+    history: str = "",
 ) -> Call:
     """Have the focus call somebody in. Raises `Refused`, or `ValidationError` about ``uri``.
 
     Whom a moderator pulls in is asked for no PIN and may come back by himself.
     With a `phone` (its Contact) that one alone rings; `replaces` is the Replaces
-    that it is to get (RFC 3891).
+    that it is to get (RFC 3891), `history` who else is called by the same list (RFC
+    5364). `anonymous`: nobody in the conference reads who asked; the row knows.
     """
     snapshot = _snapshot(conference)
     joined = Participant.objects.filter(
@@ -262,6 +269,8 @@ def ask_to_call(
         due_at=now,
         phone=phone,
         replaces=replaces,
+        anonymous=anonymous,
+        history=history,
     )
     notices.wake("place_calls")
     return call

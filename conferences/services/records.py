@@ -310,12 +310,12 @@ def wrong_pin(*, conference: ConferenceId, entity: str, at: float, last: bool = 
 
 
 @transaction.atomic
-def conference_ended(*, conference: ConferenceId, at: float, by: str) -> None:
+def conference_ended(*, conference: ConferenceId, at: float, by: str, parted: bool = False) -> None:
     """Everybody has been sent away, or the last of an ad-hoc conference has gone.
 
     An ad-hoc conference is over then. Of a booking the occurrence is over if
     somebody ended it, but not if the room is merely empty. A standing room
-    may be joined again.
+    may be joined again. `parted` says that the two who were left went on in a call.
     """
     when = _time(at)
     row = Conference.objects.filter(pk=conference).first()
@@ -336,7 +336,7 @@ def conference_ended(*, conference: ConferenceId, at: float, by: str) -> None:
     )
     if row.kind == Kind.ADHOC and row.ended_at is not None:
         return
-    _note(conference, "ended", when, actor=by)
+    _note(conference, "ended", when, actor=by, detail={"parted": True} if parted else {})
 
 
 # --- Orders ---------------------------------------------------------------------
@@ -372,7 +372,7 @@ def removal_ended(*, removal: int, outcome: str, at: float) -> None:
         row.conference_id,
         "removed" if done else "removal-failed",
         _time(at),
-        actor=row.actor,
+        actor=row.asker,
         target=row.participant.entity,
         way=row.way,
         detail=detail,

@@ -15,6 +15,7 @@ from typing import TypedDict
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone as clock
+from django.utils.translation import gettext as _
 
 from conferences import policy, recurrence, selectors
 from conferences.models import Conference, Kind
@@ -61,6 +62,7 @@ class Changes(TypedDict, total=False):
     redials: int
     confirm_calls: bool
     creator_departs: policy.CreatorDeparts
+    two_left: policy.TwoLeft
     early_minutes: int
     grace_minutes: int
     language: policy.Language | None
@@ -107,6 +109,7 @@ def say(row: Conference, said: Changes, complaints: Complaints) -> list[Invitee]
     _say_who_may(row, said)
     if "creator_departs" in said:
         row.creator_departs = said["creator_departs"].value
+    _say_two_left(row, said, complaints)
     row.hidden_focus = said.get("hidden_focus", row.hidden_focus)
     row.anonymity = said.get("anonymity", policy.Anonymity(row.anonymity))
     _say_calls(row, said, complaints)
@@ -115,6 +118,13 @@ def say(row: Conference, said: Changes, complaints: Complaints) -> list[Invitee]
     if "invitees" not in said:
         return None if row.pk else []
     return _listed(said["invitees"], complaints)
+
+
+def _say_two_left(row: Conference, said: Changes, complaints: Complaints) -> None:
+    """A booking has its time and a room stands: only what is for now ends that way."""
+    row.two_left = said.get("two_left", policy.TwoLeft(row.two_left)).value
+    if row.two_left == policy.TwoLeft.CALL and row.kind != Kind.ADHOC:
+        complaints.say("two_left", _("Only a conference for now can become a call."))
 
 
 def _say_calls(row: Conference, said: Changes, complaints: Complaints) -> None:

@@ -13,6 +13,8 @@ from django.utils import timezone
 from conferences import policy, selectors
 from conferences.models import Conference, Event, Participant, User, Way
 
+#: As the focus writes it: why somebody is in a conference no more, who hung up on nobody.
+PARTED = "parted"
 #: How many lines a page shows; the REST API has them all.
 LINES = 60
 
@@ -81,6 +83,8 @@ _KINDS: Mapping[str, _Told] = {
     "recording-deleted": _Told("trash", "deleted a recording", "bad"),
     "call-cancelled": _Told("telephone-x-fill", "no longer called", whom=True),
 }
+#: Of "ended": the two who were left went on without a conference.
+_PARTED = _Told("people", "closed the conference: the two who were left went on in a call")
 _UNKNOWN = _Told("info-circle", "did something")
 
 _WAYS: Mapping[str, str] = {
@@ -163,7 +167,7 @@ def names(
     guests = dict(rows.exclude(display_text="").values_list("entity", "display_text"))
 
     def name(uri: str) -> str:
-        if uri in masks:
+        if uri in masks or uri == policy.NOBODY:
             return policy.ANONYMOUS
         return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
 
@@ -177,6 +181,8 @@ def _bare(uri: str) -> str:
 def _line(event: Event, name: Callable[[str], str]) -> Line:
     told = _KINDS.get(event.kind, _UNKNOWN)
     detail: dict[str, Any] = event.detail
+    if detail.get("parted"):
+        told = _PARTED
     if event.kind in ("joined", "left"):
         return _coming_or_going(event, told, name)
     whom = name(event.target) if event.target else ("everybody" if told.whom else "")
@@ -220,6 +226,8 @@ def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> L
         if what == _PUT_OUT and not by_other:
             # Nobody puts himself out: he ended it, or took his own entry off the roster.
             what, reason = ("ended the conference", "") if reason == "ended" else ("left", reason)
+        if reason == PARTED:
+            what, reason = "went on in a call between two", ""
     elif by_other:
         what = "was called in"
     return Line(

@@ -60,12 +60,16 @@ class LoadConference:
 # One answer: ConferenceLoaded.
 @dataclass(frozen=True, slots=True)
 class CreateConference:
-    """Create an ad-hoc conference; `name` is "" for a random one, made by `factory`, if any."""
+    """Create an ad-hoc conference; `name` is "" for a random one, made by `factory`, if any.
+
+    `of_call` says that a call between two people becomes it (draft 4.9).
+    """
 
     question: int
     creator: Identity
     name: str = ""
     factory: str = ""
+    of_call: bool = False
 
 
 # One answer: RemovalAsked.
@@ -80,6 +84,10 @@ class AskRemoval:
     reason: str = ""
     #: By the keypad rather than by REFER.
     keypad: bool = False
+    #: He may not come back.
+    ban: bool = False
+    #: Nobody there is to read who asked.
+    anonymous: bool = False
 
 
 # One answer: SetupOpened.
@@ -121,6 +129,10 @@ class AskCall:
     #: The Contact of the one phone that is to ring, and the Replaces that it is to get.
     phone: str = ""
     replaces: str = ""
+    #: Nobody there is to read who asked.
+    anonymous: bool = False
+    #: Who else is called by the same list, for the phone (RFC 5364).
+    history: str = ""
 
 
 # One answer: CancelAsked.
@@ -474,9 +486,10 @@ class LinkShown:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The conference is over for good."""
+    """The conference is over for good; `parted`: two were left, and go on in a call."""
 
     by: str
+    parted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ the legs, and who is to be called, removed, muted or let go is. It asks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
@@ -39,6 +40,7 @@ from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
 from sipgateway.focus.standing import Standing
 from sipgateway.focus.succession import Succession
+from sipgateway.focus.two_left import Parties, TwoLeft
 from sipgateway.focus.watchers import Watchers
 from sipgateway.focus.wishes import Wishes
 from sipgateway.sip.events import (
@@ -54,7 +56,16 @@ from sipgateway.sip.uri import SipUri
 
 CLOCK_SKEW = 5.0
 """Seconds by which our clock may be behind the one that says which occurrence is next."""
+PARTED = "parted"
+"""Why those left who go on in a call between two, for the record."""
 Idle = Callable[["Conference", float], None]
+
+
+class Line(Protocol):
+    """Whoever keeps calls between two people."""
+
+    def take_in(self, parties: Parties, calls: Calls, now: float) -> None:
+        """The two go on in a call."""
 
 
 class Conference(Nameplate):
@@ -67,9 +78,11 @@ class Conference(Nameplate):
         *,
         dialogs: DialogWatchers,
         doorstep: Doorstep,
+        line: Line,
         idle: Idle,
     ) -> None:
         super().__init__(desk, snapshot)
+        self._line = line
         self._idle = idle
         self._dialogs = dialogs
         self._doorstep = doorstep
@@ -120,6 +133,7 @@ class Conference(Nameplate):
             dialogs=dialogs,
         )
         self._hours = Hours(desk, self)
+        self._two_left = TwoLeft(desk, self, self.calls)
         self._retired = False
         self.creator_gone = False
 
@@ -344,6 +358,7 @@ class Conference(Nameplate):
         """See `attendance.Host`."""
         self._recordings.follow(self.snapshot)
         self._watchers.changed(self.about, self.roster, now)
+        self._two_left.look(now)
 
     # -- what should be ------------------------------------------------------
 
@@ -361,6 +376,7 @@ class Conference(Nameplate):
         for entity in snapshot.banned - before.banned:
             self._banish(entity, now)
         self._watchers.changed(self.about, self.roster, now)
+        self._two_left.look(now)
         shut = policy.when(snapshot, now=now)
         was_open = policy.when(before, now=now - CLOCK_SKEW) is None
         if snapshot.end_by or shut is Refusal.OVER or (shut is Refusal.TOO_EARLY and was_open):
@@ -433,8 +449,29 @@ class Conference(Nameplate):
             self.record(Ended(by), now)
         self.maybe_idle(now)
 
+    @property
+    def busy(self) -> bool:
+        """See `two_left.Host`."""
+        return self._ended or bool(len(self._dialings)) or self._referring.tells
+
+    def part(self, parties: Parties, now: float) -> None:
+        """See `two_left.Host`: over for good, and nobody hangs up."""
+        self._ended = True
+        for leg in parties:
+            user = self._attendance.roster.user_of(leg.id)
+            leg.farewell = Farewell(Departure.DEPARTED, reason=PARTED)
+            leg.private = user is not None and user.private
+            self._attendance.leave(leg, now)
+            leg.farewell = Farewell(Departure.DEPARTED)
+        self._watchers.end(now)
+        self._dialogs.end_of(str(self.uri), now)
+        self.record(Ended("", parted=True), now)
+        self._line.take_in(parties, self.calls, now)
+        self.maybe_idle(now)
+
     def maybe_idle(self, now: float) -> None:
         """Let go of what nobody needs any more."""
+        self._two_left.look(now)
         if not len(self.calls) and self._occupied:
             self._occupied = False
             self._recordings.stop()

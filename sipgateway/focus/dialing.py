@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from conferences import policy
 from conferences.policy import CallOrder, Identity
 from sipgateway.focus import outside
 from sipgateway.focus.actions import CallProgressed, Fact
@@ -149,9 +150,10 @@ class Dialings:
             request=None,
             endpoint=phone.uri,
             routes=phone.routes,
-            referred_by=order.by,
-            referred_as=self._host.shown(order.by),
+            referred_by=policy.NOBODY if order.anonymous else order.by,
+            referred_as=policy.NOBODY if order.anonymous else self._host.shown(order.by),
             takes_over=order.takes_over,
+            history=order.history,
             extra=(("Replaces", order.replaces),) if order.replaces else (),
         )
 

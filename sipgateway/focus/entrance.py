@@ -20,7 +20,7 @@ from sipgateway.focus.leg import Farewell, Input, Leg
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.referral import Silence
 from sipgateway.focus.roster import Departure, Joining
-from sipgateway.focus.wishes import Wishes
+from sipgateway.focus.wishes import Asked, Wishes
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
@@ -117,6 +117,7 @@ class Entrance:
             endpoint=str(event.request.must(headers.CONTACT).uri),
             replaces=replaces.id if replaces else None,
             recipients=recipients,
+            history=referral.history(event.request) if recipients else "",
             private=privacy.wanted(event.request),
             takes_texts=messages.taken(event.request),
         )
@@ -214,7 +215,8 @@ class Entrance:
         self._attendance.join(leg, now)
         recipients, leg.recipients = leg.recipients, ()
         for uri in recipients:
-            self._wishes.add(uri, leg.identity, Silence())
+            asked = Asked(leg.private, leg.history)
+            self._wishes.add(uri, leg.identity, Silence(), asked=asked)
         text = MOVED if leg.takes_over else "Replaced by another phone"
         for other in replaced:
             self._calls.hang_up(other, Farewell(Departure.DEPARTED, text=text), now)

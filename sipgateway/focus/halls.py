@@ -183,7 +183,9 @@ class Halls:
                 told.tell(200, now)
                 self._people.over(call)
 
-        self._desk.ask(lambda number: CreateConference(number, who, "", factory), created)
+        self._desk.ask(
+            lambda number: CreateConference(number, who, "", factory, of_call=True), created
+        )
 
     @staticmethod
     def _route(conference: Conference, event: RequestReceived, who: Identity, now: float) -> None:
@@ -199,6 +201,7 @@ class Halls:
                 snapshot,
                 dialogs=self._dialogs,
                 doorstep=self._doorstep,
+                line=self._people,
                 idle=self._idle,
             )
             self.by_id[snapshot.id] = conference

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipgateway.focus import answers, outside
+from sipgateway.focus import answers, outside, resource_lists
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.outside import Way
-from sipgateway.sip import dialog, headers
+from sipgateway.sip import dialog, headers, multipart
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import ResponseReceived, TransactionId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
+from sipgateway.sip.multipart import Part
 
 HEARD_WITHIN = 4.0
 """Seconds until a server that has not even said 100 is passed over for the next one. Timer B
@@ -25,6 +26,8 @@ would be 32 (RFC 3263 4.3); nobody holds a receiver for so long without a sound.
 _CHALLENGES = frozenset({401, 407})
 #: Tried elsewhere when it comes from outside: a server that cannot, or is not there.
 _ELSEWHERE = frozenset({408, 503})
+#: What a phone says that cannot take a body of several parts (RFC 5621 8.1): it gets one.
+_UNREADABLE = frozenset({400, 415, 488})
 
 
 def proved(desk: Desk, leg: Leg, reply: ResponseReceived, now: float) -> TransactionId | None:
@@ -84,9 +87,18 @@ class Inviting:
             contact=self._contact(leg),
             routes=leg.routes,
             fields=(*fields, *leg.extra, *(way.assertion if way else ())),
-            body=Body.sdp(leg.sdp),
+            body=self._body(leg),
         )
         self._sent(leg, sent, now)
+
+    def _body(self, leg: Leg) -> Body:
+        """The offer, with who else is called where a list said so (RFC 5366 5)."""
+        if not leg.history:
+            return Body.sdp(leg.sdp)
+        listed = Part.of(leg.history, resource_lists.MEDIA_TYPE, resource_lists.HISTORY)
+        boundary = self._desk.tokens.opaque()
+        text, media_type = multipart.build([Part.of(leg.sdp, "application/sdp"), listed], boundary)
+        return Body(text, media_type)
 
     def _contact(self, leg: Leg) -> NameAddr:
         """8.1.1.8: a ``sips:`` request has a ``sips:`` Contact."""
@@ -115,8 +127,17 @@ class Inviting:
                 self._outcome.accepted(leg, reply, now)
         elif leg.state is not State.CALLING:
             self._decline(leg, reply, now)
-        elif (again := proved(self._desk, leg, reply, now)) is not None:
+        else:
+            self._refused(leg, reply, now)
+
+    def _refused(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
+        """There may be another way."""
+        status = reply.response.status
+        if (again := proved(self._desk, leg, reply, now)) is not None:
             self._sent(leg, again, now)
+        elif leg.history and status in _UNREADABLE:
+            leg.history = ""
+            self.call(leg, now)
         elif leg.way is not None and status in _ELSEWHERE:
             self._try_elsewhere(leg, leg.way, reply, now)
         else:

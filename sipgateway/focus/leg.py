@@ -253,6 +253,9 @@ class Leg:
     takes_over: bool = False
     #: Whom the caller wants called as soon as he is in (RFC 5366).
     recipients: tuple[str, ...] = ()
+    #: Who is called by that list, for those who are (RFC 5364); of a leg that is called by
+    #: one, what its phone is told.
+    history: str = ""
     #: Header fields that our 200 has besides the usual.
     extra: tuple[tuple[str, str], ...] = ()
     #: After a take-over: until when its phone may be away.

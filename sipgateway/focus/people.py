@@ -8,11 +8,13 @@ from itertools import permutations
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import answers, outside, preferences, privacy, veiled
 from sipgateway.focus.actions import AskCallOut
+from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.person_call import PersonCall
+from sipgateway.focus.placed_call import PlacedCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.roster import Departure
 from sipgateway.sip import headers, sanity
@@ -99,7 +101,7 @@ class People:
     def _invite(
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
     ) -> None:
-        call = PersonCall(self._desk, event, who, line=self)
+        call = PlacedCall(self._desk, event, who, line=self)
         self.calls.append(call)
         call.ring(phones, now)
 
@@ -119,7 +121,7 @@ class People:
                 status, phrase, _ = answers.REFUSALS[answer.refusal]
                 self._desk.endpoint.respond(event.transaction, status, then, reason=phrase)
             else:
-                call = PersonCall(self._desk, event, who, line=self, called=entity)
+                call = PlacedCall(self._desk, event, who, line=self, called=entity)
                 self.calls.append(call)
                 call.ring_outside(uri, then)
 
@@ -137,6 +139,13 @@ class People:
                 if mine.dialog == dialog and mine.identity.uri == who.uri:
                     return other.dialog
         return None
+
+    def take_in(self, parties: tuple[Leg, Leg], calls: Calls, now: float) -> None:
+        """A conference is over, and the two who are left of it go on in a call (RFC 4245 3.3)."""
+        del now
+        call = PersonCall.of(self._desk, parties, line=self)
+        self.calls.append(call)
+        call.take_in(calls)
 
     def over(self, call: PersonCall) -> None:
         """See `person_call.Line`."""

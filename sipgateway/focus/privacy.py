@@ -6,6 +6,7 @@ is hidden is hidden from people, never from the focus.
 
 from __future__ import annotations
 
+from conferences import policy
 from conferences.policy import ANONYMOUS, Identity
 from sipgateway.focus.desk import uri_of
 from sipgateway.sip import headers
@@ -17,7 +18,7 @@ from sipgateway.sip.uri import SipUri
 _HIDING = frozenset({"id", "user", "header"})
 _NOWHERE = "anonymous.invalid"
 #: RFC 3323 4.1.1.3.
-NOBODY = NameAddr(SipUri("sip", "anonymous", _NOWHERE), ANONYMOUS)
+NOBODY = NameAddr(uri_of(policy.NOBODY), ANONYMOUS)
 
 
 def wanted(said: Request | Response) -> bool:

@@ -20,12 +20,14 @@ from sipgateway.sip.subscription import Subscription
 from sipgateway.sip.uri import OtherUri, SipUri, Uri, parse_uri
 
 SIPFRAG = "message/sipfrag;version=2.0"
+FOR_GOOD = 403
+"""The cause of a BYE's Reason by which somebody may not come back: what he would get then."""
 LIFE = 180.0
 """Seconds that an implicit subscription lives at most; Timer C rings no longer."""
 
 # draft-00 4.10 writes <sip:carol@chicago.example.com&method=BYE>; others write
 # ?method=BYE or put the parameter behind the angles. RFC 4579 writes ;method=BYE.
-_MISPLACED = re.compile(r"[&?]method=([A-Za-z]+)(?=[>&;\s]|$)", re.IGNORECASE)
+_MISPLACED = re.compile(r"[&?]method=([A-Za-z]+)(?=[>;\s]|$)", re.IGNORECASE)
 
 _METHOD = re.compile(r";method=([A-Za-z]+)", re.IGNORECASE)
 
@@ -50,6 +52,10 @@ class Wanted:
     nested: str = ""
     #: The Replaces that the target is to get (RFC 4579 5.10).
     replaces: str = ""
+    #: Why he is to be removed, and that for good: the Reason of the BYE (RFC 3326), whose
+    #: cause is 403 where he may not come back.
+    reason: str = ""
+    ban: bool = False
 
 
 _WISHES = {"invite": Wish.ADD, "": Wish.ADD, "bye": Wish.REMOVE, "refer": Wish.REFER}
@@ -75,7 +81,11 @@ def parse(request: Request) -> tuple[Wanted, ...]:
 
 
 def _in_place(value: str) -> str:
-    return _MISPLACED.sub(r";method=\1", value)
+    """With the method where RFC 4579 has it; one among other headers is read there."""
+    found = _MISPLACED.search(value)
+    if found is None or (found[0].startswith("&") and "?" in value[: found.start()]):
+        return value
+    return f"{value[: found.start()]};method={found[1]}{value[found.end() :]}"
 
 
 def _part(request: Request, cid: OtherUri) -> bytes:
@@ -105,17 +115,38 @@ def recipients(request: Request) -> tuple[str, ...]:
 
 def _wanted(uri: Uri, method: str) -> Wanted:
     """What is wanted of a URI; what it says of the method is no part of the target."""
-    inner, nested, replaces = None, "", ""
+    inner, nested, replaces, why = None, "", "", ""
     if isinstance(uri, SipUri):
-        inner, nested = uri.param("method"), uri.header("refer-to") or ""
-        replaces = uri.header("replaces") or ""
+        inner = uri.param("method") or uri.header("method")
+        nested = uri.header("refer-to") or ""
+        replaces, why = uri.header("replaces") or "", uri.header("reason") or ""
         kept = tuple(pair for pair in uri.params if pair[0].lower() != "method")
         uri = replace(uri.bare(), params=kept)
     elif uri.scheme in SHOWN:
         return Wanted(Wish.SHOW, uri)
     elif (found := _METHOD.search(uri.rest)) is not None:
         inner, uri = found[1], replace(uri, rest=_METHOD.sub("", uri.rest))
-    return Wanted(_WISHES.get((inner or method).lower(), Wish.OTHER), uri, nested, replaces)
+    wish = _WISHES.get((inner or method).lower(), Wish.OTHER)
+    if wish is not Wish.REMOVE or not why:
+        return Wanted(wish, uri, nested, replaces)
+    said = headers.REASON.parse(why)
+    for_good = said.value == "sip" and said.param("cause") == str(FOR_GOOD)
+    return Wanted(wish, uri, reason=said.param("text") or "", ban=for_good)
+
+
+def history(request: Request) -> str:
+    """What those who are called by the list of a REFER or an INVITE are told of it.
+
+    The list has been read before (`parse`, `recipients`); "" where there is nothing to tell.
+    """
+    if request.method == "INVITE":
+        body = resource_lists.recipient_list(request)
+    elif is_list(request):
+        address = headers.parse_name_addr(request.all("refer-to")[0])
+        body = _part(request, address.uri) if isinstance(address.uri, OtherUri) else b""
+    else:
+        body = b""
+    return resource_lists.history(body) if body else ""
 
 
 class Telling(Protocol):

@@ -17,7 +17,7 @@ from sipgateway.focus.desk import Desk, DialogOwner, Phone, uri_of
 from sipgateway.focus.refer_state import ReferState
 from sipgateway.focus.referral import Referral, Silence, Telling, Wanted, Wish
 from sipgateway.focus.relay import Relay
-from sipgateway.focus.wishes import Wishes
+from sipgateway.focus.wishes import Asked, Wishes
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.errors import BadMessage
@@ -107,8 +107,9 @@ class Referring:
         listed = len(wanted) > 1 or referral.is_list(event.request)
         told = self._silent(event, 202, now) if listed else self._accept(event, who, now)
         told.tell(100, now)
+        asked = Asked(privacy.wanted(event.request), referral.history(event.request))
         for one in wanted:
-            self._wishes.carry_out(one, who, told, now)
+            self._wishes.carry_out(one, who, told, asked=asked, now=now)
 
     @property
     def tells(self) -> bool:

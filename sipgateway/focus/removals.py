@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from conferences import policy
 from conferences.policy import RemovalOrder, Snapshot
 from sipgateway.focus import phrases
 from sipgateway.focus.actions import Fact, RemovalEnded
@@ -59,7 +60,8 @@ class Removals:
 
     def _words(self, order: RemovalOrder) -> str:
         """What he hears: by whom, where that one has said his name."""
-        by = next((leg for leg in self._calls if leg.identity.uri == order.by and leg.named), None)
+        legs = () if order.anonymous else self._calls
+        by = next((leg for leg in legs if leg.identity.uri == order.by and leg.named), None)
         names = ("removed",) if by is None else ("removed-by", f"@{by.id}")
         return phrases.script(self._host.snapshot.language, *names, "goodbye")
 
@@ -81,14 +83,15 @@ class Removals:
             told.tell(status, now)
 
     def _booted(self, order: RemovalOrder) -> Farewell:
-        text = f"Removed by {self._host.name_of(order.by, order.by_name)}"
+        by = "a moderator" if order.anonymous else self._host.name_of(order.by, order.by_name)
+        text = f"Removed by {by}"
         if order.reason:
             text += f": {order.reason}"
         if order.ban:
             text += ". You may not come back."
         return Farewell(
             Departure.BOOTED,
-            by=order.by,
+            by=policy.NOBODY if order.anonymous else order.by,
             reason=order.reason,
             status=403 if order.ban else 200,
             text=text,

@@ -7,6 +7,7 @@ and never fetched by us.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from conferences import policy
@@ -41,6 +42,16 @@ class Host(Protocol):
         """Write a fact down."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How something was asked for."""
+
+    #: Nobody there is to read who asked (RFC 3323).
+    hidden: bool = False
+    #: Who is called by the same list, for those who are (RFC 5364).
+    history: str = ""
+
+
 class Wishes:
     """See the module."""
 
@@ -65,7 +76,8 @@ class Wishes:
         """Why `who` may not have that, or None."""
         snapshot, joined = self._host.snapshot, who.uri in self._attendance
         if wanted.wish is Wish.REMOVE:
-            return policy.may_remove(snapshot, who, target=self._entity(wanted))
+            refusal = policy.may_command(snapshot, who) if wanted.ban else None
+            return refusal or policy.may_remove(snapshot, who, target=self._entity(wanted))
         if wanted.wish is Wish.SHOW:
             return None if joined else policy.may_command(snapshot, who)
         return policy.may_add(snapshot, who, joined=joined) or policy.when(snapshot, now=now)
@@ -75,23 +87,27 @@ class Wishes:
         user = self._attendance.find(wanted.target)
         return user.entity if user is not None else outside.canonical(wanted.target)
 
-    def carry_out(self, wanted: Wanted, who: Identity, told: Telling, now: float) -> None:
+    def carry_out(
+        self, wanted: Wanted, who: Identity, told: Telling, *, asked: Asked, now: float
+    ) -> None:
         """Do what was asked; `told` hears how it goes."""
         if wanted.wish is Wish.SHOW:
-            self._show(str(wanted.target), who, now)
+            self._show(str(wanted.target), who, now, hidden=asked.hidden)
             told.tell(200, now)
         elif wanted.replaces:
-            self._add_replacing(wanted, who, told, now)
+            self._add_replacing(wanted, who, told, asked=asked, now=now)
         elif wanted.wish is not Wish.REMOVE:
-            self.add(str(wanted.target), who, told)
+            self.add(str(wanted.target), who, told, asked=asked)
         elif (user := self._attendance.find(wanted.target)) is None:
             told.tell(404, now)
         elif all(entry.status in CALLED for entry in user.endpoints):
             self._call_off(user.entity, who, told)
         else:
-            self._put_out(user.key, who, told)
+            self._put_out(user.key, wanted, who, told, hidden=asked.hidden)
 
-    def _add_replacing(self, wanted: Wanted, who: Identity, told: Telling, now: float) -> None:
+    def _add_replacing(
+        self, wanted: Wanted, who: Identity, told: Telling, *, asked: Asked, now: float
+    ) -> None:
         """RFC 4579 5.10: call somebody in place of a call that he has with who asks.
 
         Where that call is anchored here its two ends have dialogs of their own, and
@@ -105,7 +121,7 @@ class Wishes:
         endpoint = self._desk.endpoint
         known = endpoint.find_dialog(ref.call_id, ref.to_tag, ref.from_tag)
         if known is None:
-            self.add(str(wanted.target), who, told, replaces=wanted.replaces)
+            self.add(str(wanted.target), who, told, asked=asked, replaces=wanted.replaces)
             return
         end = self._desk.other_end(known.id, who)
         other = endpoint.dialog(end) if end is not None else None
@@ -114,21 +130,41 @@ class Wishes:
             return
         theirs = DialogRef(other.call_id, to_tag=other.remote.tag, from_tag=other.local.tag)
         replaces, phone = headers.REPLACES.build(theirs), f"<{other.remote_target}>"
-        self.add(str(wanted.target), who, told, replaces=replaces, phone=phone)
+        target = str(wanted.target)
+        self.add(target, who, told, asked=asked, replaces=replaces, phone=phone)
 
     def add(
-        self, uri: str, who: Identity, told: Telling, *, replaces: str = "", phone: str = ""
+        self,
+        uri: str,
+        who: Identity,
+        told: Telling,
+        *,
+        asked: Asked,
+        replaces: str = "",
+        phone: str = "",
     ) -> None:
         """RFC 4579 5.5: call somebody."""
 
-        def asked(answer: Answer, then: float) -> None:
+        def answered(answer: Answer, then: float) -> None:
             if isinstance(answer, CallAsked) and answer.call is not None:
                 self._dialings.follow(answer.call, told)
             else:
                 _refused(told, answer, then)
 
-        conference, how = self._host.snapshot.id, {"phone": phone, "replaces": replaces}
-        self._desk.ask(lambda number: AskCall(number, conference, uri, who, **how), asked)
+        conference = self._host.snapshot.id
+        self._desk.ask(
+            lambda number: AskCall(
+                number,
+                conference,
+                uri,
+                who,
+                phone=phone,
+                replaces=replaces,
+                anonymous=asked.hidden,
+                history=asked.history,
+            ),
+            answered,
+        )
 
     def _call_off(self, entity: str, who: Identity, told: Telling) -> None:
         """Who is being called is let go by calling him no longer."""
@@ -142,7 +178,9 @@ class Wishes:
         conference = self._host.snapshot.id
         self._desk.ask(lambda number: AskCancel(number, conference, entity, who), asked)
 
-    def _put_out(self, key: ParticipantKey, who: Identity, told: Telling) -> None:
+    def _put_out(
+        self, key: ParticipantKey, wanted: Wanted, who: Identity, told: Telling, *, hidden: bool
+    ) -> None:
         """RFC 4579 5.11: let somebody go."""
 
         def asked(answer: Answer, then: float) -> None:
@@ -152,20 +190,25 @@ class Wishes:
                 _refused(told, answer, then)
 
         conference = self._host.snapshot.id
-        self._desk.ask(lambda number: AskRemoval(number, conference, key, who), asked)
+        self._desk.ask(
+            lambda number: AskRemoval(
+                number, conference, key, who, wanted.reason, ban=wanted.ban, anonymous=hidden
+            ),
+            asked,
+        )
 
     def as_seen(self, who: Identity, viewer: Identity, *, hidden: bool = False) -> NameAddr:
         """See `attendance.Attendance`."""
         return self._attendance.as_seen(who, viewer, hidden=hidden)
 
-    def _show(self, uri: str, who: Identity, now: float) -> None:
+    def _show(self, uri: str, who: Identity, now: float, *, hidden: bool) -> None:
         """A text with the link to everybody else who is in; nobody here follows it."""
-        self._host.record(LinkShown(uri, who.uri), now)
+        self._host.record(LinkShown(uri, policy.NOBODY if hidden else who.uri), now)
         for leg in self._calls:
             if leg.texted and leg.identity.uri != who.uri:
                 phone = Phone(leg.endpoint, leg.flow, leg.routes)
                 to = NameAddr(self._host.contact.uri)
-                sender = self.as_seen(who, leg.identity)
+                sender = self.as_seen(who, leg.identity, hidden=hidden)
                 messages.send(self._desk.endpoint, uri, phone, from_=sender, to=to, now=now)
 
 

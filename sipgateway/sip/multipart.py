@@ -1,8 +1,8 @@
-"""Bodies of several parts (RFC 2046 5.1, RFC 5621): read, never written."""
+"""Bodies of several parts (RFC 2046 5.1, RFC 5621)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sipgateway.sip import headers
@@ -25,6 +25,15 @@ class Part:
     #: What a ``cid:`` URL calls it (RFC 2392), without the angles.
     content_id: str = ""
 
+    @classmethod
+    def of(cls, text: str, media_type: str, disposition: str = "") -> Part:
+        """A part of ours."""
+        return cls(
+            headers.parse_tokened(media_type),
+            headers.parse_tokened(disposition) if disposition else _RENDER,
+            text.encode(),
+        )
+
     @property
     def required(self) -> bool:
         """Whether its sender says that it must be understood (RFC 5621 8)."""
@@ -37,6 +46,18 @@ def parts(body: bytes, media_type: Tokened) -> list[Part]:
     if not boundary or len(boundary) > 70:
         raise BadMessage("Content-Type header: no boundary")
     return [_part(block) for block in _blocks(body, boundary.encode("utf-8", "replace"))]
+
+
+def build(known: Iterable[Part], boundary: str) -> tuple[str, str]:
+    """A body of these, each of text, and its media type; `boundary` stands in none of them."""
+    lines: list[str] = []
+    for part in known:
+        lines += [f"--{boundary}", f"Content-Type: {headers.build_tokened(part.media_type)}"]
+        if part.disposition != _RENDER:
+            lines.append(f"Content-Disposition: {headers.build_tokened(part.disposition)}")
+        lines += ["", part.body.decode()]
+    text = "\r\n".join([*lines, f"--{boundary}--", ""])
+    return text, f'multipart/mixed;boundary="{boundary}"'
 
 
 def _blocks(body: bytes, boundary: bytes) -> Iterator[bytes]:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from conferences import policy, selectors, services
 from conferences.models import Conference, Factory, Ledger, User
-from conferences.policy import Admission, CreatorDeparts, Refusal
+from conferences.policy import Admission, CreatorDeparts, Refusal, TwoLeft
 from conferences.services import Refused
+from portal.views import story
 from tests.people import ALICE, BOB, MALLORY
 
 
@@ -104,3 +105,43 @@ def test_c11_generated_uris_are_unique_and_cannot_be_guessed(bob: User) -> None:
     assert len(set(made)) == len(made)
     assert all(re.fullmatch("[0-9]{20}", name) for name in made)
     assert 10**20 > 2**64
+
+
+@pytest.mark.parametrize(
+    ("two_left", "of_call", "made"),
+    [
+        ("stay", True, TwoLeft.STAY),
+        ("back", True, TwoLeft.CALL),
+        ("back", False, TwoLeft.STAY),
+        ("call", False, TwoLeft.CALL),
+    ],
+)
+def test_what_becomes_of_two_who_are_left(
+    bob: User, two_left: str, of_call: bool, made: TwoLeft
+) -> None:
+    Factory.objects.create(name="hall", two_left=two_left)
+    key = services.create_adhoc(creator=BOB, factory="hall", of_call=of_call)
+    found = selectors.snapshot(key)
+    assert found is not None
+    assert found.two_left is made
+
+
+def test_the_record_says_that_two_went_on_in_a_call(bob: User) -> None:
+    key = services.create_adhoc(creator=BOB)
+    services.conference_ended(conference=key, at=timezone.now().timestamp(), by="", parted=True)
+    row = Conference.objects.get(pk=key)
+    ended = row.events.get(kind="ended")
+    assert ended.detail == {"parted": True}
+    assert row.ended_at is not None
+    assert not row.holds.exists()
+    (line, *_), _ = story.lines(row, selectors.Viewer(BOB.uri, identifies=True))
+    assert "the two who were left went on in a call" in line.what
+
+
+def test_only_what_is_for_now_becomes_a_call(alice: User, bob: User) -> None:
+    row = services.book(organizer=alice, title="Planning")
+    with pytest.raises(ValidationError) as error:
+        services.change(conference=row, actor="", two_left=TwoLeft.CALL)
+    assert set(error.value.message_dict) == {"two_left"}
+    now = Conference.objects.get(pk=services.create_adhoc(creator=BOB))
+    assert services.change(conference=now, actor="", two_left=TwoLeft.CALL).two_left == "call"

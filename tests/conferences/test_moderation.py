@@ -301,3 +301,43 @@ def test_cancelling_sends_away_those_who_are_in(live: Joined) -> None:
     services.cancel(conference=live.conference, actor=ALICE.uri)
     assert live.snapshot().end_by == ALICE.uri
     assert Participant.objects.filter(left_at__isnull=True).count() == 2
+
+
+def test_who_asks_without_his_name_is_in_the_order_alone(live: Joined) -> None:
+    """RFC 3323: the history, which others read, does not tell."""
+    removal = services.ask_to_remove(
+        conference=live.conference.key,
+        participant=live.key(BOB),
+        actor=ALICE,
+        way=Way.REFER,
+        ban=True,
+        anonymous=True,
+    )
+    (order,) = _claimed(removal)
+    assert (order.by, order.anonymous, order.ban) == (ALICE.uri, True, True)
+    services.removal_ended(removal=removal.pk, outcome="removed", at=timezone.now().timestamp())
+    call = services.ask_to_call(
+        conference=live.conference.key,
+        uri=CAROL.uri,
+        actor=ALICE,
+        way=Way.REFER,
+        anonymous=True,
+        history="<resource-lists/>",
+    )
+    Call.objects.update(state="calling", attempts=1)
+    (called,) = live.snapshot().calls
+    assert (called.by, called.anonymous) == (ALICE.uri, True)
+    assert called.history == "<resource-lists/>"
+    services.call_progressed(
+        call=call.pk, state="done", status=200, reason="", at=timezone.now().timestamp()
+    )
+    told = live.conference.events.filter(kind__in=("removed", "called"))
+    assert {one.actor for one in told} == {policy.NOBODY}
+
+
+def _claimed(removal: Removal) -> tuple[policy.RemovalOrder, ...]:
+    """As the focus reads it once the job has claimed it."""
+    Removal.objects.filter(pk=removal.pk).update(state=RemovalState.CARRYING)
+    found = selectors.snapshot(policy.ConferenceId(removal.conference_id))
+    assert found is not None
+    return found.removals

@@ -290,6 +290,38 @@ async def test_a_call_becomes_a_conference_by_one_press(
     await alice.page.context.close()
 
 
+async def test_two_who_are_left_are_in_a_call_again(
+    carol: PhonePage, browser: Browser, server: Server, people: People
+) -> None:
+    """RFC 4245 3.3, REQ-2: on the phone page and in a room, both hear on when Bob has gone."""
+    server.back_office("Factory.objects.update_or_create(defaults={'two_left': 'call'}, name=NAME)")
+    try:
+        await carol.hook("factory-button").click()
+        await carol.sees("Carol")
+    finally:
+        server.back_office("Factory.objects.filter(name=NAME).update(two_left='stay')")
+    uri = await carol.page.get_by_text("sip:").last.inner_text()
+    page = await browsers.open_page(browser, tone=ALICE)
+    await rooms.sign_in(page, server, people.alice)
+    name = uri.removeprefix("sip:").partition("@")[0]
+    await page.goto(f"{server.url}/c/{name}/")
+    alice = Room(page)
+    await alice.joins()
+    async with await Phone.connect(people.bob) as bob:
+        call = await bob.joins(uri)
+        await carol.sees("Carol", "Alice", "Bob")
+        await call.hang_up()
+    await expect(carol.hook("gather-button")).to_be_visible()
+    await expect(carol.hook("notice")).to_contain_text("You and Alice are the only ones left")
+    await expect(alice.hook("notice")).to_contain_text("You and Carol are the only ones left")
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
+    await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
+    await is_accessible(alice.page)
+    await alice.hook("leave-button").click()
+    await carol.says("The call has ended")
+    await page.context.close()
+
+
 async def test_who_has_no_phone_on(carol: PhonePage) -> None:
     await carol.dials("bob")
     await carol.says("No phone is on there")

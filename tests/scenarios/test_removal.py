@@ -43,6 +43,48 @@ def test_c25_c26_figure_9(stage: Stage, refer_to: str) -> None:
     stage.is_quiet()
 
 
+STICKY = [
+    f"<sip:bob@{DOMAIN};method=BYE?Reason=SIP%3Bcause%3D403%3Btext%3D%22Noise%22>",
+    f"<sip:bob@{DOMAIN}?method=BYE&Reason=SIP%3Bcause%3D403%3Btext%3D%22Noise%22>",
+    f"<sip:bob@{DOMAIN}?Reason=SIP%3Bcause%3D403%3Btext%3D%22Noise%22&method=BYE>",
+]
+
+
+@pytest.mark.parametrize("refer_to", STICKY)
+def test_c25_removed_for_good_by_refer(stage: Stage, refer_to: str) -> None:
+    """The Reason that the BYE is to have (RFC 3326): 403 is what he gets when he comes back."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=refer_to)
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    bob.gets("BYE", reason="Removed by Alice: Noise. You may not come back.")
+    alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+    bob.sends("INVITE", f"sip:4711@{DOMAIN}", body=OFFER)
+    bob.gets("403", reason="may not come back")
+    assert stage.roster() == ["alice"]
+    stage.is_quiet()
+
+
+@pytest.mark.parametrize("cause", ["cause%3D200", "text%3D%22Noise%22", "cause%3Dx"])
+def test_c25_another_reason_is_a_reason_alone(stage: Stage, cause: str) -> None:
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    refer_to = f"<sip:bob@{DOMAIN};method=BYE?Reason=SIP%3B{cause}>"
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=refer_to)
+    alice.gets("202")
+    bob.gets("BYE", reason="Removed by Alice")
+    assert stage.snapshots["4711"].banned == frozenset()
+
+
+def test_c25_nobody_shuts_himself_out_and_mallory_nobody(stage: Stage) -> None:
+    """Leaving is always allowed; for good is for those who command."""
+    stage.joined("alice")
+    bob, mallory = stage.joined("bob"), stage.joined("mallory")
+    for person in (bob, mallory):
+        person.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=STICKY[0])
+        person.gets("403")
+    assert stage.roster() == ["alice", "bob", "mallory"]
+
+
 def test_in_the_dialog_of_the_call(stage: Stage) -> None:
     alice, bob = stage.joined("alice"), stage.joined("bob")
     alice.in_dialog("REFER", Refer_To=SPELLINGS[0])

@@ -11,7 +11,7 @@ import { worded } from "../room/chat.js";
 import { Phone } from "../room/phone.js";
 import { Ringing } from "../room/ringing.js";
 import { Sound } from "../room/sound.js";
-import { bare, farewell, missed, refusal } from "../room/words.js";
+import { PARTED, bare, farewell, missed, refusal } from "../room/words.js";
 import { addressOf } from "./address.js";
 import { SetupPage } from "./setup-page.js";
 import { gettext } from "../words.js";
@@ -85,6 +85,7 @@ class PhonePage {
     });
     on("joined", (detail) => this._joined(detail));
     on("moved", ({ focus }) => this._enter(focus));
+    on("parted", ({ other }) => this._parted(other));
     on("left", (detail) => this._left(detail));
     on("refused", (detail) => this._refused(detail));
     on("broken", () => this.phone.hangUp());
@@ -247,6 +248,17 @@ class PhonePage {
     this.inCall.showOther({ entity: other.uri, name });
     if (page) this.setup.open(page);
     else this._offerGathering();
+  }
+
+  /** Two were left of a conference: it is a call between them, and can become one again. */
+  _parted({ uri, name: bareName }) {
+    const name = this.inCall?.names()(uri) ?? bareName;
+    this.other = { title: name, target: uri };
+    this._stage($("plain-call").content.cloneNode(true), PLAIN);
+    $("stage").querySelector("h1").textContent = name;
+    this.inCall.showOther({ entity: uri, name });
+    this._offerGathering();
+    notice(PARTED.notice(name));
   }
 
   /** A call with a person can become a conference, in which there is room for others. */

@@ -16,7 +16,7 @@ import { RosterView } from "./roster-view.js";
 import { talkers } from "./speaking.js";
 import { Voice } from "./voice.js";
 import { Watcher } from "./watcher.js";
-import { departure } from "./words.js";
+import { PARTED, departure } from "./words.js";
 import { gettext, ngettext } from "../words.js";
 
 const SPEAKING_EVERY_MS = 150;
@@ -34,12 +34,18 @@ function recordingWords(recording, me) {
   return gettext("This conference is being recorded. Your voice is left out until you agree.");
 }
 
+/** What a call with one other person has no use for. */
+const OF_A_CONFERENCE =
+  ".hosting, .outgoing, #alone, #chat, #chat-button, #hand, #move, #recording, #asked, #silenced, #locked, #crowd";
+
 export class InCall {
   /** `config` is what portal/views/in_call.py says of the conference, or `PLAIN`. */
   constructor({ config, sound, muted = false }) {
     this.config = config;
     this.sound = sound;
     this.known = null;
+    /** Who has been in it: address → name. */
+    this.met = new Map();
     this.quality = new Quality();
     this.api = config.conference && new Moderation(config.api, config.csrf);
     this.voice = new Voice({
@@ -125,6 +131,22 @@ export class InCall {
     $("mute").focus({ preventScroll: true });
   }
 
+  /** The conference is over, and its call goes on with `other` alone (RFC 4245 3.3). */
+  parted(other) {
+    const name = this.names()(other.uri) ?? other.name;
+    this.watcher.stop();
+    this.inviting?.stop();
+    this.api = null;
+    this.voice.tell = () => undefined;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    for (const part of document.querySelectorAll(OF_A_CONFERENCE)) part.hidden = true;
+    $("roster").replaceChildren();
+    this.view = new RosterView($("roster"), $("tile"), { own: this.own, commands: false });
+    this.showOther({ entity: other.uri, name });
+    notice(PARTED.notice(name));
+    say(PARTED.notice(name));
+  }
+
   /** It is over, however it ended. */
   over() {
     clearInterval(this.beat);
@@ -147,10 +169,9 @@ export class InCall {
     return !roster.people().some((person) => person.entity === this.own);
   }
 
-  /** From an address to the name in the roster that was shown last. */
+  /** From an address to the name under which the roster has shown it last. */
   names() {
-    const known = this.known ?? new Map();
-    return (entity) => known.get(entity)?.name;
+    return (entity) => this.met.get(entity);
   }
 
   /** Who is at the other end where nothing tells a roster. */
@@ -166,6 +187,7 @@ export class InCall {
     const people = roster.people();
     const now = new Map(people.map((person) => [person.entity, person]));
     this._tellChanges(now);
+    for (const person of people) this.met.set(person.entity, person.name);
     this.known = now;
     this.view.show(people);
     this.inviting?.seen(people);

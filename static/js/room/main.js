@@ -11,7 +11,7 @@ import { $, notice, say } from "./page.js";
 import { Phone } from "./phone.js";
 import { Ringing } from "./ringing.js";
 import { Sound } from "./sound.js";
-import { againWords, farewell, mayKnock, refusal, restarting } from "./words.js";
+import { PARTED, againWords, farewell, mayKnock, refusal, restarting } from "./words.js";
 import { gettext } from "../words.js";
 
 /** How long a renewed roster may lack us before the call counts as forgotten. */
@@ -81,6 +81,10 @@ class Room {
     on("online", () => this._online());
     on("progress", () => this._show("connecting"));
     on("joined", () => this._joined());
+    on("parted", ({ other }) => {
+      this.parted = true;
+      this.inCall.parted(other);
+    });
     on("left", (detail) => this._left(detail));
     on("refused", (detail) => this._refused(detail));
     on("broken", () => this._rejoin(gettext("The audio connection broke. Joining again…")));
@@ -211,6 +215,7 @@ class Room {
 
   _joined() {
     notice("");
+    this.parted = false;
     this._show("joined");
     this.wasIn = true;
     say(gettext("You are in the conference"));
@@ -219,6 +224,10 @@ class Room {
 
   async _left(detail) {
     this.inCall.over();
+    if (this.parted) {
+      this._after(PARTED.over());
+      return;
+    }
     if (detail.by !== "self" && restarting(detail.reason)) {
       this._show("connecting");
       notice(gettext("Parley is being restarted. Joining again…"), "warn");

@@ -3,7 +3,8 @@
 //
 // Events (CustomEvent, data in `detail`): "ready" (registered), "unready"
 // {status}, "offline", "online", "progress" {ringing}, "joined" {focus, page,
-// other}, "moved" {focus} (the call has become a conference's), "left" {by,
+// other}, "moved" {focus} (the call has become a conference's), "parted" {other}
+// (the conference is a call with that one again), "left" {by,
 // reason}, "refused" {status, reason, phrase, retryAfter}, "broken" (media lost);
 // "rings" {caller, name, by, focus} and "unrings" {reason, answered} of a call
 // that comes in, `by` being who asked for it. A `focus` is {uri, name} of the
@@ -236,14 +237,27 @@ export class Phone extends EventTarget {
     session.on("confirmed", () => {
       const { uri, display_name: name } = session.remote_identity;
       const other = { uri: uri.toString(), name: name || uri.user || uri.host };
-      this._tell("joined", { focus: focusOf(answer), page, other });
+      this.focus = focusOf(answer);
+      this._tell("joined", { focus: this.focus, page, other });
     });
-    session.on("reinvite", ({ request }) => {
-      const focus = focusOf(request);
-      if (focus) this._tell("moved", { focus });
-    });
+    session.on("reinvite", ({ request }) => this._moved(request));
     session.on("ended", (event) => this._ended(session, event));
     session.on("failed", (event) => this._failed(session, event));
+  }
+
+  /** A re-INVITE may name another Contact: the call is for something else now. */
+  _moved(request) {
+    const before = this.focus;
+    const focus = focusOf(request);
+    if (focus) {
+      this.focus = focus;
+      this._tell("moved", { focus });
+      return;
+    }
+    const uri = request.hasHeader("contact") ? request.parseHeader("contact").uri : null;
+    if (!before || !uri || uri.toString() === before.uri) return;
+    this.focus = null;
+    this._tell("parted", { other: { uri: uri.toString(), name: uri.user || uri.host } });
   }
 
   _hear(connection) {

@@ -205,6 +205,18 @@ function endedWords({ by }, again, nameOf) {
   };
 }
 
+/** A conference in which two were left has become a call between them. */
+export const PARTED = {
+  notice: (name) =>
+    gettext("You and %(name)s are the only ones left: the conference is over, and your call goes on.", { name }),
+  over: () => ({
+    state: "left",
+    title: gettext("The call has ended"),
+    text: gettext("The conference was over before."),
+    again: false,
+  }),
+};
+
 /** Why somebody could not be called in, by the status of the job; `name` is whom. */
 const OUTCOMES = {
   0: (name) => gettext("The call to %(name)s was not made", { name }),

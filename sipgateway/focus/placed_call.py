@@ -1,0 +1,185 @@
+"""A call to a person, until he answers: all his phones ring, and the first answer wins.
+
+The others are cancelled then, and the caller is answered, with the same Contact
+in every response. After that it is a `PersonCall` like any other.
+"""
+
+from __future__ import annotations
+
+from conferences.policy import Identity
+from sipgateway.focus import outside, privacy
+from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.outside import Way
+from sipgateway.focus.person_call import Line, PersonCall
+from sipgateway.focus.roster import Departure, Joining
+from sipgateway.media.engine import LegId
+from sipgateway.sip import headers
+from sipgateway.sip.events import RequestReceived
+from sipgateway.sip.flow import Flow
+from sipgateway.sip.uri import Uri
+
+RINGS = 60.0
+"""Seconds that a phone may ring."""
+
+
+class PlacedCall(PersonCall):
+    """See the module. `called` is the address of somebody who is not of this house."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        event: RequestReceived,
+        caller: Identity,
+        *,
+        line: Line,
+        called: str = "",
+    ) -> None:
+        self._event = event
+        person = called or _person_of(desk, event)
+        super().__init__(
+            desk, _caller_leg(desk, event, caller), person, line=line, outside=bool(called)
+        )
+        self._failure = (480, "")
+        self._ringing: list[Leg] = []
+
+    def ring(self, phones: list[Phone], now: float) -> None:
+        """Call all phones of the person."""
+        if self._begins(now):
+            person = Identity(self._person)
+            self._ring([self._leg_to(person, phone) for phone in phones], now)
+
+    def ring_outside(self, uri: Uri, now: float) -> None:
+        """Call somebody who is not of this house."""
+        if not self._begins(now):
+            return
+
+        def found(way: Way | None, then: float) -> None:
+            if not self._desk.endpoint.pending(self._event.transaction):
+                return  # the caller gave up meanwhile
+            flow = way.next_flow() if way is not None else None
+            if way is None or flow is None:
+                self._fail(480, "No Way Leads There", then)
+                return
+            phone = Phone(str(way.target), flow, way.routes)
+            leg = self._leg_to(Identity(self._person), phone)
+            leg.way = way
+            self._ring([leg], then)
+
+        outside.find(self._desk, uri, found)
+
+    def _leg_to(self, person: Identity, phone: Phone) -> Leg:
+        leg = _leg(self._desk, person, phone.flow, Joining.DIALED_OUT, endpoint=phone.uri)
+        leg.routes = phone.routes
+        return leg
+
+    def _begins(self, now: float) -> bool:
+        """Whether the caller's INVITE can be taken up."""
+        if (fields := self.calls.timer_objection(self._event.request)) is not None:
+            self._desk.endpoint.respond(self._event.transaction, 422, now, fields=fields)
+            self._line.over(self)
+            return False
+        self._desk.cancels[self._event.transaction] = self._cancelled
+        return True
+
+    def _ring(self, legs: list[Leg], now: float) -> None:
+        for leg in legs:
+            self._ringing.append(leg)
+            self.calls.dial_out(leg)
+        self._desk.later(now + min(RINGS, self._patience), self._no_answer)
+
+    @property
+    def _patience(self) -> float:
+        """How long the caller's INVITE is good for (RFC 3261 13.2.1)."""
+        expires = self._event.request.one(headers.EXPIRES)
+        return RINGS if expires is None else float(expires)
+
+    def _cancelled(self, now: float) -> None:
+        """The caller gave up."""
+        self._desk.endpoint.respond(self._event.transaction, 487, now)
+        self.end(Farewell(Departure.DEPARTED, status=487, text="The caller gave up"), now)
+        if not len(self.calls):
+            self._line.over(self)  # nobody's phone had been found yet
+
+    def _no_answer(self, now: float) -> None:
+        if self._callee is None:
+            status = 408 if self._patience >= RINGS else 487  # 13.3.1
+            bye = Farewell(Departure.FAILED, status=status, reason="No Answer", text="No answer")
+            self.end(bye, now)
+
+    # -- room.Room -----------------------------------------------------------
+
+    def ringing(self, leg: Leg, status: int, now: float) -> None:
+        """Told to the caller; early media is not passed on."""
+        del leg
+        if self._callee is None and status != 100:
+            self._desk.endpoint.respond(
+                self._event.transaction, 180, now, contact=self.contact_of(self._caller)
+            )
+
+    def admitted(self, leg: Leg, now: float) -> None:
+        """Somebody's call stands: the callee's, then the caller's."""
+        if leg is not self._caller and self._callee is None:
+            self._callee = leg
+            self._ringing.remove(leg)
+            elsewhere = Farewell(Departure.FAILED, status=200, text="Call completed elsewhere")
+            for other in list(self._ringing):
+                self.calls.hang_up(other, elsewhere, now)
+            self.calls.dial_in(self._caller)
+        super().admitted(leg, now)
+
+    def departed(self, leg: Leg, now: float) -> None:
+        """With the last phone that rang the call has failed."""
+        if leg in self._ringing:
+            self._ringing.remove(leg)
+            self._failed(leg, now)
+        else:
+            super().departed(leg, now)
+
+    def _failed(self, leg: Leg, now: float) -> None:
+        """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, of others busy says most."""
+        bye = leg.farewell
+        status = bye.status if bye.status >= 400 else 480  # nobody is followed by a 3xx
+        if self._failure[0] < 600 and (
+            status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480
+        ):
+            self._failure = (status, bye.reason)
+        if status >= 600 and self._callee is None and self._ringing:
+            declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
+            for other in list(self._ringing):
+                self.calls.hang_up(other, declined, now)
+            return  # each of them tells that it has gone
+        if not self._ringing and self._callee is None:
+            self._fail(*self._failure, now)
+
+    def _fail(self, status: int, reason: str, now: float) -> None:
+        self._desk.cancels.pop(self._event.transaction, None)
+        self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+        if not len(self.calls):
+            self._line.over(self)
+
+
+def _person_of(desk: Desk, event: RequestReceived) -> str:
+    """Whose address an INVITE to this house names."""
+    return desk.domain.uri(uri_of(event.request.uri).name.lower()).aor
+
+
+def _caller_leg(desk: Desk, event: RequestReceived, who: Identity) -> Leg:
+    endpoint = str(event.request.must(headers.CONTACT).uri)
+    leg = _leg(desk, who, event.flow, Joining.DIALED_IN, endpoint=endpoint)
+    leg.transaction, leg.request = event.transaction, event.request
+    leg.private = privacy.wanted(event.request)
+    return leg
+
+
+def _leg(desk: Desk, who: Identity, flow: Flow, joining: Joining, *, endpoint: str) -> Leg:
+    return Leg(
+        id=LegId(desk.tokens.opaque()),
+        identity=who,
+        display_text=who.display_name,
+        flow=flow,
+        joining=joining,
+        transaction=None,
+        request=None,
+        endpoint=endpoint,
+    )
