@@ -12,6 +12,7 @@ HTTP edge each own one table that turns it into a status.
 from __future__ import annotations
 
 import enum
+import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -206,6 +207,8 @@ class RecordingOrder:
 
     name: str
     paused: bool = False
+    #: Each voice is kept on a track of its own, too.
+    tracks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,6 +427,12 @@ def may_record(snapshot: Snapshot, who: Identity) -> Refusal | None:
 def may_be_kept(snapshot: Snapshot, participant: ParticipantKey) -> bool:
     """Whether the voice of a roster entry may be in a recording."""
     return snapshot.recorded is not Recorded.AGREED or participant in snapshot.agreed
+
+
+def track(recording: str, entity: str) -> str:
+    """What the track of somebody in a recording is called, which is its file's name, too."""
+    digest = hashlib.sha256(f"{recording} {entity}".encode()).hexdigest()
+    return f"{recording}-{digest[:20]}"
 
 
 def may_remove(snapshot: Snapshot, who: Identity, *, target: str) -> Refusal | None:

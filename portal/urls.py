@@ -39,6 +39,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "conferences/<str:name>/recordings/<str:recording>/", recording.recording, name="recording"
     ),
     path(
+        "conferences/<str:name>/recordings/<str:recording>/zip/",
+        recording.zipped,
+        name="recording_zip",
+    ),
+    path(
+        "conferences/<str:name>/recordings/<str:recording>/tracks/<str:track>/",
+        recording.track,
+        name="recording_track",
+    ),
+    path(
         "conferences/<str:name>/recordings/<str:recording>/delete/",
         recording.delete,
         name="recording_delete",

@@ -71,6 +71,7 @@ from sipgateway.focus.actions import (
     Released,
     RemovalEnded,
     RosterChanged,
+    TrackBegan,
     Wish,
     WriteAttempts,
     WrongPin,
@@ -672,6 +673,15 @@ def _left(_: Tenure, record: Record, fact: Left) -> None:
     )
 
 
+def _track_began(_: Tenure, record: Record, fact: TrackBegan) -> None:
+    services.track_began(
+        conference=record.conference,
+        name=fact.name,
+        entity=fact.entity,
+        display_text=fact.display_text,
+    )
+
+
 def _roster_changed(_: Tenure, record: Record, fact: RosterChanged) -> None:
     services.roster_changed(conference=record.conference, version=fact.version)
 
@@ -739,6 +749,7 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     EndpointChanged: _endpoint_changed,
     EndpointLeft: _endpoint_left,
     Left: _left,
+    TrackBegan: _track_began,
     RosterChanged: _roster_changed,
     JoinRefused: _refused,
     WrongPin: _wrong_pin,

@@ -55,6 +55,7 @@ from sipgateway.focus.actions import (
     Record,
     RecordRoom,
     Reopen,
+    Track,
     Wish,
     WriteAttempts,
 )
@@ -584,6 +585,9 @@ class Gateway:
     def _agree(self, action: Agree) -> None:
         self._media.agree(action.leg, action.agrees)
 
+    def _track(self, action: Track) -> None:
+        self._media.track(action.leg, action.name)
+
     def _drop(self, action: DropMedia) -> None:
         self._media.drop(action.leg)
 
@@ -669,5 +673,6 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     Listen: Gateway._listen,
     RecordRoom: Gateway._record_room,
     Agree: Gateway._agree,
+    Track: Gateway._track,
     DropMedia: Gateway._drop,
 }

@@ -103,6 +103,7 @@ class Media:
     listening: dict[LegId, float] = field(default_factory=dict)
     recorded: list[tuple[str, str, bool]] = field(default_factory=list)
     agreed: dict[LegId, bool] = field(default_factory=dict)
+    tracks: dict[LegId, str] = field(default_factory=dict)
     #: What the phone's stream is, as the next description says.
     direction: Direction = Direction.SENDRECV
     #: What the next description is answered with, instead of agreeing.
@@ -135,6 +136,8 @@ class Media:
                 self.recorded.append((action.room, action.name, action.paused))
             case actions.Agree():
                 self.agreed[action.leg] = action.agrees
+            case actions.Track():
+                self.tracks[action.leg] = action.name
             case _:
                 pass
 

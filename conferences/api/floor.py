@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from ninja import Router, Status
 
-from conferences import policy, selectors, services
+from conferences import downloads, policy, selectors, services
 from conferences.api import access
 from conferences.api.schemas import HandIn, RecordingOut, WhomIn
 from conferences.models import Conference, Recording
@@ -52,11 +54,11 @@ def ask_to_speak(request: HttpRequest, conference: str, said: WhomIn) -> Status[
 )
 def start(request: HttpRequest, conference: str) -> Status[dict[str, Any]]:
     """Record what is heard; one that is paused goes on. Everybody is told."""
-    row = access.conference(request, conference, policy.may_record)
+    row, by = access.view(request, conference, policy.may_record)
     made = services.start_recording(
         conference=row.key, actor=access.caller(request).identity, way=access.caller(request).way
     )
-    return Status(201, selectors.recording_line(made))
+    return Status(201, selectors.recording_line(made, selectors.aliases(row, by)))
 
 
 @router.post(
@@ -105,8 +107,9 @@ def agree(request: HttpRequest, conference: str, said: WhomIn) -> Status[None]:
 )
 def listed(request: HttpRequest, conference: str) -> list[dict[str, Any]]:
     """What was recorded, the latest first. For those who command."""
-    row = access.conference(request, conference, policy.may_command)
-    return [selectors.recording_line(one) for one in selectors.recordings(row)]
+    row, by = access.view(request, conference, policy.may_command)
+    masks = selectors.aliases(row, by)
+    return [selectors.recording_line(one, masks) for one in selectors.recordings(row)]
 
 
 def _found(row: Conference, recording: str) -> Recording:
@@ -117,15 +120,42 @@ def _found(row: Conference, recording: str) -> Recording:
 
 
 @router.get("/conferences/{conference}/recordings/{recording}", summary="Hear a recording")
-def heard(request: HttpRequest, conference: str, recording: str) -> FileResponse:
-    """The file, Opus in Ogg. For those who command."""
+def heard(request: HttpRequest, conference: str, recording: str) -> HttpResponseBase:
+    """The file of the mix, Opus in Ogg. For those who command."""
     row = access.conference(request, conference, policy.may_command)
-    path = selectors.recording_file(_found(row, recording))
+    return _sound(request, selectors.recording_file(_found(row, recording)))
+
+
+def _sound(request: HttpRequest, path: Path) -> HttpResponseBase:
     try:
-        file = path.open("rb")
+        return downloads.build_response(request, path.open("rb"), content_type="audio/ogg")
     except FileNotFoundError:
         raise Http404("Nothing of it has been written.") from None
-    return FileResponse(file, content_type="audio/ogg", filename=f"{row.name}{path.suffix}")
+
+
+@router.get(
+    "/conferences/{conference}/recordings/{recording}/tracks/{track}", summary="Hear one voice"
+)
+def track(request: HttpRequest, conference: str, recording: str, track: str) -> HttpResponseBase:
+    """One voice by itself, as long as the mix. For those who command."""
+    row = access.conference(request, conference, policy.may_command)
+    for one in selectors.tracks(_found(row, recording), {}):
+        if one.id == track:
+            return _sound(request, selectors.track_file(one.row))
+    raise Http404(f"There is no track {track!r}.")
+
+
+@router.get("/conferences/{conference}/recordings/{recording}/zip", summary="Take a recording home")
+def zipped(request: HttpRequest, conference: str, recording: str) -> HttpResponseBase:
+    """The mix and all tracks in one file. For those who command."""
+    row, by = access.view(request, conference, policy.may_command)
+    try:
+        file = selectors.zipped(_found(row, recording), selectors.aliases(row, by))
+    except FileNotFoundError:
+        raise Http404("Nothing of it has been written.") from None
+    return downloads.build_response(
+        request, file, content_type="application/zip", filename=f"{row.name}.zip"
+    )
 
 
 @router.delete(

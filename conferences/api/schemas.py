@@ -78,6 +78,7 @@ class PolicyIn(_Strict):
     recorded: Recorded = Field(
         Recorded.TOLD, description="Never, everybody is told, or only those who agree are kept."
     )
+    tracks: bool = Field(False, description="Recordings have a track for each voice, too.")
 
 
 class ChangeIn(_Strict):
@@ -177,6 +178,15 @@ class WhomIn(_Strict):
     participant: str
 
 
+class TrackOut(Schema):
+    """One voice of a recording by itself."""
+
+    id: str
+    entity: str
+    name: str
+    failure: str
+
+
 class RecordingOut(Schema):
     """A recording; its length once the mixer has told it."""
 
@@ -187,6 +197,8 @@ class RecordingOut(Schema):
     ended_at: datetime.datetime | None
     seconds: float | None
     failure: str
+    with_tracks: bool
+    tracks: list[TrackOut]
 
 
 class OccurrencesIn(Schema):
@@ -246,6 +258,7 @@ class PolicyOut(Schema):
     warn_minutes: int
     music: bool
     recorded: Recorded
+    tracks: bool
 
 
 class InviteeOut(Schema):

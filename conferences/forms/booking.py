@@ -191,6 +191,13 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
     recorded = forms.ChoiceField(
         label=gettext_lazy("Recording"), choices=RecordedChoice.choices, required=False
     )
+    tracks = forms.BooleanField(
+        label=gettext_lazy("Also keep each voice on a track of its own"),
+        required=False,
+        help_text=gettext_lazy(
+            "For cutting and for minutes: one file for each who speaks, all aligned."
+        ),
+    )
     name = forms.CharField(
         label=gettext_lazy("Address"),
         max_length=63,
@@ -313,6 +320,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
             sound["announce"] = policy.Announce(said["announce"])
         if said.get("recorded"):
             sound["recorded"] = policy.Recorded(said["recorded"])
+            sound["tracks"] = said["tracks"]
         return sound
 
     def complain(self, error: ValidationError) -> None:
@@ -389,6 +397,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "language": conference.language,
         "announce": conference.announce,
         "recorded": conference.recorded,
+        "tracks": conference.tracks,
         **repeating.initial(conference.rrule, local.date() if local else None),
     }
 

@@ -45,7 +45,7 @@ from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail, OccurrenceAnswer
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
-from conferences.models.recordings import Recording
+from conferences.models.recordings import Recording, Track
 from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 from conferences.models.series import EarlierSeries, Override
@@ -108,6 +108,7 @@ __all__ = [
     "SipAccount",
     "StandingDialog",
     "Trace",
+    "Track",
     "Transport",
     "TwoLeftChoice",
     "User",

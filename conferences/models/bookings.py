@@ -96,6 +96,8 @@ class Conference(models.Model):
     recorded = models.CharField(
         max_length=6, choices=RecordedChoice.choices, default=RecordedChoice.TOLD
     )
+    #: Whether a recording has a track for each voice, too.
+    tracks = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     #: When it was last ended for all. An occurrence that had opened by then is over.
     ended_at = models.DateTimeField(null=True, blank=True)

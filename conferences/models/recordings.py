@@ -21,6 +21,8 @@ class Recording(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     #: Length, once the mixer has told it.
     seconds = models.FloatField(null=True, blank=True)
+    #: Each voice is kept on a track of its own, too.
+    with_tracks = models.BooleanField(default=False)
     #: Why it could not be written any more.
     failure = models.CharField(max_length=255, blank=True)
 
@@ -41,3 +43,19 @@ class Recording(models.Model):
     def going(self) -> bool:
         """Whether it is being made, or paused."""
         return self.state in (RecordingState.RUNNING, RecordingState.PAUSED)
+
+
+class Track(models.Model):
+    """One participant's voice in a recording; `name` is that of its file, without an ending."""
+
+    recording = models.ForeignKey(Recording, on_delete=models.CASCADE, related_name="tracks")
+    name = models.CharField(max_length=64, unique=True)
+    entity = models.CharField(max_length=255)
+    display_text = models.CharField(max_length=100, blank=True)
+    failure = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return self.display_text or self.entity

@@ -39,7 +39,15 @@ from conferences.selectors.identities import (
     user_of_token,
 )
 from conferences.selectors.loads import Stretch, load
-from conferences.selectors.recordings import recording_file, recording_line, recordings
+from conferences.selectors.recordings import (
+    TrackLine,
+    recording_file,
+    recording_line,
+    recordings,
+    track_file,
+    tracks,
+    zipped,
+)
 from conferences.selectors.registrations import (
     other_phones,
     registrations,
@@ -100,6 +108,7 @@ __all__ = [
     "Seen",
     "Series",
     "Stretch",
+    "TrackLine",
     "Viewer",
     "Window",
     "account",
@@ -166,6 +175,8 @@ __all__ = [
     "snapshot",
     "standing_attempts",
     "standing_dialogs",
+    "track_file",
+    "tracks",
     "upcoming",
     "user_of_calendar",
     "user_of_token",
@@ -175,4 +186,5 @@ __all__ = [
     "webhook_line",
     "webhooks_of",
     "window",
+    "zipped",
 ]

@@ -197,6 +197,7 @@ def booking(
             "warn_minutes": conference.warn_minutes,
             "music": conference.music,
             "recorded": conference.recorded,
+            "tracks": conference.tracks,
         },
     }
     if pin:

@@ -42,4 +42,5 @@ def recording(row: Conference) -> policy.RecordingOrder | None:
     found = row.recordings.filter(state__in=going).first()
     if found is None:
         return None
-    return policy.RecordingOrder(found.name, found.state == RecordingState.PAUSED)
+    paused = found.state == RecordingState.PAUSED
+    return policy.RecordingOrder(found.name, paused=paused, tracks=found.with_tracks)

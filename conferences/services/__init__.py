@@ -76,6 +76,7 @@ from conferences.services.recordings import (
     recording_closed,
     start_recording,
     stop_recording,
+    track_began,
 )
 from conferences.services.records import (
     ask_refused,
@@ -221,6 +222,7 @@ __all__ = [
     "take_lease",
     "take_reply",
     "take_roster_over",
+    "track_began",
     "try_webhook",
     "unlock",
     "withdraw_phone_credentials",

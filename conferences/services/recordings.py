@@ -7,6 +7,7 @@ out, and `recording_closed` writes down what became of it.
 from __future__ import annotations
 
 import datetime
+import functools
 import secrets
 
 from django.conf import settings
@@ -16,7 +17,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conferences import notices, policy, selectors
-from conferences.models import Event, Participant, Recording, RecordingState, Way
+from conferences.models import (
+    Conference,
+    Event,
+    Participant,
+    Recording,
+    RecordingState,
+    Track,
+    Way,
+)
 from conferences.policy import ConferenceId, Identity, ParticipantKey
 from conferences.services.refused import Refused, unless_none
 
@@ -52,8 +61,10 @@ def start_recording(*, conference: ConferenceId, actor: Identity, way: Way) -> R
         return _go_on(going, actor, way)
     if not Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
         raise ValidationError(_("Nobody is in the conference."), code="empty")
+    tracks = Conference.objects.filter(pk=conference).values_list("tracks", flat=True).get()
     recording = Recording.objects.create(
         conference_id=conference,
+        with_tracks=tracks,
         name=secrets.token_urlsafe(24),
         state=RecordingState.RUNNING,
         started_at=timezone.now(),
@@ -120,9 +131,11 @@ def delete_recording(*, recording: Recording, actor: Identity, way: Way) -> None
 
 
 def _delete(recording: Recording) -> None:
-    path = selectors.recording_file(recording)
+    tracks = [selectors.track_file(one) for one in recording.tracks.all()]
+    paths = [selectors.recording_file(recording), *tracks]
     recording.delete()
-    transaction.on_commit(lambda: path.unlink(missing_ok=True))
+    for path in paths:
+        transaction.on_commit(functools.partial(path.unlink, missing_ok=True))
 
 
 def end_recordings(*, conference: ConferenceId, at: datetime.datetime) -> None:
@@ -137,6 +150,7 @@ def recording_closed(*, name: str, seconds: float, failure: str, at: float) -> N
     """The mixer writes it no longer: how long it is, and why it failed if it did."""
     row = Recording.objects.select_for_update().filter(name=name).first()
     if row is None:
+        Track.objects.filter(name=name).update(failure=failure[:255])
         return
     known, row.seconds = row.seconds is not None, seconds
     if failure and row.going:
@@ -146,6 +160,15 @@ def recording_closed(*, name: str, seconds: float, failure: str, at: float) -> N
     elif not (failure or known or row.going):
         _note(ConferenceId(row.conference_id), "recording-ready", "", "", recording=row.name)
     row.save(update_fields=["seconds", "state", "failure", "ended_at"])
+
+
+def track_began(*, conference: ConferenceId, name: str, entity: str, display_text: str) -> None:
+    """Somebody's voice is kept on a track of that name, begun or gone on with."""
+    recording, _, _ = name.rpartition("-")
+    found = Recording.objects.filter(conference_id=conference, name=recording).first()
+    if found is not None:
+        shown = {"entity": entity, "display_text": display_text[:100]}
+        Track.objects.get_or_create(name=name, defaults={"recording": found, **shown})
 
 
 def prune_recordings(*, now: datetime.datetime) -> None:

@@ -71,6 +71,7 @@ class Changes(TypedDict, total=False):
     warn_minutes: int
     music: bool
     recorded: policy.Recorded
+    tracks: bool
 
 
 class Complaints:
@@ -140,6 +141,7 @@ def _say_sound(row: Conference, said: Changes, complaints: Complaints) -> None:
         row.language = said["language"].value if said["language"] else ""
     row.announce = said.get("announce", policy.Announce(row.announce)).value
     row.recorded = said.get("recorded", policy.Recorded(row.recorded)).value
+    row.tracks = said.get("tracks", row.tracks)
     row.music = said.get("music", row.music)
     row.quiet_from = said.get("quiet_from", row.quiet_from)
     row.warn_minutes = said.get("warn_minutes", row.warn_minutes)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -25,7 +26,6 @@ from conferences.models import (
     Invitation,
     Kind,
     Participant,
-    Recording,
     RemovalState,
     User,
     Way,
@@ -33,7 +33,7 @@ from conferences.models import (
 from conferences.policy import ParticipantKey
 from portal import access
 from portal.access import Visit
-from portal.views import in_call, occurrences, presence, story
+from portal.views import in_call, occurrences, presence, recording, story
 
 #: Conferences on one page of the history.
 PAGE = 25
@@ -83,7 +83,8 @@ class Page:
     runs: bool
     people: list[presence.Present]
     invited: list[Invited]
-    recordings: list[Recording]
+    recordings: list[recording.Kept]
+    recordings_kept_days: int
     story: list[story.Line]
     story_more: bool
     invitation_text: str
@@ -204,7 +205,8 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         invited=[_invited(one) for one in row.invitations.select_related("user")]
         if visit.commands
         else [],
-        recordings=list(selectors.recordings(row)) if visit.commands else [],
+        recordings=recording.kept(visit),
+        recordings_kept_days=settings.RECORDINGS_KEPT.days if settings.RECORDINGS_KEPT else 0,
         story=told,
         story_more=more,
         invitation_text=_invitation_text(row, url=url, starts_at=starts_at),

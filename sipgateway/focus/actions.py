@@ -365,6 +365,14 @@ class Agree:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """On which track the voice of a leg is kept beside the mix; "" for none."""
+
+    leg: LegId
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropMedia:
     """Free what a leg holds in the engine."""
 
@@ -413,6 +421,15 @@ class Left:
     method: str
     by: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackBegan:
+    """Somebody's voice is kept on a track of his own."""
+
+    name: str
+    entity: str
+    display_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,6 +556,7 @@ Fact = (
     | Emptied
     | Occupied
     | Released
+    | TrackBegan
     | DialogKept
     | DialogForgotten
 )
@@ -603,6 +621,7 @@ Action = (
     | Listen
     | RecordRoom
     | Agree
+    | Track
     | DropMedia
     | Record
     | KeepPhones

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from conferences import policy
-from conferences.policy import Announce, Recorded, Role, Snapshot
+from conferences.policy import Announce, Recorded, RecordingOrder, Role, Snapshot
 from sipgateway.focus import phrases
 from sipgateway.focus.actions import Play, PlayRoom
 from sipgateway.focus.desk import Desk
@@ -85,7 +85,7 @@ class Announcer:
         if role is Role.LISTENER and not leg.flow.web:
             names.append("listener")
         if snapshot.recording is not None and not snapshot.recording.paused:
-            names.append("recording-on")
+            names += ["recording-on", *_tracks(snapshot.recording)]
             if leg.participant and not policy.may_be_kept(snapshot, leg.participant):
                 names.append("agree")
         if leg.greeting:
@@ -135,4 +135,8 @@ class Announcer:
             self.say_all("recording-paused")
         else:
             asks = ("agree",) if after.recorded is Recorded.AGREED else ()
-            self.say_all("recording-started", *asks)
+            self.say_all("recording-started", *_tracks(now), *asks)
+
+
+def _tracks(recording: RecordingOrder) -> tuple[str, ...]:
+    return ("recording-tracks",) if recording.tracks else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Role, Snapshot
@@ -47,6 +47,9 @@ class Host(Protocol):
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
 
+    def placing(self, leg: Leg, now: float) -> None:
+        """A leg is about to be put into the room."""
+
     def roster_changed(self, now: float) -> None:
         """The watchers are to hear of a new roster."""
 
@@ -73,7 +76,7 @@ class Attendance:
         self._legs = legs
         self._announcer = announcer
         snapshot = host.snapshot
-        self.roster = Roster(locked=snapshot.locked, recording=_recording(snapshot))
+        self.roster = Roster(locked=snapshot.locked, **_recording(snapshot))
 
     def __iter__(self) -> Iterator[User]:
         return iter(list(self.roster.users.values()))
@@ -153,6 +156,7 @@ class Attendance:
         count = self.roster.count
         self._announcer.comes(leg, new=not _is_in(user), count=count)
         self._desk.act(Mute(leg.id, muted))
+        self._host.placing(leg, now)
         self._desk.act(Place(leg.id, room))
         entry = _entry(leg, Status.CONNECTED, now, muted=muted)
         joined = Joined(
@@ -215,6 +219,7 @@ class Attendance:
             return
         if leg.state is State.CONNECTED:
             self._desk.act(Mute(leg.id, self._is_muted(user)))
+            self._host.placing(leg, now)
             self._desk.act(Place(leg.id, self._host.room))
         status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
         self._update(
@@ -263,8 +268,9 @@ class Attendance:
         snapshot = self._host.snapshot
         if snapshot.locked != self.roster.locked:
             self._change(self.roster.with_lock(snapshot.locked), now)
-        if _recording(snapshot) != self.roster.recording:
-            self._change(self.roster.with_recording(_recording(snapshot)), now)
+        known = Recorded(recording=self.roster.recording, tracks=self.roster.tracks)
+        if _recording(snapshot) != known:
+            self._change(self.roster.with_recording(**_recording(snapshot)), now)
         for user in self:
             role = snapshot.role_of(Identity(user.entity))
             changed = replace(user, role=role, private=self._is_private(user, role))
@@ -325,11 +331,18 @@ class Attendance:
         self._host.roster_changed(now)
 
 
-def _recording(snapshot: Snapshot) -> str:
-    """As the roster says it."""
-    if snapshot.recording is None:
-        return ""
-    return "paused" if snapshot.recording.paused else "running"
+class Recorded(TypedDict):
+    """What the roster says of the recording."""
+
+    recording: str
+    tracks: bool
+
+
+def _recording(snapshot: Snapshot) -> Recorded:
+    order = snapshot.recording
+    if order is None:
+        return Recorded(recording="", tracks=False)
+    return Recorded(recording="paused" if order.paused else "running", tracks=order.tracks)
 
 
 def _is_in(user: User) -> bool:

@@ -354,9 +354,13 @@ class Conference(Nameplate):
         del leg
         self.maybe_idle(now)
 
+    def placing(self, leg: Leg, now: float) -> None:
+        """See `attendance.Host`."""
+        self._recordings.place(leg, now)
+
     def roster_changed(self, now: float) -> None:
         """See `attendance.Host`."""
-        self._recordings.follow(self.snapshot)
+        self._recordings.follow(now)
         self._watchers.changed(self.about, self.roster, now)
         self._two_left.look(now)
 
@@ -367,7 +371,7 @@ class Conference(Nameplate):
         before, self.snapshot = self.snapshot, snapshot
         self._hours.follow()
         self._announcer.changed(before, snapshot)
-        self._recordings.follow(snapshot)
+        self._recordings.follow(now)
         self._attendance.apply(now)
         self._ask_to_speak(before)
         for removal in snapshot.removals:

@@ -109,19 +109,22 @@ def _description(root: _Element, about: About) -> None:
     _child(media, "status", "sendrecv")
 
 
-def _conference_state(roster: Roster) -> tuple[int, bool, bool, str]:
+def _conference_state(roster: Roster) -> tuple[int, bool, bool, str, bool]:
     count = roster.count
-    return count, count > 0, roster.locked, roster.recording
+    return count, count > 0, roster.locked, roster.recording, roster.tracks
 
 
 def _state(root: _Element, roster: Roster) -> None:
-    count, active, locked, recording = _conference_state(roster)
+    count, active, locked, recording, tracks = _conference_state(roster)
     state = _child(root, "conference-state")
     _child(state, "user-count", str(count))
     _child(state, "active", str(active).lower())
     _child(state, "locked", str(locked).lower())
     if recording:
-        _mark(state, "recording").text = recording
+        mark = _mark(state, "recording")
+        mark.text = recording
+        if tracks:
+            mark.set("tracks", "true")
 
 
 def _user(users: _Element, user: User, state: str = "full") -> _Element:

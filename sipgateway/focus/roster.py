@@ -147,6 +147,8 @@ class Roster:
     locked: bool = False
     #: Of the recording: "running", "paused", or "" where there is none.
     recording: str = ""
+    #: Each voice is kept on a track of its own, too.
+    tracks: bool = False
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     #: What stands for the address of each who is or was here without a name.
@@ -185,9 +187,9 @@ class Roster:
         departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
         return replace(self, version=self.version + 1, users=users, departed=departed)
 
-    def with_recording(self, recording: str) -> Roster:
+    def with_recording(self, recording: str, *, tracks: bool) -> Roster:
         """The next version, recorded or not."""
-        return replace(self, version=self.version + 1, recording=recording)
+        return replace(self, version=self.version + 1, recording=recording, tracks=tracks)
 
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""

@@ -57,6 +57,7 @@ class Order(TypedDict):
         "place",
         "mute",
         "agree",
+        "track",
         "play",
         "play_room",
         "listen",

@@ -221,5 +221,12 @@ class MediaEngine(Protocol):
     def agree(self, leg: LegId, agrees: bool) -> None:
         """Whether the voice of a leg may be recorded; it may unless this says otherwise."""
 
+    def track(self, leg: LegId, name: str) -> None:
+        """Keep the voice of a leg by itself, too, while its room is recorded.
+
+        `name` is that of the recording, a hyphen and more; two legs may have one. An
+        empty one ends it. All tracks are as long as the recording and begin with it.
+        """
+
     def drop(self, leg: LegId) -> None:
         """Forget the leg for good and free all it held; its id is never used again."""

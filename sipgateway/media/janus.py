@@ -251,6 +251,9 @@ class JanusEngine:
     def agree(self, leg: LegId, agrees: bool) -> None:
         """Nobody is recorded."""
 
+    def track(self, leg: LegId, name: str) -> None:
+        """Nobody is recorded."""
+
     def _soon(self, event: engine.MediaEvent) -> None:
         asyncio.get_running_loop().call_soon(self._listener, event)
 

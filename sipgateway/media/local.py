@@ -85,6 +85,7 @@ class _Leg:
     port: int = 0
     muted: bool = False
     agrees: bool = True
+    track: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -226,6 +227,7 @@ class LocalEngine:
         self._tell_place(leg)
         self.mute(leg, one.muted)
         self.agree(leg, one.agrees)
+        self.track(leg, one.track)
         return Description("", stream.direction, one.negotiation.source)
 
     async def describe(self, session: Session) -> str:
@@ -274,6 +276,12 @@ class LocalEngine:
         if leg in self._legs:
             self._legs[leg].agrees = agrees
         self._order(leg, {"op": "agree", "leg": leg, "agrees": agrees})
+
+    def track(self, leg: LegId, name: str) -> None:
+        """Keep a leg's voice by itself, too."""
+        if leg in self._legs:
+            self._legs[leg].track = name
+        self._order(leg, {"op": "track", "leg": leg, "name": name})
 
     def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
         """Record a room, whichever worker it lives in and comes to live in."""

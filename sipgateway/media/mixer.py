@@ -178,6 +178,8 @@ class Member:
     hears: bool = True
     agrees: bool = True
     """Whether his voice may be kept."""
+    track: str = ""
+    """The track on which it is kept beside the mix."""
     loss: float = 0.0
     player: Player | None = None
     encoder: Encoder | None = None
@@ -193,6 +195,8 @@ class Keeper:
 
     codec: Codec
     take: Callable[[bytes], None]
+    tracks: Callable[[Mapping[str, Samples]], None] | None = None
+    """Gets what is said in each frame that was taken, by tracks."""
     encoder: Encoder | None = None
     limiter: Limiter = field(default_factory=Limiter)
     loss: float = 0.0
@@ -258,6 +262,22 @@ class Room:
         else:
             output = self._own(keeper, agreed, [] if announcement is None else [announcement])
         keeper.take(output.payload)
+        if keeper.tracks is not None:
+            keeper.tracks(self._said(voices))
+
+    def _said(self, voices: Mapping[LegId, Samples]) -> dict[str, Samples]:
+        """What is said on each track, also by those who do not have the floor."""
+        said: dict[str, Samples] = {}
+        for leg, member in self.members.items():
+            if not member.track or not member.agrees or member.muted:
+                continue
+            frame = voices.get(leg)
+            if frame is None and self.floor.levels.get(leg, QUIET) >= AUDIBLE:
+                frame = member.voice.samples()
+            if frame is not None:  # on two phones one has one track
+                known = said.get(member.track)
+                said[member.track] = _sum([frame] if known is None else [known, frame])
+        return said
 
     def leave(self, leg: LegId) -> None:
         """Take a member out."""

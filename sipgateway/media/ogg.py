@@ -17,6 +17,9 @@ from sipgateway.media.codec import FRAME, RATE
 PRE_SKIP = 312
 """Samples that libopus is behind at 48 kHz: 6.5 ms, to be left out by players (RFC 7845 4.2)."""
 
+FRAMES = 6
+"""Frames in a packet of silence: 120 ms, the longest that there is (RFC 6716 3.2)."""
+
 PACKETS = 50
 """Packets on a page: a second. What a crash can take is one page (RFC 7845 3 allows that)."""
 
@@ -72,12 +75,37 @@ class Place:
         return max(0, self.granule - PRE_SKIP) / RATE
 
 
+def build_silence(place: Place, frames: int, payload: bytes) -> bytes:
+    """Pages of so many frames of silence, to stand at a place; `payload` is one frame of it."""
+    writer = Writer(place)
+    # Code 3: several frames, all of one length, in one packet (RFC 6716 3.2.5).
+    long = bytes([payload[0] | 3, FRAMES]) + FRAMES * payload[1:]
+    lengths = [FRAMES] * (frames // FRAMES) + [1] * (frames % FRAMES)
+    pages = []
+    for start in range(0, len(lengths), 255):
+        some = lengths[start : start + 255]
+        packets = [long if one == FRAMES else payload for one in some]
+        pages.append(writer.page(packets, sum(some)))
+    return b"".join(pages)
+
+
+def after_silence(place: Place, frames: int) -> Place:
+    """Where a stream stands behind what `build_silence` gives."""
+    packets = frames // FRAMES + frames % FRAMES
+    return Place(place.serial, place.number + -(-packets // 255), place.granule + FRAME * frames)
+
+
 class Writer:
     """Packets of 20 ms in, pages out."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self._packets: list[bytes] = []
+
+    @property
+    def frames(self) -> int:
+        """How many packets have been taken, in former lives of the stream, too."""
+        return self.place.granule // FRAME + len(self._packets)
 
     def head(self) -> bytes:
         """The two pages that a new stream begins with (RFC 7845 5)."""
@@ -103,7 +131,11 @@ class Writer:
 
     def _audio(self, flags: int) -> bytes:
         packets, self._packets = self._packets, []
-        granule = self.place.granule + FRAME * len(packets)
+        return self.page(packets, len(packets), flags)
+
+    def page(self, packets: list[bytes], frames: int, flags: int = 0) -> bytes:
+        """A page of packets that are so many frames together."""
+        granule = self.place.granule + FRAME * frames
         self.place = Place(self.place.serial, self.place.number, granule)
         return self._page(packets, flags)
 

@@ -42,7 +42,7 @@ class Recorder:
         self.octets = 0
         self.done = False
         self._pages: queue.Queue[bytes] = queue.Queue(BEHIND)
-        self._file, self._writer = _open(path)
+        self._file, self._writer = begin(path)
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
 
@@ -50,6 +50,11 @@ class Recorder:
     def seconds(self) -> float:
         """How much has been recorded, former lives of the file included."""
         return self._writer.place.seconds
+
+    @property
+    def frames(self) -> int:
+        """How many frames have been taken; those tracks are aligned by it."""
+        return self._writer.frames
 
     def take(self, payload: bytes) -> None:
         """Keep a frame, unless paused."""
@@ -99,7 +104,7 @@ class Recorder:
         self.done = True
 
 
-def _open(path: Path) -> tuple[IO[bytes], ogg.Writer]:
+def begin(path: Path) -> tuple[IO[bytes], ogg.Writer]:
     """The file and where to go on. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -66,6 +66,12 @@ class Rooms:
         if room is not None:
             room.keeper = keeper
 
+    def tracks(self, name: RoomId) -> set[str]:
+        """Those of all whose voices may be kept in a room."""
+        room = self._rooms.get(name)
+        members = room.members.values() if room is not None else ()
+        return {one.track for one in members if one.track and one.agrees}
+
     def listen(self, leg: LegId, listener: Callable[[Samples | None], None] | None) -> None:
         """Hand what a leg says while it is alone to somebody, or no more."""
         room = self._alone.get(leg)

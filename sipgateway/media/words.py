@@ -242,6 +242,11 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Diese Konferenz wird aufgezeichnet.",
         "Esta conferencia se está grabando.",
     ),
+    "recording-tracks": (
+        "Each voice is also kept on a track of its own.",
+        "Jede Stimme wird auch auf einer eigenen Spur festgehalten.",
+        "Cada voz se guarda también en una pista propia.",
+    ),
     "recording-paused": (
         "The recording is paused.",
         "Die Aufzeichnung ist unterbrochen.",

@@ -356,6 +356,12 @@ class Worker:
         if leg is not None:
             leg.member.agrees = order["agrees"]
 
+    def track(self, order: Order) -> None:
+        """On which track a leg's voice is kept, none for an empty name."""
+        leg = self.legs.get(order["leg"])
+        if leg is not None:
+            leg.member.track = order["name"]
+
     def drop(self, order: Order) -> None:
         """Forget a leg."""
         leg = self.legs.get(order["leg"])
@@ -391,6 +397,7 @@ ORDERS = {
     "listen": Worker.listen_to,
     "record": Worker.record,
     "agree": Worker.agree,
+    "track": Worker.track,
     "drop": Worker.drop,
 }
 

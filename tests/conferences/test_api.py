@@ -521,6 +521,8 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/recordings/pause",
         "/api/v1/conferences/{conference}/recordings/stop",
         "/api/v1/conferences/{conference}/recordings/{recording}",
+        "/api/v1/conferences/{conference}/recordings/{recording}/tracks/{track}",
+        "/api/v1/conferences/{conference}/recordings/{recording}/zip",
         "/api/v1/jobs/{job}",
     }
     page = client.get("/api/v1/docs").content.decode()
@@ -575,10 +577,12 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Delete a recording",
         "End recording",
         "Hear a recording",
+        "Hear one voice",
         "List recordings",
         "Pause recording",
         "Raise a hand",
         "Start recording",
+        "Take a recording home",
     }
 
 

@@ -45,6 +45,30 @@ def test_alice_hears_and_deletes_it(live: Joined, recording: Recording, as_alice
     assert as_alice.call("GET", _path(live, recording))[0] == 404
 
 
+def test_tracks_are_listed_heard_and_taken_home(
+    live: Joined, recording: Recording, as_alice: Api, as_bob: Api, as_mallory: Api
+) -> None:
+    name = policy.track(recording.name, BOB.uri)
+    services.track_began(
+        conference=live.conference.key, name=name, entity=BOB.uri, display_text="Bob"
+    )
+    selectors.recording_file(recording).with_name(f"{name}.opus").write_bytes(b"OggS of Bob")
+    _, listed = as_alice.call("GET", f"/conferences/{live.conference.name}/recordings")
+    (track,) = listed[0]["tracks"]
+    assert (track["name"], track["entity"], track["failure"]) == ("Bob", BOB.uri, "")
+    url = f"{_path(live, recording)}/tracks/{track['id']}"
+    response = as_alice.client.get(f"/api/v1{url}", headers=dict(as_alice.headers))
+    assert response.getvalue() == b"OggS of Bob"
+    response = as_alice.client.get(
+        f"/api/v1{_path(live, recording)}/zip", headers=dict(as_alice.headers)
+    )
+    assert response.getvalue()[:2] == b"PK"
+    assert as_alice.call("GET", f"{_path(live, recording)}/tracks/none")[0] == 404
+    for other in (as_bob, as_mallory, Api(None)):
+        for path in (url, f"{_path(live, recording)}/zip"):
+            assert other.call("GET", path)[0] in {401, 403, 404}
+
+
 def test_nobody_else_does(live: Joined, recording: Recording, as_bob: Api, as_mallory: Api) -> None:
     for other in (as_bob, as_mallory, Api(None)):
         for method in ("GET", "DELETE"):

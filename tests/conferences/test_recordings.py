@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from conferences import policy, selectors, services
-from conferences.models import Recording, RecordingState, User, Way
+from conferences.models import Recording, RecordingState, Track, User, Way
 from conferences.policy import Identity, RecordingOrder, Refusal
 from conferences.services import Refused
 from conferences.services.recordings import prune_recordings
@@ -170,6 +171,98 @@ def test_deleted_file_and_all_and_not_by_mallory(
         services.delete_recording(recording=made, actor=ALICE, way=Way.WEB)
     assert not path.exists()
     assert not Recording.objects.exists()
+
+
+def began(live: Joined, made: Recording, who: Identity) -> Path:
+    """The mixer keeps somebody by himself; gives the file."""
+    name = policy.track(made.name, who.uri)
+    services.track_began(
+        conference=live.conference.key, name=name, entity=who.uri, display_text=who.display_name
+    )
+    path = selectors.recording_file(made).with_name(f"{name}.opus")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"OggS")
+    return path
+
+
+def test_tracks_by_policy_at_the_beginning(live: Joined) -> None:
+    """What was said when it began holds until its end."""
+    services.change(conference=live.conference, actor=ALICE.uri, tracks=True)
+    made = start(live)
+    assert live.snapshot().recording == RecordingOrder(made.name, tracks=True)
+    services.change(conference=live.conference, actor=ALICE.uri, tracks=False)
+    assert live.snapshot().recording == RecordingOrder(made.name, tracks=True)
+    stop(live)
+    assert not start(live).with_tracks
+
+
+def test_a_track_is_listed_once_under_its_persons_name(live: Joined) -> None:
+    made = start(live)
+    for who in (ALICE, BOB, ALICE):
+        began(live, made, who)
+    lines = selectors.tracks(made, {})
+    assert [(one.name, one.entity) for one in lines] == [
+        (ALICE.display_name, ALICE.uri),
+        (BOB.display_name, BOB.uri),
+    ]
+    assert all(f"{made.name}-{one.id}" == one.row.name for one in lines)
+    masked = selectors.tracks(made, {BOB.uri: "sip:anonymous-1@anonymous.invalid"})
+    assert (masked[1].name, masked[1].entity) == (
+        policy.ANONYMOUS,
+        "sip:anonymous-1@anonymous.invalid",
+    )
+
+
+def test_a_track_of_no_recording_is_not_written_down(live: Joined) -> None:
+    services.track_began(
+        conference=live.conference.key, name="other-1", entity=BOB.uri, display_text="Bob"
+    )
+    assert not Track.objects.exists()
+
+
+def test_a_track_that_broke_off_says_why(live: Joined) -> None:
+    made = start(live)
+    path = began(live, made, BOB)
+    services.recording_closed(name=path.stem, seconds=0.0, failure="No space left", at=1.0)
+    made.refresh_from_db()
+    assert made.going, "the mix goes on"
+    assert [one.failure for one in selectors.tracks(made, {})] == ["No space left"]
+
+
+def test_tracks_go_with_their_recording(
+    live: Joined,
+    settings: object,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    """By hand, and when they have been kept long enough."""
+    settings.RECORDINGS_KEPT = datetime.timedelta(days=30)  # type: ignore[attr-defined]
+    for by_hand in (True, False):
+        made = start(live)
+        files = [written(made), began(live, made, ALICE), began(live, made, BOB)]
+        stop(live)
+        made.refresh_from_db()
+        with django_capture_on_commit_callbacks(execute=True):
+            if by_hand:
+                services.delete_recording(recording=made, actor=ALICE, way=Way.WEB)
+            else:
+                prune_recordings(now=timezone.now() + datetime.timedelta(days=31))
+        assert not any(path.exists() for path in files)
+        assert not Track.objects.exists()
+
+
+def test_a_zip_holds_the_mix_and_every_voice(live: Joined) -> None:
+    made = start(live)
+    written(made)
+    began(live, made, ALICE)
+    began(live, made, Identity("sip:../etc@conf.test", "../Bob: B"))
+    with selectors.zipped(made, {}) as file, zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [
+            "mix.opus",
+            f"01 {ALICE.display_name}.opus",
+            "02 Bob B.opus",
+        ]
+        assert archive.read("mix.opus") == b"OggS"
 
 
 def test_old_ones_are_pruned(

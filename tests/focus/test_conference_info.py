@@ -67,7 +67,7 @@ def test_a_full_document_is_valid() -> None:
 
 def test_what_we_say_besides_stands_where_the_schema_lets_it() -> None:
     marked = replace(user(1), marks=Marks(hand=True, asked_to_speak=True, left_out=True))
-    roster = Roster().with_user(marked).with_recording("paused")
+    roster = Roster().with_user(marked).with_recording("paused", tracks=True)
     root = read(conference_info.full(ABOUT, roster, 1))
     floor = f"{{{conference_info.FLOOR}}}"
     told = [(str(one.tag).removeprefix(floor), one.text) for one in root.iter(f"{floor}*")]

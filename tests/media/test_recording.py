@@ -200,7 +200,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_mixer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "sipgateway.media.recording._open", lambda _: (FullDisk(), Writer(Place(1)))
+        "sipgateway.media.recording.begin", lambda _: (FullDisk(), Writer(Place(1)))
     )
     recorder = record(tmp_path / "one.opus", tone(440, 2))
     assert recorder.failed == "No space left on device"
@@ -210,7 +210,7 @@ def test_a_disk_that_does_not_answer_blocks_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = StuckDisk()
-    monkeypatch.setattr("sipgateway.media.recording._open", lambda _: (disk, Writer(Place(1))))
+    monkeypatch.setattr("sipgateway.media.recording.begin", lambda _: (disk, Writer(Place(1))))
     recorder = Recorder(tmp_path / "one.opus")
     for _ in range((BEHIND + 3) * ogg.PACKETS):
         recorder.take(b"\xf8\xff\xfe")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conferences.policy import Admission, Role
+from conferences.policy import Admission, Recorded, RecordingOrder, Role
 from sipgateway.focus.actions import Joined, JoinRefused, Left
 from sipgateway.media.engine import Direction, LegId, LegLost, LegSilent
 from sipgateway.sip.message import Request
@@ -258,9 +258,14 @@ def test_a_page_that_is_closed_is_gone_at_once(stage: Stage) -> None:
 def test_a_mixer_that_died_is_replaced(stage: Stage) -> None:
     """The phone is offered a new description by re-INVITE, and stays in the roster."""
     bob = stage.joined("bob")
-    stage.changes(muted=frozenset({stage.key_of("bob")}))
+    stage.changes(
+        muted=frozenset({stage.key_of("bob")}),
+        recorded=Recorded.AGREED,
+        recording=RecordingOrder("kept", tracks=True),
+    )
     stage.media_tells(LegLost(stage.leg_of("bob"), "the worker died"))
     stage.media.muted.clear()
+    stage.media.agreed.clear()
     invite = bob.gets("INVITE", contact="isfocus", body=ANSWER)
     assert isinstance(invite, Request)
     bob.replies(invite, 200, body=OFFER)
@@ -268,6 +273,7 @@ def test_a_mixer_that_died_is_replaced(stage: Stage) -> None:
     assert stage.roster() == ["bob"]
     assert stage.media.rooms[stage.leg_of("bob")] == "conference-1"
     assert stage.media.muted[stage.leg_of("bob")], "nobody hears who was muted"
+    assert stage.media.agreed[stage.leg_of("bob")] is False, "nor keeps who has not agreed"
     stage.is_quiet()
 
 

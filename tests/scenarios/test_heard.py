@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from conferences import policy
 from conferences.policy import (
     Admission,
     Announce,
@@ -18,7 +19,7 @@ from conferences.policy import (
     Role,
 )
 from sipgateway.focus import phrases
-from sipgateway.focus.actions import NoteRecording
+from sipgateway.focus.actions import NoteRecording, TrackBegan
 from sipgateway.focus.doorstep import MOST
 from sipgateway.media import words
 from sipgateway.media.engine import (
@@ -26,11 +27,13 @@ from sipgateway.media.engine import (
     Heard,
     LegConnected,
     LegId,
+    LegLost,
     PlayEnded,
     RecordingClosed,
     RoomId,
 )
 from sipgateway.sip.flow import Transport
+from sipgateway.sip.message import Request
 from tests.stage import DOMAIN, OFFER, START, Person, Stage
 
 ROOM = "conference-1"
@@ -473,6 +476,52 @@ def test_who_has_not_agreed_is_left_out(stage: Stage) -> None:
     assert stage.media.agreed[leg] is True
     assert (leg, "agreed") in stage.media.played
     assert stage.media.agreed[stage.leg_of("mallory")] is False
+
+
+def tracks(stage: Stage) -> dict[str, str]:
+    """On which track each is kept, by name."""
+    found = {name: stage.media.tracks.get(stage.leg_of(name), "") for name in stage.roster()}
+    return {name: one for name, one in found.items() if one}
+
+
+def test_each_voice_has_a_track_where_that_is_wanted(stage: Stage) -> None:
+    """Not of who only listens; and everybody is told."""
+    stage.changes(roles={**stage.snapshots["4711"].roles, "sip:carol@conf.test": Role.LISTENER})
+    stage.joined("alice")
+    stage.changes(recording=RecordingOrder("kept", tracks=True))
+    assert last(stage) == (ROOM, "recording-started recording-tracks")
+    desk(stage, "bob")
+    assert last(stage) == (stage.leg_of("bob"), "recording-on recording-tracks")
+    stage.joined("carol")
+    named = {name: policy.track("kept", f"sip:{name}@conf.test") for name in ("alice", "bob")}
+    assert tracks(stage) == named
+    began = [fact for fact in stage.facts if isinstance(fact, TrackBegan)]
+    assert [(one.name, one.entity) for one in began] == [
+        (named["alice"], "sip:alice@conf.test"),
+        (named["bob"], "sip:bob@conf.test"),
+    ]
+    stage.changes(recording=None)
+    assert tracks(stage) == {}
+
+
+def test_who_has_not_agreed_is_on_no_track(stage: Stage) -> None:
+    """Mallory is heard and kept nowhere; a mixer that replaces another learns that first."""
+    stage.changes(recorded=Recorded.AGREED)
+    desk(stage, "alice")
+    desk(stage, "mallory")
+    stage.changes(recording=RecordingOrder("kept", tracks=True))
+    assert tracks(stage) == {}
+    keys(stage, "alice", "*4")
+    named = policy.track("kept", "sip:alice@conf.test")
+    assert tracks(stage) == {"alice": named}
+    stage.media.tracks.clear()
+    stage.media_tells(LegLost(stage.leg_of("alice"), "the worker died"))
+    invite = stage.people["alice"].gets("INVITE", contact="isfocus")
+    assert isinstance(invite, Request)
+    stage.people["alice"].replies(invite, 200, body=OFFER)
+    stage.people["alice"].gets("ACK")
+    assert tracks(stage) == {"alice": named}
+    assert len([one for one in stage.facts if isinstance(one, TrackBegan)]) == 1
 
 
 def test_an_empty_room_is_recorded_no_more(stage: Stage) -> None:

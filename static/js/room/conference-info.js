@@ -141,6 +141,7 @@ export class Roster {
     this.departed = new Map();
     this.locked = false;
     this.recording = "";
+    this.tracks = false;
     this.title = "";
   }
 
@@ -174,7 +175,11 @@ export class Roster {
     const now = child(root, "conference-state");
     const locked = now && textOf(now, "locked");
     if (locked) this.locked = locked === "true" || locked === "1";
-    if (now) this.recording = mark(now, "recording")?.textContent.trim() ?? "";
+    if (now) {
+      const recorded = mark(now, "recording");
+      this.recording = recorded?.textContent.trim() ?? "";
+      this.tracks = recorded?.getAttribute("tracks") === "true";
+    }
     const description = child(root, "conference-description");
     if (description) this.title = textOf(description, "display-text") ?? this.title;
   }

@@ -28,10 +28,12 @@ const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "recepti
 /** A call to something that is no conference of ours: nobody to moderate, nothing to watch. */
 export const PLAIN = { conference: null, commands: false, adds: false, moves: false };
 
-function recordingWords(recording, me) {
+function recordingWords({ recording, tracks }, me) {
   if (recording === "paused") return gettext("The recording is paused.");
-  if (!me?.leftOut) return gettext("This conference is being recorded.");
-  return gettext("This conference is being recorded. Your voice is left out until you agree.");
+  const words = [gettext("This conference is being recorded.")];
+  if (tracks) words.push(gettext("Each voice is also kept on a track of its own."));
+  if (me?.leftOut) words.push(gettext("Your voice is left out until you agree."));
+  return words.join(" ");
 }
 
 /** What a call with one other person has no use for. */
@@ -198,7 +200,7 @@ export class InCall {
     this.hosting?.showLocked(roster.locked);
     this.hosting?.showRecording(roster.recording);
     const me = now.get(this.own);
-    this._floor(roster.recording, me);
+    this._floor(roster, me);
     if (me) this.voice.shown(me.muted);
     else if (this.anonymous) this._findMyself();
   }
@@ -220,9 +222,9 @@ export class InCall {
   }
 
   /** What is asked of oneself, and that it is recorded. */
-  _floor(recording, me) {
+  _floor({ recording, tracks }, me) {
     $("recording").hidden = !recording;
-    $("recording-words").textContent = recordingWords(recording, me);
+    $("recording-words").textContent = recordingWords({ recording, tracks }, me);
     $("agree").hidden = !me?.leftOut;
     const asked = Boolean(me?.asked && me.muted);
     $("asked").hidden = !asked;
