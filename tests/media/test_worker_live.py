@@ -202,6 +202,7 @@ async def test_what_somebody_says_is_played_to_others(stage: Stage, tmp_path: Pa
 
 async def test_a_recording_survives_its_worker(stage: Stage, tmp_path: Path) -> None:
     alice = await stage.joined(ALICE)
+    stage.mixer.track(ALICE, "one-alice")
     stage.mixer.record(ROOM, "one")
     await talk([(alice, 440.0)], 120)
     (process,) = stage.mixer.processes()
@@ -213,6 +214,7 @@ async def test_a_recording_survives_its_worker(stage: Stage, tmp_path: Path) -> 
     assert cut[0].seconds > 1.5
     await stage.until(lambda: not stage.mixer.failing(), seconds=10)
     alice = await stage.joined(ALICE)
+    stage.mixer.track(ALICE, "one-alice")
     await talk([(alice, 1000.0)], 60)
     stage.mixer.record(ROOM, "")
     closed = [engine.RecordingClosed]
@@ -220,8 +222,13 @@ async def test_a_recording_survives_its_worker(stage: Stage, tmp_path: Path) -> 
     (told,) = [one for one in stage.events if isinstance(one, engine.RecordingClosed)]
     assert (told.room, told.name, told.failed) == (ROOM, "one", "")
     assert told.seconds > cut[0].seconds + 1.0
-    info = subprocess.run(["opusinfo", str(path)], check=True, capture_output=True, text=True)
-    assert "WARNING" not in info.stdout + info.stderr
+    lengths = set()
+    for name in ("one", "one-alice"):
+        command = ["opusinfo", str(path.with_stem(name))]
+        info = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert "WARNING" not in info.stdout + info.stderr
+        lengths |= {line for line in info.stdout.splitlines() if "Playback length" in line}
+    assert len(lengths) == 1, "the track is as long as the mix"
 
 
 async def test_hold(stage: Stage) -> None:
