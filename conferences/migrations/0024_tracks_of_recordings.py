@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0022_next_until'),
+        ('conferences', '0023_users_language'),
     ]
 
     operations = [
