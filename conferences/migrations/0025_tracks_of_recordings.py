@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0023_users_language'),
+        ('conferences', '0024_webhooks'),
     ]
 
     operations = [
