@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0024_webhooks'),
+        ('conferences', '0026_orders_without_names'),
     ]
 
     operations = [
