@@ -3,7 +3,7 @@
 A form offers what people do: every day, on weekdays, weekly on some days,
 monthly by date or by weekday, each with a step and an end. `build_rule` writes
 the rule, `parse_repetition` reads back what it wrote and leaves every other
-rule as text; `words` says either.
+rule as text; `describe` takes either apart for who says it in words.
 """
 
 from __future__ import annotations
@@ -16,15 +16,10 @@ from dataclasses import dataclass
 
 #: RFC 5545 names of weekdays, Monday first, as `datetime.date.weekday` counts.
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_DAY_WORDS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WORKDAYS = DAYS[:5]
-_ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", -1: "last"}
-_STEPS = {
-    "DAILY": ("day", "days"),
-    "WEEKLY": ("week", "weeks"),
-    "MONTHLY": ("month", "months"),
-    "YEARLY": ("year", "years"),
-}
+#: Places of a weekday in a month that have a name: the first, …, the last.
+_PLACES = (1, 2, 3, 4, -1)
+_SAID = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
 
 class Repeats(enum.StrEnum):
@@ -99,7 +94,7 @@ def _by(repetition: Repetition, first: datetime.date) -> str | None:
 def _place(day: datetime.date) -> int:
     """Which one of its weekday in the month it is; the fifth is the last."""
     place = (day.day + 6) // 7
-    return place if place in _ORDINALS else -1
+    return place if place in _PLACES else -1
 
 
 def parse_repetition(rule: str, first: datetime.date) -> Repetition:
@@ -137,59 +132,61 @@ def moved(rule: str, before: datetime.date, after: datetime.date) -> str:
     return build_rule(dataclasses.replace(known, days=days), after)
 
 
-def words(rule: str) -> str:
-    """`rule` as one says it, in lower case: "every week on Monday, 5 times"."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A rule for which people have words: how often, on which days, until when."""
+
+    frequency: str
+    every: int = 1
+    #: Days of the month.
+    dates: tuple[int, ...] = ()
+    #: Weekdays, 0 is Monday, each with its place in the month, -1 for the last, 0 for every one.
+    days: tuple[tuple[int, int], ...] = ()
+    until: datetime.date | None = None
+    count: int | None = None
+
+    @property
+    def on_workdays(self) -> bool:
+        """Every Monday to Friday."""
+        return (self.frequency, self.every, self.days) == (
+            "WEEKLY",
+            1,
+            tuple((0, day) for day in range(len(_WORKDAYS))),
+        )
+
+
+def describe(rule: str) -> Described | None:
+    """`rule` in its parts; None where there are no words for it."""
     parts = dict(part.partition("=")[::2] for part in rule.split(";"))
-    found = _on(parts)
-    if found is None:
-        return f"by the rule {rule}"
-    return found + _end(parts)
-
-
-def _on(parts: dict[str, str]) -> str | None:
-    """Without the end; None where there are no words for it."""
     known = {"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "UNTIL", "COUNT", "WKST"}
-    if not known.issuperset(parts) or parts.get("FREQ") not in _STEPS:
+    if not known.issuperset(parts) or parts.get("FREQ") not in _SAID:
         return None
-    frequency, by = parts["FREQ"], parts.get("BYDAY", "")
-    one, many = _STEPS[frequency]
-    step = (
-        f"every {one}" if parts.get("INTERVAL", "1") == "1" else f"every {parts['INTERVAL']} {many}"
+    found = Described(
+        parts["FREQ"],
+        every=int(parts.get("INTERVAL", "1")),
+        dates=tuple(int(one) for one in parts.get("BYMONTHDAY", "").split(",") if one),
+        days=tuple(_day(one) for one in parts.get("BYDAY", "").split(",") if one),
+        until=_date(parts["UNTIL"]) if "UNTIL" in parts else None,
+        count=int(parts["COUNT"]) if "COUNT" in parts else None,
     )
-    if "BYMONTHDAY" in parts:
-        dates = parts["BYMONTHDAY"].split(",")
-        if by or frequency != "MONTHLY" or any(date.startswith("-") for date in dates):
-            return None
-        return f"{step} on day {_listed(dates)}"
-    if not by:
-        return step
-    if frequency == "WEEKLY" and by == ",".join(_WORKDAYS) and step == "every week":
-        return "every weekday"
-    named = [_day(one) for one in by.split(",")]
-    if frequency not in ("WEEKLY", "MONTHLY") or None in named:
-        return None
-    if frequency == "WEEKLY" and any(" " in (day or "") for day in named):
-        return None
-    return f"{step} on {_listed([day for day in named if day])}"
+    return found if _has_words(found) else None
 
 
-def _day(text: str) -> str | None:
-    """One element of BYDAY."""
-    place, day = text[:-2], _DAY_WORDS[DAYS.index(text[-2:])]
-    if not place:
-        return day
-    ordinal = _ORDINALS.get(int(place))
-    return f"the {ordinal} {day}" if ordinal else None
+def _has_words(found: Described) -> bool:
+    """The 31st and the third Tuesday of a month, Tuesdays of a week: nothing else is said."""
+    if found.dates:
+        return found.frequency == "MONTHLY" and not found.days and min(found.dates) > 0
+    if found.frequency == "WEEKLY":
+        return not any(place for place, _day_of_week in found.days)
+    if found.frequency == "MONTHLY":
+        return all(not place or place in _PLACES for place, _day_of_week in found.days)
+    return not found.days
 
 
-def _listed(some: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(some[:-1]), some[-1]]))
+def _day(text: str) -> tuple[int, int]:
+    """One element of BYDAY: its place, 0 for none, and the weekday."""
+    return int(text[:-2] or 0), DAYS.index(text[-2:])
 
 
-def _end(parts: dict[str, str]) -> str:
-    if "COUNT" in parts:
-        return ", once" if parts["COUNT"] == "1" else f", {parts['COUNT']} times"
-    if "UNTIL" in parts:
-        day = datetime.datetime.strptime(parts["UNTIL"][:8], "%Y%m%d")  # noqa: DTZ007 - a date
-        return f", until {day.day} {day:%B %Y}"
-    return ""
+def _date(text: str) -> datetime.date:
+    return datetime.date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:8]}")

@@ -39,7 +39,8 @@ _LITERAL = r"""(u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")"""
 #: What `templatize` makes of a template: calls of gettext's family with literals.
 _CALL = re.compile(rf"\b(n?p?)gettext\({_LITERAL}(?:, {_LITERAL})?(?:, {_LITERAL})?")
 _MARKED = re.compile(rf"\s_\({_LITERAL}\)\s")
-_PLACE = re.compile(r"%\((\w+)\)[sd]")
+#: A named place: %(name)s, or {name} where `format_html` fills it.
+_PLACE = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 #: Of Python's calls, which arguments are what.
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "_": None,
@@ -137,7 +138,7 @@ def template(domain: str) -> Catalog:
 
 def _flags(found: Found) -> tuple[str, ...]:
     texts = found.text if isinstance(found.text, tuple) else (found.text,)
-    return ("python-format",) if any(map(_PLACE.search, texts)) else ()
+    return ("python-format",) if any("%(" in text for text in texts) else ()
 
 
 def po_file(language: str, domain: str) -> Path:
@@ -215,7 +216,7 @@ def _problem(message: Message) -> str:
     places = set(_PLACE.findall(asked[-1]))
     if any(set(_PLACE.findall(one)) - places for one in given):
         return "has other places"
-    if places - {"count"} - set(_PLACE.findall(given[-1])):
+    if places - {("count", "")} - set(_PLACE.findall(given[-1])):
         return "lacks a place"
     return ""
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime
 import re
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils import formats, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from conferences import policy, recurrence, repetition, selectors
+from conferences import policy, recurrence, selectors, wording
 from conferences.invitations import ics
 from conferences.invitations.ics import Attendee
 from conferences.models import Answer, Conference, Invitation, Kind, Mail, MailKind
@@ -36,15 +41,17 @@ def way_in(conference: Conference, invitation: Invitation | None = None) -> str:
     With `invitation` the link and the PIN are that invitee's own.
     """
     lines = [
-        f"In the browser: {link(conference, invitation)}",
-        f"By SIP phone: {selectors.conference_uri(conference)}",
+        _("In the browser: %(url)s") % {"url": link(conference, invitation)},
+        _("By SIP phone: %(uri)s") % {"uri": selectors.conference_uri(conference)},
     ]
     if (one_touch := dial_in(conference, invitation)) is not None:
-        lines.append(f"By telephone: {settings.DIAL_IN} ({one_touch})")
+        told = {"number": settings.DIAL_IN, "link": one_touch}
+        lines.append(_("By telephone: %(number)s (%(link)s)") % told)
     if conference.name.isdigit():
-        lines.append(f"To dial, on a phone registered here: {conference.name}")
+        words = _("To dial, on a phone registered here: %(digits)s")
+        lines.append(words % {"digits": conference.name})
     if key := pin(conference, invitation):
-        lines.append(f"PIN, then #: {key}")
+        lines.append(_("PIN, then #: %(pin)s") % {"pin": key})
     return "\n".join(lines)
 
 
@@ -76,8 +83,20 @@ def dial_in(conference: Conference, invitation: Invitation | None) -> str | None
     return f"tel:{number},,{conference.name}#" + (f",,{key}#" if key else "")
 
 
+def language(conference: Conference, invitation: Invitation | None) -> str:
+    """What is spoken to an invitee: his own choice, else the organizer's, else the default."""
+    people = [invitation.user if invitation else None, conference.organizer]
+    chosen = (person.language for person in people if person is not None)
+    return next(filter(None, chosen), settings.LANGUAGE_CODE)
+
+
 def letter(mail: Mail, *, at: datetime.datetime) -> Letter:
-    """What `mail` says of its conference as it is `at` this moment."""
+    """What `mail` says of its conference as it is `at` this moment, in its reader's language."""
+    with translation.override(language(mail.conference, mail.invitation)):
+        return _letter(mail, at)
+
+
+def _letter(mail: Mail, at: datetime.datetime) -> Letter:
     conference = mail.conference
     invitation = mail.invitation
     attendee = Attendee(
@@ -96,7 +115,7 @@ def letter(mail: Mail, *, at: datetime.datetime) -> Letter:
         "kind": mail.kind,
         "title": series.title if series else conference.title,
         "when": _when(mail, series) if series else "",
-        "repeats": repetition.words(series.pattern.rule) if series and series.pattern.rule else "",
+        "repeats": wording.repeats(series.pattern.rule) if series and series.pattern.rule else "",
         "single": _single(mail, series),
         "exceptions": _exceptions(series, after=at) if series else [],
         "url": link(conference, invitation),
@@ -127,7 +146,7 @@ def message(written: Letter, conference: Conference) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
         subject=written.subject,
         body=written.text,
-        from_email=formataddr((f"{_organizer(conference)} via Parley", sender)),
+        from_email=formataddr((_sender(conference), sender)),
         to=[written.to],
         reply_to=[answers_to] if answers_to else None,
         # RFC 3834 5: nobody's absence note should answer.
@@ -139,6 +158,10 @@ def message(written: Letter, conference: Conference) -> EmailMultiAlternatives:
         text = written.calendar.decode()
         mail.attach_alternative(text, f"text/calendar; method={written.method}; component=VEVENT")
     return mail
+
+
+def _sender(conference: Conference) -> str:
+    return _("%(name)s via Parley") % {"name": _organizer(conference)}
 
 
 def _withdraws(mail: Mail) -> bool:
@@ -161,24 +184,40 @@ def _organizer(conference: Conference) -> str:
     return conference.organizer.get_full_name() if conference.organizer else conference.creator
 
 
+#: What a mail is about, before the title, and before the title with its time.
+_SUBJECTS: Mapping[MailKind, tuple[Any, Any]] = {
+    MailKind.INVITED: (
+        gettext_lazy("Invitation: %(title)s"),
+        gettext_lazy("Invitation: %(title)s (%(when)s)"),
+    ),
+    MailKind.CHANGED: (
+        gettext_lazy("Changed: %(title)s"),
+        gettext_lazy("Changed: %(title)s (%(when)s)"),
+    ),
+    MailKind.CANCEL: (
+        gettext_lazy("Cancelled: %(title)s"),
+        gettext_lazy("Cancelled: %(title)s (%(when)s)"),
+    ),
+    MailKind.REMINDER: (
+        gettext_lazy("Reminder: %(title)s"),
+        gettext_lazy("Reminder: %(title)s (%(when)s)"),
+    ),
+}
+
+
 def _subject(mail: Mail) -> str:
-    what = {
-        MailKind.INVITED: "Invitation",
-        MailKind.CHANGED: "Changed",
-        MailKind.CANCEL: "Cancelled",
-        MailKind.REMINDER: "Reminder",
-    }[MailKind(mail.kind)]
+    kind = MailKind(mail.kind)
     series = _series(mail)
     if series is None:
-        return f"{what}: {mail.conference.title}"
+        return str(_SUBJECTS[kind][0]) % {"title": mail.conference.title}
     begin, title = series.pattern.starts_at, ""
     if (found := _meant(mail, series)) is not None:
-        what = "Cancelled" if found.now is None else what
+        kind = MailKind.CANCEL if found.now is None else kind
         title = found.now.title if found.now else ""
         begin = (found.now or found.then).starts_at
     begin = begin.astimezone(zoneinfo.ZoneInfo(series.pattern.zone))
-    when = f"{begin:%a} {begin.day} {begin:%b %Y %H:%M}, {series.pattern.zone}"
-    return f"{what}: {title or series.title} ({when})"
+    when = f"{formats.date_format(begin, 'DAY_YEAR_TIME_FORMAT')}, {series.pattern.zone}"
+    return str(_SUBJECTS[kind][1]) % {"title": title or series.title, "when": when}
 
 
 def _series(mail: Mail) -> selectors.Series | None:
@@ -217,25 +256,36 @@ def _exceptions(series: selectors.Series, *, after: datetime.datetime) -> list[s
 def _became(found: selectors.Planned) -> str:
     zone = zoneinfo.ZoneInfo(found.series.pattern.zone)
     planned = _day(found.then, zone)
+    told = {"planned": planned}
     if found.now is None:
-        return f"Not on {planned}."
-    parts = []
-    if (found.now.starts_at, found.now.ends_at) != (found.then.starts_at, found.then.ends_at):
-        parts.append(f"it is on {_span(found.now, zone)}")
+        return _("Not on %(planned)s.") % told
     if found.now.title and found.now.title != found.series.title:
-        parts.append(f"it is called “{found.now.title}”")
-    return f"Instead of {planned}, {' and '.join(parts)}." if parts else f"On {planned} as always."
+        told["title"] = found.now.title
+    if (found.now.starts_at, found.now.ends_at) != (found.then.starts_at, found.then.ends_at):
+        told["span"] = _span(found.now, zone)
+    return _instead(told) % told
+
+
+def _instead(told: Mapping[str, str]) -> str:
+    if "span" in told and "title" in told:
+        return _("Instead of %(planned)s, it is on %(span)s and it is called “%(title)s”.")
+    if "span" in told:
+        return _("Instead of %(planned)s, it is on %(span)s.")
+    if "title" in told:
+        return _("Instead of %(planned)s, it is called “%(title)s”.")
+    return _("On %(planned)s as always.")
 
 
 def _day(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
-    begin = one.starts_at.astimezone(zone)
-    return f"{begin:%A} {begin.day} {begin:%B %Y, %H:%M}"
+    return formats.date_format(one.starts_at.astimezone(zone), "WEEKDAY_YEAR_TIME_FORMAT")
 
 
 def _span(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
     begin, end = one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)
-    until = f"{end:%H:%M}" if end.date() == begin.date() else f"{end.day} {end:%B %H:%M}"
-    return f"{begin:%A} {begin.day} {begin:%B %Y, %H:%M}–{until}"  # noqa: RUF001
+    same = end.date() == begin.date()
+    until = formats.date_format(end, "TIME_FORMAT" if same else "DAY_TIME_FORMAT")
+    from_ = formats.date_format(begin, "WEEKDAY_YEAR_TIME_FORMAT")
+    return f"{from_}–{until}"  # noqa: RUF001
 
 
 def _when(mail: Mail, series: selectors.Series) -> str:
@@ -255,8 +305,8 @@ def _answers(mail: Mail) -> list[tuple[str, str]]:
     return [
         (words, f"{link}?answer={answer.value}")
         for words, answer in (
-            ("Yes", Answer.ACCEPTED),
-            ("Maybe", Answer.TENTATIVE),
-            ("No", Answer.DECLINED),
+            (_("Yes"), Answer.ACCEPTED),
+            (_("Maybe"), Answer.TENTATIVE),
+            (_("No"), Answer.DECLINED),
         )
     ]

@@ -16,9 +16,13 @@ import datetime
 import math
 import zoneinfo
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 
 from conferences import ledger, recurrence, selectors
 from conferences.ledger import DEFAULT_SIZE, FOR_EVER, Limit, Load, Span, Taken
@@ -107,22 +111,57 @@ def complaint(
     they are proposals.
     """
     free = _proposals(conference, now, one)
-    have = f"{no_room.free} of them {'is' if no_room.free == 1 else 'are'} free"
-    whose = "" if no_room.quota is None else f" of your quota of {no_room.quota}"
-    text = f"This takes {size(conference)} ports{whose}, and only {have}"
-    if conference.kind != Kind.BOOKED:
-        words = f"{text} at all times. Choose a smaller size, or a date and time."
+    booked = conference.kind == Kind.BOOKED
+    told = {"ports": size(conference), "quota": no_room.quota, "count": no_room.free}
+    if not booked:
+        words = _lacking(no_room, _ALWAYS) % told
+        words = _("%(lack)s Choose a smaller size, or a date and time.") % {"lack": words}
         return ValidationError({"max_participants": ValidationError(words, code="full")})
-    words = f"{text} at that time."
+    words = _lacking(no_room, _THEN) % told
     if free:
-        words += f" There is room at: {', '.join(_words(at, conference.timezone) for at in free)}."
+        times = "; ".join(_words(at, conference.timezone) for at in free)
+        words = _("%(lack)s There is room at: %(times)s.") % {"lack": words, "times": times}
     error = ValidationError(words, code="full", params={"free": free})
     return ValidationError({"starts_at": error})
 
 
+#: What is lacking: of the installation's ports, and of one's quota.
+_THEN = (
+    ngettext_lazy(
+        "This takes %(ports)s ports, and only %(count)s of them is free at that time.",
+        "This takes %(ports)s ports, and only %(count)s of them are free at that time.",
+        "count",
+    ),
+    ngettext_lazy(
+        "This takes %(ports)s ports of your quota of %(quota)s, "
+        "and only %(count)s of them is free at that time.",
+        "This takes %(ports)s ports of your quota of %(quota)s, "
+        "and only %(count)s of them are free at that time.",
+        "count",
+    ),
+)
+_ALWAYS = (
+    ngettext_lazy(
+        "This takes %(ports)s ports, and only %(count)s of them is free at all times.",
+        "This takes %(ports)s ports, and only %(count)s of them are free at all times.",
+        "count",
+    ),
+    ngettext_lazy(
+        "This takes %(ports)s ports of your quota of %(quota)s, "
+        "and only %(count)s of them is free at all times.",
+        "This takes %(ports)s ports of your quota of %(quota)s, "
+        "and only %(count)s of them are free at all times.",
+        "count",
+    ),
+)
+
+
+def _lacking(no_room: NoRoom, words: tuple[Any, Any]) -> Any:
+    return words[no_room.quota is not None]
+
+
 def _words(at: datetime.datetime, zone: str) -> str:
-    local = at.astimezone(zoneinfo.ZoneInfo(zone))
-    return f"{local:%a} {local.day} {local:%b %H:%M}"
+    return formats.date_format(at.astimezone(zoneinfo.ZoneInfo(zone)), "DAY_TIME_FORMAT")
 
 
 def _spans(conference: Conference, now: datetime.datetime) -> Iterable[Span]:

@@ -218,7 +218,7 @@ def _said(
     at = said.get("starts_at", before.starts_at)
     starts_at = terms.said_start(at, pattern.zone, complaints)
     if starts_at is not None and starts_at != before.starts_at and starts_at < now - terms.JUST_NOW:
-        complaints.say("starts_at", "The start lies in the past.")
+        complaints.say("starts_at", _("The start lies in the past."))
     same = None if before.duration is None else round(before.duration.total_seconds() / 60)
     minutes = terms.said_minutes(said.get("duration_minutes", same), complaints)
     title = said.get("title", before.title)
@@ -270,7 +270,7 @@ def _change_series(
     terms.say_time(row, changes, complaints)
     complaints.raise_if_any()
     if row.starts_at is None or not row.rrule:
-        complaints.say("rrule", "A series recurs; to change one occurrence, change that alone.")
+        complaints.say("rrule", _("A series recurs; to change one occurrence, change that alone."))
     elif row.starts_at != starts_at:
         terms.check_start(row, complaints, now=now, running=False)
     complaints.raise_if_any()

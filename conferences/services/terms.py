@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from typing import TypedDict
 
 from django.core.exceptions import ValidationError
+from django.utils import formats
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
-from conferences import policy, recurrence, selectors
+from conferences import policy, recurrence, selectors, wording
 from conferences.models import Conference, Kind
 from conferences.services import guestlists
 from conferences.services.names import Invitee
@@ -92,7 +93,7 @@ class Complaints:
         except ValidationError as error:
             self.found.setdefault(field, []).extend(error.error_list)
         except recurrence.BadRule as error:
-            self.say(field, str(error))
+            self.say(field, wording.of_rule(error))
 
     def raise_if_any(self) -> None:
         """Raise `ValidationError` by field, if there is anything to mend."""
@@ -132,7 +133,7 @@ def _say_calls(row: Conference, said: Changes, complaints: Complaints) -> None:
     row.confirm_calls = said.get("confirm_calls", row.confirm_calls)
     row.redials = said.get("redials", row.redials)
     if not 0 <= row.redials <= MOST_REDIALS:
-        complaints.say("redials", f"Want 0 to {MOST_REDIALS} tries more.")
+        complaints.say("redials", _("Want 0 to %(most)s tries more.") % {"most": MOST_REDIALS})
 
 
 def _say_sound(row: Conference, said: Changes, complaints: Complaints) -> None:
@@ -146,9 +147,9 @@ def _say_sound(row: Conference, said: Changes, complaints: Complaints) -> None:
     row.quiet_from = said.get("quiet_from", row.quiet_from)
     row.warn_minutes = said.get("warn_minutes", row.warn_minutes)
     if not 0 <= row.quiet_from <= 100_000:
-        complaints.say("quiet_from", "Want a number from 0.")
+        complaints.say("quiet_from", _("Want a number from 0."))
     if not 0 <= row.warn_minutes <= LONGEST_WARNING:
-        complaints.say("warn_minutes", f"Want 0 to {LONGEST_WARNING} minutes.")
+        complaints.say("warn_minutes", _("Want 0 to %(most)s minutes.") % {"most": LONGEST_WARNING})
 
 
 def _say_who_may(row: Conference, said: Changes) -> None:
@@ -171,7 +172,7 @@ def said_title(title: str, complaints: Complaints) -> str:
     """The title, with single blanks."""
     title = " ".join(title.split())
     if not 1 <= len(title) <= 200 or not title.isprintable():
-        complaints.say("title", "Give it a title of 1 to 200 letters.")
+        complaints.say("title", _("Give it a title of 1 to 200 letters."))
     return title
 
 
@@ -180,7 +181,10 @@ def said_start(
 ) -> datetime.datetime | None:
     """The start in UTC."""
     if at is not None and at.year not in YEARS:
-        complaints.say("starts_at", f"Want a year from {YEARS[0]} to {YEARS[-1]}.")
+        complaints.say(
+            "starts_at",
+            _("Want a year from %(first)s to %(last)s.") % {"first": YEARS[0], "last": YEARS[-1]},
+        )
         return None
     return aware(at, zone)
 
@@ -188,7 +192,9 @@ def said_start(
 def said_minutes(minutes: int | None, complaints: Complaints) -> int | None:
     """How long it lasts."""
     if minutes is not None and not 1 <= minutes <= LONGEST_MINUTES:
-        complaints.say("duration_minutes", f"Want 1 to {LONGEST_MINUTES} minutes.")
+        complaints.say(
+            "duration_minutes", _("Want 1 to %(most)s minutes.") % {"most": LONGEST_MINUTES}
+        )
         return None
     return minutes
 
@@ -197,7 +203,10 @@ def say_time(row: Conference, said: Changes, complaints: Complaints) -> None:
     """When, how long, how often."""
     row.timezone = said.get("timezone") or row.timezone
     if row.timezone not in zoneinfo.available_timezones():
-        complaints.say("timezone", f"{row.timezone!r} is no time zone, as Europe/Berlin is.")
+        complaints.say(
+            "timezone",
+            _("%(zone)s is no time zone, as Europe/Berlin is.") % {"zone": repr(row.timezone)},
+        )
         row.timezone = "UTC"
     starts_at = said.get("starts_at", row.starts_at)
     row.starts_at = said_start(starts_at, row.timezone, complaints)
@@ -209,7 +218,7 @@ def say_time(row: Conference, said: Changes, complaints: Complaints) -> None:
         row.duration_minutes, row.rrule, row.next_until = None, "", None
         row.closes_at = row.closes_at if row.kind == Kind.ADHOC else None
         if said.get("rrule"):
-            complaints.say("rrule", "Only a conference with a start can recur.")
+            complaints.say("rrule", _("Only a conference with a start can recur."))
         return
     row.kind = Kind.BOOKED
     if row.duration_minutes is None:
@@ -229,7 +238,7 @@ def _say_margins(row: Conference, said: Changes, complaints: Complaints) -> bool
         ("grace_minutes", row.grace_minutes),
     ):
         if not 0 <= minutes <= LONGEST_MARGIN:
-            complaints.say(field, f"Want 0 to {LONGEST_MARGIN} minutes.")
+            complaints.say(field, _("Want 0 to %(most)s minutes.") % {"most": LONGEST_MARGIN})
             return False
     return True
 
@@ -238,8 +247,12 @@ def _say_rule(row: Conference, said: Changes, complaints: Complaints) -> None:
     text = said.get("rrule", row.rrule)
     local = _wall_clock(said.get("starts_at"))
     if text and local is not None and recurrence.skipped(local, row.timezone):
-        skips = f"The clocks skip {local:%H:%M} on {local.day} {local:%B %Y} in {row.timezone}."
-        complaints.say("starts_at", f"{skips} A series has to begin at a time that there is.")
+        words = _(
+            "The clocks skip %(time)s on %(day)s in %(zone)s. "
+            "A series has to begin at a time that there is."
+        )
+        day, time = formats.date_format(local), formats.time_format(local)
+        complaints.say("starts_at", words % {"time": time, "day": day, "zone": row.timezone})
         return
     row.rrule = ""
     with complaints.about("rrule"):
@@ -286,30 +299,35 @@ def say_limits(row: Conference, said: Changes, complaints: Complaints) -> None:
     """PIN and size."""
     row.pin = said.get("pin", row.pin).strip()
     if row.pin and _PIN.fullmatch(row.pin) is None:
-        complaints.say("pin", "A PIN has 4 to 16 digits.")
+        complaints.say("pin", _("A PIN has 4 to 16 digits."))
     row.moderator_pin = said.get("moderator_pin", row.moderator_pin).strip()
     row.personal_pins = said.get("personal_pins", row.personal_pins)
     if row.moderator_pin:
         _check_moderator_pin(row, complaints)
     row.max_participants = said.get("max_participants", row.max_participants)
     if row.max_participants is not None and not 1 <= row.max_participants <= 100_000:
-        complaints.say("max_participants", "Want a number from 1, or none.")
+        complaints.say("max_participants", _("Want a number from 1, or none."))
 
 
 def _check_moderator_pin(row: Conference, complaints: Complaints) -> None:
     if _PIN.fullmatch(row.moderator_pin) is None:
-        complaints.say("moderator_pin", "A PIN has 4 to 16 digits.")
+        complaints.say("moderator_pin", _("A PIN has 4 to 16 digits."))
     elif row.moderator_pin == row.pin:
-        complaints.say("moderator_pin", "Moderators need another PIN than the rest.")
+        complaints.say("moderator_pin", _("Moderators need another PIN than the rest."))
     elif not (row.pin or row.personal_pins):
-        complaints.say("moderator_pin", "Nobody is asked for it unless the others have a PIN too.")
+        complaints.say(
+            "moderator_pin", _("Nobody is asked for it unless the others have a PIN too.")
+        )
 
 
 def _say_notices(row: Conference, said: Changes, complaints: Complaints) -> None:
     """When invitees are reminded."""
     row.reminder_minutes = said.get("reminder_minutes", row.reminder_minutes)
     if row.reminder_minutes is not None and not 1 <= row.reminder_minutes <= LONGEST_REMINDER:
-        complaints.say("reminder_minutes", f"Want 1 to {LONGEST_REMINDER} minutes, or none.")
+        complaints.say(
+            "reminder_minutes",
+            _("Want 1 to %(most)s minutes, or none.") % {"most": LONGEST_REMINDER},
+        )
 
 
 def check_start(
@@ -319,9 +337,9 @@ def check_start(
     assert row.starts_at is not None, "only bookings are asked"
     if running:
         if row.closes_at is not None and row.closes_at <= now:
-            complaints.say("starts_at", "This time is over.")
+            complaints.say("starts_at", _("This time is over."))
     elif row.starts_at < now - JUST_NOW:
-        complaints.say("starts_at", "The start lies in the past.")
+        complaints.say("starts_at", _("The start lies in the past."))
 
 
 def _listed(invitees: Iterable[Invitee], complaints: Complaints) -> list[Invitee]:

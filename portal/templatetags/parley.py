@@ -8,9 +8,10 @@ import re
 
 from django import template
 from django.templatetags.static import static
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -51,11 +52,11 @@ def day(moment: datetime.datetime) -> str:
     """Today, Tomorrow, or the date, in the zone that is active."""
     local = timezone.localtime(moment)
     today = timezone.localdate()
-    near = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}.get((local.date() - today).days)
+    near = {0: _("Today"), 1: _("Tomorrow"), -1: _("Yesterday")}.get((local.date() - today).days)
     if near:
         return near
-    year = "" if local.year == today.year else f" {local.year}"
-    return f"{local:%a} {local.day} {local:%b}{year}"
+    form = "DAY_FORMAT" if local.year == today.year else "DAY_YEAR_FORMAT"
+    return formats.date_format(local, form)
 
 
 @register.filter(name="json")

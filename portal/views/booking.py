@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from conferences import forms, policy, services
@@ -46,7 +47,10 @@ def start(request: HttpRequest, user: User) -> HttpResponse:  # noqa: ARG001
     if not user.is_organizer:
         raise PermissionDenied
     now = timezone.localtime()
-    title = f"Conference of {user.get_full_name()}, {now.day} {now:%b %H:%M}"
+    title = _("Conference of %(name)s, %(time)s") % {
+        "name": user.get_full_name(),
+        "time": formats.date_format(now, "DAY_TIME_FORMAT"),
+    }
     conference = services.book(organizer=user, title=title, admission=policy.Admission.OPEN)
     return redirect("room", conference.name)
 
@@ -94,7 +98,7 @@ def extend(request: HttpRequest, user: User, name: str) -> HttpResponse:
             conference=visit.conference.key, actor=visit.identity, way=Way.WEB
         )
     except services.Refused as refused:
-        words = _NOT_EXTENDED.get(refused.refusal, "It cannot be extended.")
+        words = _NOT_EXTENDED.get(refused.refusal, _("It cannot be extended."))
         messages.error(request, words)
     else:
         messages.success(
@@ -106,9 +110,9 @@ def extend(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 
 _NOT_EXTENDED = {
-    policy.Refusal.FULL: "Something follows: its ports are taken after the end.",
-    policy.Refusal.TOO_EARLY: "It is not open now.",
-    policy.Refusal.OVER: "It is over.",
+    policy.Refusal.FULL: gettext_lazy("Something follows: its ports are taken after the end."),
+    policy.Refusal.TOO_EARLY: gettext_lazy("It is not open now."),
+    policy.Refusal.OVER: gettext_lazy("It is over."),
 }
 
 

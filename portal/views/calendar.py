@@ -15,7 +15,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -93,9 +93,9 @@ def _question(
             "over": selectors.window(conference, now=now).over,
             "chosen": chosen or invitation.answer,
             "answers": [
-                (Answer.ACCEPTED, "Yes, I come", "check2-circle"),
-                (Answer.TENTATIVE, "Maybe", "clock-history"),
-                (Answer.DECLINED, "No, I do not", "x-lg"),
+                (Answer.ACCEPTED, _("Yes, I come"), "check2-circle"),
+                (Answer.TENTATIVE, _("Maybe"), "clock-history"),
+                (Answer.DECLINED, _("No, I do not"), "x-lg"),
             ],
         }
         return render(request, "calendar/answer.html", context, status=status)
@@ -150,8 +150,11 @@ def feed(_request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     now = timezone.now()
     rows = selectors.calendar(user, since=now - REMEMBERED)
+    # A calendar program says nothing of languages.
+    with translation.override(user.language or settings.LANGUAGE_CODE):
+        shown = [(row, invitations.way_in(row)) for row in rows]
     calendar = invitations.feed(
-        [(row, invitations.way_in(row)) for row in rows],
+        shown,
         name=f"Parley: {user.get_full_name()}",
         at=now,
     )

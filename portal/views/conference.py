@@ -15,11 +15,12 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from conferences import forms, policy, repetition, selectors, services
+from conferences import forms, policy, selectors, services, wording
 from conferences.models import (
     Conference,
     Guest,
@@ -41,9 +42,9 @@ PAGE = 25
 NEXT = 5
 
 _ADMISSION = {
-    policy.Admission.INVITED: "The invited only",
-    policy.Admission.SIGNED_IN: "Everybody with an account",
-    policy.Admission.OPEN: "Anyone with the link",
+    policy.Admission.INVITED: gettext_lazy("The invited only"),
+    policy.Admission.SIGNED_IN: gettext_lazy("Everybody with an account"),
+    policy.Admission.OPEN: gettext_lazy("Anyone with the link"),
 }
 
 
@@ -192,10 +193,10 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         digits_shown=re.sub(r"(.{4})(?=.)", r"\1 ", row.name),
         link_label=in_call.LINK_LABELS[visit.snapshot.admission],
         link_admits=visit.snapshot.admission is not policy.Admission.INVITED,
-        admission=_ADMISSION[visit.snapshot.admission],
+        admission=str(_ADMISSION[visit.snapshot.admission]),
         starts_at=starts_at,
         ends_at=ends_at,
-        repeats=repetition.words(row.rrule) if row.rrule else "",
+        repeats=wording.repeats(row.rrule) if row.rrule else "",
         next_ones=_next_ones(visit, now=now),
         over=visit.snapshot.over,
         may_change=visit.owns,
@@ -237,18 +238,18 @@ def _invited(one: Invitation) -> Invited:
 
 def _invitation_text(row: Conference, *, url: str, starts_at: datetime | None) -> str:
     """What one pastes into a mail."""
-    when = "at any time"
+    when = _("at any time")
     if starts_at is not None:
-        local = timezone.localtime(starts_at)
-        when = (
-            f"{local:%A} {local.day} {local:%B %Y, %H:%M} ({timezone.get_current_timezone_name()})"
-        )
+        local = formats.date_format(timezone.localtime(starts_at), "WEEKDAY_YEAR_TIME_FORMAT")
+        when = f"{local} ({timezone.get_current_timezone_name()})"
+    if row.rrule:
+        when = f"{when}, {wording.repeats(row.rrule)}"
     lines = [
         row.title,
-        f"When: {when}" + (f", {repetition.words(row.rrule)}" if row.rrule else ""),
-        f"In the browser: {url}",
-        f"By SIP phone: {selectors.conference_uri(row)}",
+        _("When: %(when)s") % {"when": when},
+        _("In the browser: %(url)s") % {"url": url},
+        _("By SIP phone: %(uri)s") % {"uri": selectors.conference_uri(row)},
     ]
     if row.pin:
-        lines.append(f"PIN: {row.pin}")
+        lines.append(_("PIN: %(pin)s") % {"pin": row.pin})
     return "\n".join(lines)

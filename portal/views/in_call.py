@@ -8,15 +8,16 @@ from typing import Any
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from conferences import policy, selectors
 from conferences.models import Conference
 
 #: What is written beside the link: for whom it opens the door.
-LINK_LABELS: Mapping[policy.Admission, str] = {
-    policy.Admission.INVITED: "Link, for the invited, who sign in",
-    policy.Admission.SIGNED_IN: "Link, for people with an account",
-    policy.Admission.OPEN: "Link for everybody, guests included",
+LINK_LABELS: Mapping[policy.Admission, Any] = {
+    policy.Admission.INVITED: _("Link, for the invited, who sign in"),
+    policy.Admission.SIGNED_IN: _("Link, for people with an account"),
+    policy.Admission.OPEN: _("Link for everybody, guests included"),
 }
 
 

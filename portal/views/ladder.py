@@ -18,6 +18,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from conferences import selectors
@@ -158,7 +160,7 @@ def ladder(request: HttpRequest, user: User, name: str) -> HttpResponse:
     peers = list(dict.fromkeys(_bare(one.peer) for one in seen))
     who = request.GET.get("who", "")
     arrows = fold(one for one in seen if who in ("", _bare(one.peer)))
-    lines, _ = story.lines(conference, by)
+    lines, _more = story.lines(conference, by)
     if request.GET.get("as") == "text":
         return _as_text(conference, lines, arrows, left_out=left_out)
     moments = _moments(() if who else lines, arrows[-MOST:])
@@ -201,8 +203,8 @@ def _as_text(
 ) -> HttpResponse:
     rows = [
         f"{conference.title} ({selectors.conference_uri(conference)})",
-        f"Times are in {timezone.get_current_timezone_name()}.",
-        *([f"{left_out} more messages were not kept."] if left_out else []),
+        _("Times are in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
+        *([_not_kept(left_out)] if left_out else []),
         "",
         *_figure(_moments(lines, arrows)),
         "",
@@ -211,6 +213,12 @@ def _as_text(
     answer = HttpResponse("\n".join(rows) + "\n", content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{conference.name}.txt"'
     return answer
+
+
+def _not_kept(number: int) -> str:
+    return ngettext(
+        "%(count)s more message was not kept.", "%(count)s more messages were not kept.", number
+    ) % {"count": number}
 
 
 def _clock(at: datetime) -> str:
@@ -223,9 +231,7 @@ def _figure(moments: Iterable[Moment]) -> Iterator[str]:
     for moment in moments:
         at = _clock(moment.at)
         if moment.line is not None:
-            line = moment.line
-            words = " ".join(filter(None, (line.who, line.what, line.whom))) + line.rest
-            yield f"{at}  * {words}{f': {line.reason}' if line.reason else ''}"
+            yield f"{at}  * {moment.line.plain}"
         elif moment.arrow is not None:
             number += 1
             yield f"{at}  {_arrow(moment.arrow, number)}"

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from conferences import forms, repetition, selectors, services
+from conferences import forms, selectors, services, wording
 from conferences.models import User
 from portal import access
 from portal.access import Visit
@@ -80,7 +80,7 @@ def _page(
         "one": shown,
         "over": over,
         "runs": not shown.cancelled and shown.starts_at <= now < shown.ends_at,
-        "repeats": repetition.words(found.series.pattern.rule),
+        "repeats": wording.repeats(found.series.pattern.rule),
         "zone": found.series.pattern.zone,
         "may_change": may_change,
         "may_change_following": found.series.number == visit.conference.series,

@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from conferences import selectors, services
@@ -87,7 +88,7 @@ def events(request: HttpRequest, user: User) -> HttpResponse:
     start, end = _moment(request.GET.get("start", "")), _moment(request.GET.get("end", ""))
     if start is None or end is None or not start < end <= start + LONGEST:
         return JsonResponse(
-            {"error": "Say a start and an end, two months apart at most."}, status=422
+            {"error": _("Say a start and an end, two months apart at most.")}, status=422
         )
     now = timezone.now()
     return JsonResponse([_event(one, now) for one in _times(user, start, end)], safe=False)
@@ -96,7 +97,7 @@ def events(request: HttpRequest, user: User) -> HttpResponse:
 def _event(one: Time, now: datetime.datetime) -> dict[str, object]:
     return {
         "id": f"{one.conference.name}/{one.on}",
-        "title": f"Called off: {one.title}" if one.cancelled else one.title,
+        "title": _("Called off: %(title)s") % {"title": one.title} if one.cancelled else one.title,
         "start": _wall(one.starts_at),
         "end": _wall(one.ends_at),
         "url": one.url,
@@ -119,7 +120,7 @@ def move(request: HttpRequest, user: User) -> HttpResponse:
     starts_at = _moment(said.get("starts_at", ""))
     minutes = said.get("minutes", "")
     if starts_at is None or not (minutes.isascii() and minutes.isdigit()):
-        return JsonResponse({"error": "Say when it starts and how long it is."}, status=422)
+        return JsonResponse({"error": _("Say when it starts and how long it is.")}, status=422)
     try:
         _carry_out(visit, said.get("on", ""), starts_at, int(minutes))
     except ValidationError as error:

@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -54,8 +55,8 @@ class Door:
 
     status: int
     icon: str
-    title: str
-    text: str
+    title: Any
+    text: Any
     tone: str = "warn"
     #: It may open while one waits; the page looks again by itself.
     waiting: bool = False
@@ -63,69 +64,74 @@ class Door:
 
 #: The HTTP edge's one table from a refusal to what people read.
 DOORS: Mapping[Refusal, Door] = {
-    Refusal.UNKNOWN: Door(404, "question-circle", "There is no such conference", "Check the link."),
+    Refusal.UNKNOWN: Door(
+        404, "question-circle", _("There is no such conference"), _("Check the link.")
+    ),
     Refusal.TOO_EARLY: Door(
         200,
         "hourglass-split",
-        "You are early",
-        "This page opens by itself when the time has come.",
+        _("You are early"),
+        _("This page opens by itself when the time has come."),
         waiting=True,
     ),
     Refusal.OVER: Door(
-        410, "calendar-x", "This conference is over", "There is nothing to join any more."
+        410, "calendar-x", _("This conference is over"), _("There is nothing to join any more.")
     ),
     Refusal.FULL: Door(
         200,
         "people-fill",
-        "The conference is full",
-        "This page tries again by itself; you are let in as soon as somebody leaves.",
+        _("The conference is full"),
+        _("This page tries again by itself; you are let in as soon as somebody leaves."),
         waiting=True,
     ),
     Refusal.NO_PORTS: Door(
         503,
         "people-fill",
-        "All ports are taken",
-        "This server can carry no more calls right now. Try again later.",
+        _("All ports are taken"),
+        _("This server can carry no more calls right now. Try again later."),
     ),
     Refusal.LOCKED: Door(
         200,
         "lock-fill",
-        "The conference is locked",
-        "A moderator has closed the door. This page tries again by itself.",
+        _("The conference is locked"),
+        _("A moderator has closed the door. This page tries again by itself."),
         waiting=True,
     ),
     Refusal.NOT_INVITED: Door(
         403,
         "shield-lock",
-        "You are not on the list",
-        "This conference takes only those who were invited. Ask its organizer to add you.",
+        _("You are not on the list"),
+        _("This conference takes only those who were invited. Ask its organizer to add you."),
     ),
     Refusal.BANNED: Door(
         403,
         "ban",
-        "You may not come back",
-        "A moderator has removed you from this conference for good.",
+        _("You may not come back"),
+        _("A moderator has removed you from this conference for good."),
         tone="bad",
     ),
     Refusal.WRONG_PIN_TOO_OFTEN: Door(
         429,
         "hourglass-split",
-        "Too many wrong PINs",
-        "Wait a while before the next try. Each further wrong PIN makes the wait longer.",
+        _("Too many wrong PINs"),
+        _("Wait a while before the next try. Each further wrong PIN makes the wait longer."),
         tone="bad",
         waiting=True,
     ),
     Refusal.TARGET_NOT_ALLOWED: Door(
-        403, "telephone-x", "This address may not be called", "Ask whoever runs this server."
+        403, "telephone-x", _("This address may not be called"), _("Ask whoever runs this server.")
     ),
     Refusal.TOO_MANY_CALLS: Door(
-        429, "hourglass-split", "Too many calls", "Wait a while before you call more people in."
+        429,
+        "hourglass-split",
+        _("Too many calls"),
+        _("Wait a while before you call more people in."),
     ),
     Refusal.NOT_ALLOWED: Door(
-        403, "shield-lock", "You may not do that", "Only those who run this conference may."
+        403, "shield-lock", _("You may not do that"), _("Only those who run this conference may.")
     ),
     Refusal.NOT_RECORDED: Door(
-        403, "shield-lock", "No recordings here", "This conference may not be recorded."
+        403, "shield-lock", _("No recordings here"), _("This conference may not be recorded.")
     ),
 }
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import formats, timezone
+from django.utils.html import format_html, strip_tags
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from conferences import policy, selectors
 from conferences.models import Conference, Event, Participant, User, Way
@@ -21,112 +26,145 @@ LINES = 60
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`who` `what` `whom``rest`: `reason`, as the page strings them together."""
+    """A sentence with the names in bold, and the reason that somebody gave."""
 
     at: datetime
     icon: str
-    who: str
-    what: str
-    whom: str = ""
-    rest: str = ""
+    text: SafeString
     reason: str = ""
     tone: str = "plain"
+
+    @property
+    def plain(self) -> str:
+        """The sentence and the reason without markup."""
+        words = html.unescape(strip_tags(self.text))
+        return f"{words}: {self.reason}" if self.reason else words
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
     icon: str
-    what: str
+    #: The sentence, with places for {who} and {whom}.
+    words: Any
     tone: str = "plain"
-    #: The target is somebody else and is named.
-    whom: bool = False
+
+    @property
+    def whom(self) -> bool:
+        """Whether the target is somebody else and is named."""
+        return "{whom}" in str(self.words)
 
 
 _KINDS: Mapping[str, _Told] = {
-    "booked": _Told("calendar-plus", "booked the conference"),
-    "changed": _Told("pencil", "changed the booking"),
-    "occurrence-changed": _Told("pencil", "changed one time"),
-    "occurrence-cancelled": _Told("calendar-x", "called off one time", "bad"),
-    "occurrence-restored": _Told("calendar-check", "brought back one time"),
-    "series-changed": _Told("pencil", "changed the series"),
-    "series-ended": _Told("calendar-x", "ended the series", "bad"),
-    "cancelled": _Told("calendar-x", "cancelled the conference", "bad"),
-    "joined": _Told("box-arrow-in-right", "joined"),
-    "left": _Told("box-arrow-right", "left"),
-    "refused": _Told("slash-circle", "was not let in", "bad"),
-    "wrong-pin": _Told("key", "keyed a wrong PIN", "bad"),
-    "pin-given": _Told("key", "keyed a PIN of their own"),
-    "answered": _Told("envelope", "answered"),
-    "extended": _Told("clock-history", "extended the conference"),
-    "removed": _Told("person-dash", "removed", "bad", whom=True),
-    "removal-failed": _Told("exclamation-triangle", "could not remove", "bad", whom=True),
-    "muted": _Told("mic-mute-fill", "muted", whom=True),
-    "unmuted": _Told("mic-fill", "unmuted", whom=True),
-    "locked": _Told("lock-fill", "locked the conference"),
-    "unlocked": _Told("unlock-fill", "unlocked the conference"),
-    "end-asked": _Told("stop-circle", "ended the conference for all", "bad"),
-    "ended": _Told("door-closed", "closed the conference"),
-    "called": _Told("telephone-fill", "called", whom=True),
-    "call-failed": _Told("telephone-x-fill", "could not reach", "bad", whom=True),
-    "ask-refused": _Told("slash-circle", "was refused", "bad", whom=True),
-    "link-shown": _Told("link-45deg", "showed everybody a link"),
-    "hand-raised": _Told("hand-index", "raised a hand"),
-    "hand-lowered": _Told("hand-index", "lowered a hand"),
-    "asked-to-speak": _Told("mic-fill", "asked to speak:", whom=True),
-    "recording-started": _Told("record-circle", "started recording"),
-    "recording-paused": _Told("pause-circle", "paused the recording"),
-    "recording-resumed": _Told("record-circle", "went on recording"),
-    "recording-ended": _Told("stop-circle", "ended the recording"),
-    "recording-ready": _Told("check2-circle", "made the recording ready to be heard"),
-    "recording-failed": _Told("exclamation-triangle", "could not record any more", "bad"),
-    "recording-agreed": _Told("check2-circle", "agreed to be recorded"),
-    "recording-deleted": _Told("trash", "deleted a recording", "bad"),
-    "call-cancelled": _Told("telephone-x-fill", "no longer called", whom=True),
+    "booked": _Told("calendar-plus", _("{who} booked the conference")),
+    "changed": _Told("pencil", _("{who} changed the booking")),
+    "occurrence-changed": _Told("pencil", _("{who} changed one time")),
+    "occurrence-cancelled": _Told("calendar-x", _("{who} called off one time"), "bad"),
+    "occurrence-restored": _Told("calendar-check", _("{who} brought back one time")),
+    "series-changed": _Told("pencil", _("{who} changed the series")),
+    "series-ended": _Told("calendar-x", _("{who} ended the series"), "bad"),
+    "cancelled": _Told("calendar-x", _("{who} cancelled the conference"), "bad"),
+    "joined": _Told("box-arrow-in-right", _("{who} joined")),
+    "left": _Told("box-arrow-right", _("{who} left")),
+    "refused": _Told("slash-circle", _("{who} was not let in"), "bad"),
+    "wrong-pin": _Told("key", _("{who} keyed a wrong PIN"), "bad"),
+    "pin-given": _Told("key", _("{who} keyed a PIN of their own")),
+    "answered": _Told("envelope", _("{who} answered")),
+    "extended": _Told("clock-history", _("{who} extended the conference")),
+    "removed": _Told("person-dash", _("{who} removed {whom}"), "bad"),
+    "removal-failed": _Told("exclamation-triangle", _("{who} could not remove {whom}"), "bad"),
+    "muted": _Told("mic-mute-fill", _("{who} muted {whom}")),
+    "unmuted": _Told("mic-fill", _("{who} unmuted {whom}")),
+    "locked": _Told("lock-fill", _("{who} locked the conference")),
+    "unlocked": _Told("unlock-fill", _("{who} unlocked the conference")),
+    "end-asked": _Told("stop-circle", _("{who} ended the conference for all"), "bad"),
+    "ended": _Told("door-closed", _("{who} closed the conference")),
+    "called": _Told("telephone-fill", _("{who} called {whom}")),
+    "call-failed": _Told("telephone-x-fill", _("{who} could not reach {whom}"), "bad"),
+    "ask-refused": _Told("slash-circle", _("{who} was refused {whom}"), "bad"),
+    "link-shown": _Told("link-45deg", _("{who} showed everybody a link")),
+    "hand-raised": _Told("hand-index", _("{who} raised a hand")),
+    "hand-lowered": _Told("hand-index", _("{who} lowered a hand")),
+    "asked-to-speak": _Told("mic-fill", _("{who} asked {whom} to speak")),
+    "recording-started": _Told("record-circle", _("{who} started recording")),
+    "recording-paused": _Told("pause-circle", _("{who} paused the recording")),
+    "recording-resumed": _Told("record-circle", _("{who} went on recording")),
+    "recording-ended": _Told("stop-circle", _("{who} ended the recording")),
+    "recording-ready": _Told("check2-circle", _("{who} made the recording ready to be heard")),
+    "recording-failed": _Told("exclamation-triangle", _("{who} could not record any more"), "bad"),
+    "recording-agreed": _Told("check2-circle", _("{who} agreed to be recorded")),
+    "recording-deleted": _Told("trash", _("{who} deleted a recording"), "bad"),
+    "call-cancelled": _Told("telephone-x-fill", _("{who} no longer called {whom}")),
 }
 #: Of "ended": the two who were left went on without a conference.
-_PARTED = _Told("people", "closed the conference: the two who were left went on in a call")
-_UNKNOWN = _Told("info-circle", "did something")
+_PARTED = _Told(
+    "people", _("{who} closed the conference: the two who were left went on in a call")
+)
+_UNKNOWN = _Told("info-circle", _("{who} did something"))
 
-_WAYS: Mapping[str, str] = {
-    Way.REST.value: ", by the REST API",
-    Way.REFER.value: ", by REFER from a phone",
-    Way.KEYPAD.value: ", by keypad",
-    Way.CLOCK.value: ", by the clock",
-    Way.COMMAND.value: ", from the command line",
-    Way.WEB.value: ", on the page",
-    Way.MAIL.value: ", by mail",
+#: The sentence with the way by which it was asked for.
+_WAYS: Mapping[str, Any] = {
+    Way.REST.value: _("{told}, by the REST API"),
+    Way.REFER.value: _("{told}, by REFER from a phone"),
+    Way.KEYPAD.value: _("{told}, by keypad"),
+    Way.CLOCK.value: _("{told}, by the clock"),
+    Way.COMMAND.value: _("{told}, from the command line"),
+    Way.WEB.value: _("{told}, on the page"),
+    Way.MAIL.value: _("{told}, by mail"),
 }
 
 #: What somebody asked for by SIP who may not.
-_ASKED: Mapping[str, str] = {
-    "add": "may not call",
-    "remove": "may not remove",
-    "refer": "may not refer",
-    "show": "may not show the others",
-    "replace": "may not take the place of",
+_ASKED: Mapping[str, Any] = {
+    "add": _("{who} may not call {whom}"),
+    "remove": _("{who} may not remove {whom}"),
+    "refer": _("{who} may not refer {whom}"),
+    "show": _("{who} may not show the others {whom}"),
+    "replace": _("{who} may not take the place of {whom}"),
 }
 
-_PUT_OUT = "was put out"
-_LEAVING: Mapping[str, str] = {
-    "departed": "left",
-    "booted": _PUT_OUT,
-    "failed": "lost the connection",
-    "busy": "was busy",
+#: Whoever does it to himself.
+_HIMSELF: Mapping[str, Any] = {
+    "muted": _("{who} muted themselves"),
+    "unmuted": _("{who} unmuted themselves"),
+    "called": _("{who} called themselves"),
+    "removed": _("{who} removed themselves"),
+    "call-failed": _("{who} could not reach themselves"),
+    "call-cancelled": _("{who} no longer called themselves"),
 }
 
-_REFUSALS: Mapping[str, str] = {
-    "too-early": "too early",
-    "over": "it was over",
-    "full": "it was full",
-    "locked": "it was locked",
-    "not-invited": "not on the list",
-    "banned": "may not come back",
-    "wrong-pin-too-often": "too many wrong PINs",
-    "not-allowed": "not allowed",
-    "target-not-allowed": "that address may not be called",
-    "too-many-calls": "too many calls",
-    "not-recorded": "not recorded",
-    "unknown": "unknown",
+_LEFT = _("{who} left")
+#: By oneself, and by somebody else.
+_LEAVING: Mapping[str, tuple[Any, Any]] = {
+    "departed": (_LEFT, _("{who} left, by {whom}")),
+    "booted": (_LEFT, _("{who} was put out by {whom}")),
+    "failed": (_("{who} lost the connection"), _("{who} lost the connection, by {whom}")),
+    "busy": (_("{who} was busy"), _("{who} was busy, called by {whom}")),
+}
+_ENDED = _("{who} ended the conference")
+
+_REFUSALS: Mapping[str, Any] = {
+    "too-early": _("too early"),
+    "over": _("it was over"),
+    "full": _("it was full"),
+    "locked": _("it was locked"),
+    "not-invited": _("not on the list"),
+    "banned": _("may not come back"),
+    "wrong-pin-too-often": _("too many wrong PINs"),
+    "not-allowed": _("not allowed"),
+    "target-not-allowed": _("that address may not be called"),
+    "too-many-calls": _("too many calls"),
+    "not-recorded": _("not recorded"),
+    "unknown": _("unknown"),
+}
+#: Reasons that Parley itself writes down; those of people stay as they were typed.
+_REASONS: Mapping[str, Any] = {
+    "no answer": _("no answer"),
+    "has joined already": _("has joined already"),
+    "quiet hours": _("quiet hours"),
+    "has left already": _("has left already"),
+    "no focus serves the conference": _("no focus serves the conference"),
+    "the focus did not answer": _("the focus did not answer"),
+    "the server was restarted": _("the server was restarted"),
+    "the server that served the call is gone": _("the server that served the call is gone"),
 }
 
 
@@ -185,21 +223,30 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
         told = _PARTED
     if event.kind in ("joined", "left"):
         return _coming_or_going(event, told, name)
-    whom = name(event.target) if event.target else ("everybody" if told.whom else "")
-    himself = told.whom and event.target == event.actor
-    rest = ", who may not come back" if detail.get("ban") else _times(detail)
+    words = _ASKED.get(detail.get("asked", ""), told.words)
+    whom = name(event.target) if event.target else gettext("everybody")
+    if told.whom and event.target == event.actor:
+        words = _HIMSELF.get(event.kind, words)
+    text = _named(words, who=name(event.actor), whom=whom)
+    if detail.get("ban"):
+        text = format_html(gettext("{told}, who may not come back"), told=text)
+    elif times := _times(detail):
+        text = format_html("{}, {}", text, times)
+    if event.way in _WAYS:
+        text = format_html(str(_WAYS[event.way]), told=text)
     refusal = _REFUSALS.get(detail.get("refusal", ""), "")
     reason = detail.get("reason") or detail.get("uri") or refusal
-    return Line(
-        at=event.at,
-        icon=told.icon,
-        who=name(event.actor),
-        what=_ASKED.get(detail.get("asked", ""), told.what),
-        whom="" if not told.whom else ("themselves" if himself else whom),
-        rest=rest + _WAYS.get(event.way, ""),
-        reason=str(reason),
-        tone=told.tone,
-    )
+    return Line(at=event.at, icon=told.icon, text=text, reason=_reason(reason), tone=told.tone)
+
+
+def _named(words: Any, **people: str) -> SafeString:
+    """The sentence with its people in bold."""
+    bold = {place: format_html("<b>{}</b>", one) for place, one in people.items()}
+    return format_html(str(words), **bold)
+
+
+def _reason(reason: Any) -> str:
+    return str(_REASONS.get(str(reason), reason))
 
 
 def _times(detail: Mapping[str, Any]) -> str:
@@ -208,33 +255,27 @@ def _times(detail: Mapping[str, Any]) -> str:
     if "recurrence_id" not in detail or not known:
         return ""
     moved = dict.fromkeys(datetime.fromisoformat(one) for one in known)
-    return ", " + " → ".join(_moment(one) for one in moved)
+    return " → ".join(_moment(one) for one in moved)
 
 
 def _moment(at: datetime) -> str:
-    local = timezone.localtime(at)
-    return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
+    return formats.date_format(timezone.localtime(at), "DAY_YEAR_TIME_FORMAT")
 
 
 def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> Line:
     detail: dict[str, Any] = event.detail
     by_other = bool(event.actor) and event.actor != event.target
-    what = told.what
+    words: Any = told.words
     reason = str(detail.get("reason", ""))
     if event.kind == "left":
-        what = _LEAVING.get(str(detail.get("method", "")), told.what)
-        if what == _PUT_OUT and not by_other:
+        method = str(detail.get("method", ""))
+        words = _LEAVING.get(method, _LEAVING["departed"])[by_other]
+        if method == "booted" and not by_other and reason == "ended":
             # Nobody puts himself out: he ended it, or took his own entry off the roster.
-            what, reason = ("ended the conference", "") if reason == "ended" else ("left", reason)
+            words, reason = _ENDED, ""
         if reason == PARTED:
-            what, reason = "went on in a call between two", ""
+            words, reason = _("{who} went on in a call between two"), ""
     elif by_other:
-        what = "was called in"
-    return Line(
-        at=event.at,
-        icon=told.icon,
-        who=name(event.target),
-        what=f"{what} by" if by_other else what,
-        whom=name(event.actor) if by_other else "",
-        reason=reason,
-    )
+        words = _("{who} was called in by {whom}")
+    text = _named(words, who=name(event.target), whom=name(event.actor))
+    return Line(at=event.at, icon=told.icon, text=text, reason=_reason(reason))

@@ -81,8 +81,8 @@ def test_a_refusal_says_what_is_free(alice: User) -> None:
         _book(alice, start)
     assert caught.value.message_dict["starts_at"] == [
         "This takes 10 ports, and only 1 of them is free at that time. There is room at: "
-        + ", ".join(
-            f"{start:%a} {start.day} {start:%b} {hour:%H:%M}"
+        + "; ".join(
+            f"{start:%a} {start.day} {start:%b}, {hour:%H:%M}"
             for hour in (start + HOUR, start + 2 * HOUR, start + 3 * HOUR)
         )
         + "."

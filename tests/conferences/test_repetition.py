@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conferences import recurrence, repetition
+from conferences import recurrence, repetition, wording
 from conferences.repetition import DAYS, Repeats, Repetition
 
 TUESDAY = datetime.date(2026, 3, 3)
@@ -58,7 +58,7 @@ def test_what_a_form_wrote_it_reads_back(chosen: Repetition, first: datetime.dat
     assert (read.repeats is Repeats.RULE) is False
     if rule:
         assert recurrence.parse_rule(rule) == rule
-        assert "by the rule" not in repetition.words(rule)
+        assert "by the rule" not in wording.repeats(rule)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_what_the_form_has_no_choice_for_stays_text(rule: str) -> None:
     ],
 )
 def test_words(rule: str, words: str) -> None:
-    assert repetition.words(rule) == words
+    assert wording.repeats(rule) == words
