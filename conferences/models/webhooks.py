@@ -74,7 +74,7 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ("-number",)
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         constraints = [
             models.UniqueConstraint("webhook", "number", name="numbered_once"),
         ]

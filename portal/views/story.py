@@ -96,9 +96,7 @@ _KINDS: Mapping[str, _Told] = {
     "call-cancelled": _Told("telephone-x-fill", _("{who} no longer called {whom}")),
 }
 #: Of "ended": the two who were left went on without a conference.
-_PARTED = _Told(
-    "people", _("{who} closed the conference: the two who were left went on in a call")
-)
+_PARTED = _Told("people", _("{who} closed the conference: the two who were left went on in a call"))
 _UNKNOWN = _Told("info-circle", _("{who} did something"))
 
 #: The sentence with the way by which it was asked for.

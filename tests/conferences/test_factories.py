@@ -135,7 +135,7 @@ def test_the_record_says_that_two_went_on_in_a_call(bob: User) -> None:
     assert row.ended_at is not None
     assert not row.holds.exists()
     (line, *_), _ = story.lines(row, selectors.Viewer(BOB.uri, identifies=True))
-    assert "the two who were left went on in a call" in line.what
+    assert "the two who were left went on in a call" in line.plain
 
 
 def test_only_what_is_for_now_becomes_a_call(alice: User, bob: User) -> None:
