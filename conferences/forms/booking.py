@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conferences import policy, selectors
-from conferences.forms import plain, repeating, window
+from conferences.forms import plain, repeating, rules, window
 from conferences.ledger import DEFAULT_SIZE
 from conferences.models import (
     AdmissionChoice,
@@ -107,7 +107,7 @@ class Guestlist:
     role: policy.Role
 
 
-class BookingForm(repeating.RepeatingForm, window.WindowForm):
+class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
     """Books a conference, or changes one: `values()` is what the services take."""
 
     title = forms.CharField(
@@ -237,6 +237,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
         if conference is not None:
             plain.keep_length(self.fields["duration_minutes"], conference.duration_minutes)
         self.keep_minutes(conference)
+        self.settle(conference)
         self.invitee_rows = self._rows(conference)
         kept = {row.role for row in self.invitee_rows} - set(dict(_INVITABLE))
         self.roles = [*_INVITABLE, *((role, RoleChoice(role).label) for role in sorted(kept))]
@@ -297,6 +298,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm):
             "max_participants": said["max_participants"],
             "admission": policy.Admission(said["admission"]),
             **self._sound(),
+            **self.rules_values(),
             **repeats,
             **(self.window_values() if booked else {}),
             **self._pins(),
@@ -378,6 +380,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
             "recorded": RecordedChoice.TOLD.value,
             **repeating.initial("", None),
             **window.initial(None),
+            **rules.initial(None),
         }
     starts = conference.starts_at
     local = starts.astimezone(zoneinfo.ZoneInfo(conference.timezone)) if starts else None
@@ -393,6 +396,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "moderator_pin": conference.moderator_pin,
         "personal_pins": conference.personal_pins,
         **window.initial(conference),
+        **rules.initial(conference),
         "max_participants": conference.max_participants,
         "language": conference.language,
         "announce": conference.announce,

@@ -17,6 +17,7 @@ from conferences.models.bookings import Conference, Hold, Lease, Ledger, Setup
 from conferences.models.choices import (
     AdmissionChoice,
     AnnounceChoice,
+    AnonymityChoice,
     Answer,
     CallState,
     CreatorDepartsChoice,
@@ -58,6 +59,7 @@ __all__ = [
     "AdmissionChoice",
     "Admittance",
     "AnnounceChoice",
+    "AnonymityChoice",
     "Answer",
     "ApiToken",
     "Ban",

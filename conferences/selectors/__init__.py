@@ -26,6 +26,7 @@ from conferences.selectors.bookings import (
 from conferences.selectors.identities import (
     Account,
     account,
+    address_of_mail,
     aor,
     conference_uri,
     conference_url,
@@ -112,6 +113,7 @@ __all__ = [
     "Viewer",
     "Window",
     "account",
+    "address_of_mail",
     "aliases",
     "all_occurrences",
     "answers_of",

@@ -36,6 +36,12 @@ def aor(username: str) -> str:
     return f"sip:{username.lower()}@{settings.SIP_DOMAIN}"
 
 
+def address_of_mail(email: str) -> str:
+    """The address of record of the person of ours with that mail address; "" for nobody."""
+    known = User.objects.filter(email__iexact=email, is_active=True).first() if email else None
+    return aor(known.username) if known else ""
+
+
 def creator(row: Conference) -> str:
     """The address of whoever is behind it."""
     return row.creator or (aor(row.organizer.username) if row.organizer else "")

@@ -60,8 +60,7 @@ def _checked(invitee: Invitee) -> Invitee:
         )
     uri = names.canonical_uri(invitee.uri) if invitee.uri else ""
     if email and not uri:
-        known = User.objects.filter(email__iexact=email, is_active=True).first()
-        uri = selectors.aor(known.username) if known else ""
+        uri = selectors.address_of_mail(email)
     if not uri and re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", email) is None:
         raise ValidationError(_("Somebody is invited by a URI or by a mail address."))
     if invitee.dial_out and not uri:

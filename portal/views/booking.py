@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from conferences import forms, policy, services
+from conferences import forms, policy, selectors, services
 from conferences.models import Conference, User, Way
 from conferences.services import Invitee
 from portal import access
@@ -81,11 +81,18 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 
 def _invitees(form: forms.BookingForm, conference: Conference | None) -> list[Invitee]:
-    """The list as typed; who was to be called by the conference still is."""
-    called = set()
-    if conference is not None:
+    """The list as typed, with whom the conference is to call."""
+    called: set[str] = set()
+    if form.calls == "all":
+        called = {_address(one) for one in form.listed()} - {""}
+    elif form.calls == "some" and conference is not None:
         called = set(conference.invitations.filter(dial_out=True).values_list("uri", flat=True))
-    return [Invitee(one.uri, one.email, one.role, one.uri in called) for one in form.listed()]
+    return [Invitee(one.uri, one.email, one.role, _address(one) in called) for one in form.listed()]
+
+
+def _address(one: forms.Guestlist) -> str:
+    """Where somebody on the list can be called; "" for a mere mail address."""
+    return one.uri or selectors.address_of_mail(one.email)
 
 
 @require_POST

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from conferences import services
+from conferences import forms, selectors, services
 from conferences.models import Conference, Ledger, User
-from conferences.policy import Role
+from conferences.policy import Anonymity, Role
 from conferences.services import Invitee
 from tests.portal.conftest import SignedIn, join
 
@@ -279,3 +279,110 @@ def test_who_is_refused_the_last_ports_takes_a_time_that_is_free(
     assert mine.starts_at - first.starts_at == datetime.timedelta(hours=1)
     # Words that are no time are passed over.
     assert browser.post("/book/", {**said, "take": "soon"}).status_code == 200
+
+
+RULES: dict[str, Any] = {
+    "rules": "1",
+    "anonymity": "strict",
+    "participants_may_add": "no",
+    "creator_departs": "end",
+    "hidden_focus": "on",
+    "calls_out": "all",
+    "redials": "5",
+    "confirm_calls": "on",
+    "quiet_from": "50",
+}
+
+
+def test_the_finer_rules(alice: User, bob: User, signed_in: SignedIn) -> None:
+    """Music is a box that is not ticked here."""
+    listed = {"invitee": ["bob", "carol@example.org"], "invitee_role": ["participant"] * 2}
+    assert signed_in(alice).post("/book/", {**ROOM, **RULES, **listed}).status_code == 302
+    booked = Conference.objects.get()
+    assert (booked.anonymity, booked.participants_may_add) == ("strict", False)
+    assert (booked.creator_departs, booked.hidden_focus) == ("end", True)
+    assert (booked.redials, booked.confirm_calls) == (5, True)
+    assert (booked.quiet_from, booked.music) == (50, False)
+    called = {one.uri or one.email: one.dial_out for one in booked.invitations.all()}
+    assert called == {"sip:bob@conf.test": True, "carol@example.org": False}
+
+
+def test_the_form_shows_the_rules_as_they_are(alice: User, bob: User, signed_in: SignedIn) -> None:
+    """Saved without a touch, everything stays; what is out of the ordinary is unfolded."""
+    said: services.Changes = {
+        "title": "Planning",
+        "anonymity": Anonymity.ALL,
+        "redials": 7,
+        "quiet_from": 33,
+        "music": False,
+        "invitees": [Invitee(uri="bob", dial_out=True), Invitee(email="x@example.org")],
+    }
+    row = services.book(organizer=alice, name="planning", **said)
+    page = signed_in(alice).get("/conferences/planning/change/").content.decode()
+    for group in ("people", "calls", "sound"):
+        assert f'data-testid="rules-{group}" open' in page
+    form = forms.BookingForm(owner=alice, conference=row)
+    shown = {name: form[name].value() for name in form.fields}
+    sent = {name: value for name, value in shown.items() if value not in (None, False, "")}
+    listed = {"invitee": ["bob", "x@example.org"], "invitee_role": ["participant"] * 2}
+    response = signed_in(alice).post(
+        "/conferences/planning/change/", {**sent, **listed, "rules": "1"}
+    )
+    assert response.status_code == 302
+    row.refresh_from_db()
+    assert (row.anonymity, row.redials, row.quiet_from, row.music) == ("all", 7, 33, False)
+    assert [one.dial_out for one in row.invitations.order_by("pk")] == [True, False]
+
+
+def test_a_new_booking_is_not_unfolded(alice: User, signed_in: SignedIn) -> None:
+    page = signed_in(alice).get("/book/").content.decode()
+    assert 'data-testid="rules-people"' in page
+    assert not re.search(r'data-testid="rules-[a-z]+" open', page)
+
+
+def test_a_page_without_the_rules_changes_none(alice: User, signed_in: SignedIn) -> None:
+    services.book(organizer=alice, title="Planning", name="planning", music=False, redials=0)
+    assert signed_in(alice).post("/conferences/planning/change/", ROOM).status_code == 302
+    row = Conference.objects.get()
+    assert (row.music, row.redials) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("anonymity", "nobody"),
+        ("redials", "99"),
+        ("quiet_from", "-1"),
+        ("calls_out", "some"),
+        ("two_left", "call"),
+    ],
+)
+def test_rules_that_there_are_not(field: str, said: str, alice: User, signed_in: SignedIn) -> None:
+    """What the form does not offer is refused, or is not there at all."""
+    response = signed_in(alice).post("/book/", {**ROOM, **RULES, field: said})
+    if field == "two_left":
+        assert Conference.objects.get().two_left == "stay"
+        return
+    page = response.content.decode()
+    assert "Select a valid choice" in page
+    assert re.search(r'data-testid="rules-[a-z]+" open', page)
+    assert not Conference.objects.exists()
+
+
+def test_what_becomes_of_two_is_asked_of_what_is_for_now(alice: User, signed_in: SignedIn) -> None:
+    creator = selectors.identity_of_user(alice)
+    row = Conference.objects.get(pk=services.create_adhoc(creator=creator))
+    page = f"/conferences/{row.name}/change/"
+    assert 'name="two_left"' in signed_in(alice).get(page).content.decode()
+    said = {**ROOM, **RULES, "two_left": "call"}
+    assert signed_in(alice).post(page, said).status_code == 302
+    row.refresh_from_db()
+    assert (row.two_left, row.kind) == ("call", "adhoc")
+    assert 'name="two_left"' not in signed_in(alice).get("/book/").content.decode()
+
+
+def test_mallory_changes_no_rules(alice: User, mallory: User, signed_in: SignedIn) -> None:
+    services.book(organizer=alice, title="Planning", name="planning")
+    response = signed_in(mallory).post("/conferences/planning/change/", {**ROOM, **RULES})
+    assert response.status_code == 404
+    assert Conference.objects.get().anonymity == "asked"
