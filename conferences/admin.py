@@ -14,6 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from conferences import services
 from conferences.models import (
@@ -354,4 +355,5 @@ class HeldOffAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     def lift(self, request: HttpRequest, rows: QuerySet[HeldOff]) -> None:
         """Forgive what was wrong; phones are let in within seconds."""
         lifted = services.lift_attempts(rows=rows)
-        self.message_user(request, f"{lifted} may try again.")
+        words = ngettext("%(count)s may try again.", "%(count)s may try again.", lifted)
+        self.message_user(request, words % {"count": lifted})

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext, gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as BadInput
@@ -26,20 +27,32 @@ from conferences.services import Refused, TooManyAttempts
 logger = logging.getLogger(__name__)
 
 #: Status and what to mend.
-REFUSALS: dict[Refusal, tuple[int, str]] = {
-    Refusal.UNKNOWN: (404, "There is no such conference, participant or phone."),
-    Refusal.TOO_EARLY: (409, "The conference has not opened yet."),
-    Refusal.OVER: (410, "The conference is over."),
-    Refusal.FULL: (409, "The conference is full."),
-    Refusal.NO_PORTS: (409, "All ports of this server are taken; try again later."),
-    Refusal.LOCKED: (403, "The conference is locked; a moderator can unlock it."),
-    Refusal.NOT_INVITED: (403, "You are not on the list; its organizer can invite you."),
-    Refusal.BANNED: (403, "You were removed and may not come back."),
-    Refusal.WRONG_PIN_TOO_OFTEN: (429, "Wrong PINs were given too often; wait a while."),
-    Refusal.TARGET_NOT_ALLOWED: (403, "This address may not be called from here."),
-    Refusal.TOO_MANY_CALLS: (429, "You have had too many people called; wait a while."),
-    Refusal.NOT_ALLOWED: (403, "Your role in this conference does not allow that."),
-    Refusal.NOT_RECORDED: (403, "This conference may not be recorded; its organizer can allow it."),
+REFUSALS: dict[Refusal, tuple[int, Any]] = {
+    Refusal.UNKNOWN: (404, gettext_lazy("There is no such conference, participant or phone.")),
+    Refusal.TOO_EARLY: (409, gettext_lazy("The conference has not opened yet.")),
+    Refusal.OVER: (410, gettext_lazy("The conference is over.")),
+    Refusal.FULL: (409, gettext_lazy("The conference is full.")),
+    Refusal.NO_PORTS: (409, gettext_lazy("All ports of this server are taken; try again later.")),
+    Refusal.LOCKED: (403, gettext_lazy("The conference is locked; a moderator can unlock it.")),
+    Refusal.NOT_INVITED: (
+        403,
+        gettext_lazy("You are not on the list; its organizer can invite you."),
+    ),
+    Refusal.BANNED: (403, gettext_lazy("You were removed and may not come back.")),
+    Refusal.WRONG_PIN_TOO_OFTEN: (
+        429,
+        gettext_lazy("Wrong PINs were given too often; wait a while."),
+    ),
+    Refusal.TARGET_NOT_ALLOWED: (403, gettext_lazy("This address may not be called from here.")),
+    Refusal.TOO_MANY_CALLS: (
+        429,
+        gettext_lazy("You have had too many people called; wait a while."),
+    ),
+    Refusal.NOT_ALLOWED: (403, gettext_lazy("Your role in this conference does not allow that.")),
+    Refusal.NOT_RECORDED: (
+        403,
+        gettext_lazy("This conference may not be recorded; its organizer can allow it."),
+    ),
 }
 
 
@@ -113,7 +126,7 @@ def documented(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespo
 
 
 def _unauthenticated(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    return document(401, "Send Authorization: Bearer TOKEN with a token that is valid.")
+    return document(401, gettext("Send Authorization: Bearer TOKEN with a token that is valid."))
 
 
 def _bad_input(_request: HttpRequest, error: BadInput) -> HttpResponse:
@@ -127,7 +140,7 @@ def _bad_input(_request: HttpRequest, error: BadInput) -> HttpResponse:
     # Ninja names the function's parameter that holds the body; nobody outside knows it.
     for one in errors:
         one["field"] = one["field"].removeprefix("said.").removeprefix("said") or "body"
-    return document(422, "Mend what stands under errors.", errors=errors)
+    return document(422, gettext("Mend what stands under errors."), errors=errors)
 
 
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -146,7 +159,7 @@ def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
             free = [at.isoformat() for at in (one.params or {}).get("free", ())]
             more = {"free": free} if free else {}
             errors.extend({"field": shown, "detail": text, **more} for text in one.messages)
-    return document(status, "Mend what stands under errors.", errors=errors)
+    return document(status, gettext("Mend what stands under errors."), errors=errors)
 
 
 def _as_sent(field: str) -> str:
@@ -158,17 +171,19 @@ def _as_sent(field: str) -> str:
 
 def _refused(_request: HttpRequest, error: Refused) -> HttpResponse:
     status, detail = REFUSALS[error.refusal]
-    return document(status, detail, refusal=error.refusal.value)
+    return document(status, str(detail), refusal=error.refusal.value)
 
 
 def _too_many_attempts(_request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
-    response = document(429, "Too many wrong tokens came from your address. Wait, then try again.")
+    response = document(
+        429, gettext("Too many wrong tokens came from your address. Wait, then try again.")
+    )
     response["Retry-After"] = str(error.wait)
     return response
 
 
 def _not_found(_request: HttpRequest, error: Http404) -> HttpResponse:
-    return document(404, str(error) or "There is nothing of that name.")
+    return document(404, str(error) or gettext("There is nothing of that name."))
 
 
 def _said(_request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -178,7 +193,7 @@ def _said(_request: HttpRequest, error: HttpError) -> HttpResponse:
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     """A fault of ours: scripts still get a problem document, and the log has the rest."""
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    return document(500, "This is a fault of the server; its log says more.")
+    return document(500, gettext("This is a fault of the server; its log says more."))
 
 
 def install(api: NinjaAPI) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from ninja import Body, Query, Router, Status
 from ninja.errors import HttpError
 
@@ -128,7 +129,7 @@ def stop_calling(request: HttpRequest, conference: str, said: CalledIn) -> dict[
         conference=row.key, uri=said.uri, actor=caller.identity, way=caller.way
     )
     if not cancelled:
-        raise HttpError(409, "Nobody of that address is being called.")
+        raise HttpError(409, _("Nobody of that address is being called."))
     return {"cancelled": cancelled}
 
 

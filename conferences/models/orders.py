@@ -6,6 +6,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone as clock
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conferences import policy
@@ -175,7 +176,7 @@ class DialOutRules(models.Model):
         ]
 
     def __str__(self) -> str:
-        return "Rules for calls out"
+        return gettext("Rules for calls out")
 
 
 class DialTarget(models.Model):
