@@ -125,7 +125,7 @@ class ConferenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Bookings. Times, rules and sizes are changed on the booking's own page, which checks them."""
 
     list_display = ("title", "name", "kind", "organizer", "starts_at", "locked", "cancelled_at")
-    list_filter = ("kind", "admission", "locked")
+    list_filter = ("kind", "admission", "waiting_room", "locked")
     list_select_related = ("organizer",)
     search_fields = ("title", "name", "organizer__username")
     date_hierarchy = "created_at"

@@ -22,6 +22,8 @@ from typing import NewType
 ConferenceId = NewType("ConferenceId", int)
 #: The public id of a roster entry, opaque and unguessable.
 ParticipantKey = NewType("ParticipantKey", str)
+#: The same of somebody who waits to be let in.
+WaiterKey = NewType("WaiterKey", str)
 
 
 class Role(enum.StrEnum):
@@ -101,6 +103,16 @@ class Recorded(enum.StrEnum):
     TOLD = "told"
     #: Who has not agreed is left out of it.
     AGREED = "agreed"
+
+
+class WaitingRoom(enum.StrEnum):
+    """Who waits outside, hearing music; those who command never do."""
+
+    NONE = "none"
+    #: Until one of those who command is in; then it is open until all have left.
+    MODERATOR = "moderator"
+    #: Until one of those who command lets him in.
+    LET_IN = "let-in"
 
 
 class Refusal(enum.StrEnum):
@@ -202,6 +214,19 @@ class CallOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Somebody who waited and is not let in; he is told by whom and why."""
+
+    waiter: WaiterKey
+    #: Address of record of who decided so, and what he is called.
+    by: str
+    by_name: str = ""
+    reason: str = ""
+    #: He may not come again.
+    ban: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingOrder:
     """The recording that is to be made now; `name` is its file's, without an ending."""
 
@@ -251,6 +276,11 @@ class Snapshot:
     admitted: frozenset[str] = frozenset()
     #: Addresses that a moderator has had called: they may come in without being on the list.
     pulled_in: frozenset[str] = frozenset()
+    waiting_room: WaitingRoom = WaitingRoom.NONE
+    #: Addresses that were let in: they may come back without waiting again.
+    let_in: frozenset[str] = frozenset()
+    #: Those who still wait and are not to come in.
+    turned_away: tuple[TurnedAway, ...] = ()
     #: Addresses that gave wrong PINs too often and have to wait.
     held_off: frozenset[str] = frozenset()
     #: Roster entries that are muted, by themselves or by a moderator.
@@ -330,6 +360,27 @@ def may_join(
     if snapshot.max_participants is not None and present >= snapshot.max_participants:
         return Refusal.FULL
     return None
+
+
+def has_to_wait(snapshot: Snapshot, who: Identity, *, opened: bool) -> bool:
+    """Whether `who`, who dials in, is let in only by somebody.
+
+    `opened` says that one of those who command has come, and that people have
+    been in ever since. Whom one of them had called, or let in before, does not wait.
+    """
+    if snapshot.waiting_room is WaitingRoom.NONE or snapshot.role_of(who) in COMMANDING:
+        return False
+    if who.uri in snapshot.let_in or who.uri in snapshot.pulled_in:
+        return False
+    return snapshot.waiting_room is WaitingRoom.LET_IN or not opened
+
+
+def may_watch(snapshot: Snapshot, who: Identity, *, inside: bool) -> Refusal | None:
+    """Whether `who` may see who is in now: not as long as he is not to be in himself."""
+    if (refusal := may_subscribe(snapshot, who)) is not None:
+        return refusal
+    outside = not inside and has_to_wait(snapshot, who, opened=False)
+    return Refusal.NOT_ALLOWED if outside else None
 
 
 def may_try(snapshot: Snapshot, who: Identity) -> Refusal | None:

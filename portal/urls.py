@@ -59,6 +59,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
     path("conferences/<str:name>/extend/", booking.extend, name="conference_extend"),
     path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
+    path("conferences/<str:name>/let-in/", conference.let_in, name="conference_let_in"),
+    path(
+        "conferences/<str:name>/turn-away/<str:key>/",
+        conference.turn_away,
+        name="conference_turn_away",
+    ),
     path("conferences/<str:name>/invitations/", calendar.outbox, name="conference_outbox"),
     path("conferences/<str:name>/on/<str:on>/", occurrences.occurrence, name="occurrence"),
     path(

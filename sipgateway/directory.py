@@ -40,6 +40,7 @@ from sipgateway.focus.actions import (
     AskCancel,
     AskEnd,
     AskHand,
+    AskLetIn,
     AskLock,
     AskMute,
     AskRecording,
@@ -72,6 +73,8 @@ from sipgateway.focus.actions import (
     RemovalEnded,
     RosterChanged,
     TrackBegan,
+    WaitBegan,
+    WaitEnded,
     Wish,
     WriteAttempts,
     WrongPin,
@@ -520,6 +523,12 @@ def _ask_hand(action: AskHand) -> None:
     )
 
 
+def _ask_let_in(action: AskLetIn) -> None:
+    services.let_in(
+        conference=action.conference, waiter=None, actor=action.actor, way=services.Way.KEYPAD
+    )
+
+
 def _ask_recording(action: AskRecording) -> None:
     change = services.start_recording if action.recorded else services.stop_recording
     change(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
@@ -592,6 +601,7 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AskLock: _wish(_ask_lock),
     AskEnd: _wish(_ask_end),
     AskHand: _wish(_ask_hand),
+    AskLetIn: _wish(_ask_let_in),
     AskRecording: _wish(_ask_recording),
     AskAgreement: _wish(_ask_agreement),
     NoteRecording: _note_recording,
@@ -702,6 +712,21 @@ def _pin_given(_: Tenure, record: Record, fact: PinGiven) -> None:
     )
 
 
+def _wait_began(_: Tenure, record: Record, fact: WaitBegan) -> None:
+    services.wait_began(
+        conference=record.conference,
+        key=fact.waiter,
+        entity=fact.entity,
+        display_text=fact.display_text,
+        private=fact.private,
+        at=record.at,
+    )
+
+
+def _wait_ended(_: Tenure, record: Record, fact: WaitEnded) -> None:
+    services.wait_ended(key=fact.waiter, inside=fact.inside, by=fact.by, at=record.at)
+
+
 def _wrong_pin(_: Tenure, record: Record, fact: WrongPin) -> None:
     services.wrong_pin(
         conference=record.conference, entity=fact.entity, at=record.at, last=fact.last
@@ -754,6 +779,8 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     JoinRefused: _refused,
     WrongPin: _wrong_pin,
     PinGiven: _pin_given,
+    WaitBegan: _wait_began,
+    WaitEnded: _wait_ended,
     RemovalEnded: _removal_ended,
     CallProgressed: _call_progressed,
     AskRefused: _ask_refused,

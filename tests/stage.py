@@ -28,6 +28,8 @@ from conferences.policy import (
     RemovalOrder,
     Role,
     Snapshot,
+    TurnedAway,
+    WaiterKey,
 )
 from sipgateway.focus import actions
 from sipgateway.focus.desk import Domain
@@ -271,6 +273,26 @@ class Stage:
         users = conference.roster.users.values() if conference else ()
         return [user.entity.removeprefix("sip:").partition("@")[0] for user in users]
 
+    def queue(self, name: str = "4711") -> list[str]:
+        """Who waits to be let in, by user name."""
+        conference = self.switchboard._conferences.get(self.snapshots[name].id)
+        waiting = conference.roster.waiting if conference else ()
+        return [entity.removeprefix("sip:").partition("@")[0] for entity in waiting]
+
+    def lets_in(self, *who: str, name: str = "4711") -> None:
+        """The page's button, after the service."""
+        entities = {f"sip:{one}@{DOMAIN}" for one in who}
+        self.changes(name, let_in=self.snapshots[name].let_in | entities)
+
+    def turns_away(self, who: str, *, reason: str = "", ban: bool = False) -> None:
+        """The page's button with which somebody who waits is not let in, after the service."""
+        conference = self.switchboard._conferences[self.snapshots["4711"].id]
+        entity = f"sip:{who}@{DOMAIN}"
+        waiter = WaiterKey(conference.roster.waiting[entity].key)
+        order = TurnedAway(waiter, f"sip:alice@{DOMAIN}", "Alice", reason, ban)
+        banned = frozenset({entity} if ban else ())
+        self.changes(turned_away=(order,), banned=banned)
+
     def key_of(self, who: str, name: str = "4711") -> ParticipantKey:
         """The roster entry of somebody."""
         conference = self.switchboard._conferences[self.snapshots[name].id]
@@ -442,6 +464,8 @@ class Stage:
             self.changes(name, hands=frozenset(hands))
         elif isinstance(action, actions.AskRecording):
             self.changes(name, recording=RecordingOrder("kept") if action.recorded else None)
+        elif isinstance(action, actions.AskLetIn):
+            self.lets_in(*self.queue(name), name=name)
         elif isinstance(action, actions.AskAgreement):
             self.changes(name, agreed=snapshot.agreed | {action.participant})
         elif action.participant is not None:

@@ -23,6 +23,7 @@ from conferences.api import (
     phones,
     problems,
     rooms,
+    waiting,
     webhooks,
 )
 
@@ -70,6 +71,7 @@ api.add_router("", occurrences.router)
 api.add_router("", rooms.router)
 api.add_router("", phones.router)
 api.add_router("", floor.router)
+api.add_router("", waiting.router)
 api.add_router("", webhooks.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)

@@ -38,8 +38,11 @@ router = Router(tags=["Rooms"])
 
 @router.get("/conferences/{conference}/participants", response=RosterOut, summary="Who is there")
 def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
-    """Who is there now; who wants to be anonymous is, but for those who command."""
-    row, by = access.view(request, conference, access.may_look)
+    """Who is there now; who wants to be anonymous is, but for those who command.
+
+    Not for those who have to wait before they are let in.
+    """
+    row, by = access.view(request, conference, selectors.may_watch)
     return selectors.roster(row, by=by)
 
 

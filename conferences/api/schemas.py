@@ -18,6 +18,7 @@ from conferences.policy import (
     Recorded,
     Role,
     TwoLeft,
+    WaitingRoom,
 )
 
 
@@ -79,6 +80,11 @@ class PolicyIn(_Strict):
         Recorded.TOLD, description="Never, everybody is told, or only those who agree are kept."
     )
     tracks: bool = Field(False, description="Recordings have a track for each voice, too.")
+    waiting_room: WaitingRoom = Field(
+        WaitingRoom.NONE,
+        description="Whoever does not command waits: not at all, until the first who does is in, "
+        "or until he is let in.",
+    )
 
 
 class ChangeIn(_Strict):
@@ -163,6 +169,40 @@ class TargetIn(_Strict):
 
     participant: str | None = None
     spare: list[str] = Field([], description="Where all are muted: those who are not.")
+
+
+class LetInIn(_Strict):
+    """Who is let in: a waiter's `id`; everybody who waits where it is left out."""
+
+    waiter: str | None = None
+
+
+class WaitingRoomIn(_Strict):
+    """Who has to wait from now on."""
+
+    waiting_room: WaitingRoom
+
+
+class WaiterOut(Schema):
+    """Somebody who waits to be let in."""
+
+    id: str
+    entity: str
+    display_text: str
+    since: datetime.datetime
+
+
+class WaitingOut(Schema):
+    """Who waits, in the order of arrival, and who has to."""
+
+    waiting_room: WaitingRoom
+    waiting: list[WaiterOut]
+
+
+class LetInOut(Schema):
+    """How many were let in."""
+
+    let_in: int
 
 
 class HandIn(_Strict):
@@ -259,6 +299,7 @@ class PolicyOut(Schema):
     music: bool
     recorded: Recorded
     tracks: bool
+    waiting_room: WaitingRoom
 
 
 class InviteeOut(Schema):

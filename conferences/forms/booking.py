@@ -28,6 +28,7 @@ from conferences.models import (
     RecordedChoice,
     RoleChoice,
     User,
+    WaitingRoomChoice,
 )
 from conferences.repetition import Repeats
 
@@ -198,6 +199,15 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             "For cutting and for minutes: one file for each who speaks, all aligned."
         ),
     )
+    waiting_room = forms.ChoiceField(
+        label=gettext_lazy("Waiting room"),
+        choices=WaitingRoomChoice.choices,
+        required=False,
+        help_text=gettext_lazy(
+            "All but organizers and moderators wait there with music, by browser and by phone; "
+            "who is called in does not."
+        ),
+    )
     name = forms.CharField(
         label=gettext_lazy("Address"),
         max_length=63,
@@ -302,6 +312,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             **repeats,
             **(self.window_values() if booked else {}),
             **self._pins(),
+            **self._waiting(),
             **({"name": said["name"]} if said.get("name") else {}),
         }
 
@@ -311,6 +322,11 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             return {}
         said = self.cleaned_data
         return {"moderator_pin": said["moderator_pin"], "personal_pins": said["personal_pins"]}
+
+    def _waiting(self) -> dict[str, Any]:
+        """Who has to wait, as far as the form was asked."""
+        said = self.cleaned_data.get("waiting_room")
+        return {"waiting_room": policy.WaitingRoom(said)} if said else {}
 
     def _sound(self) -> dict[str, Any]:
         """What is heard and kept, as far as the form was asked."""
@@ -378,6 +394,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
             "admission": AdmissionChoice.OPEN.value,
             "announce": AnnounceChoice.TONES.value,
             "recorded": RecordedChoice.TOLD.value,
+            "waiting_room": WaitingRoomChoice.NONE.value,
             **repeating.initial("", None),
             **window.initial(None),
             **rules.initial(None),
@@ -402,6 +419,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "announce": conference.announce,
         "recorded": conference.recorded,
         "tracks": conference.tracks,
+        "waiting_room": conference.waiting_room,
         **repeating.initial(conference.rrule, local.date() if local else None),
     }
 

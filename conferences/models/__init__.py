@@ -39,6 +39,8 @@ from conferences.models.choices import (
     RoleChoice,
     Transport,
     TwoLeftChoice,
+    WaiterState,
+    WaitingRoomChoice,
     Way,
 )
 from conferences.models.dialogs import StandingDialog
@@ -51,6 +53,7 @@ from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 from conferences.models.series import EarlierSeries, Override
 from conferences.models.traces import Trace
+from conferences.models.waiting import Waiter
 from conferences.models.webhooks import Delivery, Webhook, WebhookState
 
 __all__ = [
@@ -114,6 +117,9 @@ __all__ = [
     "Transport",
     "TwoLeftChoice",
     "User",
+    "Waiter",
+    "WaiterState",
+    "WaitingRoomChoice",
     "Way",
     "Webhook",
     "WebhookState",

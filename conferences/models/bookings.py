@@ -21,6 +21,7 @@ from conferences.models.choices import (
     LanguageChoice,
     RecordedChoice,
     TwoLeftChoice,
+    WaitingRoomChoice,
 )
 
 
@@ -98,6 +99,9 @@ class Conference(models.Model):
     )
     #: Whether a recording has a track for each voice, too.
     tracks = models.BooleanField(default=False)
+    waiting_room = models.CharField(
+        max_length=9, choices=WaitingRoomChoice.choices, default=WaitingRoomChoice.NONE
+    )
     cancelled_at = models.DateTimeField(null=True, blank=True)
     #: When it was last ended for all. An occurrence that had opened by then is over.
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -95,6 +95,23 @@ class RecordedChoice(models.TextChoices):
     AGREED = policy.Recorded.AGREED.value, _("Moderators may; only those who agree are kept")
 
 
+class WaitingRoomChoice(models.TextChoices):
+    """`policy.WaitingRoom` as a form shows it."""
+
+    NONE = policy.WaitingRoom.NONE.value, _("No waiting room")
+    MODERATOR = policy.WaitingRoom.MODERATOR.value, _("Until the first moderator is there")
+    LET_IN = policy.WaitingRoom.LET_IN.value, _("Until a moderator lets them in")
+
+
+class WaiterState(models.TextChoices):
+    """What was decided of somebody who waits; withdrawn where he was removed later."""
+
+    WAITING = "waiting"
+    LET_IN = "let-in"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 class RecordingState(models.TextChoices):
     """A recording's way; failed says that it ended because it could not be written."""
 

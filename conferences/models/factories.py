@@ -16,6 +16,7 @@ from conferences.models.choices import (
     CreatorDepartsChoice,
     FactoryModeChoice,
     FactoryTwoLeftChoice,
+    WaitingRoomChoice,
 )
 from conferences.models.people import USER_PART, User
 
@@ -83,6 +84,12 @@ class Factory(models.Model):
         max_length=4,
         choices=FactoryTwoLeftChoice.choices,
         default=FactoryTwoLeftChoice.STAY,
+    )
+    waiting_room = models.CharField(
+        max_length=9,
+        choices=WaitingRoomChoice.choices,
+        default=WaitingRoomChoice.NONE,
+        help_text=gettext_lazy("Its creator lets people in; whom he calls need not wait."),
     )
     active = models.BooleanField(default=True)
 

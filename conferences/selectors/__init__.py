@@ -95,6 +95,7 @@ from conferences.selectors.times import (
     window,
 )
 from conferences.selectors.traces import Seen, messages
+from conferences.selectors.waiting import may_watch, waiters, waiting
 from conferences.selectors.webhooks import (
     deliveries,
     delivery_line,
@@ -144,6 +145,7 @@ __all__ = [
     "keep_guest",
     "lifted_attempts",
     "load",
+    "may_watch",
     "messages",
     "occurrence",
     "occurrence_line",
@@ -184,6 +186,8 @@ __all__ = [
     "user_of_token",
     "viewer",
     "visible_to",
+    "waiters",
+    "waiting",
     "webhook",
     "webhook_line",
     "webhooks_of",

@@ -198,6 +198,7 @@ def booking(
             "music": conference.music,
             "recorded": conference.recorded,
             "tracks": conference.tracks,
+            "waiting_room": conference.waiting_room,
         },
     }
     if pin:

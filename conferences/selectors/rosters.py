@@ -20,6 +20,7 @@ from conferences.models import (
     Lease,
     Participant,
     StandingDialog,
+    Waiter,
 )
 from conferences.selectors import times
 from conferences.selectors.bookings import booking
@@ -40,13 +41,16 @@ def viewer(snapshot: policy.Snapshot, who: policy.Identity) -> Viewer:
 
 
 def aliases(conference: Conference, by: Viewer) -> dict[str, str]:
-    """What stands for the addresses that `by` may not read, himself excepted; one query."""
+    """What stands for the addresses that `by` may not read, himself excepted; two queries."""
     if by.identifies:
         return {}
-    rows = Participant.objects.filter(conference=conference, private=True).exclude(entity=by.uri)
+    hidden = Q(conference=conference, private=True) & ~Q(entity=by.uri)
+    waited = Waiter.objects.filter(hidden).order_by("since", "pk")
+    rows = Participant.objects.filter(hidden).order_by("joined_at", "pk")
     return {
         entity: policy.alias(policy.ParticipantKey(key))
-        for entity, key in rows.order_by("joined_at", "pk").values_list("entity", "key")
+        for known in (waited, rows)
+        for entity, key in known.values_list("entity", "key")
     }
 
 

@@ -20,7 +20,7 @@ from conferences.models import (
     Removal,
     RemovalState,
 )
-from conferences.selectors import marks
+from conferences.selectors import marks, waiting
 from conferences.selectors.identities import aor, conference_url, creator
 from conferences.selectors.times import Planned, window
 
@@ -37,6 +37,7 @@ def snapshot(
     admittances = list(row.admittances.values_list("entity", "pulled_in", "keyed", "role"))
     invited = list(row.invitations.select_related("user"))
     wrong = _wrong_pins(row)
+    let_in, turned_away = waiting.decided(row, when, now)
     return policy.Snapshot(
         id=conference,
         name=row.name,
@@ -62,6 +63,9 @@ def snapshot(
         banned=frozenset(row.bans.values_list("entity", flat=True)),
         admitted=frozenset(one[0] for one in admittances if not one[2]),
         pulled_in=frozenset(one[0] for one in admittances if one[1]),
+        waiting_room=policy.WaitingRoom(row.waiting_room),
+        let_in=let_in,
+        turned_away=turned_away,
         held_off=_held_off(wrong, now),
         **marks.of(row),
         recording=marks.recording(row),

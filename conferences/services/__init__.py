@@ -7,9 +7,10 @@ changed and cancelled; `moderation` is what may be asked of a conference;
 answers `replies` takes in. `capacity`
 is the ledger of ports, `guestlists` who is invited, `terms` what can be said of a booking,
 `occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
-counts wrong passwords. `floor` is who would like to be heard, `recordings` what is kept of
-a conference, `webhooks` tells others of it. `names` has the rules of what may be called how,
-and `refused` the one exception that carries a `policy.Refusal`.
+counts wrong passwords. `waiting` is who waits to be let in, `floor` who would like to be
+heard, `recordings` what is kept of a conference, `webhooks` tells others of it. `names` has
+the rules of what may be called how, and `refused` the one exception that carries a
+`policy.Refusal`.
 """
 
 from conferences.models import Way
@@ -108,6 +109,13 @@ from conferences.services.replies import BadReply, fetch_replies, take_reply
 from conferences.services.setups import answer_setup, close_setup, open_setup
 from conferences.services.terms import Changes
 from conferences.services.traces import Line, keep_messages
+from conferences.services.waiting import (
+    let_in,
+    set_waiting_room,
+    turn_away,
+    wait_began,
+    wait_ended,
+)
 from conferences.services.webhooks import (
     WebhookTerms,
     add_webhook,
@@ -189,6 +197,7 @@ __all__ = [
     "keep_dialog",
     "keep_messages",
     "keep_registrations",
+    "let_in",
     "lift_attempts",
     "link_shown",
     "lock",
@@ -217,6 +226,7 @@ __all__ = [
     "send_mail",
     "send_webhooks",
     "set_sip_password",
+    "set_waiting_room",
     "start_recording",
     "stop_recording",
     "take_lease",
@@ -224,7 +234,10 @@ __all__ = [
     "take_roster_over",
     "track_began",
     "try_webhook",
+    "turn_away",
     "unlock",
+    "wait_began",
+    "wait_ended",
     "withdraw_phone_credentials",
     "write_attempts",
     "wrong_pin",

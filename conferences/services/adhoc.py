@@ -72,6 +72,7 @@ def _from(template: Factory, creator: policy.Identity, now: datetime.datetime) -
         kind=Kind.ADHOC,
         admission=template.admission,
         participants_may_add=template.participants_may_add,
+        waiting_room=template.waiting_room,
         creator_departs=template.creator_departs,
         created_at=now,
         closes_at=now + datetime.timedelta(minutes=template.lasts_minutes),

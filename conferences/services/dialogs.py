@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db import transaction
 
-from conferences.models import DisconnectionMethod, Participant, StandingDialog
+from conferences.models import DisconnectionMethod, Participant, StandingDialog, Waiter
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import records
+from conferences.services import records, waiting
 
 
 def keep_dialog(*, conference: ConferenceId, key: str, what: Mapping[str, Any], at: float) -> None:
@@ -48,3 +48,4 @@ def take_roster_over(
             reason="the server that served the call is gone",
             at=at,
         )
+    waiting.nobody_waits(Waiter.objects.filter(conference_id=conference), at=at)

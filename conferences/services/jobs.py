@@ -27,6 +27,7 @@ from conferences.models import (
     RemovalState,
     SipAccount,
     StandingDialog,
+    Waiter,
     Way,
     WrongPin,
 )
@@ -41,6 +42,7 @@ from conferences.services import (
     records,
     registrations,
     traces,
+    waiting,
     webhooks,
 )
 from conferences.services.calls import plan_calls
@@ -59,6 +61,8 @@ JUST_CLOSED = datetime.timedelta(seconds=10)
 MOVED_AT_ONCE = 500
 #: How long things are kept that nobody needs to act on.
 KEEP_WRONG_PINS = datetime.timedelta(hours=2)
+#: Longer than any occurrence for which somebody is let in.
+KEEP_WAITERS = datetime.timedelta(days=10)
 KEEP_GUESTS = datetime.timedelta(days=1)
 KEEP_ADHOC = datetime.timedelta(days=90)
 KEEP_EVENTS = datetime.timedelta(days=400)
@@ -165,6 +169,8 @@ def _close_ghosts(now: datetime.datetime) -> None:
             reason="the server that served the call is gone",
             at=now.timestamp(),
         )
+    waiters = Waiter.objects.filter(since__lte=now - OWNER_GONE)
+    waiting.nobody_waits(waiters.exclude(conference_id__in=leased), at=now.timestamp())
 
 
 def _end_abandoned(now: datetime.datetime) -> None:
@@ -182,6 +188,7 @@ def prune(*, now: datetime.datetime) -> None:
     SipAccount.objects.filter(expires_at__lte=now).delete()
     Guest.objects.filter(expires_at__lte=now - KEEP_GUESTS).delete()
     WrongPin.objects.filter(at__lte=now - KEEP_WRONG_PINS).delete()
+    Waiter.objects.filter(left_at__lte=now - KEEP_WAITERS).delete()
     Event.objects.filter(at__lte=now - KEEP_EVENTS).delete()
     Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
     capacity.prune_holds(now=now)

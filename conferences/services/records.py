@@ -33,10 +33,11 @@ from conferences.models import (
     Participant,
     Removal,
     RemovalState,
+    Waiter,
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import capacity, recordings
+from conferences.services import capacity, recordings, waiting
 
 #: Outcomes of a removal by which the participant is gone: the focus says so, or the
 #: answer to our BYE (408 and 481 end a dialog too, RFC 3261 15 and 12.2.1.2).
@@ -130,6 +131,8 @@ def close_stale_rosters(*, owner: str, at: float) -> None:
             reason="the server was restarted",
             at=at,
         )
+    waiters = Waiter.objects.exclude(conference_id__in=served.values("conference_id"))
+    waiting.nobody_waits(waiters, at=at)
     Lease.objects.filter(owner=owner).delete()
 
 
@@ -258,6 +261,8 @@ def participant_left(
     Admittance.objects.filter(conference_id=conference, entity=row.entity, keyed=True).delete()
     detail = {"participant": key, "method": method, "reason": reason}
     _note(conference, "left", when, actor=by or row.entity, target=row.entity, detail=detail)
+    if method == DisconnectionMethod.BOOTED and by:
+        waiting.withdraw(conference=conference, entity=row.entity)
     if method == DisconnectionMethod.BOOTED:
         for removal in Removal.objects.filter(participant=row, state=RemovalState.CARRYING):
             removal_ended(removal=removal.pk, outcome="gone", at=at)

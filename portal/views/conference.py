@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from conferences import forms, policy, selectors, services, wording
 from conferences.models import (
@@ -31,7 +31,7 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.policy import ParticipantKey
+from conferences.policy import ParticipantKey, Refusal, WaiterKey
 from portal import access
 from portal.access import Visit
 from portal.views import in_call, occurrences, presence, recording, story
@@ -45,6 +45,14 @@ _ADMISSION = {
     policy.Admission.INVITED: gettext_lazy("The invited only"),
     policy.Admission.SIGNED_IN: gettext_lazy("Everybody with an account"),
     policy.Admission.OPEN: gettext_lazy("Anyone with the link"),
+}
+
+#: What a moderator reads who cannot let somebody in.
+_NOT_LET_IN = {
+    Refusal.FULL: gettext_lazy(
+        "The conference is full: nobody can come in before somebody leaves."
+    ),
+    Refusal.UNKNOWN: gettext_lazy("That person waits no more."),
 }
 
 
@@ -83,6 +91,8 @@ class Page:
     #: It runs, and those who moderate can let it last longer.
     runs: bool
     people: list[presence.Present]
+    waiting: list[presence.Waits]
+    waiting_room: str
     invited: list[Invited]
     recordings: list[recording.Kept]
     recordings_kept_days: int
@@ -105,7 +115,7 @@ def conference(request: HttpRequest, user: User, name: str) -> HttpResponse:
 def roster(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Who is there, as a piece of the page that is fetched again and again."""
     visit = access.seen(user, name)
-    page = {"people": presence.people(visit)}
+    page = {"people": presence.people(visit), "waiting": presence.waiting(visit)}
     context = {"conference": visit.conference, "page": page}
     return render(request, "conferences/roster.html", context)
 
@@ -149,6 +159,58 @@ def _ask_to_remove(visit: Visit, participant: Participant, form: forms.RemovalFo
         )
     except services.Refused as refused:
         raise PermissionDenied from refused
+
+
+@require_POST
+@access.signed_in
+def let_in(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """Let one in who waits, or all."""
+    visit = access.commanded(user, name)
+    key = request.POST.get("waiter")
+    try:
+        services.let_in(
+            conference=visit.conference.key,
+            waiter=WaiterKey(key) if key else None,
+            actor=visit.identity,
+            way=Way.WEB,
+        )
+    except services.Refused as refused:
+        words = _NOT_LET_IN.get(refused.refusal)
+        if words is None:
+            raise PermissionDenied from refused
+        messages.warning(request, words)
+    return redirect("conference", visit.conference.name)
+
+
+@require_http_methods(["GET", "POST"])
+@access.signed_in
+def turn_away(request: HttpRequest, user: User, name: str, key: str) -> HttpResponse:
+    """Ask why and for how long, then do not let somebody in who waits."""
+    visit = access.commanded(user, name)
+    waiter = next((one for one in presence.waiting(visit) if one.key == key), None)
+    if waiter is None:
+        raise Http404
+    form = forms.RemovalForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        _turn_away(visit, key, form)
+        messages.success(request, _("%(who)s is not let in.") % {"who": waiter.name})
+        return redirect("conference", visit.conference.name)
+    context = {"conference": visit.conference, "waiter": waiter, "form": form}
+    return render(request, "conferences/turn_away.html", context)
+
+
+def _turn_away(visit: Visit, key: str, form: forms.RemovalForm) -> None:
+    try:
+        services.turn_away(
+            conference=visit.conference.key,
+            waiter=WaiterKey(key),
+            actor=visit.identity,
+            way=Way.WEB,
+            reason=form.cleaned_data["reason"],
+            ban=form.cleaned_data["ban"],
+        )
+    except services.Refused as refused:
+        raise Http404 from refused
 
 
 @require_safe
@@ -203,6 +265,8 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         commands=visit.commands,
         runs=row.kind == Kind.BOOKED and policy.when(visit.snapshot, now=now.timestamp()) is None,
         people=presence.people(visit),
+        waiting=presence.waiting(visit),
+        waiting_room=row.get_waiting_room_display(),
         invited=[_invited(one) for one in row.invitations.select_related("user")]
         if visit.commands
         else [],

@@ -27,6 +27,27 @@ class Present:
     removable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """One who waits to be let in."""
+
+    key: str
+    entity: str
+    name: str
+    since: datetime
+
+
+def waiting(visit: Visit) -> list[Waits]:
+    """Those who wait, for one who commands; for others nobody does."""
+    if not visit.commands or visit.snapshot.waiting_room is policy.WaitingRoom.NONE:
+        return []
+    lines = selectors.waiting(visit.conference, visit.viewer)
+    return [
+        Waits(one["id"], one["entity"], one["display_text"] or one["entity"], one["since"])
+        for one in lines
+    ]
+
+
 def counts(conferences: Iterable[Conference]) -> dict[int, int]:
     """How many are in each of these, by primary key; one query."""
     rows = (
@@ -44,7 +65,9 @@ def count(conference: Conference) -> int:
 
 
 def people(visit: Visit) -> list[Present]:
-    """Those who are in the call, in the order in which they came."""
+    """Those who are in the call, in the order in which they came; none for who has to wait."""
+    if selectors.may_watch(visit.snapshot, visit.identity) is not None:
+        return []
     rows = Participant.objects.filter(conference=visit.conference, left_at__isnull=True)
     by = visit.viewer
     return [

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conferences import policy, selectors
-from conferences.models import Conference, Event, Participant, User, Way
+from conferences.models import Conference, Event, Participant, User, Waiter, Way
 
 #: As the focus writes it: why somebody is in a conference no more, who hung up on nobody.
 PARTED = "parted"
@@ -94,6 +94,11 @@ _KINDS: Mapping[str, _Told] = {
     "recording-agreed": _Told("check2-circle", _("{who} agreed to be recorded")),
     "recording-deleted": _Told("trash", _("{who} deleted a recording"), "bad"),
     "call-cancelled": _Told("telephone-x-fill", _("{who} no longer called {whom}")),
+    "waits": _Told("hourglass-split", _("{who} waited to be let in")),
+    "gave-up": _Told("box-arrow-right", _("{who} gave up waiting")),
+    "let-in": _Told("door-open", _("{who} let {whom} in")),
+    "not-let-in": _Told("slash-circle", _("{who} did not let {whom} in"), "bad"),
+    "waiting-room": _Told("hourglass-split", _("{who} changed the waiting room")),
 }
 #: Of "ended": the two who were left went on without a conference.
 _PARTED = _Told("people", _("{who} closed the conference: the two who were left went on in a call"))
@@ -171,7 +176,7 @@ def lines(
 ) -> tuple[list[Line], bool]:
     """The latest `most` lines for `by`, newest first, and whether there are older ones.
 
-    Three queries, and one for a reader to whom some are anonymous.
+    Four queries, and two for a reader to whom some are anonymous.
     """
     latest = list(selectors.events(conference).order_by("-at", "-pk")[: most + 1])
     name = names(conference, _uris(latest), by)
@@ -179,7 +184,7 @@ def lines(
 
 
 def told(conference: Conference, events: list[Event], by: selectors.Viewer) -> list[Line]:
-    """These events for `by`, newest first. Two queries, and one as for `lines`."""
+    """These events for `by`, newest first. Three queries, and two as for `lines`."""
     name = names(conference, _uris(events), by)
     return [_line(event, name) for event in reversed(events)]
 
@@ -200,7 +205,12 @@ def names(
         for user in User.objects.filter(username__in=usernames)
     }
     rows = Participant.objects.filter(conference=conference, entity__in=wanted)
-    guests = dict(rows.exclude(display_text="").values_list("entity", "display_text"))
+    waited = Waiter.objects.filter(conference=conference, entity__in=wanted)
+    guests = {
+        entity: text
+        for known in (waited, rows)
+        for entity, text in known.exclude(display_text="").values_list("entity", "display_text")
+    }
 
     def name(uri: str) -> str:
         if uri in masks or uri == policy.NOBODY:

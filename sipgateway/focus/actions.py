@@ -12,7 +12,7 @@ from typing import Any
 
 from conferences.attempts import Notes
 from conferences.phonebook import Entry
-from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role
+from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role, WaiterKey
 from sipgateway.media.engine import LegId, LegKind, RoomId, Session
 from sipgateway.sip.flow import Flow, Peer
 from sipgateway.sip.uri import Uri
@@ -304,7 +304,15 @@ class AskAgreement:
     actor: Identity
 
 
-Wish = AskMute | AskLock | AskEnd | AskHand | AskRecording | AskAgreement
+@dataclass(frozen=True, slots=True)
+class AskLetIn:
+    """Ask that everybody who waits be let in."""
+
+    conference: ConferenceId
+    actor: Identity
+
+
+Wish = AskMute | AskLock | AskEnd | AskHand | AskRecording | AskAgreement | AskLetIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +473,25 @@ class PinGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitBegan:
+    """Somebody waits to be let in."""
+
+    waiter: WaiterKey
+    entity: str
+    display_text: str
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitEnded:
+    """He waits no more: he is in, or gone; `by` came and opened, if somebody did."""
+
+    waiter: WaiterKey
+    inside: bool
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemovalEnded:
     """What came of a removal: "removed", or "absent" if he was not there."""
 
@@ -548,6 +575,8 @@ Fact = (
     | JoinRefused
     | WrongPin
     | PinGiven
+    | WaitBegan
+    | WaitEnded
     | RemovalEnded
     | CallProgressed
     | AskRefused

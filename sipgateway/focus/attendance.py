@@ -145,8 +145,18 @@ class Attendance:
         leg.participant = user.key
         entry = user.endpoint(leg.id)
         if entry is None or entry.status is not status:
-            changed = user.with_endpoint(_entry(leg, status, now))
+            changed = user.with_endpoint(entry_of(leg, status, now))
             self._change(self.roster.with_user(changed), now)
+
+    def queue(self, roster: Roster, now: float) -> None:
+        """Others wait to be let in than before; who is in has not changed."""
+        self.roster = roster
+        self._host.roster_changed(now)
+
+    def is_in(self, entity: str) -> bool:
+        """Whether somebody is in already, with whatever phone."""
+        user = self.roster.users.get(entity)
+        return user is not None and _is_in(user)
 
     def join(self, leg: Leg, now: float) -> None:
         """Into the room and the roster."""
@@ -158,7 +168,8 @@ class Attendance:
         self._desk.act(Mute(leg.id, muted))
         self._host.placing(leg, now)
         self._desk.act(Place(leg.id, room))
-        entry = _entry(leg, Status.CONNECTED, now, muted=muted)
+        status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
+        entry = entry_of(leg, status, now, muted=muted)
         joined = Joined(
             user.key,
             user.entity,
@@ -188,7 +199,7 @@ class Attendance:
         user = self._user_for(leg)
         user = replace(user, key=leg.participant or user.key)
         leg.participant = user.key
-        entry = _entry(leg, Status.CONNECTED, joined_at, muted=self._is_muted(user))
+        entry = entry_of(leg, Status.CONNECTED, joined_at, muted=self._is_muted(user))
         self.roster = self.roster.with_user(user.with_endpoint(entry))
         self._keeper.keep_leg(leg, joined_at, now)
 
@@ -350,7 +361,8 @@ def _is_in(user: User) -> bool:
     return any(entry.status in PRESENT for entry in user.endpoints)
 
 
-def _entry(leg: Leg, status: Status, now: float, *, muted: bool = False) -> EndpointEntry:
+def entry_of(leg: Leg, status: Status, now: float, *, muted: bool = False) -> EndpointEntry:
+    """What a roster says of a phone."""
     return EndpointEntry(
         leg=leg.id,
         entity=leg.endpoint,

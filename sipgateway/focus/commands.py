@@ -13,6 +13,7 @@ from sipgateway.focus.actions import (
     AskCall,
     AskEnd,
     AskHand,
+    AskLetIn,
     AskLock,
     AskMute,
     AskRecording,
@@ -94,7 +95,9 @@ class Commands:
     def _help(self, leg: Leg, user: User) -> None:
         del user
         commands = policy.may_command(self._host.snapshot, leg.identity) is None
-        self._announcer.say(leg, "help", *(("help-moderator",) if commands else ()))
+        more = ("help-moderator",) if commands else ()
+        lets_in = commands and self._host.snapshot.waiting_room is not policy.WaitingRoom.NONE
+        self._announcer.say(leg, "help", *more, *(("help-waiting",) if lets_in else ()))
 
     def _call(self, leg: Leg, user: User) -> None:
         """Who may have others called by the page may so by the keypad."""
@@ -164,6 +167,14 @@ class Commands:
         recorded = snapshot.recording is None or snapshot.recording.paused
         self._desk.act(AskRecording(snapshot.id, recorded, leg.identity))
 
+    def _let_in(self, leg: Leg, user: User) -> None:
+        """All who wait; they are heard as they come."""
+        del user
+        if not self._attendance.roster.waiting:
+            self._announcer.say(leg, "nobody-waits")
+            return
+        self._desk.act(AskLetIn(self._host.snapshot.id, leg.identity))
+
     def _end(self, leg: Leg, user: User) -> None:
         del user
         self._desk.act(AskEnd(self._host.snapshot.id, leg.identity))
@@ -181,4 +192,5 @@ _VERBS: Mapping[Verb, Callable[[Commands, Leg, User], None]] = {
     Verb.REMOVE_LAST: Commands._remove_last,
     Verb.RECORD: Commands._record,
     Verb.END: Commands._end,
+    Verb.LET_IN: Commands._let_in,
 }

@@ -30,6 +30,7 @@ from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.hours import Hours
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Leg, State
+from sipgateway.focus.lobby import Lobby
 from sipgateway.focus.nameplate import Nameplate
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.reception import Reception
@@ -37,7 +38,7 @@ from sipgateway.focus.recordings import Recordings
 from sipgateway.focus.referral import Telling
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
-from sipgateway.focus.roster import Departure, Joining, Roster, Status, User
+from sipgateway.focus.roster import Departure, Joining, Roster, Sight, Status, User
 from sipgateway.focus.standing import Standing
 from sipgateway.focus.succession import Succession
 from sipgateway.focus.two_left import Parties, TwoLeft
@@ -97,6 +98,9 @@ class Conference(Nameplate):
         self._attendance = Attendance(
             desk, self, self.calls.get, keeper=keeper, announcer=self._announcer
         )
+        self._lobby = Lobby(
+            desk, self, self.calls, attendance=self._attendance, announcer=self._announcer
+        )
         self._pad = Pad(
             desk, self, self.calls, attendance=self._attendance, announcer=self._announcer
         )
@@ -114,6 +118,7 @@ class Conference(Nameplate):
             self.calls,
             attendance=self._attendance,
             dialings=self._dialings,
+            waiting=self._lobby,
             pad=self._pad,
             wishes=self._wishes,
         )
@@ -181,9 +186,14 @@ class Conference(Nameplate):
         """See `removals.Host`."""
         return self._attendance.name_of(entity, name)
 
-    def identifies(self, who: Identity) -> bool:
+    def sight(self, who: Identity) -> Sight:
         """See `watchers.Host`."""
-        return policy.may_identify(self.snapshot, who) is None
+        if policy.has_to_wait(self.snapshot, who, opened=False):
+            return Sight.OTHERS if self._attendance.is_in(who.uri) else Sight.OWN
+        if policy.may_command(self.snapshot, who) is not None:
+            return Sight.OTHERS
+        known = policy.may_identify(self.snapshot, who) is None
+        return Sight.ALL if known else Sight.QUEUE
 
     def accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:
         """Take a REFER that led to this conference; gives whoever is told how it goes."""
@@ -317,11 +327,13 @@ class Conference(Nameplate):
 
     def silenced(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
+        self._lobby.let_go(leg, now)
         self._attendance.silence(leg, now)
 
     def renegotiated(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
         self._attendance.renegotiated(leg, now)
+        self._lobby.again(leg)
 
     def relocated(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
@@ -331,10 +343,12 @@ class Conference(Nameplate):
         """See `room.Room`; the last leg of a participant takes him along."""
         if leg.joining is Joining.DIALED_OUT:
             self._dialings.ended(leg, now)
+        self._lobby.let_go(leg, now)
         user = self._attendance.leave(leg, now)
         if user is not None:
             self._left(user, leg, now)
         self._removals.departed(leg, now)
+        self._lobby.follow(now)
 
     def _left(self, user: User, leg: Leg, now: float) -> None:
         """What somebody's leaving brings about."""
@@ -376,6 +390,7 @@ class Conference(Nameplate):
         self._ask_to_speak(before)
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
+        self._lobby.follow(now)
         self._dialings.obey(snapshot.calls, now)
         for entity in snapshot.banned - before.banned:
             self._banish(entity, now)
@@ -409,7 +424,8 @@ class Conference(Nameplate):
         status, _, text = answers.REFUSALS[Refusal.BANNED]
         for leg in self.calls:
             if leg.identity.uri == entity and not leg.joined:
-                bye = Farewell(Departure.BOOTED, status=status, text=text)
+                words = phrases.refused(self.snapshot, Refusal.BANNED, now)
+                bye = Farewell(Departure.BOOTED, status=status, text=text, words=words)
                 self.calls.hang_up(leg, bye, now)
 
     def closes_in(self, minutes: int) -> None:

@@ -40,7 +40,7 @@ def full(about: About, roster: Roster, version: int) -> str:
     _description(root, about)
     _state(root, roster)
     users = _child(root, "users", state="full")
-    for user in roster.users.values():
+    for user in roster.everybody.values():
         _user(users, user)
     return _text(root)
 
@@ -50,14 +50,25 @@ def partial(about: About, had: Roster, roster: Roster, version: int) -> str:
     root = _root(about, "partial", version)
     if _conference_state(had) != _conference_state(roster):
         _state(root, roster)
-    changed = [user for key, user in roster.users.items() if had.users.get(key) != user]
-    gone = [key for key in had.users if key not in roster.users]
+    before, here = had.everybody, roster.everybody
+    changed = [user for key, user in here.items() if before.get(key) != user]
+    gone = [key for key in before if key not in here]
     if changed or gone:
         users = _child(root, "users", state="partial")
         for user in changed:
-            _changed_user(users, had.users.get(user.entity), user)
+            _changed_user(users, before.get(user.entity), user)
         for key in gone:
             _gone_user(users, key, roster.departed.get(key))
+    return _text(root)
+
+
+def own(about: About, roster: Roster, version: int) -> str:
+    """What somebody is told who waits: nothing but that he does."""
+    root = _root(about, "full", version)
+    _description(root, about)
+    users = _child(root, "users", state="partial")
+    for user in roster.waiting.values():
+        _user(users, user)
     return _text(root)
 
 
@@ -138,6 +149,11 @@ def _user(users: _Element, user: User, state: str = "full") -> _Element:
     told = {"hand": marks.hand, "asked-to-speak": marks.asked_to_speak, "left-out": marks.left_out}
     for name in (name for name, is_so in told.items() if is_so):
         _mark(element, name)
+    if marks.waits:
+        waits = _mark(element, "waiting")
+        waits.set("id", marks.waits)
+        if marks.place:
+            waits.set("place", str(marks.place))
     return element
 
 

@@ -10,13 +10,14 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, messages, phrases, privacy, referral
+from sipgateway.focus import answers, lobby, messages, phrases, privacy, referral
 from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.leg import Farewell, Input, Leg
+from sipgateway.focus.lobby import Lobby
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.referral import Silence
 from sipgateway.focus.roster import Departure, Joining
@@ -73,6 +74,7 @@ class Entrance:
         *,
         attendance: Attendance,
         dialings: Dialings,
+        waiting: Lobby,
         pad: Pad,
         wishes: Wishes,
     ) -> None:
@@ -81,6 +83,7 @@ class Entrance:
         self._calls = calls
         self._attendance = attendance
         self._dialings = dialings
+        self._lobby = waiting
         self._pad = pad
         self._wishes = wishes
 
@@ -137,7 +140,14 @@ class Entrance:
             return Refusal.WRONG_PIN_TOO_OFTEN
         present = len(self._present() - {identity.uri})
         snapshot = self._host.snapshot
-        return policy.may_join(snapshot, identity, present=present, now=now, keyed=keyed)
+        if not self._lobby.has_to_wait(identity):
+            return policy.may_join(snapshot, identity, present=present, now=now, keyed=keyed)
+        # Whoever waits takes a port, too; those who do not are not held up by him.
+        before = self._lobby.before(identity.uri)
+        refusal = policy.may_join(
+            snapshot, identity, present=present + before, now=now, keyed=keyed
+        )
+        return Refusal.FULL if refusal is None and before >= lobby.MOST else refusal
 
     def _may_enter(self, leg: Leg, now: float) -> Refusal | None:
         """Whether a leg whose call stands may be let in now: much may have changed since."""
@@ -146,7 +156,11 @@ class Entrance:
             banned = leg.identity.uri in self._host.snapshot.banned
             return Refusal.BANNED if banned else policy.when(self._host.snapshot, now=now)
         replaced = self._calls.get(leg.replaces) if leg.replaces else None
-        return self._may_come(leg.identity, replaced, now, keyed=leg.pin is None)
+        refusal = self._may_come(leg.identity, replaced, now, keyed=leg.pin is None)
+        if refusal is Refusal.LOCKED and leg.waits:
+            # Whoever lets him in knows that the door is locked; it is full all the same.
+            return Refusal.FULL if self.is_full(leg.identity.uri) else None
+        return refusal
 
     def adopt(self, leg: Leg, calls: Calls, now: float) -> None:
         """Take over a call that was for something else until now (draft 4.3, 4.9).
@@ -172,7 +186,8 @@ class Entrance:
 
     def _present(self) -> set[str]:
         """Who has a place: one who stands at the PIN has none."""
-        return {leg.identity.uri for leg in self._calls if leg.present and leg.pin is None}
+        here = (leg for leg in self._calls if leg.present and not leg.waits)
+        return {leg.identity.uri for leg in here if leg.pin is None}
 
     def is_full(self, entity: str) -> bool:
         """Whether there is no place for somebody who is not in yet."""
@@ -201,15 +216,25 @@ class Entrance:
     def welcome(self, leg: Leg, now: float) -> None:
         """Into the room, if policy still allows; a phone whose place this one takes goes."""
         if (refusal := self._may_enter(leg, now)) is not None:
+            if leg.waits and refusal is Refusal.FULL:
+                return  # he goes on waiting, until somebody leaves
             self._host.record(JoinRefused(leg.identity.uri, refusal), now)
             status, _, text = answers.REFUSALS[refusal]
             words = phrases.refused(self._host.snapshot, refusal, now)
             bye = Farewell(Departure.FAILED, status=status, text=text, words=words)
             self._calls.hang_up(leg, bye, now)
             return
-        if self._pad.wants_name(leg):
+        if not leg.waits and self._pad.wants_name(leg):
             self._pad.ask_name(leg, now)
             return
+        if self._lobby.keeps(leg):
+            self._lobby.take(leg, now)
+            return
+        self._enter(leg, now)
+
+    def _enter(self, leg: Leg, now: float) -> None:
+        self._lobby.let_go(leg, now, inside=True)
+        self._lobby.greet(leg)
         replaced = self._replaced_by(leg)
         leg.private = leg.private or any(other.private for other in replaced)
         self._attendance.join(leg, now)
@@ -220,6 +245,7 @@ class Entrance:
         text = MOVED if leg.takes_over else "Replaced by another phone"
         for other in replaced:
             self._calls.hang_up(other, Farewell(Departure.DEPARTED, text=text), now)
+        self._lobby.follow(now)
 
     def _replaced_by(self, leg: Leg) -> list[Leg]:
         """The legs whose place one takes that is let in."""

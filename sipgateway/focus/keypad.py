@@ -23,6 +23,7 @@ class Verb(enum.StrEnum):
     REMOVE_LAST = "remove-last"
     CALL = "call"  # a number follows, and ``#``
     RECORD = "record"  # or no more
+    LET_IN = "let-in"  # all who wait
     END = "end"
 
 
@@ -39,8 +40,11 @@ KEYS: Mapping[str, Verb] = {
     "1": Verb.CALL,
     "7": Verb.RECORD,
     "0": Verb.END,
+    "#": Verb.LET_IN,
 }
-COMMANDS = frozenset({Verb.LOCK, Verb.MUTE_ALL, Verb.REMOVE_LAST, Verb.RECORD, Verb.END})
+COMMANDS = frozenset(
+    {Verb.LOCK, Verb.MUTE_ALL, Verb.REMOVE_LAST, Verb.RECORD, Verb.END, Verb.LET_IN}
+)
 
 
 def press(keyed: str, digit: str) -> tuple[str, Verb | None]:

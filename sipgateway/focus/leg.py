@@ -211,6 +211,10 @@ class Leg:
     referred_by: str = ""
     #: The same for the phone to read.
     referred_as: str = ""
+    #: He waits to be let in.
+    waits: bool = False
+    #: The PIN that he keyed makes him one who commands.
+    commands: bool = False
     #: Digits keyed so far while the PIN is wanted; None when it is not.
     pin: str | None = None
     #: Picked up, and no key has said yet that it was by a person (dial-out).

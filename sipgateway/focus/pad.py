@@ -200,5 +200,6 @@ class Pad:
     def _know(self, leg: Leg, right: policy.Keyed, now: float) -> None:
         """Whoever keys the PIN of a moderator, or of an invitee, is one."""
         leg.display_text = right.name or leg.display_text
+        leg.commands = leg.commands or right.role in policy.COMMANDING
         if right.role is not None:
             self._host.record(PinGiven(leg.identity.uri, right.role, right.name), now)

@@ -109,6 +109,16 @@ def ends_in(minutes: int) -> tuple[str, ...]:
     return ("ends-in", *number(minutes), "minutes")
 
 
+def place(count: int) -> tuple[str, ...]:
+    """The how many-th in a queue."""
+    return ("place", *number(count), "in-line")
+
+
+def waiting(count: int) -> tuple[str, ...]:
+    """How many wait to be let in, and what lets them in."""
+    return ("one-waits",) if count == 1 else (*number(count), "people-wait")
+
+
 def people(count: int) -> tuple[str, ...]:
     """How many are here."""
     return ("alone",) if count <= 1 else (*number(count), "people-here")

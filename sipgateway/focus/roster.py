@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from conferences.policy import ANONYMOUS, ParticipantKey, Role, alias
+from conferences.policy import ANONYMOUS, ParticipantKey, Role, WaiterKey, alias
 from sipgateway.media.engine import Direction, LegId
 
 
@@ -87,6 +87,18 @@ _SILENCED: Mapping[Direction, Direction] = {
 }
 
 
+class Sight(enum.Enum):
+    """How much of a roster somebody sees."""
+
+    #: Who everybody is, and who waits.
+    ALL = "all"
+    #: Who waits, but not who the anonymous are.
+    QUEUE = "queue"
+    OTHERS = "others"
+    #: Himself, where he waits, and how many do before him.
+    OWN = "own"
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """What RFC 4575 has no words for: `conference_info` says it in a namespace of our own."""
@@ -95,6 +107,10 @@ class Marks:
     asked_to_speak: bool = False
     #: His voice is left out of the recording.
     left_out: bool = False
+    #: He waits to be let in, by that name.
+    waits: WaiterKey | None = None
+    #: The how many-th he is; told to himself alone.
+    place: int = 0
 
 
 UNMARKED = Marks()
@@ -151,6 +167,10 @@ class Roster:
     tracks: bool = False
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+    #: Who waits to be let in, in the order of arrival; for those who command alone.
+    waiting: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+    #: Grows with every change of `waiting`, which is none for all others.
+    queue: int = 0
     #: What stands for the address of each who is or was here without a name.
     aliases: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
@@ -187,6 +207,21 @@ class Roster:
         departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
         return replace(self, version=self.version + 1, users=users, departed=departed)
 
+    def with_waiting(self, user: User) -> Roster:
+        """The same with somebody who waits, as he is now."""
+        return replace(self, queue=self.queue + 1, waiting={**self.waiting, user.entity: user})
+
+    def without_waiting(self, entity: str) -> Roster:
+        """The same without somebody who waits no more."""
+        waiting = {key: user for key, user in self.waiting.items() if key != entity}
+        return replace(self, queue=self.queue + 1, waiting=waiting)
+
+    @property
+    def everybody(self) -> Mapping[str, User]:
+        """Who is in, and then who waits."""
+        outside = {key: user for key, user in self.waiting.items() if key not in self.users}
+        return {**self.users, **outside}
+
     def with_recording(self, recording: str, *, tracks: bool) -> Roster:
         """The next version, recorded or not."""
         return replace(self, version=self.version + 1, recording=recording, tracks=tracks)
@@ -196,13 +231,29 @@ class Roster:
         return replace(self, version=self.version + 1, locked=locked)
 
     def for_others(self) -> Roster:
+        """The same as those see it who do not command."""
+        others = replace(self, waiting=_NOBODY, queue=0) if self.queue else self
+        return others.without_names()
+
+    def own(self, entity: str) -> Roster:
+        """What somebody sees who has to wait."""
+        user = self.waiting.get(entity)
+        if user is None:
+            return _NOTHING
+        place = list(self.waiting).index(entity) + 1
+        mine = replace(user, marks=replace(user.marks, place=place))
+        return Roster(waiting={entity: mine}, queue=place)
+
+    def without_names(self) -> Roster:
         """The same as those see it who may not know who the anonymous are."""
-        if not self.aliases:
+        if not self.aliases and not any(user.private for user in self.waiting.values()):
             return self
         users = [self._masked(user) for user in self.users.values()]
         departed = [self._masked(user) for user in self.departed.values()]
+        waiting = [self._masked(user) for user in self.waiting.values()]
         return replace(
             self,
+            waiting={user.entity: user for user in waiting},
             users={user.entity: user for user in users},
             departed={user.entity: user for user in departed},
         )
@@ -221,3 +272,6 @@ class Roster:
             return replace(user, endpoints=endpoints)
         name = alias(user.key)
         return replace(user, entity=name, display_text=ANONYMOUS, endpoints=endpoints)
+
+
+_NOTHING = Roster()

@@ -16,7 +16,7 @@ from sipgateway.focus import conference_info
 from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk, DialogOwner, same_device
 from sipgateway.focus.keeper import Keeper
-from sipgateway.focus.roster import Roster
+from sipgateway.focus.roster import Roster, Sight
 from sipgateway.sip import headers, subscription
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import DialogId, RequestReceived, ResponseReceived
@@ -41,8 +41,8 @@ DEFAULT_EXPIRES = 3600
 class Host(DialogOwner, Protocol):
     """The conference that is watched."""
 
-    def identifies(self, who: Identity) -> bool:
-        """Whether he may see who the anonymous are."""
+    def sight(self, who: Identity) -> Sight:
+        """How much of the roster he sees now."""
 
 
 @dataclass(slots=True)
@@ -54,8 +54,7 @@ class Watcher:
     version: int = 0
     had: Roster | None = None
     about: About | None = None
-    #: He was told who the anonymous are.
-    identifies: bool = False
+    sight: Sight = Sight.OTHERS
     not_before: float = 0.0
     woken: bool = False
 
@@ -71,10 +70,10 @@ class Watchers:
         self._owner = owner
         self._about = about
         self._roster = roster
-        #: What those see who may not know who the anonymous are: two views, however many watch.
-        self._masked = roster.for_others()
+        #: What those see who do not see all: a few views, however many watch.
+        self._seen = _views(roster)
         self._watchers: dict[DialogId, Watcher] = {}
-        self._cache: dict[tuple[int, int, bool], str] = {}
+        self._cache: dict[tuple[int, int, int, int, Sight], str] = {}
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -132,10 +131,9 @@ class Watchers:
 
     def changed(self, about: About, roster: Roster, now: float) -> None:
         """Tell everybody who misses something."""
-        if roster.version != self._roster.version or about != self._about:
+        if roster is not self._roster or about != self._about:
             self._cache.clear()
-        if roster is not self._roster:
-            self._masked = roster.for_others()
+            self._seen = _views(roster)
         self._about, self._roster = about, roster
         for watcher in list(self._watchers.values()):
             self._tell(watcher, now)
@@ -147,16 +145,22 @@ class Watchers:
             self._wake(watcher)
             return
         body = self._document(watcher)
-        sent = watcher.subscription.notify(self._desk.endpoint, now, body)
+        if watcher.sight is Sight.OWN:
+            sent = watcher.subscription.hold(self._desk.endpoint, now, body)
+        else:
+            sent = watcher.subscription.notify(self._desk.endpoint, now, body)
         self._desk.replies[sent] = lambda reply, then: self._notified(watcher, reply, then)
         watcher.not_before = now + PACE
 
     def _knows(self, watcher: Watcher) -> bool:
-        return (
-            watcher.had is not None
-            and (watcher.had.version, watcher.about) == (self._roster.version, self._about)
-            and watcher.identifies is self._owner.identifies(watcher.identity)
-        )
+        had, sight = watcher.had, self._owner.sight(watcher.identity)
+        if had is None or watcher.sight is not sight or watcher.about != self._about:
+            return False
+        now = self._shown(watcher.identity, sight)
+        return (had.version, had.queue) == (now.version, now.queue)
+
+    def _shown(self, who: Identity, sight: Sight) -> Roster:
+        return self._roster.own(who.uri) if sight is Sight.OWN else self._seen[sight]
 
     def _wake(self, watcher: Watcher) -> None:
         if not watcher.woken:
@@ -167,14 +171,27 @@ class Watchers:
         watcher.woken = False
         self._tell(watcher, now)
 
-    def _document(self, watcher: Watcher) -> Body:
+    def _document(self, watcher: Watcher) -> Body | None:
+        """What a watcher misses; None for one who waits for nothing but to be let in."""
+        sight = self._owner.sight(watcher.identity)
+        same = watcher.about == self._about and watcher.sight is sight
+        had, now = watcher.had if same else None, self._shown(watcher.identity, sight)
+        watcher.had, watcher.about, watcher.sight = now, self._about, sight
+        if sight is Sight.OWN and not now.waiting:
+            return None
         watcher.version += 1
-        identifies = self._owner.identifies(watcher.identity)
-        same = watcher.about == self._about and watcher.identifies is identifies
-        had, now = watcher.had if same else None, self._roster if identifies else self._masked
-        watcher.had, watcher.about, watcher.identifies = now, self._about, identifies
-        masks = bool(now.aliases or (had and had.aliases))
-        key = (-1 if had is None else had.version, now.version, masks and not identifies)
+        if sight is Sight.OWN:
+            text = conference_info.own(self._about, now, watcher.version)
+            return Body(text, conference_info.MEDIA_TYPE)
+        text = self._template(had, now, sight)
+        text = text.replace(' version="0"', f' version="{watcher.version}"', 1)
+        return Body(text, conference_info.MEDIA_TYPE)
+
+    def _template(self, had: Roster | None, now: Roster, sight: Sight) -> str:
+        """A document that all of one sight share who had the same."""
+        plain = not any(one.aliases or one.queue for one in (had, now) if one is not None)
+        before = (-1, 0) if had is None else (had.version, had.queue)
+        key = (*before, now.version, now.queue, Sight.ALL if plain else sight)
         template = self._cache.get(key)
         if template is None:
             if had is None:
@@ -182,8 +199,7 @@ class Watchers:
             else:
                 template = conference_info.partial(self._about, had, now, 0)
             self._cache[key] = template
-        text = template.replace(' version="0"', f' version="{watcher.version}"', 1)
-        return Body(text, conference_info.MEDIA_TYPE)
+        return template
 
     def _notified(self, watcher: Watcher, reply: ResponseReceived, now: float) -> None:
         watcher.subscription.in_flight = None
@@ -254,6 +270,12 @@ class Watchers:
         """Who watches by that dialog."""
         watcher = self._watchers.get(dialog) if dialog is not None else None
         return watcher.identity if watcher else None
+
+
+def _views(roster: Roster) -> dict[Sight, Roster]:
+    """What is seen by those who see all, who command only, and by others."""
+    queue = roster.without_names()
+    return {Sight.ALL: roster, Sight.QUEUE: queue, Sight.OTHERS: roster.for_others()}
 
 
 def _accepts(event: RequestReceived) -> bool:

@@ -109,6 +109,58 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Sie sind zu dieser Konferenz nicht eingeladen.",
         "No está invitado a esta conferencia.",
     ),
+    "wait-moderator": (
+        "The conference begins as soon as a moderator is here. Please wait.",
+        "Die Konferenz beginnt, sobald ein Moderator da ist. Bitte warten Sie.",
+        "La conferencia empieza en cuanto llegue un moderador. Por favor, espere.",
+    ),
+    "wait-let-in": (
+        "Please wait. A moderator will let you in.",
+        "Bitte warten Sie. Ein Moderator lässt Sie ein.",
+        "Por favor, espere. Un moderador le dejará entrar.",
+    ),
+    "place": ("You are number", "Sie sind Nummer", "Usted es el número"),
+    "in-line": ("in line.", "in der Warteschlange.", "en la cola."),
+    "let-in": (
+        "You are let in now.",
+        "Sie werden jetzt eingelassen.",
+        "Ya puede entrar.",
+    ),
+    "not-let-in": (
+        "You are not let in.",
+        "Sie werden nicht eingelassen.",
+        "No se le deja entrar.",
+    ),
+    "somebody-waits": (
+        "Somebody waits to be let in. To let everybody in, press star hash.",
+        "Jemand wartet auf Einlass. Um alle einzulassen, drücken Sie Stern Raute.",
+        "Alguien espera para entrar. Para dejar entrar a todos, pulse asterisco almohadilla.",
+    ),
+    "is-waiting": (
+        "waits to be let in.",
+        "wartet auf Einlass.",
+        "espera para entrar.",
+    ),
+    "one-waits": (
+        "One person waits to be let in.",
+        "Eine Person wartet auf Einlass.",
+        "Una persona espera para entrar.",
+    ),
+    "people-wait": (
+        "people wait to be let in.",
+        "Personen warten auf Einlass.",
+        "personas esperan para entrar.",
+    ),
+    "let-them-in": (
+        "To let everybody in, press star hash.",
+        "Um alle einzulassen, drücken Sie Stern Raute.",
+        "Para dejar entrar a todos, pulse asterisco almohadilla.",
+    ),
+    "nobody-waits": (
+        "Nobody waits to be let in.",
+        "Niemand wartet auf Einlass.",
+        "Nadie espera para entrar.",
+    ),
     "banned": (
         "You were removed from this conference, and may not come back.",
         "Sie wurden aus dieser Konferenz entfernt und dürfen nicht zurückkommen.",
@@ -230,6 +282,11 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Asterisco cinco cierra y abre. Asterisco ocho silencia a los demás. Asterisco tres"
         " expulsa al último que llegó. Asterisco uno llama a alguien. Asterisco siete empieza y"
         " termina la grabación. Asterisco cero termina la conferencia.",
+    ),
+    "help-waiting": (
+        "Star hash lets in everybody who waits.",
+        "Stern Raute lässt alle ein, die warten.",
+        "Asterisco almohadilla deja entrar a todos los que esperan.",
     ),
     # Recording
     "recording-started": (

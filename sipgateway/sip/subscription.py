@@ -41,6 +41,11 @@ class Subscription:
         left = max(0, round(self.expires_at - now))
         return self._send(endpoint, now, f"active;expires={left}", body)
 
+    def hold(self, endpoint: Endpoint, now: float, body: Body | None) -> TransactionId:
+        """Send what may be told to somebody of whom it is not decided yet (RFC 6665 4.1.3)."""
+        left = max(0, round(self.expires_at - now))
+        return self._send(endpoint, now, f"pending;expires={left}", body)
+
     def terminate(
         self, endpoint: Endpoint, now: float, *, reason: str, body: Body | None
     ) -> TransactionId:

@@ -523,6 +523,10 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/recordings/{recording}",
         "/api/v1/conferences/{conference}/recordings/{recording}/tracks/{track}",
         "/api/v1/conferences/{conference}/recordings/{recording}/zip",
+        "/api/v1/conferences/{conference}/waiting",
+        "/api/v1/conferences/{conference}/waiting/let-in",
+        "/api/v1/conferences/{conference}/waiting/{waiter}",
+        "/api/v1/conferences/{conference}/waiting-room",
         "/api/v1/jobs/{job}",
     }
     page = client.get("/api/v1/docs").content.decode()
@@ -583,6 +587,10 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Raise a hand",
         "Start recording",
         "Take a recording home",
+        "Do not let one in",
+        "Have people wait",
+        "Let in",
+        "Who waits",
     }
 
 

@@ -24,7 +24,7 @@ from tests.portal.conftest import PASSWORD, SignedIn, join
 
 #: Queries of a page however many conferences, people or events are on it.
 #: Two of each are session and user.
-QUERIES = {"/": 9, "/history/": 4, "/conferences/planning/": 18}
+QUERIES = {"/": 9, "/history/": 4, "/conferences/planning/": 19}
 
 
 def test_strangers_read_what_parley_is(client: Client, db: None) -> None:
@@ -350,3 +350,61 @@ def test_a_past_booking_is_over(alice: User, signed_in: SignedIn) -> None:
     assert ">Over<" in page
     assert "Long ago" in signed_in(alice).get("/history/").content.decode()
     assert "Long ago" not in signed_in(alice).get("/").content.decode()
+
+
+def waits(conference: Conference, name: str) -> str:
+    """Somebody waits to be let in; the key of his row."""
+    conference.waiting_room = policy.WaitingRoom.LET_IN
+    conference.save()
+    services.wait_began(
+        conference=conference.key,
+        key=policy.WaiterKey(f"w-{name}"),
+        entity=f"sip:{name}@conf.test",
+        display_text=name.title(),
+        private=False,
+        at=timezone.now().timestamp(),
+    )
+    return f"w-{name}"
+
+
+def test_alice_lets_people_in_on_the_conferences_page(
+    room: Conference, alice: User, signed_in: SignedIn
+) -> None:
+    keys = [waits(room, name) for name in ("carol", "mallory", "dave")]
+    browser = signed_in(alice)
+    page = browser.get("/conferences/planning/").content.decode()
+    assert "Until a moderator lets them in" in page
+    assert page.index("Carol") < page.index("Mallory") < page.index("Dave")
+    assert browser.get("/conferences/planning/roster/").content.decode().count("Let in") == 3
+    browser.post("/conferences/planning/let-in/", {"waiter": keys[0]})
+    again = browser.post("/conferences/planning/let-in/", {"waiter": keys[0]}, follow=True)
+    assert "waits no more" in again.content.decode()
+    away = f"/conferences/planning/turn-away/{keys[1]}/"
+    assert "Not let Mallory in?" in browser.get(away).content.decode()
+    assert browser.post(away, {"reason": "later", "ban": "on"}).status_code == 302
+    assert browser.get(away).status_code == 404
+    browser.post("/conferences/planning/let-in/")
+    snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
+    assert snapshot.let_in == {"sip:carol@conf.test", "sip:dave@conf.test"}
+    assert [one.reason for one in snapshot.turned_away] == ["later"]
+    told = browser.get("/conferences/planning/").content.decode()
+    for words in ("waited to be let in", "<b>Carol</b> in", "<b>Mallory</b> in"):
+        assert words in told
+
+
+def test_mallory_and_bob_let_nobody_in_on_it(
+    room: Conference, bob: User, mallory: User, signed_in: SignedIn
+) -> None:
+    key = waits(room, "carol")
+    join(room, "dave")
+    for who, status in ((bob, 403), (mallory, 404)):
+        browser = signed_in(who)
+        assert browser.post("/conferences/planning/let-in/").status_code == status
+        assert browser.post(f"/conferences/planning/turn-away/{key}/").status_code == status
+    page = signed_in(bob).get("/conferences/planning/").content.decode()
+    assert "Carol" not in page
+    assert "Dave" not in page, "who has to wait himself does not see who is in"
+    snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
+    assert snapshot.let_in == frozenset()
