@@ -32,8 +32,9 @@ def open_and_close() -> None:
 
 @shared_task(name="conferences.tasks.send_mail")
 def send_mail() -> None:
-    """Send the invitations that are due."""
+    """Send the invitations and the links to accounts that are due."""
     services.send_mail(now=timezone.now())
+    services.send_links(now=timezone.now())
 
 
 @shared_task(name="conferences.tasks.remind")

@@ -104,6 +104,23 @@ def _origin(name: str) -> str:
     return url
 
 
+def _issuer(name: str) -> str:
+    """An issuer of OpenID Connect: HTTPS, or a provider on this machine; empty where not set."""
+    url = _url(name, "https", "http").rstrip("/")
+    host = urlsplit(url).hostname
+    if url.startswith("http:") and host not in ("localhost", "127.0.0.1", "::1"):
+        raise ImproperlyConfigured(f"{name}: want https://, as in https://id.example.org")
+    return url
+
+
+def _claim(name: str) -> str:
+    """``claim=value``, an asterisk, or empty."""
+    text = _text(name)
+    if re.fullmatch(r"(\*|[^=\s]+=[^=]+)?", text) is None:
+        raise ImproperlyConfigured(f"{name}={text!r}: want claim=value, as in groups=bookers, or *")
+    return text
+
+
 def _port_range(name: str, default: str) -> tuple[int, int]:
     """Two ports joined by a hyphen, the lower one first."""
     text = _text(name, default)
@@ -300,6 +317,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
     "channels",
     # Its static files: the page that shows the REST API loads nothing from elsewhere.
     "ninja",
@@ -317,6 +339,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.languages.PersonsLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -358,6 +381,60 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# --- Signing in: django-allauth has the steps, `portal.adapters` says what is ours -------
+
+ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
+# There is no page on which anybody makes himself an account, and mails of ours are our own.
+ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_UNIQUE_EMAIL = False
+# Who changes how he signs in proves first who he is, for a page may have been left open.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+MFA_ADAPTER = "portal.adapters.SecondFactorAdapter"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER = "Parley"
+# Browsers give keys to pages of HTTPS and of their own machine alone, whatever we allow.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _public.scheme != "https"
+
+#: OpenID Connect: who the provider is (OpenID Connect Discovery 4.3), and who we are to it.
+OIDC_ISSUER = _issuer("OIDC_ISSUER")
+OIDC_CLIENT_ID = _text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = _text("OIDC_CLIENT_SECRET")
+if OIDC_ISSUER and not OIDC_CLIENT_ID:
+    raise ImproperlyConfigured("OIDC_CLIENT_ID: OIDC_ISSUER wants the id that it gave us")
+#: How the provider is called on the sign-in page.
+OIDC_NAME = _text("OIDC_NAME", urlsplit(OIDC_ISSUER).hostname or "")
+#: Who may book: "" as the back office says, "*" everybody who comes this way, or
+#: claim=value, by which each sign-in gives and takes it.
+OIDC_ORGANIZERS = _claim("OIDC_ORGANIZERS")
+OIDC_NEW_ACCOUNTS = _one_of("OIDC_NEW_ACCOUNTS", "yes", "no") == "yes"
+#: Whether an address that both sides have verified leads to the account that has it.
+OIDC_LINK_BY_EMAIL = _one_of("OIDC_LINK_BY_EMAIL", "no", "yes") == "yes"
+SOCIALACCOUNT_ADAPTER = "portal.adapters.ProviderAdapter"
+# A provider is asked by a form with a token, never by a link that others can send.
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+# Found once by his address, he is known by the provider's name for him from then on.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "provider_class": "portal.oidc.Provider",
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
 
 # English as written outside the United States is where everybody begins; `portal.formats` has
 # how each writes dates and times.

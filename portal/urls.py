@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from conferences.api import api
+from portal import steps
 from portal.views import (
     account,
     booking,
@@ -18,18 +19,25 @@ from portal.views import (
     load,
     metrics,
     occurrences,
+    people,
     phone,
     planner,
     recording,
     room,
     setup,
+    sign_in,
     webhooks,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
-    path("sign-in/", account.sign_in, name="sign_in"),
-    path("sign-out/", account.sign_out, name="sign_out"),
+    path("sign-in/", sign_in.sign_in, name="sign_in"),
+    path("sign-out/", sign_in.sign_out, name="sign_out"),
+    *steps.urlpatterns,
+    path("sign-in/forgotten/", people.forgotten, name="forgotten"),
+    path("people/", people.invite, name="invite"),
+    path("people/<int:link>/withdraw/", people.withdraw, name="invite_withdraw"),
+    path("welcome/<str:token>/", people.welcome, name="welcome"),
     path("start/", booking.start, name="start"),
     path("book/", booking.book, name="book"),
     path("load/", load.load, name="load"),
@@ -104,5 +112,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("metrics", metrics.metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
+    path("admin/login/", sign_in.administration),
     path("admin/", admin.site.urls),
 ]

@@ -5,6 +5,12 @@ a booking may be is decided by `services.book`; its complaints, by the name of
 its argument, come back through `BookingForm.complain`.
 """
 
+from conferences.forms.accounts import (
+    ForgottenForm,
+    InvitePersonForm,
+    PasswordForm,
+    WelcomeForm,
+)
 from conferences.forms.booking import BookingForm, Guestlist, InviteeRow
 from conferences.forms.occurrence import OccurrenceForm
 from conferences.forms.plain import PlainForm, dress, zones
@@ -21,15 +27,19 @@ __all__ = [
     "MIN_SIP_PASSWORD",
     "AccountForm",
     "BookingForm",
+    "ForgottenForm",
     "Guestlist",
+    "InvitePersonForm",
     "InviteeRow",
     "OccurrenceForm",
+    "PasswordForm",
     "PlainForm",
     "RemovalForm",
     "ReplayForm",
     "SetupForm",
     "SipPasswordForm",
     "WebhookForm",
+    "WelcomeForm",
     "dress",
     "zones",
 ]

@@ -30,6 +30,7 @@ from conferences.models.choices import (
     JoiningMethod,
     Kind,
     LanguageChoice,
+    LinkKind,
     MailKind,
     MailState,
     MutedBy,
@@ -46,6 +47,7 @@ from conferences.models.choices import (
 from conferences.models.dialogs import StandingDialog
 from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail, OccurrenceAnswer
+from conferences.models.links import AccountLink
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
 from conferences.models.recordings import Recording, Track
@@ -59,6 +61,7 @@ from conferences.models.webhooks import Delivery, Webhook, WebhookState
 __all__ = [
     "FACTORY",
     "USER_PART",
+    "AccountLink",
     "AdmissionChoice",
     "Admittance",
     "AnnounceChoice",
@@ -94,6 +97,7 @@ __all__ = [
     "LanguageChoice",
     "Lease",
     "Ledger",
+    "LinkKind",
     "Mail",
     "MailKind",
     "MailState",

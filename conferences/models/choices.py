@@ -228,6 +228,13 @@ class MailKind(models.TextChoices):
     REMINDER = "reminder", _("Reminder")
 
 
+class LinkKind(models.TextChoices):
+    """What a link to an account is for."""
+
+    INVITED = "invited", _("Invitation to have an account")
+    PASSWORD = "password", _("New password")
+
+
 class MailState(models.TextChoices):
     """A mail's way. It is kept, and never sent, where no mail server is named."""
 

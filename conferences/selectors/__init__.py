@@ -39,6 +39,7 @@ from conferences.selectors.identities import (
     user_of_calendar,
     user_of_token,
 )
+from conferences.selectors.links import account_link, link_token, link_url, open_invitations
 from conferences.selectors.loads import Stretch, load
 from conferences.selectors.recordings import (
     TrackLine,
@@ -114,6 +115,7 @@ __all__ = [
     "Viewer",
     "Window",
     "account",
+    "account_link",
     "address_of_mail",
     "aliases",
     "all_occurrences",
@@ -144,6 +146,8 @@ __all__ = [
     "job",
     "keep_guest",
     "lifted_attempts",
+    "link_token",
+    "link_url",
     "load",
     "may_watch",
     "messages",
@@ -152,6 +156,7 @@ __all__ = [
     "occurrence_name",
     "occurrence_named",
     "occurrences",
+    "open_invitations",
     "orphans",
     "other_phones",
     "outbox",

@@ -33,6 +33,7 @@ from conferences.models import (
 )
 from conferences.policy import ConferenceId, ParticipantKey
 from conferences.services import (
+    accounts,
     answers,
     attempts,
     capacity,
@@ -199,4 +200,5 @@ def prune(*, now: datetime.datetime) -> None:
     attempts.prune_attempts(now=now)
     answers.prune_answers(now=now)
     webhooks.prune_deliveries(now=now)
+    accounts.prune_links(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

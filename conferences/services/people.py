@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from conferences import policy, relays
 from conferences.models import (
@@ -37,7 +38,7 @@ class PhoneCredentials:
 def create_user(
     *,
     username: str,
-    password: str,
+    password: str | None,
     display_name: str = "",
     email: str = "",
     is_organizer: bool = False,
@@ -56,6 +57,39 @@ def create_user(
         is_organizer=is_organizer,
         timezone=timezone,
     )
+
+
+#: Names that are tried for somebody whose wish is taken.
+_VARIANTS = 1000
+
+
+def create_person(*, wish: str, display_name: str = "", email: str = "") -> User:
+    """Somebody whom another house vouches for: he has no password here.
+
+    His name is what he wishes, as far as its letters go, and nobody else has it.
+    """
+    letters = "".join(one if one in _LETTERS else "-" for one in wish.partition("@")[0].lower())
+    stem = letters.strip("-._")[:50] or "person"
+    for number in range(1, _VARIANTS):
+        name = stem if number == 1 else f"{stem}{number}"
+        try:
+            names.checked_username(name)
+        except ValidationError:
+            continue
+        return create_user(
+            username=name, password=None, display_name=display_name[:100], email=email
+        )
+    raise ValidationError(_("There is no name left that is like %(wish)s.") % {"wish": stem})
+
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+def let_book(*, user: User, may_book: bool) -> None:
+    """Give or take the right to book."""
+    if user.is_organizer != may_book:
+        user.is_organizer = may_book
+        user.save(update_fields=["is_organizer"])
 
 
 def set_sip_password(user: User, password: str) -> SipAccount:

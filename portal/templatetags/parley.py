@@ -5,13 +5,18 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
-from django import template
+from django import forms, template
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+
+from conferences.forms import dress as in_our_clothes
 
 register = template.Library()
 
@@ -27,6 +32,23 @@ def icon(name: str) -> SafeString:
         static("vendor/icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def dress(form: forms.BaseForm) -> str:
+    """Give the widgets of a form of others the classes that ours have."""
+    in_our_clothes(form)
+    return ""
+
+
+@register.simple_tag
+def keys_work(request: HttpRequest) -> bool:
+    """Whether browsers use security keys here: for names, not for addresses (WebAuthn 5.1.3)."""
+    try:
+        ip_address(urlsplit(f"//{request.get_host()}").hostname or "")
+    except ValueError:
+        return True
+    return False
 
 
 @register.filter

@@ -1,100 +1,27 @@
-"""Signing in and out, and what belongs to a person: name, zone, phones, tokens, password."""
+"""What belongs to a person: name, zone, phones, tokens, password."""
 
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth import views as auth_views
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from conferences import forms, selectors, services
 from conferences.models import SipAccount, User
-from portal import access, backends
+from portal import access
 
 #: Octets of a made-up SIP password, 128 bits: it is typed into a phone once.
 SIP_PASSWORD_OCTETS = 16
-
-
-class SignInForm(auth_forms.AuthenticationForm):
-    """Django's form in our clothes and words."""
-
-    error_messages = {
-        "invalid_login": gettext_lazy(
-            "User name and password do not fit together. Mind the case of letters."
-        ),
-        "inactive": gettext_lazy("This account is switched off."),
-    }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("User name")
-        forms.dress(self)
-
-    def get_invalid_login_error(self) -> ValidationError:
-        """Why nobody is let in; after too many wrong passwords until when."""
-        if not (wait := backends.wait_of(self.request)):
-            return super().get_invalid_login_error()
-        return ValidationError(
-            _(
-                "Too many wrong passwords came from your address or for this name. "
-                "Your last one was not looked at; try again in %(wait)s."
-            ),
-            code="wait",
-            params={"wait": _in_words(wait)},
-        )
-
-
-def _in_words(seconds: int) -> str:
-    """How long, as one says it: rounded up, so that one does not come too early."""
-    if seconds < 60:
-        words = ngettext("%(count)s second", "%(count)s seconds", seconds)
-        return words % {"count": seconds}
-    minutes = -(-seconds // 60)
-    return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
-
-
-class SignIn(auth_views.LoginView):
-    """The door for people with an account."""
-
-    template_name = "account/sign_in.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
-
-    def form_invalid(self, form: auth_forms.AuthenticationForm) -> HttpResponse:
-        """The form again; with 429 (RFC 6585 4) where the password was not looked at."""
-        response = super().form_invalid(form)
-        if wait := backends.wait_of(self.request):
-            response.status_code = 429
-            response["Retry-After"] = str(wait)
-        return response
-
-
-sign_in = SignIn.as_view()
-
-
-class SignOut(auth_views.LogoutView):
-    """The way out: the phones that pages of this person ran are signed out with him."""
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """See the class."""
-        if isinstance(request.user, User):
-            services.withdraw_phone_credentials(request.user)
-        return super().post(request, *args, **kwargs)
-
-
-sign_out = SignOut.as_view()
 
 
 @never_cache
@@ -161,14 +88,27 @@ def token(request: HttpRequest, user: User) -> HttpResponse:
 @access.signed_in
 def password(request: HttpRequest, user: User) -> HttpResponse:
     """Change the password of the site; this session stays signed in."""
-    form = auth_forms.PasswordChangeForm(user, request.POST)
+    form = _password_form(user, request.POST)
     if not form.is_valid():
         return _page(request, user, password_form=form)
     form.save()
     update_session_auth_hash(request, user)
+    services.close_links(user)
     services.withdraw_phone_credentials(user)
     messages.success(request, _("Your password is changed."))
     return redirect("account")
+
+
+def _password_form(user: User, said: QueryDict | None = None) -> auth_forms.SetPasswordForm[User]:
+    """For his next password, or the first one of somebody whom a provider sent."""
+    form: auth_forms.SetPasswordForm[User]
+    if user.has_usable_password():
+        form = auth_forms.PasswordChangeForm(user, said)
+        form.fields["old_password"].widget.attrs.pop("autofocus", None)
+    else:
+        form = auth_forms.SetPasswordForm(user, said)
+    forms.dress(form)
+    return form
 
 
 def _page(
@@ -177,17 +117,16 @@ def _page(
     *,
     form: forms.AccountForm | None = None,
     sip_form: forms.SipPasswordForm | None = None,
-    password_form: auth_forms.PasswordChangeForm | None = None,
+    password_form: auth_forms.SetPasswordForm[User] | None = None,
     sip_password: str = "",
     token: str = "",
 ) -> HttpResponse:
-    password_form = password_form or auth_forms.PasswordChangeForm(user)
-    forms.dress(password_form)
-    password_form.fields["old_password"].widget.attrs.pop("autofocus", None)
     context = {
         "form": form or forms.AccountForm(instance=user),
         "sip_form": sip_form or forms.SipPasswordForm(),
-        "password_form": password_form,
+        "password_form": password_form or _password_form(user),
+        "second_factor": is_mfa_enabled(user),
+        "provider": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
         "sip_password": sip_password,
         "token": token,
         "phones": selectors.registrations(user),

@@ -34,6 +34,13 @@ NAMES = [
     "EMAIL_REPLIES",
     "IMAP_URL",
     "DIAL_IN",
+    "OIDC_ISSUER",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_NAME",
+    "OIDC_ORGANIZERS",
+    "OIDC_NEW_ACCOUNTS",
+    "OIDC_LINK_BY_EMAIL",
 ]
 
 
@@ -221,3 +228,33 @@ def test_where_answers_arrive(environment: Environment) -> None:
 def test_a_mail_server_that_is_none(environment: Environment, name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=name):
         environment.read(**{name: value})
+
+
+def test_a_provider_of_openid_connect(environment: Environment) -> None:
+    assert environment.read()["SOCIALACCOUNT_PROVIDERS"]["openid_connect"]["APPS"] == []
+    found = environment.read(OIDC_ISSUER="https://id.example.org/", OIDC_CLIENT_ID="parley")
+    assert found["OIDC_ISSUER"] == "https://id.example.org"
+    assert found["OIDC_NAME"] == "id.example.org"
+    assert not found["OIDC_LINK_BY_EMAIL"]
+    assert found["SOCIALACCOUNT_PROVIDERS"]["openid_connect"]["APPS"][0]["client_id"] == "parley"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OIDC_ISSUER", "http://id.example.org"),
+        ("OIDC_ISSUER", "id.example.org"),
+        ("OIDC_ORGANIZERS", "bookers"),
+        ("OIDC_ORGANIZERS", "=bookers"),
+        ("OIDC_NEW_ACCOUNTS", "maybe"),
+        ("OIDC_LINK_BY_EMAIL", "1"),
+    ],
+)
+def test_a_provider_that_is_none(environment: Environment, name: str, value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        environment.read(OIDC_CLIENT_ID="parley", **{name: value})
+
+
+def test_a_provider_has_given_us_an_id(environment: Environment) -> None:
+    with pytest.raises(ImproperlyConfigured, match="OIDC_CLIENT_ID"):
+        environment.read(OIDC_ISSUER="https://id.example.org")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -138,3 +139,10 @@ def join(conference: Conference, username: str, *, role: Role = Role.PARTICIPANT
         at=timezone.now().timestamp(),
     )
     return key
+
+
+def shown_link(page: str) -> str:
+    """The path of the first link to an account that a page offers to copy."""
+    found = re.search(r'data-copy="http://parley\.test:8000(/welcome/[^"]+)"', page)
+    assert found is not None, "no link is on the page"
+    return found[1]

@@ -138,6 +138,8 @@ async def test_every_page_is_accessible(
     for path in (
         "/",
         "/sign-in/",
+        "/sign-in/forgotten/",
+        "/welcome/none/",
         "/nothing",
         "/c/open/",
         f"/c/{tomorrow.name}/",
@@ -154,6 +156,8 @@ async def test_every_page_is_accessible(
         "/book/",
         "/history/",
         "/account/",
+        "/account/second-factor/",
+        "/people/",
         "/phone/",
         "/planner/",
         "/conferences/planning/",
