@@ -12,6 +12,7 @@ from conferences.forms.accounts import (
     WelcomeForm,
 )
 from conferences.forms.booking import BookingForm, Guestlist, InviteeRow
+from conferences.forms.factory import FactoryForm
 from conferences.forms.occurrence import OccurrenceForm
 from conferences.forms.plain import PlainForm, dress, zones
 from conferences.forms.small import (
@@ -27,6 +28,7 @@ __all__ = [
     "MIN_SIP_PASSWORD",
     "AccountForm",
     "BookingForm",
+    "FactoryForm",
     "ForgottenForm",
     "Guestlist",
     "InvitePersonForm",

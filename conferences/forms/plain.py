@@ -114,6 +114,14 @@ def keep_length(field: forms.Field, minutes: int | None) -> None:
         field.choices = [*LENGTHS, (minutes, minutes_in_words(minutes))]
 
 
+def keep_choice(field: forms.Field, minutes: int) -> None:
+    """Minutes that a script chose stay a choice."""
+    assert isinstance(field, forms.TypedChoiceField), "minutes are chosen"
+    known = [one for one, _words in field.choices]  # type: ignore[union-attr, misc]
+    if minutes not in known:
+        field.choices = [*field.choices, (minutes, minutes_in_words(minutes))]  # type: ignore[misc]
+
+
 def proposed(errors: Iterable[ValidationError], zone: str) -> list[datetime.datetime]:
     """The times at which there is room, on the clock of `zone`."""
     where = zoneinfo.ZoneInfo(zone)

@@ -37,6 +37,10 @@ class Factory(models.Model):
         ],
         help_text=gettext_lazy("The user part of its SIP address."),
     )
+    #: Whose it is; those of nobody are the administrators'.
+    owner = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="factories"
+    )
     title = models.CharField(
         max_length=200,
         default="Conference of {creator}",

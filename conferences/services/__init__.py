@@ -46,6 +46,7 @@ from conferences.services.dialouts import (
     place_calls,
 )
 from conferences.services.extending import EXTENDED_BY, extend
+from conferences.services.factories import delete_factory, keep_factory
 from conferences.services.floor import ask_to_speak, raise_hand
 from conferences.services.jobs import (
     carry_out_removals,
@@ -195,6 +196,7 @@ __all__ = [
     "create_adhoc",
     "create_person",
     "create_user",
+    "delete_factory",
     "delete_recording",
     "delete_webhook",
     "end",
@@ -214,6 +216,7 @@ __all__ = [
     "join_refused",
     "keep_answer",
     "keep_dialog",
+    "keep_factory",
     "keep_messages",
     "keep_registrations",
     "let_book",
