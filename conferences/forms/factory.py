@@ -15,6 +15,7 @@ from conferences.models import (
     Factory,
     FactoryModeChoice,
     FactoryTwoLeftChoice,
+    WaitingRoomChoice,
 )
 
 _LASTS = (30, 60, 120, 240, 480, 1440, 4320, 10080)
@@ -55,6 +56,7 @@ class FactoryForm(plain.PlainForm):
         label=_("When somebody calls"), choices=_MODES, widget=forms.RadioSelect
     )
     admission = forms.ChoiceField(label=_("Who else may come in"), choices=AdmissionChoice.choices)
+    waiting_room = forms.ChoiceField(label=_("Waiting room"), choices=WaitingRoomChoice.choices)
     for_organizers = forms.BooleanField(
         label=_("Only organizers may call it"),
         required=False,

@@ -127,7 +127,14 @@ def story(factory: Factory) -> list[str]:
     """What happens when somebody calls it."""
     if not factory.active:
         return [_("It is switched off: whoever calls hears that there is no such address.")]
-    return [_called(factory), _others(factory), *_limits(factory), _ends(factory), *_two(factory)]
+    return [
+        _called(factory),
+        _others(factory),
+        *_waits(factory),
+        *_limits(factory),
+        _ends(factory),
+        *_two(factory),
+    ]
 
 
 def _called(factory: Factory) -> str:
@@ -146,6 +153,13 @@ def _others(factory: Factory) -> str:
         policy.Admission.SIGNED_IN.value: _("Everybody with an account may join by its link."),
         policy.Admission.OPEN.value: _("Anyone with its link may join, guests included."),
     }[factory.admission]
+
+
+def _waits(factory: Factory) -> list[str]:
+    return {
+        policy.WaitingRoom.MODERATOR.value: [_("They wait until the first moderator is there.")],
+        policy.WaitingRoom.LET_IN.value: [_("They wait until a moderator lets them in.")],
+    }.get(factory.waiting_room, [])
 
 
 def _limits(factory: Factory) -> list[str]:

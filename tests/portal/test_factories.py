@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from conferences import selectors, services
 from conferences.models import Factory, User
+from conferences.policy import WaitingRoom
 from portal.views import factories
 from tests.portal.conftest import SignedIn
 
@@ -18,6 +19,7 @@ TEAM: dict[str, Any] = {
     "title": "Team of {creator}",
     "mode": "redirect",
     "admission": "open",
+    "waiting_room": "let-in",
     "for_organizers": "on",
     "pin": "2468",
     "max_participants": "12",
@@ -41,6 +43,7 @@ def test_an_organizer_makes_one_and_it_works(alice: User, signed_in: SignedIn) -
     assert "Whoever calls sip:team@conf.test makes a conference from now on." in page
     assert "An organizer who calls is sent on to a new conference." in page
     assert "Anyone with its link may join, guests included." in page
+    assert "They wait until a moderator lets them in." in page
     assert "There is room for 12." in page
     assert "It ends when all have left, or after 4 hours." in page
     assert "When two are left they go on in a plain call." in page
@@ -50,6 +53,7 @@ def test_an_organizer_makes_one_and_it_works(alice: User, signed_in: SignedIn) -
         services.create_adhoc(creator=selectors.identity_of_user(alice), factory="team")
     )
     assert made is not None
+    assert made.waiting_room is WaitingRoom.LET_IN
     assert (made.title, made.pin, made.max_participants) == ("Team of Alice", "2468", 12)
     assert selectors.redirects("team")
 
