@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.db.models import Model, QuerySet
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from conferences import services
 from conferences.models import (
@@ -27,6 +28,7 @@ from conferences.models import (
     Endpoint,
     Event,
     Factory,
+    GroupQuota,
     Guest,
     HeldOff,
     Invitation,
@@ -68,6 +70,41 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
         *(UserAdmin.fieldsets or ()),
         ("Parley", {"fields": ("display_name", "is_organizer", "ports_quota", "timezone")}),
     )
+
+
+class _Quota(admin.StackedInline):  # type: ignore[type-arg]
+    model = GroupQuota
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupsAdmin(GroupAdmin):
+    """Groups, with what their members may book; rights are those of the administration."""
+
+    list_display = ("name", "members", "together", "each")
+    list_select_related = ("quota",)
+    inlines = (_Quota,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        """With how many are in each."""
+        return super().get_queryset(request).annotate(members_count=Count("user"))
+
+    @admin.display(description=gettext_lazy("members"), ordering="members_count")
+    def members(self, row: Group) -> int:
+        """How many are in it."""
+        return int(getattr(row, "members_count", 0))
+
+    @admin.display(description=gettext_lazy("ports of all together"), ordering="quota__ports")
+    def together(self, row: Group) -> int | None:
+        """What they may take together."""
+        return row.quota.ports if hasattr(row, "quota") else None
+
+    @admin.display(description=gettext_lazy("ports of each"), ordering="quota__ports_each")
+    def each(self, row: Group) -> int | None:
+        """What each may take."""
+        return row.quota.ports_each if hasattr(row, "quota") else None
 
 
 @admin.register(Ledger)

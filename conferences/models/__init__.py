@@ -50,6 +50,7 @@ from conferences.models.invitations import Invitation, Mail, OccurrenceAnswer
 from conferences.models.links import AccountLink
 from conferences.models.orders import Call, DialOutRules, DialTarget, Removal
 from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager, SipAccount, User
+from conferences.models.quotas import GroupQuota
 from conferences.models.recordings import Recording, Track
 from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
@@ -86,6 +87,7 @@ __all__ = [
     "Factory",
     "FactoryModeChoice",
     "FactoryTwoLeftChoice",
+    "GroupQuota",
     "Guest",
     "HeldOff",
     "Hold",

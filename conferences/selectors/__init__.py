@@ -42,6 +42,7 @@ from conferences.selectors.identities import (
 )
 from conferences.selectors.links import account_link, link_token, link_url, open_invitations
 from conferences.selectors.loads import Stretch, load
+from conferences.selectors.quotas import Quota, quotas
 from conferences.selectors.recordings import (
     TrackLine,
     recording_file,
@@ -109,6 +110,7 @@ from conferences.selectors.webhooks import (
 __all__ = [
     "Account",
     "Planned",
+    "Quota",
     "Seen",
     "Series",
     "Stretch",
@@ -170,6 +172,7 @@ __all__ = [
     "person_exists",
     "planned",
     "planned_one",
+    "quotas",
     "recording_file",
     "recording_line",
     "recordings",

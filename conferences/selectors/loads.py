@@ -12,6 +12,7 @@ from django.db.models import Q
 from conferences import ledger
 from conferences.ledger import FOR_EVER, Load, Span, Taken
 from conferences.models import Hold, Ledger, User
+from conferences.selectors.quotas import Quota, quotas
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,16 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Stretches in a row, and how many ports there are; `quota` is the organizer's, if any."""
+    """Stretches in a row, how many ports there are, and what the organizer may take of them."""
 
     stretches: list[Stretch]
     ports: int
     bookable: int
-    quota: int | None
+    quotas: list[Quota]
 
 
 def load(user: User, marks: Sequence[datetime.datetime]) -> Planned:
-    """What is planned in each stretch between one of `marks` and the next. Two queries."""
+    """What is planned in each stretch between one of `marks` and the next. Four queries."""
     only = Ledger.objects.filter(pk=Ledger.ONLY).first() or Ledger()
     first, last = marks[0].timestamp(), marks[-1].timestamp()
     pieces = Q(starts_at__gt=first - ledger.LONGEST_PIECE, starts_at__lt=last, ends_at__gt=first)
@@ -51,4 +52,4 @@ def load(user: User, marks: Sequence[datetime.datetime]) -> Planned:
     for begin, end in itertools.pairwise(marks):
         span = Span(begin.timestamp(), end.timestamp())
         stretches.append(Stretch(begin, end, everything.peak(span), mine.peak(span)))
-    return Planned(stretches, only.ports, only.bookable, user.ports_quota)
+    return Planned(stretches, only.ports, only.bookable, quotas(user.pk))

@@ -40,7 +40,7 @@ _SAME_DAY = datetime.timedelta(days=1)
 class NoRoom(Exception):
     """Not enough ports are free: `free` of them, because of the `quota` or of the whole."""
 
-    def __init__(self, free: int, quota: int | None) -> None:
+    def __init__(self, free: int, quota: selectors.Quota | None) -> None:
         super().__init__(f"{free} ports are free")
         self.free = free
         self.quota = quota
@@ -112,7 +112,9 @@ def complaint(
     """
     free = _proposals(conference, now, one)
     booked = conference.kind == Kind.BOOKED
-    told = {"ports": size(conference), "quota": no_room.quota, "count": no_room.free}
+    told: dict[str, object] = {"ports": size(conference), "count": no_room.free}
+    if no_room.quota is not None:
+        told |= {"quota": no_room.quota.ports, "group": no_room.quota.group}
     if not booked:
         words = _lacking(no_room, _ALWAYS) % told
         words = _("%(lack)s Choose a smaller size, or a date and time.") % {"lack": words}
@@ -125,7 +127,7 @@ def complaint(
     return ValidationError({"starts_at": error})
 
 
-#: What is lacking: of the installation's ports, and of one's quota.
+#: What is lacking: of the installation's ports, of one's quota, and of a group's.
 _THEN = (
     ngettext_lazy(
         "This takes %(ports)s ports, and only %(count)s of them is free at that time.",
@@ -136,6 +138,13 @@ _THEN = (
         "This takes %(ports)s ports of your quota of %(quota)s, "
         "and only %(count)s of them is free at that time.",
         "This takes %(ports)s ports of your quota of %(quota)s, "
+        "and only %(count)s of them are free at that time.",
+        "count",
+    ),
+    ngettext_lazy(
+        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s of them is free at that time.",
+        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
         "and only %(count)s of them are free at that time.",
         "count",
     ),
@@ -153,11 +162,20 @@ _ALWAYS = (
         "and only %(count)s of them are free at all times.",
         "count",
     ),
+    ngettext_lazy(
+        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s of them is free at all times.",
+        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s of them are free at all times.",
+        "count",
+    ),
 )
 
 
-def _lacking(no_room: NoRoom, words: tuple[Any, Any]) -> Any:
-    return words[no_room.quota is not None]
+def _lacking(no_room: NoRoom, words: tuple[Any, Any, Any]) -> Any:
+    if no_room.quota is None:
+        return words[0]
+    return words[2] if no_room.quota.group else words[1]
 
 
 def _words(at: datetime.datetime, zone: str) -> str:
@@ -194,16 +212,16 @@ def _span(conference: Conference, found: recurrence.Occurrence) -> Span:
 
 def _limits(
     conference: Conference, only: Ledger, since: float, until: float
-) -> list[tuple[Limit, int | None]]:
-    """What may be taken from `since` to `until`: in all, and by the organizer's quota."""
+) -> list[tuple[Limit, selectors.Quota | None]]:
+    """What may be taken from `since` to `until`: in all, and by the organizer's quotas."""
     others = list(_taken(_holds(since, until).exclude(conference=conference.pk)))
-    limits: list[tuple[Limit, int | None]] = [
+    limits: list[tuple[Limit, selectors.Quota | None]] = [
         (Limit(Load(one for _, one in others), only.bookable), None)
     ]
-    organizer = conference.organizer
-    if organizer is not None and organizer.ports_quota is not None:
-        mine = Load(one for whose, one in others if whose == organizer.pk)
-        limits.append((Limit(mine, organizer.ports_quota), organizer.ports_quota))
+    if conference.organizer_id is not None:
+        for quota in selectors.quotas(conference.organizer_id):
+            theirs = Load(one for whose, one in others if whose in quota.whose)
+            limits.append((Limit(theirs, quota.ports), quota))
     return limits
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -76,3 +77,21 @@ def test_mallory_is_sent_to_sign_in(mallory: User, client: Client) -> None:
     client.force_login(mallory)
     page = client.get(reverse("admin:conferences_event_changelist"))
     assert page.status_code == 302
+
+
+def test_groups_have_quotas(office: Client, alice: User) -> None:
+    said = {
+        "name": "Sales",
+        "quota-TOTAL_FORMS": 1,
+        "quota-INITIAL_FORMS": 0,
+        "quota-0-ports": 40,
+        "quota-0-ports_each": "",
+    }
+    assert office.post(reverse("admin:auth_group_add"), said).status_code == 302
+    alice.groups.add(Group.objects.get())
+    assert [(one.group, one.ports) for one in selectors.quotas(alice.pk)] == [("Sales", 40)]
+    page = office.get(reverse("admin:auth_group_changelist")).content.decode()
+    assert ">40<" in page
+    empty = {**said, "name": "Idle", "quota-0-ports": "", "quota-0-ports_each": ""}
+    assert office.post(reverse("admin:auth_group_add"), empty).status_code == 302
+    assert not hasattr(Group.objects.get(name="Idle"), "quota")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries
 from bench import booking
 from conferences import ledger, policy, recurrence, selectors, services
 from conferences.ledger import Load, Span, Taken
-from conferences.models import Conference, Hold, Kind, Lease, Ledger, User
+from conferences.models import Conference, GroupQuota, Hold, Kind, Lease, Ledger, User
 from conferences.services import Refused
 from tests import people
 from tests.conferences import postgres
@@ -389,3 +390,53 @@ def test_many_at_once_on_postgresql() -> None:
         pytest.skip(f"{absent} is not installed")
     assert found["database"] == "postgresql"
     assert booking.sound(found), found
+
+
+def _group(name: str, *members: User, **limits: int) -> None:
+    group = Group.objects.create(name=name)
+    group.user_set.set(members)
+    GroupQuota.objects.create(group=group, **limits)
+
+
+def test_the_quota_of_a_group_is_its_members_together(
+    alice: User, bob: User, mallory: User
+) -> None:
+    _set_ports(100)
+    _group("Sales", alice, mallory, ports=12)
+    start = _noon()
+    row = _book(alice, start, max_participants=8)
+    with pytest.raises(ValidationError) as caught:
+        _book(mallory, start, max_participants=5)
+    error = caught.value.message_dict["starts_at"][0]
+    assert "of the quota of 12 that Sales has together, and only 4 of them are free" in error
+    assert "There is room at" in error
+    _book(bob, start, max_participants=50)
+    with pytest.raises(ValidationError):
+        services.change(conference=row, actor=people.ALICE.uri, max_participants=13)
+    services.cancel(conference=row, actor=people.ALICE.uri)
+    _book(mallory, start, max_participants=12)
+    with pytest.raises(ValidationError) as caught:
+        _book(alice, None, max_participants=1)
+    assert "at all times" in caught.value.message_dict["max_participants"][0]
+
+
+def test_each_of_a_group_has_a_quota_unless_he_has_his_own(
+    alice: User, bob: User, mallory: User
+) -> None:
+    _set_ports(100)
+    _group("Sales", alice, bob, ports_each=5)
+    _group("Heads", alice, ports_each=7)
+    User.objects.filter(pk=bob.pk).update(ports_quota=2)
+    start = _noon()
+    for who, most in ((alice, 7), (bob, 2)):
+        with pytest.raises(ValidationError) as caught:
+            _book(who, start, max_participants=most + 1)
+        assert f"of your quota of {most}" in caught.value.message_dict["starts_at"][0]
+        _book(who, start, max_participants=most)
+    _book(mallory, start, max_participants=50)
+
+
+def test_a_quota_of_a_group_limits_something(db: None) -> None:
+    group = Group.objects.create(name="Idle")
+    with pytest.raises(IntegrityError):
+        GroupQuota.objects.create(group=group)
