@@ -89,7 +89,7 @@ class Tenure:
         self, conference: ConferenceId, before: str, now: float
     ) -> ConferenceInherited | None:
         left = tuple(selectors.standing_dialogs(conference))
-        present = [what["participant"] for what, _ in left if "participant" in what]
+        present = [key for what, _ in left if (key := what.get("participant"))]
         services.take_roster_over(conference=conference, present=present, at=now)
         snapshot = selectors.snapshot(conference)
         if snapshot is None or not left:

@@ -213,6 +213,8 @@ class Attendance:
         entry = user.endpoint(leg.id) if user else None
         if leg.joined and entry is not None:
             self._keeper.keep_leg(leg, entry.joined_at, now)
+        elif leg.kept:
+            self._keeper.keep_leg(leg, now, now)
 
     def silence(self, leg: Leg, now: float) -> None:
         """Out of the room at once; the roster says that the leg is about to go."""

@@ -248,7 +248,7 @@ class Calls:
     def abandon(self, now: float) -> None:
         """Let go of all legs: who is in goes on in another process, who is not calls again."""
         for leg in self:
-            if not leg.joined:
+            if not (leg.joined or leg.kept):
                 self._turn_away(leg, now)
             leg.state = State.GONE
             self._desk.act(DropMedia(leg.id))

@@ -94,7 +94,7 @@ class Conference(Nameplate):
         self._dialings = Dialings(desk, self, self.calls)
         self._announcer = Announcer(desk, self)
         self._recordings = Recordings(desk, self, self.calls)
-        keeper = Keeper(desk, self)
+        keeper = self._keeper = Keeper(desk, self)
         self._attendance = Attendance(
             desk, self, self.calls.get, keeper=keeper, announcer=self._announcer
         )
@@ -121,11 +121,17 @@ class Conference(Nameplate):
             waiting=self._lobby,
             pad=self._pad,
             wishes=self._wishes,
+            keeper=keeper,
         )
         self._referring = Referring(desk, self, self._wishes)
         self._watchers = Watchers(desk, self, self.about, self.roster, keeper=keeper)
         self._succession = Succession(
-            desk, self, self.calls, attendance=self._attendance, watchers=self._watchers
+            desk,
+            self,
+            self.calls,
+            attendance=self._attendance,
+            watchers=self._watchers,
+            keeper=keeper,
         )
         self._reception = Reception(
             desk,
@@ -331,7 +337,11 @@ class Conference(Nameplate):
         self._attendance.silence(leg, now)
 
     def renegotiated(self, leg: Leg, now: float) -> None:
-        """See `room.Room`."""
+        """See `room.Room`; who stood at the door of another process comes to ours."""
+        if leg.at_door:
+            leg.at_door = False
+            self._entrance.admitted(leg, now)
+            return
         self._attendance.renegotiated(leg, now)
         self._lobby.again(leg)
 
@@ -345,6 +355,7 @@ class Conference(Nameplate):
             self._dialings.ended(leg, now)
         self._lobby.let_go(leg, now)
         user = self._attendance.leave(leg, now)
+        self._keeper.forget_leg(leg, now)
         if user is not None:
             self._left(user, leg, now)
         self._removals.departed(leg, now)

@@ -16,6 +16,7 @@ from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
+from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Input, Leg
 from sipgateway.focus.lobby import Lobby
 from sipgateway.focus.pad import Pad
@@ -77,7 +78,9 @@ class Entrance:
         waiting: Lobby,
         pad: Pad,
         wishes: Wishes,
+        keeper: Keeper,
     ) -> None:
+        self._keeper = keeper
         self._desk = desk
         self._host = host
         self._calls = calls
@@ -196,6 +199,12 @@ class Entrance:
 
     def admitted(self, leg: Leg, now: float) -> None:
         """See `room.Room`: into the conference, or to the PIN."""
+        self._admit(leg, now)
+        # Whom we call is called again by the next process, until he is in.
+        if leg.present and not leg.joined and leg.joining is Joining.DIALED_IN:
+            self._keeper.keep_leg(leg, now, now)
+
+    def _admit(self, leg: Leg, now: float) -> None:
         called = leg.joining is Joining.DIALED_OUT
         if called and self._host.snapshot.confirm_calls and not leg.takes_over:
             self._dialings.confirming(leg, now)

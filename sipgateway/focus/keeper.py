@@ -29,15 +29,17 @@ class Keeper:
         self._host = host
 
     def keep_leg(self, leg: Leg, joined_at: float, now: float) -> None:
-        """A leg is in, or its phone has moved."""
+        """A leg is in, or stands at the door, or its phone has moved."""
         dialog = self._dialog(leg.dialog)
         if dialog is not None:
+            leg.kept = True
             what = standing.leg_written(leg, dialog, joined_at, self._desk.process)
             self._host.record(DialogKept(f"leg-{leg.id}", what), now)
 
     def forget_leg(self, leg: Leg, now: float) -> None:
-        """A leg is out."""
-        if self._desk.process:
+        """A leg is out, or has left the door."""
+        if leg.kept:
+            leg.kept = False
             self._host.record(DialogForgotten(f"leg-{leg.id}"), now)
 
     def keep_watcher(self, who: Identity, subscription: Subscription, now: float) -> None:

@@ -262,6 +262,10 @@ class Leg:
     history: str = ""
     #: Header fields that our 200 has besides the usual.
     extra: tuple[tuple[str, str], ...] = ()
+    #: Written down, so that another process could go on with it.
+    kept: bool = False
+    #: After a take-over: he was not in yet, and comes to the door again once he can be heard.
+    at_door: bool = False
     #: After a take-over: until when its phone may be away.
     returns_by: float | None = None
     #: A re-INVITE of ours that waits for its answer.

@@ -1,7 +1,7 @@
 """What stands of a conference, for the process that takes it over when this one is gone.
 
 Where several processes are one system, each dialog that matters, of a leg
-that is in or of somebody who watches, is written down when it begins, when
+whose call stands or of somebody who watches, is written down when it begins, when
 its phone has moved, and crossed out when it ends: identifiers, route set,
 remote target, flow. Not every NOTIFY is: numbers that only grow (CSeq, the
 versions of RFC 4575) go on from so far ahead that nothing sent since can
@@ -46,7 +46,7 @@ class Standing:
 
 
 def leg_written(leg: Leg, dialog: Dialog, joined_at: float, process: str) -> Written:
-    """What is to be known of a leg that is in."""
+    """What is to be known of a leg whose call stands."""
     return {
         "usage": "leg",
         "dialog": _dialog(dialog, process),
@@ -55,7 +55,9 @@ def leg_written(leg: Leg, dialog: Dialog, joined_at: float, process: str) -> Wri
         "display_text": leg.display_text,
         "joining": leg.joining.value,
         "endpoint": leg.endpoint,
-        "participant": leg.participant,
+        "joined": leg.joined,
+        "commands": leg.commands,
+        "participant": leg.participant if leg.joined else None,
         "private": leg.private,
         "takes_texts": leg.takes_texts,
         "referred_by": leg.referred_by,
@@ -96,8 +98,10 @@ def leg_of(standing: Standing) -> Leg:
         request=None,
         endpoint=what["endpoint"],
         state=State.CONNECTED,
-        participant=ParticipantKey(what["participant"]),
-        joined=True,
+        participant=ParticipantKey(what["participant"]) if what["participant"] else None,
+        joined=what.get("joined", True),
+        at_door=not what.get("joined", True),
+        commands=what.get("commands", False),
         direction=Direction.SENDRECV,
         private=what["private"],
         takes_texts=what.get("takes_texts", True),

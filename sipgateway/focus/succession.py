@@ -18,6 +18,7 @@ from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, DialogOwner
 from sipgateway.focus.events import Answer, Reopened
+from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.standing import Standing
@@ -47,7 +48,9 @@ class Succession:
         *,
         attendance: Attendance,
         watchers: Watchers,
+        keeper: Keeper,
     ) -> None:
+        self._keeper = keeper
         self._desk = desk
         self._host = host
         self._calls = calls
@@ -88,7 +91,10 @@ class Succession:
         dialog = self._desk.endpoint.restore(standing.dialog_of(one, now))
         self._desk.endpoint.move(dialog, leg.flow)
         self._calls.resume(leg, dialog)
-        self._attendance.resume(leg, one.what["joined_at"], now)
+        if leg.joined:
+            self._attendance.resume(leg, one.what["joined_at"], now)
+        else:
+            self._keeper.keep_leg(leg, now, now)
         return leg
 
     def _resume_watcher(self, one: Standing, now: float) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from conferences.policy import CallOrder, ParticipantKey
+from conferences.policy import CallOrder, ParticipantKey, WaitingRoom
 from sipgateway.focus.actions import DialogForgotten, DialogKept, RosterChanged
 from sipgateway.focus.events import ConferenceInherited, LeaseLost
+from sipgateway.media.engine import DigitKeyed
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from tests.scenarios.test_several_processes import HERE, THERE, System
@@ -27,7 +29,8 @@ def kept(stage: Stage) -> dict[str, Any]:
 
 
 def version(stage: Stage) -> int:
-    return max(fact.version for fact in stage.facts if isinstance(fact, RosterChanged))
+    known = (fact.version for fact in stage.facts if isinstance(fact, RosterChanged))
+    return max(known, default=0)
 
 
 def dies(system: System) -> None:
@@ -197,7 +200,7 @@ def test_who_has_lost_its_lease_lets_go_in_silence(stage: Stage) -> None:
 
 
 def test_who_ends_in_good_order_leaves_calls_to_the_others() -> None:
-    """No BYE to who is in; who stands at the PIN, or is being called, is told."""
+    """No BYE to who is in or stands at the PIN; who is being called is told."""
     system = System()
     bob = system.person("bob")
     system.dials(bob)
@@ -207,13 +210,11 @@ def test_who_ends_in_good_order_leaves_calls_to_the_others() -> None:
     system.there.changes(calls=(order,), pin="1234")
     ringing = carol.gets("INVITE")
     carol.replies(ringing, 180)  # type: ignore[arg-type]
-    mallory = system.there.person("mallory")
-    mallory.dials("4711")
+    system.there.person("mallory").dials("4711")
     facts = len(system.there.facts)
     system.there.switchboard.stop(system.there.now, hand_over=True)
     system.there.pump()
     carol.gets("CANCEL")
-    mallory.gets("BYE", reason="503")
     assert system.there.facts[facts:] == []
     assert system.there.switchboard.live == []
     system.carries()
@@ -221,6 +222,70 @@ def test_who_ends_in_good_order_leaves_calls_to_the_others() -> None:
     dies(system)
     agrees(bob)
     assert system.here.roster() == ["bob"]
+    assert not any("BYE" in repr(message) for message in system.there.people["mallory"].inbox)
+
+
+def test_who_stood_at_the_pin_is_asked_again() -> None:
+    """What he had keyed so far is lost, his call is not."""
+    system = System()
+    system.there.changes(pin="1234")
+    bob = system.person("bob")
+    system.dials(bob)
+    system.there.media_tells(DigitKeyed(system.there.leg_of("bob"), "9"))
+    system.here.snapshots["4711"] = system.there.snapshots["4711"]
+    dies(system)
+    agrees(bob)
+    leg = system.here.leg_of("bob")
+    assert system.here.media.played[-1] == (leg, "enter-pin")
+    assert system.here.roster() == []
+    for digit in "1234#":
+        system.here.media_tells(DigitKeyed(leg, digit))
+    assert system.here.roster() == ["bob"]
+    assert system.here.media.rooms == {leg: "conference-1"}
+    bob.in_dialog("BYE")
+    bob.gets("200")
+    assert kept(system.here) == {}
+
+
+def test_who_was_asked_for_the_pin_and_hangs_up_is_crossed_out() -> None:
+    system = System()
+    system.there.changes(pin="1234")
+    bob = system.person("bob")
+    system.dials(bob)
+    assert len(kept(system.there)) == 1
+    bob.in_dialog("BYE")
+    system.carries()
+    bob.gets("200")
+    assert kept(system.there) == {}
+
+
+def test_who_waited_waits_on() -> None:
+    """In another process he is anew in the queue, on the same dialog."""
+    system = System()
+    system.there.changes(waiting_room=WaitingRoom.LET_IN)
+    bob = system.person("bob")
+    system.dials(bob)
+    system.here.snapshots["4711"] = system.there.snapshots["4711"]
+    dies(system)
+    agrees(bob)
+    assert system.here.roster() == []
+    system.here.changes(waiting_room=WaitingRoom.NONE)
+    assert system.here.roster() == ["bob"]
+
+
+def test_who_was_put_out_meanwhile_does_not_come_in_by_the_door() -> None:
+    """Mallory waited where the process died; policy is asked again."""
+    system = System()
+    system.there.changes(pin="1234")
+    mallory = system.person("mallory")
+    system.dials(mallory)
+    banned = frozenset({f"sip:mallory@{DOMAIN}"})
+    system.here.snapshots["4711"] = replace(system.there.snapshots["4711"], banned=banned, pin="")
+    dies(system)
+    agrees(mallory)
+    system.here.passes(10)
+    assert system.here.roster() == []
+    assert any("BYE" in repr(message) for message in mallory.inbox)
 
 
 def test_one_process_alone_writes_no_dialogs_down(stage: Stage) -> None:
