@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
+from conferences import dav
 from conferences.api import api
 from portal import steps
 from portal.views import (
@@ -115,6 +116,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<str:name>/standing/", room.standing, name="room_standing"),
     path("setup/<str:token>/", setup.setup, name="setup"),
     path("api/v1/", api.urls),
+    path(".well-known/caldav", dav.well_known),
+    path("dav/", dav.serve),
+    path("dav/<path:path>", dav.serve),
     path("metrics", metrics.metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/login/", sign_in.administration),

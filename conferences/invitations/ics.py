@@ -33,7 +33,8 @@ _UNTIL = re.compile(r"UNTIL=([0-9]{8})(?:T([0-9]{6})(Z?))?")
 #: What cannot stand in a parameter's value (RFC 5545 3.1 QSAFE-CHAR).
 _UNSAFE = re.compile(r'["\x00-\x1f\x7f]')
 
-_PARTSTAT = {
+#: What an answer is called (RFC 5545 3.2.12).
+PARTSTAT = {
     Answer.NONE: "NEEDS-ACTION",
     Answer.ACCEPTED: "ACCEPTED",
     Answer.TENTATIVE: "TENTATIVE",
@@ -55,6 +56,8 @@ class Attendee:
 
 def uid(conference: Conference, number: int = 0) -> str:
     """The same for ever for that series, and nobody else's (RFC 7986 5.3: no host, no clock)."""
+    if conference.uid and number == 0:
+        return conference.uid  # booked by a calendar program, which has named it
     made = f"parley:{conference.pk}:{conference.created_at.isoformat()}"
     return str(uuid.uuid5(uuid.NAMESPACE_OID, made if number == 0 else f"{made}:{number}"))
 
@@ -112,12 +115,13 @@ def _property(name: str, value: str) -> bytes:
     )
 
 
-def written(events: list[Event], rows: list[Conference], *, method: str) -> bytes:
+def written(events: list[Event], rows: list[Conference], *, method: str = "") -> bytes:
     """A calendar of `events`, which are those of `rows`, with the zones that they name."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
-    calendar.add("method", method)
+    if method:
+        calendar.add("method", method)
     for event in events:
         calendar.add_component(event)
     starts = [row.starts_at for row in rows if row.starts_at is not None]
@@ -204,17 +208,17 @@ def _add_people(event: Event, conference: Conference, attendee: Attendee) -> Non
     own = organizer.email if organizer else ""
     answers = _answers_to(attendee)
     host = vCalAddress(f"mailto:{answers or own or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
-    host.params["CN"] = vText(_safe(organizer.get_full_name() if organizer else "Parley"))
+    host.params["CN"] = vText(safe(organizer.get_full_name() if organizer else "Parley"))
     event.add("organizer", host)
     guest = vCalAddress(f"mailto:{attendee.email}")
     guest.params["CUTYPE"] = vText("INDIVIDUAL")
     guest.params["ROLE"] = vText(
         "CHAIR" if attendee.role in policy.COMMANDING else "REQ-PARTICIPANT"
     )
-    guest.params["PARTSTAT"] = vText(_PARTSTAT[attendee.answer])
+    guest.params["PARTSTAT"] = vText(PARTSTAT[attendee.answer])
     guest.params["RSVP"] = vText("TRUE")
     if attendee.name:
-        guest.params["CN"] = vText(_safe(attendee.name))
+        guest.params["CN"] = vText(safe(attendee.name))
     event.add("attendee", guest)
 
 
@@ -224,5 +228,6 @@ def _answers_to(attendee: Attendee) -> str:
     return f"{user}+{attendee.token}@{host}" if host and attendee.token else ""
 
 
-def _safe(name: str) -> str:
+def safe(name: str) -> str:
+    """`name` as the value of a parameter."""
     return _UNSAFE.sub("'", name)

@@ -109,6 +109,8 @@ class Conference(models.Model):
     end_by = models.CharField(max_length=255, blank=True)
     #: Version of the roster as last published by the focus (RFC 4575 4.1).
     roster_version = models.PositiveBigIntegerField(default=0)
+    #: The UID that the calendar program gave it which booked it; empty for one of ours.
+    uid = models.CharField(max_length=255, blank=True, editable=False)
     #: How often what a calendar shows of it has changed (RFC 5545 3.8.7.4).
     sequence = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -139,6 +139,7 @@ class Way(models.TextChoices):
     CLOCK = "clock", _("Clock")
     COMMAND = "command", _("Command line")
     MAIL = "mail", _("Mail")
+    CALDAV = "caldav", _("Calendar program")
 
 
 class Door(models.TextChoices):

@@ -24,6 +24,13 @@ from conferences.selectors.bookings import (
     upcoming,
     visible_to,
 )
+from conferences.selectors.calendars import (
+    Stored,
+    calendar_object,
+    calendar_objects,
+    takes_place,
+    uid_is_taken,
+)
 from conferences.selectors.identities import (
     Account,
     account,
@@ -113,6 +120,7 @@ __all__ = [
     "Quota",
     "Seen",
     "Series",
+    "Stored",
     "Stretch",
     "TrackLine",
     "Viewer",
@@ -128,6 +136,8 @@ __all__ = [
     "booked",
     "booking",
     "calendar",
+    "calendar_object",
+    "calendar_objects",
     "call_by_job",
     "conference_by_name",
     "conference_uri",
@@ -189,8 +199,10 @@ __all__ = [
     "snapshot",
     "standing_attempts",
     "standing_dialogs",
+    "takes_place",
     "track_file",
     "tracks",
+    "uid_is_taken",
     "upcoming",
     "user_of_calendar",
     "user_of_token",

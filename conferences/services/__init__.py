@@ -8,9 +8,9 @@ answers `replies` takes in. `capacity`
 is the ledger of ports, `guestlists` who is invited, `terms` what can be said of a booking,
 `occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
 counts wrong passwords. `waiting` is who waits to be let in, `floor` who would like to be
-heard, `recordings` what is kept of a conference, `webhooks` tells others of it. `names` has
-the rules of what may be called how, and `refused` the one exception that carries a
-`policy.Refusal`.
+heard, `recordings` what is kept of a conference, `webhooks` tells others of it, `calendars`
+books for calendar programs (by `readings` of what they say). `names` has the rules of what may
+be called how, and `refused` the one exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
@@ -37,6 +37,7 @@ from conferences.services.attempts import (
     write_attempts,
 )
 from conferences.services.bookings import book, cancel, change
+from conferences.services.calendars import delete_calendar_object, put_calendar_object
 from conferences.services.dialogs import forget_dialog, keep_dialog, take_roster_over
 from conferences.services.dialouts import (
     call_progressed,
@@ -85,6 +86,7 @@ from conferences.services.people import (
     withdraw_phone_credentials,
 )
 from conferences.services.pins import admit_guest, admit_invitee, check_pin, pin_given
+from conferences.services.readings import CalendarRefused
 from conferences.services.recordings import (
     agree_to_recording,
     delete_recording,
@@ -145,6 +147,7 @@ from conferences.services.webhooks import (
 __all__ = [
     "EXTENDED_BY",
     "BadReply",
+    "CalendarRefused",
     "Changes",
     "Invitee",
     "KeyInUse",
@@ -196,6 +199,7 @@ __all__ = [
     "create_adhoc",
     "create_person",
     "create_user",
+    "delete_calendar_object",
     "delete_factory",
     "delete_recording",
     "delete_webhook",
@@ -239,6 +243,7 @@ __all__ = [
     "pin_given",
     "place_calls",
     "prune",
+    "put_calendar_object",
     "raise_hand",
     "recording_closed",
     "release_lease",

@@ -171,4 +171,5 @@ def subscription(request: HttpRequest, user: User) -> HttpResponse:
         return redirect("calendar")
     token = user.calendar_token
     link = f"{settings.BASE_URL}/calendar/{token}.ics" if token else ""
-    return render(request, "calendar/subscription.html", {"link": link})
+    context = {"link": link, "caldav": f"{settings.BASE_URL}/dav/"}
+    return render(request, "calendar/subscription.html", context)

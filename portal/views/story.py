@@ -113,6 +113,7 @@ _WAYS: Mapping[str, Any] = {
     Way.COMMAND.value: _("{told}, from the command line"),
     Way.WEB.value: _("{told}, on the page"),
     Way.MAIL.value: _("{told}, by mail"),
+    Way.CALDAV.value: _("{told}, from a calendar program"),
 }
 
 #: What somebody asked for by SIP who may not.

@@ -1,0 +1,128 @@
+"""Somebody's bookings as a collection of calendar objects (RFC 4791 4.1).
+
+An object is a series: a conference that was split by "this and following" is
+several, each with its UID. The address of an object is the one that the
+program gave it which made it, else the name of the conference.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from conferences import recurrence
+from conferences.models import CalendarObject, Conference, Kind, User
+from conferences.selectors import bookings
+from conferences.selectors.times import series
+
+_NAMED = re.compile(r"(?P<name>[^/~]+?)(?:~(?P<number>[0-9]{1,4}))?\.ics")
+#: What a calendar shows of a conference, beside its series, its list and its texts.
+_SHOWN = (
+    "name",
+    "uid",
+    "title",
+    "starts_at",
+    "duration_minutes",
+    "timezone",
+    "rrule",
+    "series",
+    "sequence",
+    "pin",
+    "moderator_pin",
+)
+_SHOWN_OF_TIMES = (
+    "series",
+    "recurrence_id",
+    "cancelled",
+    "starts_at",
+    "duration_minutes",
+    "title",
+)
+_SHOWN_OF_INVITEES = ("uri", "email", "role", "answer", "pin", "token")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One object: series `number` of a conference, under `name`, for the one who looks."""
+
+    conference: Conference
+    number: int
+    name: str
+    etag: str
+    #: What is in it of the program that made it.
+    kept: str
+
+
+def calendar_objects(user: User, *, since: datetime.datetime) -> list[Stored]:
+    """What stands in his calendar and was not over by `since`. Five queries."""
+    rows = _prefetched(bookings.calendar(user, since=since))
+    return [_stored(row, one.number, user) for row in rows for one in series(row)]
+
+
+def calendar_object(user: User, name: str) -> Stored | None:
+    """The object of that address, if it is in his calendar."""
+    mine = CalendarObject.objects.filter(owner=user, name=name).first()
+    found = _NAMED.fullmatch(name)
+    rows = _prefetched(bookings.visible_to(user).filter(kind=Kind.BOOKED))
+    if mine is not None:
+        row, number = rows.filter(pk=mine.conference_id).first(), 0
+    elif found is not None:
+        row, number = rows.filter(name=found["name"].lower()).first(), int(found["number"] or 0)
+    else:
+        return None
+    if row is None or number not in {one.number for one in series(row)}:
+        return None
+    return _stored(row, number, user)
+
+
+def uid_is_taken(user: User, uid: str) -> Stored | None:
+    """The object in the calendars of his own that has that UID."""
+    row = _prefetched(bookings.visible_to(user).filter(organizer=user, uid=uid)).first()
+    return _stored(row, 0, user) if row is not None and row.kind == Kind.BOOKED else None
+
+
+def takes_place(
+    row: Conference, number: int, *, since: datetime.datetime, until: datetime.datetime
+) -> bool:
+    """Whether any time of that series lies, even in part, from `since` to `until`."""
+    patterns = [one.pattern for one in series(row) if one.number == number]
+    found = next(recurrence.merged(patterns, after=since), None)
+    return found is not None and found.starts_at < until
+
+
+def _prefetched(rows: QuerySet[Conference]) -> QuerySet[Conference]:
+    return rows.select_related("calendar_object").prefetch_related("invitations__user")
+
+
+def _stored(row: Conference, number: int, user: User) -> Stored:
+    made = getattr(row, "calendar_object", None)
+    own = made if made is not None and made.owner_id == user.pk and number == 0 else None
+    name = own.name if own else f"{row.name}~{number}.ics" if number else f"{row.name}.ics"
+    kept = own.kept if own else ""
+    return Stored(row, number, name, _etag(row, number, kept), kept)
+
+
+def _etag(row: Conference, number: int, kept: str) -> str:
+    """Another one whenever what is shown is another."""
+    shown = [
+        number,
+        kept,
+        settings.BASE_URL,
+        settings.DIAL_IN,
+        [getattr(row, field) for field in _SHOWN],
+        row.organizer.email if row.organizer else "",
+        [[getattr(one, field) for field in _SHOWN_OF_TIMES] for one in row.overrides.all()],
+        [[one.number, one.rrule, one.title] for one in row.earlier.all()],
+        [
+            [getattr(one, field) for field in _SHOWN_OF_INVITEES]
+            + [one.user.email if one.user else ""]
+            for one in row.invitations.all()
+        ],
+    ]
+    return hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()[:32]
