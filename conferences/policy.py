@@ -237,6 +237,19 @@ class RecordingOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundOrder:
+    """The file that is to be played to everybody; `name` is its file's, without an ending."""
+
+    name: str
+    #: Which playing of it this is.
+    token: str
+    title: str
+    #: Address of record of who plays it, and since when (POSIX seconds).
+    by: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A conference as it is meant to be, at one moment; replaced whole.
 
@@ -293,6 +306,7 @@ class Snapshot:
     #: Who has agreed to be recorded.
     agreed: frozenset[ParticipantKey] = frozenset()
     recording: RecordingOrder | None = None
+    sound: SoundOrder | None = None
     recorded: Recorded = Recorded.TOLD
     language: Language = Language.ENGLISH
     #: In which times are told (RFC 5545 3.3.5, "form #3").
@@ -473,6 +487,11 @@ def may_record(snapshot: Snapshot, who: Identity) -> Refusal | None:
     if (refusal := may_command(snapshot, who)) is not None:
         return refusal
     return Refusal.NOT_RECORDED if snapshot.recorded is Recorded.NEVER else None
+
+
+def may_play(snapshot: Snapshot, who: Identity) -> Refusal | None:
+    """Whether `who` may keep sounds with the conference, and play them to everybody."""
+    return may_command(snapshot, who)
 
 
 def may_be_kept(snapshot: Snapshot, participant: ParticipantKey) -> bool:

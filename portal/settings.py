@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import socket
+import sys
 from datetime import timedelta
 from email.utils import parseaddr
 from ipaddress import ip_address
@@ -263,6 +264,8 @@ if MEDIA_ENGINE == "janus" and not JANUS_URL:
 #: What prompts speak where a conference does not say: `conferences.policy.Language`.
 PROMPT_LANGUAGE = _one_of("PROMPT_LANGUAGE", "en", "de", "es")
 #: How long a recording is kept after its end; None for ever.
+#: Looks at a sound that somebody has sent: decodes FILE and writes OUT anew.
+SOUND_INTAKE = [sys.executable, "-m", "sipgateway.media.intake"]
 RECORDINGS_KEPT = timedelta(days=_number("RECORDINGS_KEPT_DAYS", 90)) or None
 RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
 PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")

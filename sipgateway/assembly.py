@@ -60,6 +60,7 @@ def _media() -> MediaEngine:
         announced=settings.PUBLIC_ADDRESS,
         prompts=Path(settings.DATA_DIR) / "prompts",
         recordings=Path(settings.DATA_DIR) / "recordings",
+        sounds=Path(settings.DATA_DIR) / "sounds",
         workers=max(1, (os.cpu_count() or 2) - 1),
     )
 

@@ -65,6 +65,7 @@ from sipgateway.focus.actions import (
     LoadAccount,
     LoadConference,
     NoteRecording,
+    NoteSound,
     Occupied,
     OpenSetup,
     PinGiven,
@@ -123,8 +124,9 @@ Questions = (
     | FindPhones
 )
 Phones = KeepPhones | ForgetPhones
+Notes = NoteRecording | NoteSound
 DirectoryAction = (
-    Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | NoteRecording | Record | Phones
+    Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Notes | Record | Phones
 )
 _Work = Callable[[], FocusEvent | list[FocusEvent] | None]
 
@@ -549,6 +551,10 @@ def _note_recording(action: NoteRecording) -> None:
     )
 
 
+def _note_sound(action: NoteSound) -> None:
+    services.sound_ended(token=action.token, failure=action.failed, at=action.at)
+
+
 def _wish(carry_out: Callable[[Any], None]) -> Callable[[Any], None]:
     """A wish that policy refuses stays one; the focus has asked policy before."""
 
@@ -605,6 +611,7 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AskRecording: _wish(_ask_recording),
     AskAgreement: _wish(_ask_agreement),
     NoteRecording: _note_recording,
+    NoteSound: _note_sound,
     AnswerSetup: _answer_setup,
     CloseSetup: _close_setup,
     ForgetPhones: _forget_phones,

@@ -47,10 +47,12 @@ from sipgateway.focus.actions import (
     MakeOffer,
     Mute,
     NoteRecording,
+    NoteSound,
     OpenSetup,
     Place,
     Play,
     PlayRoom,
+    PlaySound,
     Reach,
     Record,
     RecordRoom,
@@ -576,6 +578,9 @@ class Gateway:
     def _play_room(self, action: PlayRoom) -> None:
         self._media.play_room(action.room, action.prompt)
 
+    def _play_sound(self, action: PlaySound) -> None:
+        self._media.sound(action.room, action.name, action.token, start=action.start)
+
     def _listen(self, action: Listen) -> None:
         self._media.listen(action.leg, action.seconds)
 
@@ -651,6 +656,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     CloseSetup: Gateway._ask_directory,
     WriteAttempts: Gateway._ask_directory,
     NoteRecording: Gateway._ask_directory,
+    NoteSound: Gateway._ask_directory,
     AskHand: Gateway._ask_directory,
     AskRecording: Gateway._ask_directory,
     AskAgreement: Gateway._ask_directory,
@@ -670,6 +676,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     Mute: Gateway._mute,
     Play: Gateway._play,
     PlayRoom: Gateway._play_room,
+    PlaySound: Gateway._play_sound,
     Listen: Gateway._listen,
     RecordRoom: Gateway._record_room,
     Agree: Gateway._agree,

@@ -106,6 +106,7 @@ class Media:
     recorded: list[tuple[str, str, bool]] = field(default_factory=list)
     agreed: dict[LegId, bool] = field(default_factory=dict)
     tracks: dict[LegId, str] = field(default_factory=dict)
+    sounds: list[tuple[str, str, float]] = field(default_factory=list)
     #: What the phone's stream is, as the next description says.
     direction: Direction = Direction.SENDRECV
     #: What the next description is answered with, instead of agreeing.
@@ -138,6 +139,8 @@ class Media:
                 self.recorded.append((action.room, action.name, action.paused))
             case actions.Agree():
                 self.agreed[action.leg] = action.agrees
+            case actions.PlaySound():
+                self.sounds.append((action.room, action.name, action.start))
             case actions.Track():
                 self.tracks[action.leg] = action.name
             case _:
@@ -170,7 +173,7 @@ class Stage:
         self.setups: dict[str, Identity] = {}
         #: By name, what each makes of its conferences, and how it answers.
         self.factories: dict[str, dict[str, object]] = {}
-        self.noted: list[actions.NoteRecording] = []
+        self.noted: list[actions.NoteRecording | actions.NoteSound] = []
         #: Whether no conference can be made any more.
         self.no_ports = False
         self.people: dict[str, Person] = {}
@@ -479,7 +482,7 @@ class Stage:
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, actions.Record):
             self.facts.append(action.fact)
-        elif isinstance(action, actions.NoteRecording):
+        elif isinstance(action, actions.NoteRecording | actions.NoteSound):
             self.noted.append(action)
         else:
             self.media.note(action)

@@ -1,8 +1,8 @@
 """The JSON edge: parse, ask access, call a service, print.
 
 Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `rooms`,
-`floor`, `phones` and `webhooks`, who calls in `access`, what goes in and out in `schemas`, errors
-in `problems`.
+`floor`, `sounds`, `phones` and `webhooks`, who calls in `access`, what goes in and out in
+`schemas`, errors in `problems`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from conferences.api import (
     phones,
     problems,
     rooms,
+    sounds,
     waiting,
     webhooks,
 )
@@ -69,6 +70,7 @@ api = _Api(
 api.add_router("", bookings.router)
 api.add_router("", occurrences.router)
 api.add_router("", rooms.router)
+api.add_router("", sounds.router)
 api.add_router("", phones.router)
 api.add_router("", floor.router)
 api.add_router("", waiting.router)

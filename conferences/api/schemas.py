@@ -241,6 +241,23 @@ class RecordingOut(Schema):
     tracks: list[TrackOut]
 
 
+class SoundIn(_Strict):
+    """What a sound is called; left empty, as its file."""
+
+    title: str = ""
+
+
+class SoundOut(Schema):
+    """A sound that can be played to everybody."""
+
+    id: str
+    title: str
+    seconds: float
+    added_at: datetime.datetime
+    added_by: str
+    playing: bool
+
+
 class OccurrencesIn(Schema):
     """Times that are not over at `from` (without an offset, UTC; by default now)."""
 

@@ -56,6 +56,7 @@ from conferences.models.recordings import Recording, Track
 from conferences.models.registrations import Registration
 from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
 from conferences.models.series import EarlierSeries, Override
+from conferences.models.sounds import Playing, Sound
 from conferences.models.traces import Trace
 from conferences.models.waiting import Waiter
 from conferences.models.webhooks import Delivery, Webhook, WebhookState
@@ -110,6 +111,7 @@ __all__ = [
     "Override",
     "Participant",
     "PeopleManager",
+    "Playing",
     "RecordedChoice",
     "Recording",
     "RecordingState",
@@ -119,6 +121,7 @@ __all__ = [
     "RoleChoice",
     "Setup",
     "SipAccount",
+    "Sound",
     "StandingDialog",
     "Trace",
     "Track",

@@ -87,6 +87,13 @@ from conferences.selectors.rosters import (
     viewer,
 )
 from conferences.selectors.snapshots import answers_of, invitee_name, snapshot
+from conferences.selectors.sounds import (
+    played_sound,
+    sound_directory,
+    sound_file,
+    sound_line,
+    sounds,
+)
 from conferences.selectors.times import (
     Planned,
     Series,
@@ -182,6 +189,7 @@ __all__ = [
     "person_exists",
     "planned",
     "planned_one",
+    "played_sound",
     "quotas",
     "recording_file",
     "recording_line",
@@ -197,6 +205,10 @@ __all__ = [
     "setup",
     "show",
     "snapshot",
+    "sound_directory",
+    "sound_file",
+    "sound_line",
+    "sounds",
     "standing_attempts",
     "standing_dialogs",
     "takes_place",

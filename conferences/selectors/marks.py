@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from conferences import policy
-from conferences.models import Conference, MutedBy, Participant, RecordingState
+from conferences.models import Conference, MutedBy, Participant, Playing, RecordingState
 from conferences.policy import ParticipantKey
 
 
@@ -44,3 +44,17 @@ def recording(row: Conference) -> policy.RecordingOrder | None:
         return None
     paused = found.state == RecordingState.PAUSED
     return policy.RecordingOrder(found.name, paused=paused, tracks=found.with_tracks)
+
+
+def sound(row: Conference) -> policy.SoundOrder | None:
+    """What is to be played to everybody now. One query."""
+    found = Playing.objects.filter(conference=row).select_related("sound").first()
+    if found is None:
+        return None
+    return policy.SoundOrder(
+        name=found.sound.name,
+        token=found.token,
+        title=found.sound.title,
+        by=found.by,
+        since=found.since.timestamp(),
+    )

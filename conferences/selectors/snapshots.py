@@ -69,6 +69,7 @@ def snapshot(
         held_off=_held_off(wrong, now),
         **marks.of(row),
         recording=marks.recording(row),
+        sound=marks.sound(row),
         recorded=policy.Recorded(row.recorded),
         language=policy.Language(row.language or settings.PROMPT_LANGUAGE),
         timezone=row.timezone,

@@ -124,6 +124,13 @@ from conferences.services.registrations import (
 )
 from conferences.services.replies import BadReply, fetch_replies, take_reply
 from conferences.services.setups import answer_setup, close_setup, open_setup
+from conferences.services.sounds import (
+    add_sound,
+    delete_sound,
+    play_sound,
+    sound_ended,
+    stop_sound,
+)
 from conferences.services.terms import Changes
 from conferences.services.traces import Line, keep_messages
 from conferences.services.waiting import (
@@ -161,6 +168,7 @@ __all__ = [
     "Way",
     "WebhookTerms",
     "accept_invitation",
+    "add_sound",
     "add_webhook",
     "address_verified",
     "admit_guest",
@@ -202,6 +210,7 @@ __all__ = [
     "delete_calendar_object",
     "delete_factory",
     "delete_recording",
+    "delete_sound",
     "delete_webhook",
     "end",
     "end_registration",
@@ -242,6 +251,7 @@ __all__ = [
     "pause_recording",
     "pin_given",
     "place_calls",
+    "play_sound",
     "prune",
     "put_calendar_object",
     "raise_hand",
@@ -260,8 +270,10 @@ __all__ = [
     "set_password_by_link",
     "set_sip_password",
     "set_waiting_room",
+    "sound_ended",
     "start_recording",
     "stop_recording",
+    "stop_sound",
     "take_lease",
     "take_reply",
     "take_roster_over",

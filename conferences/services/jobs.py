@@ -42,6 +42,7 @@ from conferences.services import (
     recordings,
     records,
     registrations,
+    sounds,
     traces,
     waiting,
     webhooks,
@@ -194,6 +195,7 @@ def prune(*, now: datetime.datetime) -> None:
     Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
     capacity.prune_holds(now=now)
     recordings.prune_recordings(now=now)
+    sounds.prune_sounds(now=now)
     mails.prune_mails(now=now)
     traces.prune_traces(now=now)
     registrations.prune_registrations(now=now)

@@ -37,7 +37,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import capacity, recordings, waiting
+from conferences.services import capacity, recordings, sounds, waiting
 
 #: Outcomes of a removal by which the participant is gone: the focus says so, or the
 #: answer to our BYE (408 and 481 end a dialog too, RFC 3261 15 and 12.2.1.2).
@@ -110,6 +110,7 @@ def room_emptied(*, conference: ConferenceId, released_by: str = "") -> None:
         return
     Conference.objects.filter(pk=conference, locked=True).update(locked=False)
     recordings.end_recordings(conference=conference, at=clock.now())
+    sounds.forget_playing(conference=conference)
     for row in Conference.objects.filter(pk=conference).exclude(end_by=""):
         conference_ended(conference=conference, at=clock.now().timestamp(), by=row.end_by)
 

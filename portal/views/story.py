@@ -99,6 +99,11 @@ _KINDS: Mapping[str, _Told] = {
     "let-in": _Told("door-open", _("{who} let {whom} in")),
     "not-let-in": _Told("slash-circle", _("{who} did not let {whom} in"), "bad"),
     "waiting-room": _Told("hourglass-split", _("{who} changed the waiting room")),
+    "sound-added": _Told("music-note-beamed", _("{who} added a sound")),
+    "sound-played": _Told("music-note-beamed", _("{who} played a sound to everybody")),
+    "sound-stopped": _Told("stop-circle", _("{who} stopped the sound")),
+    "sound-failed": _Told("exclamation-triangle", _("{who} could not play the sound"), "bad"),
+    "sound-deleted": _Told("trash", _("{who} deleted a sound")),
 }
 #: Of "ended": the two who were left went on without a conference.
 _PARTED = _Told("people", _("{who} closed the conference: the two who were left went on in a call"))
@@ -244,7 +249,7 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
     if event.way in _WAYS:
         text = format_html(str(_WAYS[event.way]), told=text)
     refusal = _REFUSALS.get(detail.get("refusal", ""), "")
-    reason = detail.get("reason") or detail.get("uri") or refusal
+    reason = detail.get("reason") or detail.get("uri") or detail.get("sound") or refusal
     return Line(at=event.at, icon=told.icon, text=text, reason=_reason(reason), tone=told.tone)
 
 

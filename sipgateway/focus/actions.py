@@ -348,6 +348,16 @@ class PlayRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaySound:
+    """Play a file to a room from `start` seconds on; "" ends it."""
+
+    room: RoomId
+    name: str
+    token: str = ""
+    start: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """Remember what a leg says; 0 seconds end it."""
 
@@ -613,6 +623,16 @@ class NoteRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteSound:
+    """Write down that a sound is over, and why it could not be played if so."""
+
+    token: str
+    failed: str
+    #: POSIX seconds.
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WriteAttempts:
     """Write down who was wrong too often, and who signed in from where for the first time."""
 
@@ -647,6 +667,7 @@ Action = (
     | Mute
     | Play
     | PlayRoom
+    | PlaySound
     | Listen
     | RecordRoom
     | Agree
@@ -656,6 +677,7 @@ Action = (
     | KeepPhones
     | ForgetPhones
     | NoteRecording
+    | NoteSound
     | WriteAttempts
     | Forward
     | AnnouncePhone

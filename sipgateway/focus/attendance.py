@@ -184,6 +184,7 @@ class Attendance:
         self._keeper.keep_leg(leg, now, now)
         self._change(self.roster.with_user(user.with_endpoint(entry)), now)
         self._mark(now)
+        self._tell_sound(now)
         if self.roster.count > 1:
             self._company()
         self._announcer.arrived(leg, user.role, alone=not count)
@@ -284,6 +285,7 @@ class Attendance:
         known = Recorded(recording=self.roster.recording, tracks=self.roster.tracks)
         if _recording(snapshot) != known:
             self._change(self.roster.with_recording(**_recording(snapshot)), now)
+        self._tell_sound(now)
         for user in self:
             role = snapshot.role_of(Identity(user.entity))
             changed = replace(user, role=role, private=self._is_private(user, role))
@@ -292,6 +294,13 @@ class Attendance:
         for user in self:
             self._apply_mute(user, now)
         self._mark(now)
+
+    def _tell_sound(self, now: float) -> None:
+        """What is played, by whom: also where that began before anybody was told."""
+        order = self._host.snapshot.sound
+        sound = (order.title, self.name_of(order.by)) if order else ("", "")
+        if sound != (self.roster.sound, self.roster.sound_by):
+            self._change(self.roster.with_sound(*sound), now)
 
     def _mark(self, now: float) -> None:
         snapshot = self._host.snapshot

@@ -39,6 +39,7 @@ from sipgateway.focus.referral import Telling
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Sight, Status, User
+from sipgateway.focus.sounds import Sounds
 from sipgateway.focus.standing import Standing
 from sipgateway.focus.succession import Succession
 from sipgateway.focus.two_left import Parties, TwoLeft
@@ -94,6 +95,7 @@ class Conference(Nameplate):
         self._dialings = Dialings(desk, self, self.calls)
         self._announcer = Announcer(desk, self)
         self._recordings = Recordings(desk, self, self.calls)
+        self._sounds = Sounds(desk, self)
         keeper = self._keeper = Keeper(desk, self)
         self._attendance = Attendance(
             desk, self, self.calls.get, keeper=keeper, announcer=self._announcer
@@ -386,6 +388,8 @@ class Conference(Nameplate):
     def roster_changed(self, now: float) -> None:
         """See `attendance.Host`."""
         self._recordings.follow(now)
+        if self.roster.count:
+            self._sounds.follow(now)
         self._watchers.changed(self.about, self.roster, now)
         self._two_left.look(now)
 
@@ -397,6 +401,7 @@ class Conference(Nameplate):
         self._hours.follow()
         self._announcer.changed(before, snapshot)
         self._recordings.follow(now)
+        self._sounds.follow(now)
         self._attendance.apply(now)
         self._ask_to_speak(before)
         for removal in snapshot.removals:
@@ -506,6 +511,7 @@ class Conference(Nameplate):
         if not len(self.calls) and self._occupied:
             self._occupied = False
             self._recordings.stop()
+            self._sounds.stop()
             self._ended = self._ended and self._over(now)
             self.record(Emptied(), now)
         if self.empty:

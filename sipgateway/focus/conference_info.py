@@ -120,22 +120,26 @@ def _description(root: _Element, about: About) -> None:
     _child(media, "status", "sendrecv")
 
 
-def _conference_state(roster: Roster) -> tuple[int, bool, bool, str, bool]:
-    count = roster.count
-    return count, count > 0, roster.locked, roster.recording, roster.tracks
+def _conference_state(roster: Roster) -> tuple[object, ...]:
+    count, sound = roster.count, (roster.sound, roster.sound_by)
+    return count, roster.locked, roster.recording, roster.tracks, sound
 
 
 def _state(root: _Element, roster: Roster) -> None:
-    count, active, locked, recording, tracks = _conference_state(roster)
+    count = roster.count
     state = _child(root, "conference-state")
     _child(state, "user-count", str(count))
-    _child(state, "active", str(active).lower())
-    _child(state, "locked", str(locked).lower())
-    if recording:
+    _child(state, "active", str(count > 0).lower())
+    _child(state, "locked", str(roster.locked).lower())
+    if roster.recording:
         mark = _mark(state, "recording")
-        mark.text = recording
-        if tracks:
+        mark.text = roster.recording
+        if roster.tracks:
             mark.set("tracks", "true")
+    if roster.sound:
+        mark = _mark(state, "sound")
+        mark.text = printable(roster.sound)
+        mark.set("by", printable(roster.sound_by))
 
 
 def _user(users: _Element, user: User, state: str = "full") -> _Element:

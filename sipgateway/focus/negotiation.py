@@ -28,6 +28,7 @@ from sipgateway.media.engine import (
     MediaEvent,
     PlayEnded,
     RecordingClosed,
+    SoundEnded,
     Speaking,
 )
 from sipgateway.sip import headers
@@ -103,7 +104,7 @@ class Negotiation:
 
     def media_happened(self, event: MediaEvent, now: float) -> None:
         """See `desk.LegOwner`."""
-        if isinstance(event, Speaking | RecordingClosed):
+        if isinstance(event, Speaking | RecordingClosed | SoundEnded):
             return  # of a room
         leg = self._legs.get(event.leg)
         if leg is not None:

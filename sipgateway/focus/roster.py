@@ -165,6 +165,9 @@ class Roster:
     recording: str = ""
     #: Each voice is kept on a track of its own, too.
     tracks: bool = False
+    #: What is played to everybody, and the name of who plays it; "" for nothing.
+    sound: str = ""
+    sound_by: str = ""
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     #: Who waits to be let in, in the order of arrival; for those who command alone.
@@ -225,6 +228,10 @@ class Roster:
     def with_recording(self, recording: str, *, tracks: bool) -> Roster:
         """The next version, recorded or not."""
         return replace(self, version=self.version + 1, recording=recording, tracks=tracks)
+
+    def with_sound(self, title: str, by: str) -> Roster:
+        """The next version, with what is played to everybody."""
+        return replace(self, version=self.version + 1, sound=title, sound_by=by)
 
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""

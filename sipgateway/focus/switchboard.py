@@ -20,6 +20,7 @@ from sipgateway.focus.actions import (
     AskRefused,
     Forward,
     NoteRecording,
+    NoteSound,
     WriteAttempts,
 )
 from sipgateway.focus.application import Application
@@ -63,7 +64,7 @@ from sipgateway.focus.people import People
 from sipgateway.focus.person_call import PersonCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.registrar import Registrar
-from sipgateway.media.engine import RecordingClosed, Speaking
+from sipgateway.media.engine import RecordingClosed, SoundEnded, Speaking
 from sipgateway.sip import headers, timers
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
@@ -407,6 +408,9 @@ class Switchboard:
             return
         if isinstance(told, RecordingClosed):
             self._desk.act(NoteRecording(told.name, told.seconds, told.failed, now))
+            return
+        if isinstance(told, SoundEnded):
+            self._desk.act(NoteSound(told.token, told.failed, now))
             return
         owner = self._desk.legs.get(told.leg)
         if owner is not None:

@@ -60,6 +60,7 @@ class Order(TypedDict):
         "track",
         "play",
         "play_room",
+        "sound",
         "listen",
         "record",
         "drop",
@@ -72,6 +73,7 @@ class Order(TypedDict):
     agrees: NotRequired[bool]
     prompt: NotRequired[str]
     name: NotRequired[str]
+    token: NotRequired[str]
     paused: NotRequired[bool]
     seconds: NotRequired[float]
     question: NotRequired[int]
@@ -91,6 +93,7 @@ class Report(TypedDict):
         "ended",
         "heard",
         "kept",
+        "sounded",
         "alive",
     ]
     leg: NotRequired[str]

@@ -144,8 +144,25 @@ class RecordingClosed:
     failed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SoundEnded:
+    """What `sound` started is over, or could not be played: `failed` says why."""
+
+    room: RoomId
+    token: str
+    failed: str = ""
+
+
 MediaEvent = (
-    LegConnected | LegSilent | LegLost | DigitKeyed | Speaking | PlayEnded | Heard | RecordingClosed
+    LegConnected
+    | LegSilent
+    | LegLost
+    | DigitKeyed
+    | Speaking
+    | PlayEnded
+    | Heard
+    | RecordingClosed
+    | SoundEnded
 )
 Listener = Callable[[MediaEvent], None]
 
@@ -204,6 +221,14 @@ class MediaEngine(Protocol):
 
     def play_room(self, room: RoomId, prompt: str) -> None:
         """Play a script of prompts to everyone in a room."""
+
+    def sound(self, room: RoomId, name: str, token: str, *, start: float = 0.0) -> None:
+        """Play a file of that name to everybody in a room, from `start` seconds on.
+
+        `token` names this playing of it; told again, it goes on. It is mixed with
+        what is said and announced, and outlasts a worker's death. An empty name ends
+        what is played, without a word; else `SoundEnded` tells of the end.
+        """
 
     def listen(self, leg: LegId, seconds: float) -> None:
         """Remember what a leg in no room says, for so long at most; 0.0 ends it early.

@@ -237,6 +237,11 @@ class JanusEngine:
     def play_room(self, room: RoomId, prompt: str) -> None:
         """Nothing is heard."""
 
+    def sound(self, room: RoomId, name: str, token: str, *, start: float = 0.0) -> None:  # noqa: ARG002
+        """Nothing is heard, and that is told."""
+        if name:
+            self._soon(engine.SoundEnded(room, token, "this mixer plays no files"))
+
     def listen(self, leg: LegId, seconds: float) -> None:
         """Nothing is remembered."""
         if seconds and leg in self._legs:

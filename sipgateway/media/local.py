@@ -88,6 +88,15 @@ class _Leg:
     track: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sounding:
+    """What is played to a room; `begun` is when, on the loop's clock."""
+
+    name: str
+    token: str
+    begun: float
+
+
 @dataclass(eq=False, slots=True)
 class _Worker:
     """One worker process, over all its lives."""
@@ -116,8 +125,8 @@ class LocalEngine:
     and announces that of the default route. `ports` is the first and the last
     UDP port that may be used, `announced` the addresses to announce instead
     where phones reach it by others (behind a NAT), `prompts` the directory of
-    prompts of one's own, `recordings` that of recordings (beside it where it is
-    not said).
+    prompts of one's own, `recordings` and `sounds` those of recordings and of
+    sounds to be played (beside it where they are not said).
     """
 
     def __init__(
@@ -128,6 +137,7 @@ class LocalEngine:
         prompts: Path,
         announced: tuple[str, ...] = (),
         recordings: Path | None = None,
+        sounds: Path | None = None,
         workers: int = 1,
     ) -> None:
         self._host = host
@@ -135,6 +145,7 @@ class LocalEngine:
         self._ports = ports
         self._prompts = prompts
         self._recordings = recordings or prompts.parent / "recordings"
+        self._sounds = sounds or prompts.parent / "sounds"
         self._bind = ""
         self._addresses: tuple[str, ...] = ()
         self._workers = [_Worker(number) for number in range(1, workers + 1)]
@@ -144,6 +155,7 @@ class LocalEngine:
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
         self._recorded: dict[RoomId, tuple[str, bool]] = {}
+        self._sounding: dict[RoomId, _Sounding] = {}
         self._up = asyncio.Event()
         """That some worker is ready."""
         self._questions = itertools.count(1)
@@ -267,6 +279,22 @@ class LocalEngine:
         if worker is not None:
             worker.order({"op": "play_room", "room": room, "prompt": prompt})
 
+    def sound(self, room: RoomId, name: str, token: str, *, start: float = 0.0) -> None:
+        """Play a file to a room, whichever worker it lives in and comes to live in."""
+        if name:
+            begun = asyncio.get_running_loop().time() - start
+            self._sounding[room] = _Sounding(name, token, begun)
+        else:
+            self._sounding.pop(room, None)
+        self._tell_sound(room, name, token, start)
+
+    def _tell_sound(self, room: RoomId, name: str, token: str, start: float) -> None:
+        worker = self._rooms.get(room)
+        if worker is not None:
+            worker.order(
+                {"op": "sound", "room": room, "name": name, "token": token, "seconds": start}
+            )
+
     def listen(self, leg: LegId, seconds: float) -> None:
         """Remember what a leg says that is in no room."""
         self._order(leg, {"op": "listen", "leg": leg, "seconds": seconds})
@@ -318,6 +346,10 @@ class LocalEngine:
             # Its first leg, here or in a worker that has replaced another.
             name, paused = self._recorded[room]
             self.record(room, name, paused=paused)
+        if room in self._sounding:
+            one = self._sounding[room]
+            start = asyncio.get_running_loop().time() - one.begun
+            self._tell_sound(room, one.name, one.token, start)
 
     def _unplace(self, leg: LegId) -> None:
         room = self._places.pop(leg, None)
@@ -421,6 +453,7 @@ class LocalEngine:
                 f"--prompts={self._prompts.absolute()}",
                 f"--spoken={SPOKEN}",
                 f"--recordings={self._recordings.absolute()}",
+                f"--sounds={self._sounds.absolute()}",
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
@@ -483,6 +516,12 @@ class LocalEngine:
         worker.deaths = 0
         worker.busy = report["busy"]
 
+    def _sounded(self, worker: _Worker, report: Report) -> None:
+        room = RoomId(report["room"])
+        if room in self._sounding and self._sounding[room].token == report["name"]:
+            del self._sounding[room]
+        self._happened(worker, report)
+
     def _happened(self, _: _Worker, report: Report) -> None:
         self._listener(EVENTS[report["event"]](report))
 
@@ -496,6 +535,7 @@ EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
     "kept": lambda one: engine.RecordingClosed(
         RoomId(one["room"]), one["name"], one["seconds"], one["reason"]
     ),
+    "sounded": lambda one: engine.SoundEnded(RoomId(one["room"]), one["name"], one["reason"]),
     "speaking": lambda one: engine.Speaking(
         RoomId(one["room"]), frozenset(LegId(leg) for leg in one["legs"])
     ),
@@ -507,6 +547,7 @@ REPORTS: dict[str, Callable[[LocalEngine, _Worker, Report], None]] = {
     "lost": LocalEngine._lost,
     "alive": LocalEngine._alive,
     **dict.fromkeys(EVENTS, LocalEngine._happened),
+    "sounded": LocalEngine._sounded,
 }
 
 

@@ -211,6 +211,13 @@ class Output:
     level: int = SILENCE
 
 
+class Sound(Protocol):
+    """What is played to a whole room besides announcements."""
+
+    def next(self) -> Samples | None:
+        """The next frame; None when it is over."""
+
+
 class Room:
     """The members of a room and the state of its mix."""
 
@@ -218,6 +225,7 @@ class Room:
         self.members: dict[LegId, Member] = {}
         self.floor = Floor()
         self.player: Player | None = None
+        self.sound: Sound | None = None
         self.keeper: Keeper | None = None
         self.listener: Callable[[Samples | None], None] | None = None
         """Gets what is said in each frame, None for nothing."""
@@ -228,7 +236,7 @@ class Room:
     def tick(self) -> dict[LegId, Output]:
         """Mix one frame: what goes to each member that hears."""
         voices = self._voices()
-        announcement = _play(self, self.player)
+        announcement = self._played()
         common = self._common(voices, announcement)
         outputs = {}
         for member in self.members.values():
@@ -245,6 +253,15 @@ class Room:
         self._keep(voices, announcement, common)
         self._remember(common)
         return outputs
+
+    def _played(self) -> Samples | None:
+        """What everybody hears that nobody says."""
+        announcement = _play(self, self.player)
+        frame = None if self.sound is None else self.sound.next()
+        if frame is None:
+            self.sound = None
+            return announcement
+        return frame if announcement is None else _sum([frame, announcement])
 
     def _keep(
         self, voices: Mapping[LegId, Samples], announcement: Samples | None, common: _Mix | None

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from sipgateway.media.codec import FRAME, RATE
 
@@ -173,6 +175,17 @@ def read_page(octets: bytes) -> Page | None:
     if checksum(page[:22] + bytes(4) + page[26:]) != told:
         return None
     return Page(Place(serial, number + 1, granule), flags, _packets(lacing, page[body:]), size)
+
+
+def read_pages(file: IO[bytes]) -> Iterator[Page]:
+    """The pages of a stream that `Writer` wrote, one at a time; ends at the first bad one."""
+    while True:
+        head = file.read(HEADER.size)
+        lacing = file.read(head[-1]) if len(head) == HEADER.size else b""
+        page = read_page(head + lacing + file.read(sum(lacing)))
+        if page is None:
+            return
+        yield page
 
 
 def _packets(lacing: bytes, body: bytes) -> list[bytes]:

@@ -88,7 +88,7 @@ class Library:
 class OpusEncoder:
     """One stream that is sent."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, bitrate: int = BITRATE) -> None:
         self._ffi, self._opus, self._library = library.ffi, library.opus, library
         error = self._ffi.new("int *")
         state = self._opus.opus_encoder_create(RATE, 1, APPLICATION_VOIP, error)
@@ -98,7 +98,7 @@ class OpusEncoder:
         self._out = self._ffi.new("unsigned char[]", MAX_PAYLOAD)
         self._loss, self._complexity = 0, library.complexity
         for request, value in (
-            (SET_BITRATE, BITRATE),
+            (SET_BITRATE, bitrate),
             (SET_COMPLEXITY, self._complexity),
             (SET_FEC, 1),
         ):

@@ -12,6 +12,12 @@ from sipgateway.media.codec import Samples
 from sipgateway.media.control import Report
 from sipgateway.media.engine import LegId, RoomId
 from sipgateway.media.mixer import Keeper, Member, Output, Player, Room
+from sipgateway.media.sounds import SoundFile
+
+
+def sounded(room: RoomId, token: str, failed: str = "") -> Report:
+    """That a sound is over."""
+    return {"event": "sounded", "room": room, "name": token, "reason": failed}
 
 
 class Rooms:
@@ -23,6 +29,7 @@ class Rooms:
         self._alone: dict[LegId, Room] = {}
         self._places: dict[LegId, RoomId | None] = {}
         self._speaking: dict[RoomId, frozenset[LegId]] = {}
+        self._sounds: dict[RoomId, SoundFile] = {}
 
     def place(self, member: Member, name: RoomId | None) -> bool:
         """Put a leg into a room, or into one of its own; False where it is there already."""
@@ -48,6 +55,8 @@ class Rooms:
         room.leave(leg)
         if not room.members:
             del self._rooms[name]
+            if name in self._sounds:
+                self._sounds.pop(name).close()
             if self._speaking.pop(name, None):
                 self.reports.append({"event": "speaking", "room": name, "legs": []})
 
@@ -56,6 +65,27 @@ class Rooms:
         room = self._rooms.get(name)
         if room is not None:
             room.player = player
+
+    def sound(self, name: RoomId, sound: SoundFile | None) -> None:
+        """Play a file to everybody in a room, or no more; what goes on already goes on."""
+        room = self._rooms.get(name)
+        playing = self._sounds.get(name)
+        if sound is not None and (room is None or (playing and playing.token == sound.token)):
+            sound.close()
+            return
+        if playing is not None:
+            self._sounds.pop(name).close()
+        if room is not None:
+            room.sound = sound
+            if sound is not None:
+                self._sounds[name] = sound
+
+    def _look_at_sounds(self) -> None:
+        """Tell of those that are over."""
+        for name, sound in list(self._sounds.items()):
+            if self._rooms[name].sound is not sound:
+                del self._sounds[name]
+                self.reports.append(sounded(name, sound.token))
 
     def __contains__(self, name: RoomId) -> bool:
         return name in self._rooms
@@ -90,6 +120,8 @@ class Rooms:
                     self.reports.append(
                         {"event": "ended", "leg": member.leg, "prompt": player.name}
                     )
+        if self._sounds:
+            self._look_at_sounds()
 
     def look_who_speaks(self) -> None:
         """Report every room whose speakers have changed since the last look."""

@@ -2,7 +2,7 @@
 
     python -m sipgateway.media.worker --control FD --host ADDRESS --ports FIRST-LAST
                                       --prompts DIRECTORY --spoken DIRECTORY
-                                      --recordings DIRECTORY
+                                      --recordings DIRECTORY --sounds DIRECTORY
 
 Started by `sipgateway.media.local`, which talks to it over a socket pair
 (`control`). It ticks every 20 ms by an absolute schedule: drain the sockets,
@@ -29,7 +29,7 @@ import socket
 import time
 from pathlib import Path
 
-from sipgateway.media import codecs, control, dtls, ice, opus, path, prompts
+from sipgateway.media import codecs, control, dtls, ice, opus, path, prompts, sounds
 from sipgateway.media.archive import Archive
 from sipgateway.media.clips import Clips
 from sipgateway.media.codec import PERIOD
@@ -41,7 +41,7 @@ from sipgateway.media.legs import Legs
 from sipgateway.media.load import Load
 from sipgateway.media.path import PathClosed, WebRtcPath
 from sipgateway.media.ports import Ports
-from sipgateway.media.rooms import Rooms
+from sipgateway.media.rooms import Rooms, sounded
 
 RECEIVE_BUFFER = 4 << 20
 """Octets: a burst of a packet from each of a thousand legs (the kernel may cap it)."""
@@ -67,6 +67,7 @@ class Worker:
         ports: Ports,
         library: prompts.Library,
         recordings: Path,
+        heard: Path,
     ) -> None:
         self.control = connection
         self.control.setblocking(False)
@@ -81,6 +82,7 @@ class Worker:
         self.rooms = Rooms()
         self.clips = Clips()
         self.archive = Archive(recordings, self.codecs["opus"])
+        self.sounds = heard
         self.said_speaking_at = self.said_alive_at = 0.0
         self.dropped = self.unsent = self.late = 0
         self.parent = os.getppid()
@@ -338,6 +340,21 @@ class Worker:
         player = self.prompts.player(order["prompt"], self.clips.get)
         self.rooms.play(RoomId(order["room"] or ""), player)
 
+    def sound(self, order: Order) -> None:
+        """Play a file to everybody in a room, from so many seconds on, or (no name) no more."""
+        room, token = RoomId(order["room"] or ""), order["token"]
+        if not order["name"]:
+            self.rooms.sound(room, None)
+            return
+        try:
+            path = sounds.find(self.sounds, order["name"])
+            decoder = self.codecs["opus"].decoder()
+            file = sounds.SoundFile(path, token, decoder, start=order["seconds"])
+        except OSError as error:
+            self.report(sounded(room, token, error.strerror or str(error)))
+            return
+        self.rooms.sound(room, file)
+
     def listen_to(self, order: Order) -> None:
         """Remember what a leg says that is alone, or (0 seconds) no more."""
         leg = self.legs.get(order["leg"])
@@ -394,6 +411,7 @@ ORDERS = {
     "mute": Worker.mute,
     "play": Worker.play,
     "play_room": Worker.play_room,
+    "sound": Worker.sound,
     "listen": Worker.listen_to,
     "record": Worker.record,
     "agree": Worker.agree,
@@ -411,6 +429,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--spoken", type=Path, required=True)
     parser.add_argument("--recordings", type=Path, required=True)
+    parser.add_argument("--sounds", type=Path, required=True)
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -418,7 +437,9 @@ def main() -> None:
     library = prompts.Library(arguments.prompts, arguments.spoken)
     with socket.socket(fileno=arguments.control) as connection:
         ports = Ports(int(first), int(last))
-        worker = Worker(connection, arguments.host, ports, library, arguments.recordings)
+        worker = Worker(
+            connection, arguments.host, ports, library, arguments.recordings, arguments.sounds
+        )
         # What lives now lives for ever: the collector need not look at it again.
         gc.freeze()
         worker.run()
