@@ -54,6 +54,18 @@ def added(
     return Status(201, _line(made, row, by))
 
 
+# Before those of one sound: its address would be taken for that of one.
+@router.post(
+    "/conferences/{conference}/sounds/stop", response={204: None}, summary="Stop the sound"
+)
+def stopped(request: HttpRequest, conference: str) -> Status[None]:
+    """Nobody hears it any more."""
+    row = access.conference(request, conference, policy.may_play)
+    caller = access.caller(request)
+    services.stop_sound(conference=row.key, actor=caller.identity, way=caller.way)
+    return Status(204, None)
+
+
 @router.get("/conferences/{conference}/sounds/{sound}", summary="Hear a sound")
 def heard(request: HttpRequest, conference: str, sound: str) -> HttpResponseBase:
     """The file as it is played, Opus in Ogg. For those who command."""
@@ -86,15 +98,4 @@ def played(request: HttpRequest, conference: str, sound: str) -> Status[None]:
     row = access.conference(request, conference, policy.may_play)
     caller = access.caller(request)
     services.play_sound(sound=_found(row, sound), actor=caller.identity, way=caller.way)
-    return Status(204, None)
-
-
-@router.post(
-    "/conferences/{conference}/sounds/stop", response={204: None}, summary="Stop the sound"
-)
-def stopped(request: HttpRequest, conference: str) -> Status[None]:
-    """Nobody hears it any more."""
-    row = access.conference(request, conference, policy.may_play)
-    caller = access.caller(request)
-    services.stop_sound(conference=row.key, actor=caller.identity, way=caller.way)
     return Status(204, None)
