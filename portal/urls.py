@@ -28,6 +28,7 @@ from portal.views import (
     room,
     setup,
     sign_in,
+    sound,
     webhooks,
 )
 
@@ -63,6 +64,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         recording.delete,
         name="recording_delete",
     ),
+    path("conferences/<str:name>/sounds/", sound.add, name="sound_add"),
+    path("conferences/<str:name>/sounds/<str:sound>/", sound.sound, name="sound"),
+    path("conferences/<str:name>/sounds/<str:sound>/delete/", sound.delete, name="sound_delete"),
     path("conferences/<str:name>/roster/", conference.roster, name="conference_roster"),
     path("conferences/<str:name>/protocol/", ladder.ladder, name="conference_protocol"),
     path("conferences/<str:name>/change/", booking.change, name="conference_change"),

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from ninja import Router, Status
+from ninja.errors import HttpError
 
 from conferences import downloads, policy, selectors, services
 from conferences.api import access
@@ -20,8 +21,14 @@ router = Router(tags=["Rooms"])
 
 @router.post("/conferences/{conference}/hand", response={204: None}, summary="Raise a hand")
 def hand(request: HttpRequest, conference: str, said: HandIn) -> Status[None]:
-    """Raise one's hand or lower it; those who command lower others'."""
+    """Raise one's hand or lower it; those who command lower others', or all."""
     row = access.conference(request, conference, access.may_look)
+    caller = access.caller(request)
+    if said.participant is None:
+        if said.raised:
+            raise HttpError(422, "Say whose hand is raised: participant.")
+        services.lower_hands(conference=row.key, actor=caller.identity, way=caller.way)
+        return Status(204, None)
     services.raise_hand(
         conference=row.key,
         participant=ParticipantKey(said.participant),

@@ -206,9 +206,9 @@ class LetInOut(Schema):
 
 
 class HandIn(_Strict):
-    """Whose hand: a roster entry's `id`."""
+    """Whose hand: a roster entry's `id`; without one all are lowered."""
 
-    participant: str
+    participant: str | None = None
     raised: bool = True
 
 

@@ -48,7 +48,7 @@ from conferences.services.dialouts import (
 )
 from conferences.services.extending import EXTENDED_BY, extend
 from conferences.services.factories import delete_factory, keep_factory
-from conferences.services.floor import ask_to_speak, raise_hand
+from conferences.services.floor import ask_to_speak, lower_hands, raise_hand
 from conferences.services.jobs import (
     carry_out_removals,
     open_and_close,
@@ -237,6 +237,7 @@ __all__ = [
     "lift_attempts",
     "link_shown",
     "lock",
+    "lower_hands",
     "may_call_himself",
     "may_invite",
     "may_try",

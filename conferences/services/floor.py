@@ -46,6 +46,15 @@ def raise_hand(
 
 
 @transaction.atomic
+def lower_hands(*, conference: ConferenceId, actor: Identity, way: Way) -> None:
+    """Lower all hands. Raises `Refused`."""
+    unless_none(_may_command(conference, actor))
+    raised = Participant.objects.filter(conference_id=conference, left_at__isnull=True)
+    if raised.exclude(hand_raised_at=None).update(hand_raised_at=None):
+        _note(conference, "hands-lowered", actor, "", way)
+
+
+@transaction.atomic
 def ask_to_speak(
     *, conference: ConferenceId, participant: ParticipantKey, actor: Identity, way: Way
 ) -> None:

@@ -28,6 +28,7 @@ from conferences.models import (
     Kind,
     Participant,
     RemovalState,
+    Sound,
     User,
     Way,
 )
@@ -96,6 +97,7 @@ class Page:
     invited: list[Invited]
     recordings: list[recording.Kept]
     recordings_kept_days: int
+    sounds: list[Sound]
     story: list[story.Line]
     story_more: bool
     invitation_text: str
@@ -271,6 +273,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         if visit.commands
         else [],
         recordings=recording.kept(visit),
+        sounds=list(selectors.sounds(row)) if visit.commands else [],
         recordings_kept_days=settings.RECORDINGS_KEPT.days if settings.RECORDINGS_KEPT else 0,
         story=told,
         story_more=more,

@@ -84,6 +84,7 @@ _KINDS: Mapping[str, _Told] = {
     "link-shown": _Told("link-45deg", _("{who} showed everybody a link")),
     "hand-raised": _Told("hand-index", _("{who} raised a hand")),
     "hand-lowered": _Told("hand-index", _("{who} lowered a hand")),
+    "hands-lowered": _Told("hand-index", _("{who} lowered all hands")),
     "asked-to-speak": _Told("mic-fill", _("{who} asked {whom} to speak")),
     "recording-started": _Told("record-circle", _("{who} started recording")),
     "recording-paused": _Told("pause-circle", _("{who} paused the recording")),

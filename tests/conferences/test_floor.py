@@ -48,6 +48,19 @@ def test_a_hand_is_raised_and_lowered(live: Joined) -> None:
     assert kinds == ["hand-raised", "hand-lowered"]
 
 
+def test_all_hands_are_lowered_by_a_moderator(live: Joined, mallory: User) -> None:
+    hand(live, BOB, BOB)
+    hand(live, ALICE, ALICE)
+    for who in (BOB, MALLORY):
+        with pytest.raises(Refused):
+            services.lower_hands(conference=live.conference.key, actor=who, way=Way.WEB)
+    assert len(live.snapshot().hands) == 2
+    for _ in range(2):
+        services.lower_hands(conference=live.conference.key, actor=ALICE, way=Way.WEB)
+    assert live.snapshot().hands == frozenset()
+    assert [kind for kind, *_ in live.history()].count("hands-lowered") == 1
+
+
 def test_a_moderator_lowers_hands_and_raises_none(live: Joined, mallory: User) -> None:
     hand(live, BOB, BOB)
     with pytest.raises(Refused):

@@ -142,6 +142,7 @@ export class Roster {
     this.locked = false;
     this.recording = "";
     this.tracks = false;
+    this.sound = null;
     this.title = "";
   }
 
@@ -179,6 +180,10 @@ export class Roster {
       const recorded = mark(now, "recording");
       this.recording = recorded?.textContent.trim() ?? "";
       this.tracks = recorded?.getAttribute("tracks") === "true";
+      const sound = mark(now, "sound");
+      this.sound = sound
+        ? { title: sound.textContent.trim(), by: sound.getAttribute("by") ?? "" }
+        : null;
     }
     const description = child(root, "conference-description");
     if (description) this.title = textOf(description, "display-text") ?? this.title;

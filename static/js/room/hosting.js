@@ -5,17 +5,29 @@ import { Moderation } from "./moderation.js";
 import { $, notice, setIcon } from "./page.js";
 import { gettext } from "../words.js";
 
+/** Roles that "mute all" leaves alone. */
+const COMMANDS = new Set(["organizer", "co-organizer", "moderator"]);
+
 export class Hosting {
-  constructor(api, csrf, isLocked) {
+  /** `roster()` is the one that was told last. */
+  constructor(api, csrf, roster) {
     this.api = new Moderation(api, csrf);
-    this.isLocked = isLocked;
+    this.roster = roster;
     this.removing = null;
     this.recording = "";
   }
 
   start() {
-    $("lock").addEventListener("click", () => this.try(() => this.api.setLocked(!this.isLocked())));
+    $("lock").addEventListener("click", () => this.try(() => this.api.setLocked(!this.roster().locked)));
     $("mute-all").addEventListener("click", () => this.try(() => this.api.muteAll()));
+    $("mute-others").addEventListener("click", () => this._chooseSpared());
+    $("spare-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      $("spare-dialog").close();
+      const spared = [...$("spare-list").querySelectorAll("input:checked")];
+      this.try(() => this.api.muteAll(spared.map(({ value }) => value)));
+    });
+    $("lower-hands").addEventListener("click", () => this.try(() => this.api.lowerHands()));
     $("record").addEventListener("click", () =>
       this.try(() => this.api.record(this.recording ? "stop" : "start")),
     );
@@ -35,9 +47,32 @@ export class Hosting {
     });
   }
 
+  /** Whom "mute all but" leaves as they are: those whose hands are up, to begin with. */
+  _chooseSpared() {
+    const people = this.roster().people();
+    const others = people.filter(({ roles, calling }) => !calling && !roles.some((role) => COMMANDS.has(role)));
+    $("spare-list").replaceChildren(
+      ...others.map(({ entity, name, hand, muted }) => {
+        const item = $("spare-row").content.firstElementChild.cloneNode(true);
+        const box = item.querySelector("input");
+        box.value = entity;
+        box.checked = hand;
+        item.querySelector("[data-part=name]").textContent = name;
+        item.querySelector("[data-part=state]").textContent = muted ? gettext("muted") : "";
+        return item;
+      }),
+    );
+    $("spare-none").hidden = others.length > 0;
+    $("spare-confirm").disabled = others.length === 0;
+    $("spare-dialog").showModal();
+  }
+
   /** A button at somebody's tile. */
   act(kind, person) {
-
+    if (kind === "lower") {
+      this.try(() => this.api.raiseHand(person.entity, false));
+      return;
+    }
     if (person.calling) {
       this.try(() => this.api.stopCalling(person.entity));
       return;
@@ -72,6 +107,10 @@ export class Hosting {
     $("pause").hidden = !recording;
     $("pause-words").textContent = recording === "paused" ? gettext("Go on recording") : gettext("Pause");
     setIcon($("pause"), recording === "paused" ? "record-circle" : "pause-circle");
+  }
+
+  showHands(raised) {
+    $("lower-hands").hidden = !raised;
   }
 
   showLocked(locked) {

@@ -13,6 +13,7 @@ import { Moving } from "./moving.js";
 import { $, notice, say, setIcon } from "./page.js";
 import { Quality } from "./quality.js";
 import { RosterView } from "./roster-view.js";
+import { Sounds, showSound } from "./sounds.js";
 import { talkers } from "./speaking.js";
 import { Voice } from "./voice.js";
 import { Watcher } from "./watcher.js";
@@ -38,7 +39,7 @@ function recordingWords({ recording, tracks }, me) {
 
 /** What a call with one other person has no use for. */
 const OF_A_CONFERENCE =
-  ".hosting, .outgoing, #alone, #chat, #chat-button, #hand, #move, #recording, #asked, #silenced, #locked, #crowd";
+  ".hosting, .outgoing, #alone, #chat, #chat-button, #hand, #move, #recording, #sounding, #asked, #silenced, #locked, #crowd";
 
 export class InCall {
   /** `config` is what portal/views/in_call.py says of the conference, or `PLAIN`. */
@@ -58,8 +59,9 @@ export class InCall {
       look: () => this._roster(),
     });
     this.hosting = config.commands
-      ? new Hosting(config.api, config.csrf, () => this.watcher.roster.locked)
+      ? new Hosting(config.api, config.csrf, () => this.watcher.roster)
       : null;
+    this.sounds = config.commands ? new Sounds(config.api, config.csrf) : null;
     this.chat = config.conference ? new Chat(config.conference.uri) : null;
     this.moving = config.moves ? new Moving(config.api, config.csrf) : null;
     this.inviting = config.adds ? new Inviting(config, () => this.watcher.roster.people()) : null;
@@ -69,6 +71,7 @@ export class InCall {
   start() {
     this.voice.start();
     this.hosting?.start();
+    this.sounds?.start();
     this.inviting?.start();
     this.moving?.start();
     this.chat?.start();
@@ -199,6 +202,8 @@ export class InCall {
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
     this.hosting?.showRecording(roster.recording);
+    this.hosting?.showHands(people.some((person) => person.hand));
+    showSound(roster.sound);
     const me = now.get(this.own);
     this._floor(roster, me);
     if (me) this.voice.shown(me.muted);

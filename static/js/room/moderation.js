@@ -9,7 +9,9 @@ export class Moderation {
     this.csrf = csrf;
   }
 
+  /** `body` is a value for JSON, or a FormData. */
   async _ask(method, path, body) {
+    const json = body && !(body instanceof FormData);
     let response;
     try {
       response = await fetch(this.base + path, {
@@ -18,9 +20,9 @@ export class Moderation {
         headers: {
           Accept: "application/json",
           "X-CSRFToken": this.csrf,
-          ...(body ? { "Content-Type": "application/json" } : {}),
+          ...(json ? { "Content-Type": "application/json" } : {}),
         },
-        body: body ? JSON.stringify(body) : undefined,
+        body: json ? JSON.stringify(body) : body,
       });
     } catch {
       throw new Error(gettext("Parley cannot be reached right now."));
@@ -80,8 +82,41 @@ export class Moderation {
     await this._ask("POST", "/recordings/agree", { participant: await this.idOf(entity) });
   }
 
-  muteAll() {
-    return this._ask("POST", "/mute", {});
+  /** Mutes everybody who does not command, but for those of these addresses. */
+  async muteAll(spared = []) {
+    const spare = spared.length ? await this._idsOf(spared) : [];
+    await this._ask("POST", "/mute", { spare });
+  }
+
+  async _idsOf(entities) {
+    const { participants } = await this._ask("GET", "/participants");
+    return participants.filter(({ entity }) => entities.includes(entity)).map(({ id }) => id);
+  }
+
+  lowerHands() {
+    return this._ask("POST", "/hand", { raised: false });
+  }
+
+  sounds() {
+    return this._ask("GET", "/sounds");
+  }
+
+  addSound(file) {
+    const form = new FormData();
+    form.append("file", file);
+    return this._ask("POST", "/sounds", form);
+  }
+
+  deleteSound(id) {
+    return this._ask("DELETE", `/sounds/${encodeURIComponent(id)}`);
+  }
+
+  playSound(id) {
+    return this._ask("POST", `/sounds/${encodeURIComponent(id)}/play`, {});
+  }
+
+  stopSound() {
+    return this._ask("POST", "/sounds/stop", {});
   }
 
   setLocked(locked) {

@@ -80,6 +80,7 @@ export class RosterView {
     else {
       part("remove").addEventListener("click", () => this.act("remove", tile.person));
       part("mute").addEventListener("click", () => this.act("mute", tile.person));
+      part("lower").addEventListener("click", () => this.act("lower", tile.person));
     }
     if (own) this.list.prepend(item);
     else this.list.append(item);
@@ -104,6 +105,8 @@ export class RosterView {
       const { name } = person;
       const remove = person.calling ? gettext("Stop calling %(name)s", { name }) : gettext("Remove %(name)s", { name });
       part("remove").setAttribute("aria-label", remove);
+      part("lower").hidden = !person.hand;
+      part("lower").setAttribute("aria-label", gettext("Lower the hand of %(name)s", { name }));
       part("mute").hidden = person.calling;
       const mute = person.muted ? gettext("Unmute %(name)s", { name }) : gettext("Mute %(name)s", { name });
       part("mute").setAttribute("aria-label", mute);
