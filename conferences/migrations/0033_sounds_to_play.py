@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0031_quotas_of_groups'),
+        ('conferences', '0032_calendar_objects'),
     ]
 
     operations = [
