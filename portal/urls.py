@@ -10,6 +10,7 @@ from conferences.api import api
 from portal import steps
 from portal.views import (
     account,
+    attendance,
     booking,
     calendar,
     conference,
@@ -69,6 +70,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/sounds/<str:sound>/delete/", sound.delete, name="sound_delete"),
     path("conferences/<str:name>/roster/", conference.roster, name="conference_roster"),
     path("conferences/<str:name>/protocol/", ladder.ladder, name="conference_protocol"),
+    path("conferences/<str:name>/attendance/", attendance.attendance, name="attendance"),
+    path(
+        "conferences/<str:name>/attendance.<str:form>",
+        attendance.download,
+        name="attendance_download",
+    ),
     path("conferences/<str:name>/change/", booking.change, name="conference_change"),
     path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
     path("conferences/<str:name>/extend/", booking.extend, name="conference_extend"),

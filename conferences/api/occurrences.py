@@ -161,6 +161,11 @@ def _planned(row: Conference, recurrence_id: datetime.datetime) -> selectors.Pla
     return found
 
 
+def planned_of(row: Conference, name: str) -> selectors.Planned:
+    """The time of that name. Raises `Http404`."""
+    return _planned(row, _named(name))
+
+
 def _known(row: Conference, name: str) -> datetime.datetime:
     """The RECURRENCE-ID of an occurrence that there is."""
     if row.cancelled_at is not None:

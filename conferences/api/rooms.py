@@ -12,8 +12,10 @@ from ninja import Body, Query, Router, Status
 from ninja.errors import HttpError
 
 from conferences import policy, selectors, services
-from conferences.api import access
+from conferences.api import access, occurrences
 from conferences.api.schemas import (
+    AttendanceIn,
+    AttendanceOut,
     CalledIn,
     CallIn,
     CancelledOut,
@@ -251,3 +253,20 @@ def events(
     masks = selectors.aliases(row, by)
     items = [selectors.event_line(event, masks) for event in found]
     return {"events": items, "count": pages.count, "page": page, "pages": pages.num_pages}
+
+
+@router.get("/conferences/{conference}/attendance", response=AttendanceOut, summary="Who was there")
+def attendance(
+    request: HttpRequest, conference: str, window: Query[AttendanceIn]
+) -> dict[str, Any]:
+    """Who was there, how, from when to when, and why he left. For those who command.
+
+    As a table for a spreadsheet it is on the page of the conference.
+    """
+    row, by = access.view(request, conference, policy.may_command)
+    found = occurrences.planned_of(row, window.occurrence) if window.occurrence else None
+    page, pages = window.page, Paginator(selectors.attendance(row, found=found), window.page_size)
+    rows = pages.get_page(page) if page <= pages.num_pages else []
+    masks = selectors.aliases(row, by)
+    items = [selectors.attendance_line(one, by, masks) for one in rows]
+    return {"attendance": items, "count": pages.count, "page": page, "pages": pages.num_pages}

@@ -10,6 +10,7 @@ from conferences.selectors.attempts import (
     lifted_attempts,
     standing_attempts,
 )
+from conferences.selectors.attendance import attendance, attendance_line
 from conferences.selectors.bookings import (
     booked,
     booking,
@@ -140,6 +141,8 @@ __all__ = [
     "answers_of",
     "aor",
     "attempt_waits",
+    "attendance",
+    "attendance_line",
     "booked",
     "booking",
     "calendar",

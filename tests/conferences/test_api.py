@@ -505,6 +505,7 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/unlock",
         "/api/v1/conferences/{conference}/end",
         "/api/v1/conferences/{conference}/events",
+        "/api/v1/conferences/{conference}/attendance",
         "/api/v1/conferences/{conference}/calls/cancel",
         "/api/v1/conferences/{conference}/phones",
         "/api/v1/conferences/{conference}/move",
@@ -541,6 +542,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     told = {one["summary"] for path in paths.values() for one in path.values()}
     assert told == {
+        "Who was there",
         "List your webhooks",
         "Have a script told",
         "Read a webhook",

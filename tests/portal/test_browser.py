@@ -169,6 +169,7 @@ async def test_every_page_is_accessible(
         f"{first}cancel/",
         "/load/",
         "/webhooks/",
+        "/conferences/planning/attendance/",
         f"/webhooks/{hook.name}/",
         "/c/planning/",
     ):
