@@ -15,7 +15,8 @@ in from there before by himself; it gains nobody more than a challenge. Where
 somebody has signed in, a flood from everywhere else is not minded.
 
 Whoever asks too much gets 503 with Retry-After, and beyond some of those
-nothing. A source that searches for names (`focus.guard`) gets a trickle.
+nothing. A source that searches for names (`focus.guard`) gets a trickle, and the first
+requests of other ports of its address another one.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Gate:
         self._sources: Meter[Came] = Meter(limits.source)
         self._all: Meter[str] = Meter(limits.strangers)
         self._claims: Meter[tuple[str, str]] = Meter(limits.trickle)
-        self._trickles: Meter[str] = Meter(limits.trickle)
+        self._trickles: Meter[tuple[str, bool]] = Meter(limits.trickle)
         self._refusals: Meter[str] = Meter(limits.refusals)
         #: What was refused and dropped, by reason.
         self.counters: Counter[str] = Counter()
@@ -126,10 +127,12 @@ class Gate:
 
     def _stranger(self, head: bytes, came: Came, place: str, now: float) -> Verdict:
         source = came.source
+        new = self._strangers.rests(place, now)
         if self._guard.searches(source, now):
-            within = self._trickles.take(source, now) or self._claimed(head, source, now)
+            self._strangers.take(place, now)
+            within = self._trickles.take((source, new), now) or self._claimed(head, source, now)
             return self._unless(within, "searches for names", source, now)
-        first = self._strangers.rests(place, now) and self._firsts.take(came, now)
+        first = new and self._firsts.take(came, now)
         if not self._strangers.take(place, now):
             return self._refuse("asks too much from a port", source, now)
         if not first and not self._sources.take(came, now):

@@ -19,6 +19,7 @@ from conferences.policy import Identity
 from sipgateway.focus.actions import Action, FindPhones, Forward, Question
 from sipgateway.focus.events import Answer, PhonesFound
 from sipgateway.media.engine import LegId, MediaEvent
+from sipgateway.sip import sanity
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import (
@@ -211,6 +212,13 @@ class Desk:
         """No usage is left in it: forget it."""
         self.dialogs.pop(dialog, None)
         self.endpoint.forget(dialog)
+
+    def understands(self, event: RequestReceived) -> bool:
+        """Whether we know all that a request for us requires; else it is answered 420."""
+        objection = sanity.unsupported(event.request)
+        if objection is not None:
+            self.endpoint.refuse(event.transaction, 420, fields=objection.fields)
+        return objection is None
 
     def unavailable(self, transaction: TransactionId, now: float) -> None:
         """The database does not answer."""

@@ -187,9 +187,11 @@ class Halls:
             lambda number: CreateConference(number, who, "", factory, of_call=True), created
         )
 
-    @staticmethod
-    def _route(conference: Conference, event: RequestReceived, who: Identity, now: float) -> None:
-        conference.request(event, who, now)
+    def _route(
+        self, conference: Conference, event: RequestReceived, who: Identity, now: float
+    ) -> None:
+        if self._desk.understands(event):
+            conference.request(event, who, now)
         conference.maybe_idle(now)
 
     def open(self, snapshot: Snapshot, now: float) -> Conference:

@@ -1,7 +1,8 @@
 """The location service (RFC 3261 10.3): bindings, found by person, by phone and by flow.
 
-A binding is reached by the flow that brought it, never by what its Contact
-says: a phone behind a NAT is found, and nobody can have us send to a third.
+A binding is reached by the flow that brought it, or at another port of the same
+address that its Contact names: a phone behind a NAT is found, and nobody can
+have us send to a third.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.message import Request
 from sipgateway.sip.uri import SipUri, unescape
 
 MAX_CONTACT = 1000
@@ -130,6 +132,22 @@ def port_of(entry: Entry) -> int:
     if uri.host.strip("[]").lower() != entry.remote_host.lower():
         return 0
     return uri.port or (5061 if entry.transport == Transport.TLS else 5060)
+
+
+def port_elsewhere(request: Request, flow: Flow, uri: SipUri) -> int:
+    """Where a phone listens that registered by UDP from another port; 0 where that is none.
+
+    Its Contact counts only if no NAT is between: it knows its address, and the port that
+    it sends from (RFC 3261 18.1.1). Our own port is nobody's.
+    """
+    via, *proxies = request.every(headers.VIA)
+    at_home = via.host.strip("[]").lower() == uri.host.strip("[]").lower() == flow.remote_host
+    direct = at_home and not proxies and (via.port or 5060) == flow.remote_port
+    if flow.transport is not Transport.UDP or not direct:
+        return 0
+    plain = (uri.param("transport") or "udp").lower() == "udp" and uri.param("ob") is None
+    ours = flow.remote_host == flow.local_host and uri.port == flow.local_port
+    return uri.port or 0 if plain and not ours and uri.port != flow.remote_port else 0
 
 
 class Location:

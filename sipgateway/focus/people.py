@@ -55,7 +55,8 @@ class People:
             return
         aor = self._desk.domain.uri(name).aor
         if event.request.method == "SUBSCRIBE" and not _is_for_phones(event):
-            self._subscribe(event, aor, who, now)
+            if self._desk.understands(event):
+                self._subscribe(event, aor, who, now)
             return
         if event.request.method not in _HANDLERS:
             fields = (("Allow", ", ".join(_HANDLERS)),)

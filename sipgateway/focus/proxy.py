@@ -41,6 +41,8 @@ _RECORDED = frozenset({"SUBSCRIBE", "REFER", "NOTIFY"})
 #: What is passed on within dialogs; calls are anchored and have none here.
 _WITHIN = frozenset({"SUBSCRIBE", "REFER", "NOTIFY", "MESSAGE", "OPTIONS", "INFO"})
 
+_SECRETS = frozenset({headers.AUTHORIZATION.key, headers.PROXY_AUTHORIZATION.key})
+
 Ask = Callable[[RequestReceived, Callable[[Identity, float], None], float], None]
 Done = Callable[[Response | None, Phone | None, float], None]
 
@@ -238,16 +240,16 @@ class Proxy:
         onward.drop("route")
         hops = before.one(headers.MAX_FORWARDS)
         onward.put(headers.MAX_FORWARDS, 70 if hops is None else max(0, hops - 1))
-        for header in (headers.AUTHORIZATION, headers.PROXY_AUTHORIZATION):
-            others = [auth for auth in before.every(header) if not self._is_ours(auth)]
-            onward.drop(header.key)
-            for auth in others:
-                onward.add(header, auth)
+        onward.fields = [pair for pair in onward.fields if not self._is_our_secret(*pair)]
         if before.method in _RECORDED:
             ours = [self._route_on(event.flow), self._route_on(flow)]
             for route in ours if ours[0] != ours[1] else ours[:1]:
                 onward.push("Record-Route", headers.RECORD_ROUTE.build(route))
         return onward
+
+    def _is_our_secret(self, key: str, value: str) -> bool:
+        """Whether a field is the answer to a challenge of ours."""
+        return key in _SECRETS and self._is_ours(headers.AUTHORIZATION.parse(value))
 
     def _route_on(self, flow: Flow) -> NameAddr:
         """Our Record-Route towards one side: one for each transport (RFC 5658)."""

@@ -8,7 +8,13 @@ from dataclasses import replace
 from conferences.phonebook import Entry
 from conferences.policy import Identity
 from sipgateway.focus.desk import Domain
-from sipgateway.focus.location import Binding, checked_contact, instance_of, kept
+from sipgateway.focus.location import (
+    Binding,
+    checked_contact,
+    instance_of,
+    kept,
+    port_elsewhere,
+)
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage, RemoteError
 from sipgateway.sip.events import RequestReceived
@@ -131,7 +137,7 @@ def _binding(
         path=tuple(headers.PATH.build(one) for one in request.every(headers.PATH)),
         transport=flow.transport.value,
         remote_host=flow.remote_host,
-        remote_port=flow.remote_port,
+        remote_port=port_elsewhere(request, flow, uri) or flow.remote_port,
         local_port=flow.local_port,
         flow=flow.id,
         call_id=request.must(headers.CALL_ID),

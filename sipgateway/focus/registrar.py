@@ -101,11 +101,32 @@ class Registrar:
                 self._forget([binding.entry.name], now)
                 continue
             before = self._location.of(binding.entry.aor, now).get(binding.entry.key)
+            binding = self._at_its_port(binding, before)
             self._location.put(binding)
             refresh = before is not None and before.refreshed_by(binding)
             self._write(binding, now + (REFRESH_WITHIN if refresh else CHANGE_WITHIN))
             self._tell_moved(binding, now)
         self._sweep_later(now)
+
+    def _at_its_port(self, binding: Binding, before: Binding | None) -> Binding:
+        """By the flow to where a phone listens; one that is not known yet is sought."""
+        entry = binding.entry
+        if entry.remote_port == binding.flow.remote_port or entry.transport != Transport.UDP:
+            return binding
+        if before is not None and before.flow.remote_port == entry.remote_port:
+            return of_entry(entry, before.flow) or binding
+
+        def found(answer: Answer, now: float) -> None:
+            flow = answer.flow if isinstance(answer, Reopened) else None
+            now_known = self._location.of(entry.aor, now).get(entry.key)
+            led = of_entry(entry, flow) if flow is not None else None
+            if led is not None and now_known is binding:
+                self._location.put(led)
+                self._tell_moved(led, now)
+
+        where = entry.transport, entry.remote_host, entry.remote_port
+        self._desk.ask(lambda number: Reopen(number, *where), found)
+        return binding
 
     def _tell_moved(self, binding: Binding, now: float) -> None:
         """A phone may have called by its Contact or by its GRUU (RFC 5627 4.3)."""

@@ -50,8 +50,23 @@ EXTENSIONS = (
     "recipient-list-invite",
 )
 EVENT_PACKAGES = ("conference", "refer", "dialog")
-#: Event packages of phones, which are passed on to them (RFC 3842, 3856, 3857, 3680).
-PASSED_PACKAGES = frozenset({"message-summary", "presence", "presence.winfo", "reg"})
+#: Event packages of phones, which are passed on to them: those that are registered at IANA.
+PASSED_PACKAGES = frozenset(
+    {
+        "call-completion",  # RFC 6910
+        "hold",  # what desk phones are told by buttons beside them
+        "http-monitor",  # RFC 5989
+        "kpml",  # RFC 4730
+        "message-summary",  # RFC 3842
+        "presence",  # RFC 3856
+        "presence.winfo",  # RFC 3857
+        "reg",  # RFC 3680
+        "talk",
+        "ua-profile",  # RFC 6080
+        "vq-rtcpxr",  # RFC 6035
+        "xcap-diff",  # RFC 5875
+    }
+)
 #: What may be in the body of which request.
 BODIES: dict[str, tuple[str, ...]] = {
     "INVITE": ("application/sdp", "application/resource-lists+xml"),
@@ -143,14 +158,28 @@ def _hops(request: Request) -> Objection | None:
     return None if request.method in _FOR_US else Objection(483)
 
 
+#: Requests that may be for a phone behind us, whose business it is what they require of it.
+PASSED_ON = frozenset({"MESSAGE", "REFER", "SUBSCRIBE", "NOTIFY", "INFO"})
 #: Requests that are answered by us or by nobody.
 _FOR_US = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
 
 
 def _extensions(request: Request) -> Objection | None:
+    """What every hop must understand, and what we must who answer (8.2.2.3, 16.3)."""
     if request.method in {"ACK", "CANCEL"}:
         return None
-    wanted = request.every(headers.REQUIRE) + request.every(headers.PROXY_REQUIRE)
+    wanted = request.every(headers.PROXY_REQUIRE)
+    if request.method not in PASSED_ON:
+        wanted = request.every(headers.REQUIRE) + wanted
+    return _unknown(wanted)
+
+
+def unsupported(request: Request) -> Objection | None:
+    """What a request that turns out to be for us requires of us in vain (8.2.2.3)."""
+    return _unknown(request.every(headers.REQUIRE))
+
+
+def _unknown(wanted: list[str]) -> Objection | None:
     unknown = [tag for tag in wanted if tag.lower() not in EXTENSIONS]
     return Objection(420, fields=(("Unsupported", ", ".join(unknown)),)) if unknown else None
 

@@ -325,6 +325,59 @@ class DeskPhone(Phone):
         return cls(account, wire_, transport=transport, host=_authority(here))
 
 
+class Road(asyncio.DatagramProtocol):
+    """A UDP path between one phone and the server that loses and doubles what it is told to.
+
+    `loses` names first lines' beginnings, each of which is lost once; with `doubles`
+    everything arrives twice.
+    """
+
+    def __init__(self, server: Reachable, *, loses: Sequence[str] = (), doubles: bool = False):
+        self._server = (server.host, server.ports["udp"])
+        self._copies = 2 if doubles else 1
+        self.to_lose = list(loses)
+        #: The finals to INVITEs as the phone got them.
+        self.answers: list[str] = []
+
+    async def open(self) -> int:
+        """Open both ends; gives the port for the phone."""
+        loop = asyncio.get_running_loop()
+        here = ("127.0.0.1", 0)
+        self._near, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=here)
+        far = Datagrams()
+        self._far, _ = await loop.create_datagram_endpoint(lambda: far, remote_addr=self._server)
+        self._back = asyncio.create_task(self._carry_back(far))
+        port: int = self._near.get_extra_info("sockname")[1]
+        return port
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._phone = addr
+        if not self._lost(data.decode()):
+            for _ in range(self._copies):
+                self._far.sendto(data)
+
+    async def _carry_back(self, far: Datagrams) -> None:
+        async for text in far:
+            if self._lost(text):
+                continue
+            if text.startswith("SIP/2.0 2") and " INVITE\r\n" in text:
+                self.answers.append(text)
+            for _ in range(self._copies):
+                self._near.sendto(text.encode(), self._phone)
+
+    def _lost(self, text: str) -> bool:
+        found = next((start for start in self.to_lose if text.startswith(start)), None)
+        if found is not None:
+            self.to_lose.remove(found)
+        return found is not None
+
+    def close(self) -> None:
+        """Tear it up."""
+        self._back.cancel()
+        self._near.close()
+        self._far.close()
+
+
 async def sipp(
     server: DeskServer,
     scenario: str,
@@ -336,11 +389,16 @@ async def sipp(
     rate: int = 10,
     hold: float = 1.0,
     within: float = 30.0,
+    by: int = 0,
 ) -> None:
-    """Run a scenario of ``sipp/``; fails with SIPp's own words if a call did."""
+    """Run a scenario of ``sipp/``; fails with SIPp's own words if a call did.
+
+    `by` is the port of a `Road` that it goes by.
+    """
     errors = server.directory / f"sipp-{scenario}-{transport}.log"
     command = ["sipp", f"127.0.0.1:{server.ports[transport]}", "-sf", f"{SIPP / scenario}.xml"]
     command += ["-t", {"udp": "u1", "tcp": "t1"}[transport], "-i", "127.0.0.1", "-nostdin"]
+    command += ["-rsa", f"127.0.0.1:{by}"] if by else []
     command += ["-p", str(free_port()), "-mp", str(free_port(4)), "-m", str(calls)]
     command += ["-r", str(rate), "-l", str(calls), "-d", str(round(hold * 1000))]
     command += ["-au", account.username, "-ap", account.password]

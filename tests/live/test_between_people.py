@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.live.desk import OFFER, DeskPhone, DeskServer, serving
+from tests.live.desk import OFFER, Datagrams, DeskPhone, DeskServer, serving, sipp
 from tests.live.phone import Account, Dialog, is_request
 from tests.live.wire import Challenge, Message
 
@@ -56,6 +57,35 @@ class Ringing(DeskPhone):
         await self.send_text(Message(built.start, tuple(fields), body).text())
 
 
+class Listening(DeskPhone):
+    """A phone that sends from one socket and listens at another."""
+
+    async def listens(self) -> None:
+        """Open the other one; what comes there is answered by 200."""
+        self.heard: list[str] = []
+        loop = asyncio.get_running_loop()
+        opened, wire = await loop.create_datagram_endpoint(Datagrams, local_addr=("127.0.0.1", 0))
+        self.port: int = opened.get_extra_info("sockname")[1]
+        self._ear = opened
+        self._listening = asyncio.create_task(self._hears(wire))
+
+    async def _hears(self, wire: Datagrams) -> None:
+        async for text in wire:
+            self.heard.append(text)
+            answer = self.response_to(Message.parse(text), 200, "OK").text()
+            where = (self.account.domain.partition(":")[0], int(self.account.domain.split(":")[1]))
+            self._ear.sendto(answer.replace("SIP/2.0/WS ", "SIP/2.0/UDP ").encode(), where)
+
+    @property
+    def contact(self) -> str:
+        return f"<sip:{self.account.username}@127.0.0.1:{self.port}>"
+
+    async def close(self) -> None:
+        self._listening.cancel()
+        self._ear.close()
+        await super().close()
+
+
 @pytest.fixture
 async def phones(
     desk: DeskServer, people: tuple[Account, Account]
@@ -98,6 +128,39 @@ async def test_both_phones_ring_and_the_first_answer_wins(
     assert 'text="Call completed elsewhere"' in cancel.get("reason")
     assert (await dialog.ask("BYE")).status == 200
     await second.receives(is_request("BYE"))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_sipp_takes_its_call_back(
+    desk: DeskServer,
+    people: tuple[Account, Account],
+    phones: tuple[DeskPhone, Ringing, Ringing],
+    transport: str,
+) -> None:
+    """RFC 3261 9: both phones that ring are cancelled, and SIPp gets its 487."""
+    caller, called = people
+    await sipp(desk, "cancel", transport, account=caller, target=called.aor)
+    for phone in phones[1:]:
+        await phone.receives(is_request("CANCEL"))
+
+
+async def test_a_phone_that_listens_at_another_port(
+    desk: DeskServer, people: tuple[Account, Account]
+) -> None:
+    """RFC 3261 10.3: it is reached at its Contact, on the address that it registered from."""
+    alice, bob = people
+    async with (
+        await DeskPhone.open(desk, alice, "udp") as hers,
+        await Listening.open(desk, bob, "udp") as his,
+    ):
+        assert isinstance(his, Listening)
+        await his.listens()
+        assert (await his.register()).status == 200
+        answer = await hers.ask("MESSAGE", bob.aor, [("Content-Type", "text/plain")], body="hi")
+        assert answer.status == 200, answer.start
+        assert [text.split()[0] for text in his.heard] == ["MESSAGE"]
+        place = Dialog(his, remote=f"<{bob.aor}>")
+        await his.ask("REGISTER", f"sip:{bob.domain}", [("Expires", "0")], dialog=place)
 
 
 async def test_a_browser_watches_a_desk_phone(

@@ -19,6 +19,7 @@ from tests.live.desk import (
     DeskPhone,
     DeskServer,
     GatewayAlone,
+    Road,
     accepts,
     certify,
     redis_server,
@@ -67,6 +68,12 @@ def is_empty(desk: DeskServer, room: str) -> bool:
     return until(lambda: not desk.roster(name_of(room)), within=10.0, every=0.5)
 
 
+def joins(desk: DeskServer, room: str) -> list[str]:
+    """Who has joined, once for each time."""
+    events = desk.api("alice").events(name_of(room))
+    return [one["target"] for one in events if one["kind"] == "joined"]
+
+
 # -- SIPp ------------------------------------------------------------------------
 
 
@@ -96,6 +103,26 @@ async def test_ten_calls_a_second(
         within=within,
     )
     assert is_empty(desk, room)
+
+
+async def test_sipp_on_a_road_that_loses(desk: DeskServer, bob: Account, room: str) -> None:
+    """RFC 3261 17: what is lost once, in either direction, is sent again."""
+    road = Road(desk, loses=["INVITE", "ACK", "BYE", "SIP/2.0 401", "SIP/2.0 200"])
+    await sipp(desk, "call", "udp", account=bob, target=room, by=await road.open())
+    road.close()
+    assert road.to_lose == []
+    assert is_empty(desk, room)
+    assert joins(desk, room) == [bob.aor]
+
+
+async def test_sipp_on_a_road_that_doubles(desk: DeskServer, bob: Account, room: str) -> None:
+    """17.2.1: an INVITE that comes twice is one participant, and gets one answer."""
+    road = Road(desk, doubles=True)
+    await sipp(desk, "call", "udp", account=bob, target=room, by=await road.open())
+    road.close()
+    assert len(set(road.answers)) == 1
+    assert is_empty(desk, room)
+    assert joins(desk, room) == [bob.aor]
 
 
 # -- by hand ---------------------------------------------------------------------

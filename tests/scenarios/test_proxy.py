@@ -102,6 +102,39 @@ def test_a_request_goes_on(stage: Stage, alice: Person, bob: Person, method: str
     stage.is_quiet()
 
 
+@pytest.mark.parametrize("method", ["MESSAGE", "REFER", "SUBSCRIBE"])
+def test_what_is_required_is_asked_of_who_answers(
+    stage: Stage, alice: Person, bob: Person, method: str
+) -> None:
+    """16.3: we are asked by Proxy-Require alone; 8.2.2.3: by Require where it is for us."""
+    stage.conference()
+    event = "presence" if method == "SUBSCRIBE" else ""
+    fields = {"Event": event or "conference"} if method == "SUBSCRIBE" else {}
+    refer = {"Refer_To": f"<sip:carol@{DOMAIN}>"} if method == "REFER" else {}
+    alice.sends(method, BOB, Require="teleport", **fields, **refer)
+    bob.replies(_request(bob, method, require="teleport"), 202)
+    alice.gets("202")
+    alice.sends(method, BOB, Proxy_Require="teleport", **fields, **refer)
+    alice.gets("420", unsupported="teleport")
+    if method == "SUBSCRIBE":
+        fields = {"Event": "conference"}
+    alice.sends(method, f"sip:4711@{DOMAIN}", Require="teleport", **fields, **refer)
+    alice.gets("420", unsupported="teleport")
+    stage.is_quiet()
+
+
+def test_fields_keep_their_places(stage: Stage, alice: Person, bob: Person) -> None:
+    """7.3.1: of the same name in any case, their order tells; our secrets go."""
+    theirs = 'Digest realm="far.test", nonce="n", response="r", username="a", uri="sip:b@far.test"'
+    alice.sends("MESSAGE", BOB, X_One="1", Proxy_Authorization=theirs, x_two="2", X_Two="3")
+    got = _request(bob, "MESSAGE")
+    names = [key for key, _ in got.fields if key in {"x-one", "proxy-authorization", "x-two"}]
+    assert names == ["x-one", "proxy-authorization", "x-two", "x-two"]
+    assert got.all("x-two") == ["2", "3"]
+    bob.replies(got, 200)
+    alice.gets("200")
+
+
 def test_the_best_answer_wins(stage: Stage, alice: Person, bob: Person) -> None:
     """16.7: all phones are asked; a 2xx at once, else 6xx, else what helps most."""
     desk = _desk_phone(stage)

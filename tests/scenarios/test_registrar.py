@@ -157,6 +157,44 @@ def test_one_more_phone_than_a_person_has_takes_the_place_of_the_oldest(
     assert len(_asks(bob)) == 20
 
 
+PORTS = [
+    ("192.0.2.1:5061", "<sip:bob@192.0.2.1:7000>", 7000),
+    ("192.0.2.1:5061", "<sip:bob@192.0.2.1:7000;transport=tcp>", 5061),
+    ("192.0.2.1:5061", "<sip:bob@192.0.2.1>", 5061),
+    ("192.0.2.1:5061", "<sip:bob@198.51.100.7:7000>", 5061),  # nobody has us send to a third
+    ("192.0.2.1:6000", "<sip:bob@192.0.2.1:7000>", 5061),  # a NAT has changed its port
+    ("10.0.0.1:5061", "<sip:bob@192.0.2.1:7000>", 5061),
+]
+
+
+@pytest.mark.parametrize(("via", "contact", "reached"), PORTS)
+def test_a_phone_on_udp_listens_where_it_says(
+    stage: Stage, via: str, contact: str, reached: int
+) -> None:
+    """10.3: at its Contact, as far as that is on the address that it registered from."""
+    bob = stage.person("bob", transport=Transport.UDP)
+    ear = stage.person("ear", transport=Transport.UDP, port=7000)
+    ear.answers_requests = bob.answers_requests = False
+    stage.found_again["192.0.2.1", 7000] = ear.flow
+    alice = stage.person("alice")
+    for _ in range(2):  # a refresh changes nothing
+        bob.feeds(bob.request("REGISTER", f"sip:{DOMAIN}", to=f"<{BOB}>", contact=contact))
+        challenge = bob.gets("401")
+        assert isinstance(challenge, Response)
+        again = bob.request("REGISTER", f"sip:{DOMAIN}", to=f"<{BOB}>", contact=contact)
+        branch = again.must(headers.VIA).branch
+        again.drop("via")
+        again.push("Via", f"SIP/2.0/UDP {via};branch={branch};rport")
+        again.append("Authorization", bob.credentials(challenge, "REGISTER", f"sip:{DOMAIN}"))
+        bob.feeds(again)
+        bob.gets("200")
+        alice.sends("MESSAGE", BOB)
+        found = {port: [type(one) for one in p.inbox] for port, p in ((5061, bob), (7000, ear))}
+        assert found == {port: [Request] if port == reached else [] for port in found}
+        ear.inbox.clear()
+        bob.inbox.clear()
+
+
 @pytest.mark.parametrize(
     ("contact", "reason"),
     [
