@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -146,8 +147,15 @@ def account(auth_name: str, *, hashed_by: str = "") -> Account | None:
     with connection.cursor() as cursor:
         cursor.execute(query, [auth_name if is_name else now for is_name in names])
         row = cursor.fetchone()
-    if row is None:
-        return None
+    found = _account_of(row or _NOBODY)  # for nobody the same work, and so the same time
+    return found if row is not None else None
+
+
+#: A row like any other, of which nothing is told.
+_NOBODY = ("", "0" * 32, "0" * 64, "nobody", "Nobody", "", "", False, True, None, "", None)
+
+
+def _account_of(row: Sequence[Any]) -> Account | None:
     name, md5, sha256, username, display_name, first, last, organizer, active, *guest = row
     if guest[0] is not None:
         uri_user, guest_name, conference = guest
