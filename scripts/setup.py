@@ -127,6 +127,13 @@ def pip_install(requirements: str) -> None:
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "-r", requirements)
 
 
+def make_tools() -> None:
+    """Install what tests and checks need; one package of it is compiled (`pesq`)."""
+    if shutil.which("gcc") is None:
+        apt_install(["gcc", "libc6-dev", "python3-dev"])
+    pip_install("requirements-dev.txt")
+
+
 def manage(*arguments: str) -> None:
     """Run one of Django's commands."""
     run(str(PYTHON), "manage.py", *arguments)
@@ -205,7 +212,7 @@ def develop() -> None:
     Step(
         "setting up the development tools",
         ("requirements.txt", "requirements-dev.txt"),
-        lambda: pip_install("requirements-dev.txt"),
+        make_tools,
         stamp=ROOT / ".venv" / "made-of-requirements-dev",
         besides=sys.version,
     ).bring_up_to_date()

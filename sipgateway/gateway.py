@@ -313,6 +313,7 @@ class Gateway:
             ("gate", self._gate.counters),
             ("sip", self._endpoint.counters),
             ("digest", self._switchboard.guard.counters),
+            ("media", self._media.counters()),
         ):
             counted |= {f"{part}: {what}": number for what, number in counter.items()}
         return counted
@@ -321,6 +322,7 @@ class Gateway:
         """How much goes on at this moment."""
         return {
             **self._endpoint.gauges(),
+            **{f"media {what}": number for what, number in self._media.gauges().items()},
             "conferences": len(self._switchboard.live),
             "connections": len(self._flows),
         }

@@ -43,6 +43,12 @@ class Engine:
     def failing(self) -> str:
         return ""
 
+    def counters(self) -> dict[str, int]:
+        return {"forged": 3}
+
+    def gauges(self) -> dict[str, int]:
+        return {"legs": 2}
+
     async def answer(
         self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
     ) -> Description:

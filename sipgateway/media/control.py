@@ -23,7 +23,9 @@ class Terms(TypedDict):
     """What was negotiated with a leg.
 
     `codecs` maps each payload type the phone may send to a codec's name;
-    `payload_type` is the one sent to it. `hears` and `speaks` say which ways
+    `payload_type` is the one sent to it, `noise` that of comfort noise. `level_id`
+    and `levels_id` are header extensions (RFC 6464, RFC 6465), `nack` whether lost
+    packets may be asked for again. `hears` and `speaks` say which ways
     the stream goes.
     """
 
@@ -33,6 +35,9 @@ class Terms(TypedDict):
     codecs: dict[str, str]
     events: list[int]
     level_id: int | None
+    levels_id: int | None
+    noise: int | None
+    nack: bool
     hears: bool
     speaks: bool
     # WebRTC
@@ -94,10 +99,16 @@ class Report(TypedDict):
         "heard",
         "kept",
         "sounded",
+        "measured",
         "alive",
     ]
     leg: NotRequired[str]
     legs: NotRequired[list[str]]
+    now: NotRequired[dict[str, float | None]]
+    mean: NotRequired[dict[str, float | None]]
+    worst: NotRequired[float | None]
+    counters: NotRequired[dict[str, int]]
+    gauges: NotRequired[dict[str, int]]
     room: NotRequired[str]
     seconds: NotRequired[float]
     busy: NotRequired[float]

@@ -145,6 +145,9 @@ class Negotiation:
             "codecs": {str(stream.codec.payload_type): stream.codec.encoding.lower()},
             "events": [one.payload_type for one in stream.events],
             "level_id": None if stream.level is None else stream.level.identifier,
+            "levels_id": None if stream.levels is None else stream.levels.identifier,
+            "noise": None if stream.noise is None else stream.noise.payload_type,
+            "nack": stream.nack,
             "hears": direction in (Direction.SENDRECV, Direction.RECVONLY),
             "speaks": direction in (Direction.SENDRECV, Direction.SENDONLY),
             "ufrag": self._credentials.ufrag if webrtc else "",
@@ -206,13 +209,16 @@ class Negotiation:
 
     def _block(self, stream: Stream, local: Local, protocol: list[Attribute]) -> Media:
         """The block of an answer."""
-        codecs = (stream.codec, *stream.events)
+        codecs = _taken(stream)
         mid = stream.media.get("mid")
         attributes = [] if mid is None else [Attribute("mid", mid)]
         attributes += _codec_lines(codecs)
-        if stream.level is not None:
-            level = replace(stream.level, direction="")
-            attributes.append(Attribute("extmap", sdp.build_extmap(level)))
+        for extension in (stream.level, stream.levels):
+            if extension is not None:
+                both_ways = replace(extension, direction="")
+                attributes.append(Attribute("extmap", sdp.build_extmap(both_ways)))
+        if stream.nack:
+            attributes.append(Attribute("rtcp-fb", f"{stream.codec.payload_type} nack"))
         attributes += protocol
         attributes.append(Attribute(str(ANSWERS[stream.direction])))
         return Media(
@@ -226,7 +232,7 @@ class Negotiation:
     def _agreed(self, stream: Stream) -> Media:
         """Our block once the phone has chosen: what a session refresh repeats."""
         block = self._blocks[self._index]
-        codecs = (stream.codec, *stream.events)
+        codecs = _taken(stream)
         kept = [one for one in block.attributes if one.name not in ("rtpmap", "fmtp", "ptime")]
         if stream.level is None:
             kept = [one for one in kept if one.name != "extmap"]
@@ -340,6 +346,12 @@ def _codec_lines(codecs: tuple[RtpMap, ...]) -> list[Attribute]:
             lines.append(Attribute("fmtp", f"{one.payload_type} {parameters}"))
     lines.append(Attribute("ptime", "20"))
     return lines
+
+
+def _taken(stream: Stream) -> tuple[RtpMap, ...]:
+    """What is agreed of what the phone has."""
+    noise = () if stream.noise is None else (stream.noise,)
+    return (stream.codec, *noise, *stream.events)
 
 
 def _refused(media: Media, local: Local) -> Media:

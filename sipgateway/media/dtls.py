@@ -31,6 +31,9 @@ MTU = 1200
 """Octets of a datagram that any path carries (RFC 8261 5 uses the same)."""
 
 RECORD_HEADER = 13
+RECORDS = 2048 // RECORD_HEADER
+"""More than fit into a datagram: what is left unread would pile up."""
+
 EXPORTER = b"EXTRACTOR-dtls_srtp"
 VALIDITY = datetime.timedelta(days=365)
 HASHES = ("sha-256", "sha-384", "sha-512")
@@ -98,7 +101,7 @@ class Identity:
         self.context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         self.context.use_certificate(certificate)
         self.context.use_privatekey(key)
-        self.context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET)
+        self.context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
         self.context.set_tlsext_use_srtp(b":".join(one.dtls for one in srtp.DTLS_PROFILES))
 
 
@@ -204,7 +207,8 @@ class DtlsSession:
     def _read(self) -> None:
         """What comes after the handshake: only the peer's close_notify matters."""
         try:
-            self._connection.recv(2048)
+            for _ in range(RECORDS):
+                self._connection.recv(2048)
         except SSL.ZeroReturnError:
             self.closed = True
         except SSL.Error:

@@ -153,6 +153,37 @@ class SoundEnded:
     failed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How well a leg is heard (in) and hears (out); None is not known.
+
+    `loss_in` and `loss_out` in percent of packets lost or too late, `jitter_in`,
+    `jitter_out` and `round_trip` in milliseconds, `mos` the estimated mean opinion
+    score (1 to 4.4) of whichever way is the worse. What goes out is known from the
+    phone's reports alone (RTCP), which some desk phones do not send.
+    """
+
+    loss_in: float | None = None
+    loss_out: float | None = None
+    jitter_in: float | None = None
+    jitter_out: float | None = None
+    round_trip: float | None = None
+    mos: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LegMeasured:
+    """How well a leg goes: told when that has changed, every 5 s at most.
+
+    `mean` is since the leg began, `worst` the lowest mark of five seconds.
+    """
+
+    leg: LegId
+    now: Figures
+    mean: Figures
+    worst: float | None
+
+
 MediaEvent = (
     LegConnected
     | LegSilent
@@ -163,6 +194,7 @@ MediaEvent = (
     | Heard
     | RecordingClosed
     | SoundEnded
+    | LegMeasured
 )
 Listener = Callable[[MediaEvent], None]
 
@@ -184,6 +216,12 @@ class MediaEngine(Protocol):
 
     def failing(self) -> str:
         """Empty when ready, else what is wrong, for ``/healthz``."""
+
+    def counters(self) -> dict[str, int]:
+        """What was dropped and went wrong since the start, for ``/metrics``."""
+
+    def gauges(self) -> dict[str, int]:
+        """How much goes on at this moment, for ``/metrics``."""
 
     async def answer(
         self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from sipgateway.media import resample
 from sipgateway.media.codec import FRAME, Codec, CodecError, Samples
+from sipgateway.media.conceal import Concealment
 
 FACTOR = 6
 RATE = 8000
 FULL_SCALE = 32768.0
 BIAS = 132
 """Of the 16-bit scale, added before the logarithm of mu-law is taken (G.711 table 2)."""
-
-FADING = 0.6
-"""Gain from one concealed frame to the next."""
 
 Octets = NDArray[np.uint8]
 
@@ -62,19 +60,20 @@ class G711Decoder:
     def __init__(self, law: _Law) -> None:
         self._law = law
         self._up = resample.Up(FACTOR)
-        self._last = np.zeros(FRAME // FACTOR, np.float32)
+        self._concealment = Concealment(RATE)
+        self._last = FRAME // FACTOR
 
     def decode(self, payload: bytes) -> Samples:
         """The samples of a payload. Raises `CodecError`."""
         if not payload:
             raise CodecError("an empty payload")
-        self._last = self._law.expand[np.frombuffer(payload, np.uint8)]
-        return self._up.convert(self._last)
+        self._last = len(payload)
+        expanded = self._law.expand[np.frombuffer(payload, np.uint8)]
+        return self._up.convert(self._concealment.hear(expanded))
 
     def conceal(self, following: bytes | None) -> Samples:  # noqa: ARG002
-        """The last payload again, quieter; there is no redundancy in G.711."""
-        self._last = self._last * np.float32(FADING)
-        return self._up.convert(self._last)
+        """As much as the last payload, made up; there is no redundancy in G.711."""
+        return self._up.convert(self._concealment.make_up(self._last))
 
     def duration(self, payload: bytes) -> int:
         """Samples at 48 kHz. Raises `CodecError`."""

@@ -11,6 +11,7 @@ from G722 import G722  # type: ignore[import-not-found]
 
 from sipgateway.media import resample
 from sipgateway.media.codec import FRAME, Codec, CodecError, Samples
+from sipgateway.media.conceal import Concealment
 
 FACTOR = 3
 RATE = 16_000
@@ -20,9 +21,6 @@ FULL_SCALE = 32768.0
 SILENCE = b"\xfc" * (FRAME // FACTOR // 2)
 """The codes by which both bands' predictors settle at zero."""
 
-FADING = 0.6
-"""Gain from one concealed frame to the next."""
-
 
 class G722Decoder:
     """One stream that is received."""
@@ -30,20 +28,21 @@ class G722Decoder:
     def __init__(self) -> None:
         self._state = G722(RATE, BITS_PER_SECOND, use_numpy=False)
         self._up = resample.Up(FACTOR)
-        self._last = np.zeros(FRAME // FACTOR, np.float32)
+        self._concealment = Concealment(RATE)
+        self._last = FRAME // FACTOR
 
     def decode(self, payload: bytes) -> Samples:
         """The samples of a payload. Raises `CodecError`."""
         if not payload:
             raise CodecError("an empty payload")
         pcm = np.frombuffer(self._state.decode(payload), np.int16)
-        self._last = pcm.astype(np.float32) / np.float32(FULL_SCALE)
-        return self._up.convert(self._last)
+        self._last = len(pcm)
+        scaled = pcm.astype(np.float32) / np.float32(FULL_SCALE)
+        return self._up.convert(self._concealment.hear(scaled))
 
     def conceal(self, following: bytes | None) -> Samples:  # noqa: ARG002
-        """The last payload again, quieter; there is no redundancy in G.722."""
-        self._last = self._last * np.float32(FADING)
-        return self._up.convert(self._last)
+        """As much as the last payload, made up; there is no redundancy in G.722."""
+        return self._up.convert(self._concealment.make_up(self._last))
 
     def duration(self, payload: bytes) -> int:
         """Samples at 48 kHz. Raises `CodecError`."""

@@ -24,6 +24,7 @@ from aioice import stun
 Address = tuple[str, int]
 
 COOKIE = 0x2112A442
+USERNAME = 0x0006
 ROLE_CONFLICT = (487, "Role Conflict")
 
 
@@ -55,6 +56,20 @@ def parse(data: bytes) -> stun.Message:
         return stun.parse_message(data)
     except (ValueError, struct.error, IndexError) as error:
         raise IceError(f"malformed STUN: {error}") from error
+
+
+def username(data: bytes) -> str:
+    """The USERNAME of a STUN message, found without looking at the rest; empty if it has none.
+
+    So a flood of checks for nobody costs next to nothing.
+    """
+    at = 20
+    while at + 4 <= len(data):
+        kind, length = struct.unpack_from("!HH", data, at)
+        if kind == USERNAME:
+            return data[at + 4 : at + 4 + length].decode("utf-8", "replace")
+        at += 4 + length + -length % 4
+    return ""
 
 
 def fragment(message: stun.Message) -> str:

@@ -97,6 +97,14 @@ class JanusEngine:
             return ""
         return f"no Janus answers at {', '.join(node.address.url for node in self._nodes)}"
 
+    def counters(self) -> dict[str, int]:
+        """Nothing: the nodes keep that to themselves."""
+        return {}
+
+    def gauges(self) -> dict[str, int]:
+        """Nothing, as for `counters`."""
+        return {}
+
     def _spawn(self, work: Coroutine[Any, Any, None], name: str = "janus") -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)

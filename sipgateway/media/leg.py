@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import asdict
 
-from sipgateway.media import dtmf, rtcp, rtp
-from sipgateway.media.codec import Codec
+from sipgateway.media import dtmf, quality, rtcp, rtp
+from sipgateway.media.codec import PERIOD, Codec
 from sipgateway.media.control import Report, Terms
 from sipgateway.media.engine import LegId
 from sipgateway.media.ice import Address
 from sipgateway.media.mixer import Member, Output
-from sipgateway.media.path import Datagram, Path
+from sipgateway.media.path import MALFORMED, Datagram, Path
 from sipgateway.media.voice import Voice
 
 SILENT_AFTER = 10.0
@@ -26,6 +27,12 @@ HANDSHAKE = 10.0
 
 SILENT_AGAIN = 5.0
 """Seconds between two tellings."""
+
+KEPT = 50
+"""Packets that may be asked for again: a second; what is older is of no use to anybody."""
+
+MISSING = 8
+"""Packets in a row that are asked for again; more are not made good in time."""
 
 
 class Leg:
@@ -51,6 +58,8 @@ class Leg:
         self._eager_until = now + HANDSHAKE
         self._report_at = now + rtcp.INTERVAL * secrets.randbelow(1000) / 1000
         self._digits = dtmf.DigitReader()
+        self._measure_at = now + quality.EVERY * (1 + secrets.randbelow(1000) / 1000)
+        self._sent: dict[int, Datagram] = {}
         self._reception: rtcp.Reception | None = None
         self._incoming = terms["payload_type"]
         self._terms = terms
@@ -63,6 +72,7 @@ class Leg:
         codec = codecs[terms["codecs"][str(terms["payload_type"])]]
         self.voice = Voice(codec)
         self.member = Member(leg, terms["source"], self.voice, codec, hears=terms["hears"])
+        self.meter = quality.Meter(codec.clock)
 
     def change(self, terms: Terms) -> None:
         """Take what a later description says."""
@@ -71,6 +81,7 @@ class Leg:
         codec = self._codecs[terms["codecs"][str(terms["payload_type"])]]
         if codec is not self.member.codec:
             self.member.codec, self.member.encoder = codec, None
+            self.meter.clock = codec.clock
         self._hear_in(terms["payload_type"])
         self.member.hears = terms["hears"]
 
@@ -99,7 +110,7 @@ class Leg:
         try:
             packet = rtp.parse(data, self._terms["level_id"])
         except rtp.RtpError:
-            self.path.dropped += 1
+            self.path.dropped[MALFORMED] += 1
             return
         self.heard(now)
         if not self.connected and self.path.ready:
@@ -107,9 +118,13 @@ class Leg:
         if packet.payload_type in self._terms["events"]:
             self._receive_event(packet, now)
         elif str(packet.payload_type) in self._terms["codecs"]:
+            if packet.payload_type != self._incoming:
+                self._hear_in(packet.payload_type)
+            self._receive_audio(packet, now)
+        elif packet.payload_type == self._terms["noise"]:
             self._receive_audio(packet, now)
         else:
-            self.path.dropped += 1
+            self.path.dropped["of another payload type"] += 1
 
     def _receive_event(self, packet: rtp.Packet, now: float) -> None:
         for digit in self._digits.receive(packet.payload, packet.timestamp, now):
@@ -118,13 +133,26 @@ class Leg:
     def _receive_audio(self, packet: rtp.Packet, now: float) -> None:
         if not self._terms["speaks"]:
             return
-        if packet.payload_type != self._incoming:
-            self._hear_in(packet.payload_type)
         if self._reception is None or self._reception.ssrc != packet.ssrc:
             self._reception = rtcp.Reception(packet.ssrc, self.voice.codec.clock)
             self.voice.buffer.clear()
+        self._ask_again(self._reception, packet.sequence)
         self._reception.receive(packet.sequence, packet.timestamp, now)
-        self.voice.buffer.put(packet.sequence, packet.payload, packet.level)
+        if packet.payload_type == self._terms["noise"]:
+            self.voice.put_noise(packet.sequence, packet.payload)
+        else:
+            self.voice.buffer.put(packet.sequence, packet.payload, packet.level)
+
+    def _ask_again(self, reception: rtcp.Reception, sequence: int) -> None:
+        """Ask for what is missing before a packet, if it can be there in time (RFC 4585)."""
+        trip = self.meter.round_trip
+        missing = (sequence - reception.highest - 1) & 0xFFFF
+        if not self._terms["nack"] or trip is None or not 0 < missing <= MISSING:
+            return
+        if reception.first >= 0 and trip < (self.voice.buffer.depth - 1) * PERIOD:
+            wanted = range(reception.highest + 1, reception.highest + 1 + missing)
+            message = rtcp.build_nack(self._sender, reception.ssrc, wanted, name=self._name)
+            self._append(self.path.protect_rtcp(message))
 
     def _hear_in(self, payload_type: int) -> None:
         """Decode another payload type from now on."""
@@ -137,14 +165,25 @@ class Leg:
     def _receive_rtcp(self, data: bytes, now: float) -> None:
         try:
             for heard in rtcp.parse(data, self._sender.ssrc):
-                if heard.fraction_lost is not None:
-                    self.member.loss = heard.fraction_lost
-                if heard.ntp is not None and self._reception is not None:
-                    self._reception.receive_report(heard.ntp, now)
+                self._take_report(heard, now)
         except rtcp.RtcpError:
-            self.path.dropped += 1
+            self.path.dropped[MALFORMED] += 1
             return
         self.heard(now)
+
+    def _take_report(self, heard: rtcp.Heard, now: float) -> None:
+        if heard.told is not None:
+            self.member.loss = heard.told.lost
+            self.meter.hear(heard.told, now)
+        reception = self._reception
+        if reception is not None and heard.ntp is not None:
+            reception.receive_report(heard.ntp, now)
+        if reception is not None and reception.ssrc in heard.goodbye:
+            # The stream has ended (RFC 3550 6.6), the call has not: another may begin.
+            self._reception = None
+            self.voice.buffer.clear()
+        for number in heard.nacked:
+            self._append(self._sent.pop(number, None))
 
     # What goes out
 
@@ -156,15 +195,26 @@ class Leg:
             return
         if not self.connected and self._terms["kind"] == "webrtc":
             self._connect()
-        level_id = self._terms["level_id"]
+        sequence = self._sender.sequence
         packet = self._sender.build(
             output.payload,
             codec.duration,
             payload_type=self._terms["payload_type"],
             sources=output.sources[: rtp.MAX_SOURCES],
-            extension=b"" if level_id is None else rtp.build_level(level_id, output.level),
+            extension=self._extension(output),
         )
-        self._append(self.path.protect(packet))
+        datagram = self.path.protect(packet)
+        self._append(datagram)
+        if self._terms["nack"] and datagram is not None:
+            self._sent[sequence] = datagram
+            if len(self._sent) > KEPT:
+                del self._sent[next(iter(self._sent))]
+
+    def _extension(self, output: Output) -> bytes:
+        level_id, levels_id = self._terms["level_id"], self._terms["levels_id"]
+        if levels_id is not None:
+            return rtp.build_levels(level_id, output.level, levels_id, output.levels)
+        return b"" if level_id is None else rtp.build_level(level_id, output.level)
 
     def pause(self) -> None:
         """Let a frame pass unsent."""
@@ -191,6 +241,9 @@ class Leg:
         if now >= self._report_at:
             self._report_at = now + rtcp.INTERVAL
             self._append(self.path.protect_rtcp(self._report(now)))
+        if now >= self._measure_at:
+            self._measure_at = now + quality.EVERY
+            self._measure(now)
         if now >= self._silent_at:
             self._silent_at = now + SILENT_AGAIN
             self.reports.append(
@@ -205,6 +258,20 @@ class Leg:
 
     def _report(self, now: float) -> bytes:
         return rtcp.build(self._sender, self._reception, name=self._name, now=now)
+
+    def _measure(self, now: float) -> None:
+        """Tell how well it goes, where that has changed."""
+        buffer, meter = self.voice.buffer, self.meter
+        if self.connected and meter.look(self._reception, buffer.late, buffer.depth, now):
+            self.reports.append(
+                {
+                    "event": "measured",
+                    "leg": self.leg,
+                    "now": asdict(meter.now),
+                    "mean": asdict(meter.mean),
+                    "worst": meter.worst,
+                }
+            )
 
     def _append(self, datagram: Datagram | None) -> None:
         if datagram is not None:

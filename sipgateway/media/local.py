@@ -22,6 +22,7 @@ import itertools
 import logging
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,10 @@ class _Worker:
     fingerprint: str = ""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     deaths: int = 0
+    counters: Counter[str] = field(default_factory=Counter)
+    """What its life so far has counted, and `former` what its lives before did."""
+    former: Counter[str] = field(default_factory=Counter)
+    gauges: dict[str, int] = field(default_factory=dict)
     busy: float = 0.0
     """Share of its time that it works, as it told last."""
     questions: dict[int, asyncio.Future[int]] = field(default_factory=dict)
@@ -198,6 +203,20 @@ class LocalEngine:
         """Which workers are not there."""
         down = [str(worker.number) for worker in self._workers if not worker.ready.is_set()]
         return f"mixer worker {', '.join(down)} is not running" if down else ""
+
+    def counters(self) -> dict[str, int]:
+        """What the workers have counted, over all their lives."""
+        total: Counter[str] = Counter()
+        for worker in self._workers:
+            total += worker.former + worker.counters
+        return dict(total)
+
+    def gauges(self) -> dict[str, int]:
+        """What the workers have now."""
+        total: Counter[str] = Counter()
+        for worker in self._workers:
+            total.update(worker.gauges)
+        return dict(total)
 
     def processes(self) -> tuple[int, ...]:
         """The process ids of the workers that run (for measuring)."""
@@ -478,6 +497,9 @@ class LocalEngine:
         """Make sure a worker is gone and tell of its legs."""
         worker.ready.clear()
         worker.busy = 0.0
+        worker.former += worker.counters
+        worker.counters.clear()
+        worker.gauges.clear()
         if not any(one.ready.is_set() for one in self._workers):
             self._up.clear()
         if worker.writer is not None:
@@ -515,6 +537,8 @@ class LocalEngine:
     def _alive(self, worker: _Worker, report: Report) -> None:
         worker.deaths = 0
         worker.busy = report["busy"]
+        worker.counters = Counter(report["counters"])
+        worker.gauges = report["gauges"]
 
     def _sounded(self, worker: _Worker, report: Report) -> None:
         room = RoomId(report["room"])
@@ -532,6 +556,12 @@ EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
     "digit": lambda one: engine.DigitKeyed(LegId(one["leg"]), one["digit"]),
     "ended": lambda one: engine.PlayEnded(LegId(one["leg"]), one["prompt"]),
     "heard": lambda one: engine.Heard(LegId(one["leg"]), one["seconds"]),
+    "measured": lambda one: engine.LegMeasured(
+        LegId(one["leg"]),
+        engine.Figures(**one["now"]),
+        engine.Figures(**one["mean"]),
+        one["worst"],
+    ),
     "kept": lambda one: engine.RecordingClosed(
         RoomId(one["room"]), one["name"], one["seconds"], one["reason"]
     ),

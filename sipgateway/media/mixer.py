@@ -209,6 +209,8 @@ class Output:
     payload: bytes
     sources: tuple[int, ...] = ()
     level: int = SILENCE
+    levels: tuple[int, ...] = ()
+    """Of each of the sources, in -dBov."""
 
 
 class Sound(Protocol):
@@ -230,6 +232,7 @@ class Room:
         self.listener: Callable[[Samples | None], None] | None = None
         """Gets what is said in each frame, None for nothing."""
         self._limiter = Limiter()
+        self._levels: dict[LegId, int] = {}
         self._encoders: dict[str, Encoder] = {}
         self._history: deque[Samples] = deque(maxlen=PRIMING)
 
@@ -296,6 +299,12 @@ class Room:
                 said[member.track] = _sum([frame] if known is None else [known, frame])
         return said
 
+    @property
+    def encoders(self) -> int:
+        """How many encoders run."""
+        own = (one.encoder for one in (*self.members.values(), self.keeper) if one is not None)
+        return len(self._encoders) + sum(1 for one in own if one is not None)
+
     def leave(self, leg: LegId) -> None:
         """Take a member out."""
         self.members.pop(leg, None)
@@ -305,6 +314,7 @@ class Room:
     def _voices(self) -> dict[LegId, Samples]:
         """The decoded frames of those who have the floor."""
         levels = {leg: member.voice.advance() for leg, member in self.members.items()}
+        self._levels = levels
         talkers = self.floor.choose(
             {leg: level for leg, level in levels.items() if not self.members[leg].muted}
         )
@@ -316,7 +326,7 @@ class Room:
         if not frames:
             return None
         frame = self._limiter.apply(_sum(frames))
-        return _Mix(frame, self._sources(voices), codec.level(frame))
+        return _Mix(frame, self._sources(voices), codec.level(frame), self._levels_of(voices))
 
     def _shared(self, kind: Codec, mix: _Mix | None) -> Output:
         """What everybody with this codec hears who does not talk: encoded once."""
@@ -329,7 +339,7 @@ class Room:
                 encoder = self._encoders[kind.name] = self._primed(kind)
             losses = (one.loss for one in self.members.values() if one.codec is kind)
             encoder.expect_loss(max(losses, default=0.0))
-            output = Output(encoder.encode(mix.frame), mix.sources, mix.level)
+            output = Output(encoder.encode(mix.frame), mix.sources, mix.level, mix.levels)
             mix.outputs[kind.name] = output
         return output
 
@@ -343,7 +353,12 @@ class Room:
             member.encoder = self._primed(member.codec)
         member.encoder.expect_loss(member.loss)
         frame = member.limiter.apply(_sum([*others.values(), *played]))
-        return Output(member.encoder.encode(frame), self._sources(others), codec.level(frame))
+        return Output(
+            member.encoder.encode(frame),
+            self._sources(others),
+            codec.level(frame),
+            self._levels_of(others),
+        )
 
     def _primed(self, kind: Codec) -> Encoder:
         encoder = kind.encoder()
@@ -360,6 +375,9 @@ class Room:
     def _sources(self, legs: Iterable[LegId]) -> tuple[int, ...]:
         return tuple(self.members[leg].source for leg in legs)
 
+    def _levels_of(self, legs: Iterable[LegId]) -> tuple[int, ...]:
+        return tuple(self._levels[leg] for leg in legs)
+
 
 @dataclass(slots=True)
 class _Mix:
@@ -368,6 +386,7 @@ class _Mix:
     frame: Samples
     sources: tuple[int, ...]
     level: int
+    levels: tuple[int, ...]
     outputs: dict[str, Output] = field(default_factory=dict)
 
 

@@ -35,8 +35,9 @@ int opus_packet_get_nb_samples(const unsigned char packet[], int32_t len, int32_
 APPLICATION_VOIP = 2048
 SET_BITRATE, SET_COMPLEXITY, SET_FEC, SET_LOSS = 4002, 4010, 4012, 4014
 
-BITRATE = 32_000
-"""Bits a second: fullband speech without audible loss (RFC 7587 3.1.1: 28-40 kb/s)."""
+BITRATE = 48_000
+"""Bits a second. RFC 7587 3.1.1 has 28-40 kb/s for fullband speech that is encoded once;
+this has been encoded before. Below 40 libopus also leaves the redundancy out."""
 
 COMPLEXITY = 5
 """Of 10; 9 costs twice the time for a difference that is not heard at 32 kb/s. A worker

@@ -11,6 +11,7 @@ counted in `dropped`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,14 +23,19 @@ from sipgateway.media.ice import Address, Credentials
 Datagram = tuple[bytes, Address]
 
 
+UNBOUND, EARLY, MALFORMED = "from an unbound address", "before the handshake", "malformed"
+FORGED, REPLAYED = "forged", "replayed"
+"""Why packets are dropped; `/metrics` says it in these words."""
+
+
 class PathClosed(Exception):
     """The leg cannot go on: its DTLS session failed or was closed by the peer."""
 
 
 class Path(Protocol):
-    """What a leg needs of its path."""
+    """What a leg needs of its path. `dropped` counts what came for nothing, by reason."""
 
-    dropped: int
+    dropped: Counter[str]
 
     @property
     def ready(self) -> bool:
@@ -75,7 +81,7 @@ class WebRtcPath:
         client: bool,
     ) -> None:
         self.ice = ice.IceLite(credentials)
-        self.dropped = 0
+        self.dropped: Counter[str] = Counter()
         self._dtls = dtls.DtlsSession(identity, fingerprint, client=client)
         self._srtp: srtp.SrtpSession | None = None
         self._out: list[Datagram] = []
@@ -95,20 +101,20 @@ class WebRtcPath:
     def receive(self, data: bytes, source: Address) -> bytes | None:
         """Take DTLS, SRTP or SRTCP from a checked address."""
         if source not in self.ice.checked:
-            self.dropped += 1
+            self.dropped[UNBOUND] += 1
             return None
         if dtls.is_dtls(data):
             self._run_dtls(lambda: self._dtls.receive(data))
             return None
         if self._srtp is None:
             # Media may overtake the last flight of the handshake.
-            self.dropped += 1
+            self.dropped[EARLY] += 1
             return None
         try:
             unprotect = self._srtp.unprotect_rtcp if rtp.is_rtcp(data) else self._srtp.unprotect
             return unprotect(data)
-        except srtp.SrtpError:
-            self.dropped += 1
+        except srtp.SrtpError as error:
+            self.dropped[_reason(error)] += 1
             return None
 
     def protect(self, packet: bytes) -> Datagram | None:
@@ -168,11 +174,13 @@ class PlainPath:
 
     Sends where the description says until the first packet comes, then to
     where that came from (symmetric RTP, RFC 4961), and takes from there only.
-    A re-INVITE opens the latch again.
+    The latch opens again by a re-INVITE, for a packet from where the description
+    says, so that whoever was quicker than the phone does not keep its place, and
+    for one that is authentic (SDES), wherever it comes from.
     """
 
     def __init__(self, remote: Address, remote_rtcp: Address, keys: srtp.Keys | None) -> None:
-        self.dropped = 0
+        self.dropped: Counter[str] = Counter()
         self._srtp = None if keys is None else srtp.SrtpSession(keys)
         self._keys = keys
         self.move(remote, remote_rtcp, keys)
@@ -180,6 +188,7 @@ class PlainPath:
     def move(self, remote: Address, remote_rtcp: Address, keys: srtp.Keys | None) -> None:
         """Take the addresses and keys of a new description."""
         self._remote, self._remote_rtcp = remote, remote_rtcp
+        self._described = remote
         self._latched: Address | None = None
         self._latched_rtcp: Address | None = None
         if keys != self._keys:
@@ -194,13 +203,13 @@ class PlainPath:
     def receive(self, data: bytes, source: Address) -> bytes | None:
         """Take RTP or RTCP."""
         if len(data) < 8 or data[0] >> 6 != 2:
-            self.dropped += 1
+            self.dropped[MALFORMED] += 1
             return None
         is_rtcp = rtp.is_rtcp(data)
         if source != (self._latched_rtcp if is_rtcp else self._latched) and not self._may_latch(
             source, is_rtcp=is_rtcp
         ):
-            self.dropped += 1
+            self.dropped[UNBOUND] += 1
             return None
         packet = self._unprotect(data, is_rtcp=is_rtcp)
         if packet is None:
@@ -246,17 +255,22 @@ class PlainPath:
         if is_rtcp:
             # Its port is another one, its host is the stream's.
             known = self._latched or self._remote
-            return self._latched_rtcp is None and source[0] == known[0]
-        return self._latched is None
+            first = self._latched_rtcp is None and source[0] == known[0]
+            return first or self._srtp is not None
+        return self._latched is None or source == self._described or self._srtp is not None
 
     def _unprotect(self, data: bytes, *, is_rtcp: bool) -> bytes | None:
         if self._srtp is None:
             return data
         try:
             return self._srtp.unprotect_rtcp(data) if is_rtcp else self._srtp.unprotect(data)
-        except srtp.SrtpError:
-            self.dropped += 1
+        except srtp.SrtpError as error:
+            self.dropped[_reason(error)] += 1
             return None
+
+
+def _reason(error: srtp.SrtpError) -> str:
+    return REPLAYED if isinstance(error, srtp.Replayed) else FORGED
 
 
 def make(terms: Terms, identity: dtls.Identity) -> Path:

@@ -87,6 +87,16 @@ class Rooms:
                 del self._sounds[name]
                 self.reports.append(sounded(name, sound.token))
 
+    @property
+    def count(self) -> int:
+        """How many rooms there are, those of legs that are alone not counted."""
+        return len(self._rooms)
+
+    @property
+    def encoders(self) -> int:
+        """How many encoders run."""
+        return sum(room.encoders for room in (*self._rooms.values(), *self._alone.values()))
+
     def __contains__(self, name: RoomId) -> bool:
         return name in self._rooms
 

@@ -9,7 +9,7 @@ report is made from it, because only differences are used.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sipgateway.media.rtp import Sender
@@ -24,19 +24,59 @@ INTERVAL = 5.0
 MAX_DROPOUT = 3000
 """Sequence numbers a stream may jump ahead before it counts as new (A.1)."""
 
+MAX_MISORDER = 100
+"""Sequence numbers a packet may be behind before the stream counts as new (A.1)."""
+
+MAX_ROUND_TRIP = 60.0
+"""Seconds; more is a clock that was set meanwhile, or a made-up report."""
+
+FEEDBACK, NACK = 205, 1
+"""Transport-layer feedback and its generic NACK (RFC 4585 6.2.1)."""
+
+MAX_NACKED = 64
+"""Packets asked for again in one message that are looked at; more were not lost by chance."""
+
 
 class RtcpError(ValueError):
     """Not an RTCP compound packet."""
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A report block about our stream: what the peer got of it (RFC 3550 6.4.1).
+
+    `lost` is a share of the packets since its last report, `jitter` is in units of the
+    RTP clock, `last_report` and `delay` (LSR, DLSR) in 1/65536 s.
+    """
+
+    lost: float
+    jitter: int
+    last_report: int
+    delay: int
+
+    def round_trip(self, now: float) -> float | None:
+        """Seconds to the peer and back; None before he has had a report of ours."""
+        if not self.last_report:
+            return None
+        units = (int(now * 65536) - self.last_report - self.delay) & 0xFFFFFFFF
+        # Clocks are read with some coarseness: a little below nothing is nothing.
+        seconds = 0.0 if units >= 1 << 31 else units / 65536
+        return seconds if seconds <= MAX_ROUND_TRIP else None
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
-    """What a packet told: a peer's sender time and what it says of our stream."""
+    """What a packet told: a peer's sender time, and what it says and wants of our stream.
+
+    `goodbye` names the sources that have ended, `nacked` the sequence numbers that are
+    asked for again.
+    """
 
     ssrc: int
     ntp: int | None = None
-    fraction_lost: float | None = None
-    goodbye: bool = False
+    told: Told | None = None
+    goodbye: tuple[int, ...] = ()
+    nacked: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,6 +97,13 @@ class Reception:
     received_before: int = 0
     report_ntp: int = 0
     report_at: float = 0.0
+    odd: int = -1
+    """What would follow a packet from far away: two in a row are a new stream (A.1)."""
+
+    @property
+    def expected(self) -> int:
+        """How many packets there should have been."""
+        return self.highest - self.first + 1 if self.first >= 0 else 0
 
     def receive(self, sequence: int, timestamp: int, now: float) -> None:
         """Count a packet."""
@@ -65,6 +112,15 @@ class Reception:
         ahead = (sequence - self.highest) & 0xFFFF
         if ahead < MAX_DROPOUT:
             self.highest += ahead
+        elif ahead <= 0x10000 - MAX_MISORDER:
+            if sequence != self.odd:
+                self.odd = (sequence + 1) & 0xFFFF
+                return
+            # It has begun anew: as if the numbers had gone on.
+            anew = (self.highest | 0xFFFF) + 1 + sequence
+            self.first += anew - self.highest - 1
+            self.highest, self.transit = anew, None
+        self.odd = -1
         self.received += 1
         transit = now * self.clock - timestamp
         if self.transit is not None:
@@ -79,7 +135,7 @@ class Reception:
 
     def block(self, now: float) -> bytes:
         """The report block about this stream since the last one."""
-        expected = self.highest - self.first + 1
+        expected = self.expected
         lost = max(0, expected - self.received)
         interval = expected - self.expected_before
         lost_now = interval - (self.received - self.received_before)
@@ -128,6 +184,22 @@ def _description(ssrc: int, name: str) -> bytes:
     return _packet(SOURCE_DESCRIPTION, 1, ssrc, item + bytes(4 - len(item) % 4))
 
 
+def build_nack(sender: Sender, source: int, missing: Sequence[int], *, name: str) -> bytes:
+    """A compound packet that asks for packets of `source` again (RFC 4585 6.2.1)."""
+    body = struct.pack("!I", source)
+    wanted = sorted(missing)
+    while wanted:
+        first, mask = wanted.pop(0), 0
+        while wanted and wanted[0] - first <= 16:
+            mask |= 1 << (wanted.pop(0) - first - 1)
+        body += struct.pack("!HH", first & 0xFFFF, mask)
+    return (
+        _packet(RECEIVER_REPORT, 0, sender.ssrc, b"")
+        + _description(sender.ssrc, name)
+        + _packet(FEEDBACK, NACK, sender.ssrc, body)
+    )
+
+
 def parse(data: bytes, ours: int) -> Iterator[Heard]:
     """What a compound packet says of itself and of our stream. Raises `RtcpError`."""
     at = 0
@@ -139,9 +211,12 @@ def parse(data: bytes, ours: int) -> Iterator[Heard]:
         if kind == SENDER_REPORT:
             yield _sender_report(data, at, end, ours)
         elif kind == RECEIVER_REPORT:
-            yield Heard(ssrc, fraction_lost=_fraction(data, at + 8, end, ours))
+            yield Heard(ssrc, told=_told(data, at + 8, end, ours))
         elif kind == GOODBYE and first & 0x1F:
-            yield Heard(ssrc, goodbye=True)
+            count = min(first & 0x1F, (end - at - 4) // 4)
+            yield Heard(ssrc, goodbye=struct.unpack_from(f"!{count}I", data, at + 4))
+        elif kind == FEEDBACK and first & 0x1F == NACK:
+            yield Heard(ssrc, nacked=_nacked(data, at + 8, end, ours))
         at = end
 
 
@@ -150,13 +225,24 @@ def _sender_report(data: bytes, at: int, end: int, ours: int) -> Heard:
         raise RtcpError("a sender report without its sender")
     (ssrc,) = struct.unpack_from("!I", data, at + 4)
     ntp = SENDER_INFO.unpack_from(data, at + 8)[0]
-    return Heard(ssrc, ntp=ntp, fraction_lost=_fraction(data, at + 8 + SENDER_INFO.size, end, ours))
+    return Heard(ssrc, ntp=ntp, told=_told(data, at + 8 + SENDER_INFO.size, end, ours))
 
 
-def _fraction(data: bytes, at: int, end: int, ours: int) -> float | None:
+def _told(data: bytes, at: int, end: int, ours: int) -> Told | None:
     while at + BLOCK.size <= end:
-        ssrc, lost = struct.unpack_from("!II", data, at)
+        ssrc, lost, _, jitter, last_report, delay = BLOCK.unpack_from(data, at)
         if ssrc == ours:
-            return float(lost >> 24) / 256
+            return Told(float(lost >> 24) / 256, jitter, last_report, delay)
         at += BLOCK.size
     return None
+
+
+def _nacked(data: bytes, at: int, end: int, ours: int) -> tuple[int, ...]:
+    if at + 4 > end or struct.unpack_from("!I", data, at)[0] != ours:
+        return ()
+    wanted: list[int] = []
+    for place in range(at + 4, end - 3, 4):
+        first, mask = struct.unpack_from("!HH", data, place)
+        wanted.append(first)
+        wanted += [(first + 1 + bit) & 0xFFFF for bit in range(16) if mask >> bit & 1]
+    return tuple(wanted[:MAX_NACKED])

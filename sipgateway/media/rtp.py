@@ -106,10 +106,32 @@ def _two_byte(data: bytes, at: int, end: int, wanted: int) -> int | None:
 
 def build_level(level_id: int, level: int) -> bytes:
     """The extension block that says the level of what is sent (RFC 6464 3)."""
-    voice = 0x80 if level < SILENCE else 0
     if level_id < 15:
-        return EXTENSION.pack(ONE_BYTE, 1) + bytes((level_id << 4, voice | level, 0, 0))
-    return EXTENSION.pack(TWO_BYTE, 1) + bytes((level_id, 1, voice | level, 0))
+        return EXTENSION.pack(ONE_BYTE, 1) + bytes((level_id << 4, _spoken(level), 0, 0))
+    return EXTENSION.pack(TWO_BYTE, 1) + bytes((level_id, 1, _spoken(level), 0))
+
+
+def build_levels(
+    level_id: int | None, level: int, levels_id: int, levels: tuple[int, ...]
+) -> bytes:
+    """The same with the level of each source in it, in their order (RFC 6465 3)."""
+    elements = [] if level_id is None else [(level_id, bytes((_spoken(level),)))]
+    if levels:
+        elements.append((levels_id, bytes(levels[:MAX_SOURCES])))
+    if not elements:
+        return b""
+    short = all(identifier < 15 for identifier, _ in elements)
+    body = b"".join(
+        bytes((identifier << 4 | len(octets) - 1,) if short else (identifier, len(octets))) + octets
+        for identifier, octets in elements
+    )
+    body += bytes(-len(body) % 4)
+    return EXTENSION.pack(ONE_BYTE if short else TWO_BYTE, len(body) // 4) + body
+
+
+def _spoken(level: int) -> int:
+    """A level with the bit that says whether it is a voice (RFC 6464 3)."""
+    return level | (0x80 if level < SILENCE else 0)
 
 
 @dataclass(slots=True)

@@ -19,6 +19,10 @@ class SrtpError(ValueError):
     """A packet that is forged, repeated, too old or too long."""
 
 
+class Replayed(SrtpError):
+    """A packet that came before, or is too old to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A protection profile: its names in DTLS and SDES, and lengths in octets."""
@@ -112,14 +116,20 @@ class SrtpSession:
         try:
             return bytes(self._inbound.unprotect(packet))
         except (pylibsrtp.Error, ValueError) as error:
-            raise SrtpError(str(error)) from error
+            raise _refused(error) from error
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """The RTCP packet that was received. Raises `SrtpError`."""
         try:
             return bytes(self._inbound.unprotect_rtcp(packet))
         except (pylibsrtp.Error, ValueError) as error:
-            raise SrtpError(str(error)) from error
+            raise _refused(error) from error
+
+
+def _refused(error: Exception) -> SrtpError:
+    # The binding has one class of errors and tells them apart by their words.
+    text = str(error)
+    return Replayed(text) if text.startswith("replay check failed") else SrtpError(text)
 
 
 def _policy(key: bytes, profile: Profile, direction: int) -> pylibsrtp.Policy:

@@ -17,12 +17,20 @@ from sipgateway.sip import sdp
 from sipgateway.sip.sdp import Media, RtpMap
 
 LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+"""RFC 6464: how loud a packet is."""
+
+LEVELS_URI = "urn:ietf:params:rtp-hdrext:csrc-audio-level"
+"""RFC 6465: how loud each of those is that are mixed in a packet."""
+
 OPUS = RtpMap(111, "opus", 48_000, 2)
 G722 = RtpMap(9, "G722", 8000)
 PCMU = RtpMap(0, "PCMU", 8000)
 PCMA = RtpMap(8, "PCMA", 8000)
+NOISE = RtpMap(13, "CN", 8000)
+"""Comfort noise (RFC 3389), beside the codecs of the same clock."""
+
 EVENTS = (RtpMap(110, "telephone-event", 48_000), RtpMap(126, "telephone-event", 8000))
-STATIC = {one.payload_type: one for one in (PCMU, PCMA, G722)}
+STATIC = {one.payload_type: one for one in (PCMU, PCMA, G722, NOISE)}
 """Payload types that need no rtpmap (RFC 3551 6)."""
 
 KNOWN = {(one.encoding.lower(), one.clock) for one in (OPUS, G722, PCMU, PCMA)}
@@ -45,6 +53,10 @@ class Stream:
     events: tuple[RtpMap, ...]
     level: sdp.ExtMap | None
     direction: Direction
+    levels: sdp.ExtMap | None = None
+    noise: RtpMap | None = None
+    nack: bool = False
+    """Whether lost packets may be asked for again (RFC 4585 4.2)."""
 
     def get(self, name: str) -> str | None:
         """An attribute of the stream, else of the stream it is bundled with, else of all."""
@@ -112,7 +124,20 @@ def _stream(description: sdp.Description, index: int, media: Media) -> Stream:
         events=tuple(one for one in maps if one.encoding.lower() == EVENT),
         level=next((one for one in media.extmaps() if one.uri == LEVEL_URI), None),
         direction=_direction(description, media),
+        levels=next((one for one in media.extmaps() if one.uri == LEVELS_URI), None),
+        noise=next((one for one in maps if _is_noise(one, codecs[0])), None),
+        nack=_nacks(media, codecs[0]),
     )
+
+
+def _is_noise(one: RtpMap, codec: RtpMap) -> bool:
+    """Comfort noise is of the codec's clock, which is how its packets are timed (RFC 3389 4.1)."""
+    return one.encoding.lower() == "cn" and one.clock == codec.clock
+
+
+def _nacks(media: Media, codec: RtpMap) -> bool:
+    wanted = {(str(codec.payload_type), "nack"), ("*", "nack")}
+    return any(tuple(value.split(" ")) in wanted for value in media.all("rtcp-fb"))
 
 
 def _rtpmaps(media: Media) -> Iterator[RtpMap]:

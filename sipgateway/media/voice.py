@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from sipgateway.media import codec
-from sipgateway.media.codec import FRAME, Codec, CodecError, Decoder, Samples
+from sipgateway.media.codec import FRAME, RATE, Codec, CodecError, Decoder, Samples
+from sipgateway.media.gain import Leveller
 from sipgateway.media.jitter import Entry, Gap, JitterBuffer
 from sipgateway.media.rtp import SILENCE
 
@@ -21,6 +22,19 @@ FADE = 240
 
 LONGEST_WAIT = 4
 """Payloads taken for one frame: 4 of 5 ms."""
+
+QUIETEST_NOISE = 75
+"""Level (-dBov) from which on comfort noise is nothing."""
+
+
+def _hiss() -> Samples:
+    """A second of noise of full power, softer towards the top as rooms are."""
+    chance = np.random.default_rng(3389)
+    soft = np.convolve(chance.standard_normal(RATE + 7), np.ones(8), "valid")
+    return np.asarray(soft / np.sqrt(np.mean(soft**2)), np.float32)
+
+
+HISS = _hiss()
 
 
 class Voice:
@@ -36,13 +50,21 @@ class Voice:
         self._rest = np.zeros(0, np.float32)
         self._frame: Samples | None = None
         self._decoding = False
+        self._leveller = Leveller()
+        self._noise: int | None = None
+        """The level of the comfort noise that is to be heard, in -dBov."""
+        self._hissed = 0
+
+    def put_noise(self, sequence: int, payload: bytes) -> None:
+        """The phone stops sending: what its room sounds like meanwhile (RFC 3389 3)."""
+        self.buffer.put(sequence, payload, SILENCE, noise=True)
 
     def advance(self) -> int:
         """Let a frame pass; its level, 0 to 127 in -dBov."""
         if self._taken:
             # The frame before was not wanted.
             self._taken.clear()
-            self._rest, self._decoding = self._rest[:0], False
+            self._rest, self._decoding, self._noise = self._rest[:0], False, None
         self._frame = None
         known = self._take()
         if known is None:
@@ -64,6 +86,8 @@ class Voice:
             if self._ahead >= FRAME:
                 break
             entry = self.buffer.get()
+            if entry is None and self._noise is not None:
+                entry = Gap(None)
             if entry is None:
                 break
             self._taken.append(entry)
@@ -77,7 +101,7 @@ class Voice:
         return min(levels, default=SILENCE)
 
     def _duration(self, entry: Entry | Gap) -> int:
-        if isinstance(entry, Gap):
+        if isinstance(entry, Gap) or entry.noise:
             return FRAME
         try:
             return self._decoder.duration(entry.payload)
@@ -98,13 +122,28 @@ class Voice:
             frame = frame.copy()
             frame[:FADE] *= np.linspace(0.0, 1.0, FADE, dtype=np.float32)
         self._decoding = True
-        return frame
+        return self._leveller.apply(frame)
 
     def _decoded(self, entry: Entry | Gap) -> Samples:
         try:
             if isinstance(entry, Gap):
+                if self._noise is not None:
+                    return self._hiss(self._noise)
                 return self._decoder.conceal(entry.following)
+            if entry.noise:
+                self._noise = entry.payload[0] & 0x7F if entry.payload else SILENCE
+                return self._hiss(self._noise)
+            self._noise = None
             return self._decoder.decode(entry.payload)
         except CodecError:
             self.undecodable += 1
             return codec.silence()
+
+    def _hiss(self, level: int) -> Samples:
+        if level >= QUIETEST_NOISE:
+            return codec.silence()
+        self._hissed = (self._hissed + FRAME) % (len(HISS) - FRAME)
+        scaled: Samples = HISS[self._hissed : self._hissed + FRAME] * np.float32(
+            10 ** (-level / 20)
+        )
+        return scaled

@@ -27,6 +27,7 @@ import select
 import signal
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 
 from sipgateway.media import codecs, control, dtls, ice, opus, path, prompts, sounds
@@ -52,6 +53,9 @@ BURST = 4096
 
 LATE = 0.1
 """Seconds behind schedule after which ticks are left out instead of made up for."""
+
+TARDY = 0.005
+"""Seconds behind schedule from which on a tick is counted as late."""
 
 SPEAKING_EVERY = 0.2
 ALIVE_EVERY = 1.0
@@ -84,7 +88,8 @@ class Worker:
         self.archive = Archive(recordings, self.codecs["opus"])
         self.sounds = heard
         self.said_speaking_at = self.said_alive_at = 0.0
-        self.dropped = self.unsent = self.late = 0
+        self.counters: Counter[str] = Counter()
+        """What was dropped and went wrong, by what."""
         self.parent = os.getppid()
         self.running = True
         self._unread = b""
@@ -123,12 +128,14 @@ class Worker:
             now = time.monotonic()
             if now < due:
                 continue
+            self.counters["ticks"] += 1
+            self.counters["ticks late by 5 ms"] += now - due > TARDY
             self.drain()
             self.tick(now)
             self.load.spent(time.thread_time())
             due += PERIOD
             if now - due > LATE:
-                self.late += int((now - due) / PERIOD)
+                self.counters["ticks left out"] += int((now - due) / PERIOD)
                 due = now + PERIOD
 
     def wait(self, due: float) -> None:
@@ -171,9 +178,24 @@ class Worker:
             self.said_alive_at = now
             if self.load.look(now):
                 self.opus.complexity = self.load.complexity
-            self.report({"event": "alive", "busy": round(self.load.busy, 3)})
+            self.report(
+                {
+                    "event": "alive",
+                    "busy": round(self.load.busy, 3),
+                    "counters": dict(self.counters),
+                    "gauges": self.gauges(),
+                }
+            )
             self.tell(self.archive.look(self.rooms))
             self.running = self.running and os.getppid() == self.parent
+
+    def gauges(self) -> dict[str, int]:
+        """How much there is of what costs something."""
+        return {
+            "legs": sum(1 for _ in self.legs),
+            "rooms": self.rooms.count,
+            "encoders": self.rooms.encoders,
+        }
 
     def handle_timeout(self, leg: Leg, now: float) -> None:
         """Do what is due for a leg, and send it."""
@@ -206,7 +228,7 @@ class Worker:
             return
         leg = owner or self.legs.at(source)
         if leg is None:
-            self.dropped += 1
+            self.counters[path.UNBOUND] += 1
             return
         try:
             leg.receive(data, source, now)
@@ -217,21 +239,17 @@ class Worker:
 
     def check(self, data: bytes, source: Address, now: float) -> None:
         """Take a connectivity check; an authentic one binds its source to the leg."""
-        try:
-            leg = self.legs.checked(ice.fragment(ice.parse(data)))
-        except ice.IceError:
-            leg = None
-        if (
-            leg is None
-            or not isinstance(leg.path, WebRtcPath)
-            or not self.legs.may_bind(source, leg, now)
-        ):
-            self.dropped += 1
+        leg = self.legs.checked(ice.username(data).partition(":")[0])
+        if leg is None or not isinstance(leg.path, WebRtcPath):
+            self.counters["STUN for nobody"] += 1
+            return
+        if not self.legs.may_bind(source, leg, now):
+            self.counters["STUN from the address of another"] += 1
             return
         try:
             leg.path.check(data, source)
         except ice.IceError:
-            self.dropped += 1
+            self.counters["STUN that is not authentic"] += 1
             return
         except PathClosed as reason:
             self.lose(leg, str(reason))
@@ -248,7 +266,7 @@ class Worker:
                 sock.sendto(data, destination)
             except OSError:
                 # A full buffer or no route: the packet is lost, as any may be.
-                self.unsent += 1
+                self.counters["not sent"] += 1
         self.tell(leg.reports)
 
     # Orders
@@ -294,6 +312,7 @@ class Worker:
         leg = self.legs.get(name)
         if leg is None:
             way = path.make(terms, self.identity)
+            way.dropped = self.counters
             leg = Leg(name, way, terms, codecs=self.codecs, now=time.monotonic())
             self.legs.add(leg)
             self.rooms.place(leg.member, None)
@@ -391,6 +410,7 @@ class Worker:
 
     def lose(self, leg: Leg, reason: str) -> None:
         """Forget a leg that cannot go on, and say so."""
+        self.counters["legs lost"] += 1
         self.flush(leg)
         self.forget(leg)
         self.report({"event": "lost", "leg": leg.leg, "reason": reason})

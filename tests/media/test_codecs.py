@@ -175,6 +175,90 @@ def test_loss_is_concealed() -> None:
     assert max(codec.level(frame) for frame in frames[2:]) < 25
 
 
+def _after_a_talk(level: int, pauses: int) -> tuple[list[int], list[Samples | None]]:
+    """Levels and frames of a G.711 phone that speaks, says its noise and stops sending."""
+    made = Voice(CODECS["pcmu"])
+    encoder = CODECS["pcmu"].encoder()
+    talk = [encoder.encode(frame) for frame in sounds.frames(sounds.sine(440, 10))]
+    for number, payload in enumerate(talk):
+        made.buffer.put(number, payload, None)
+    made.put_noise(len(talk), bytes((level,)))
+    levels, frames = [], []
+    for _ in range(len(talk) + 1 + pauses):
+        levels.append(made.advance())
+        frames.append(made.samples())
+    return levels, frames
+
+
+def test_comfort_noise_is_as_loud_as_the_phone_says() -> None:
+    """RFC 3389: heard while it has the floor, by which it never gets the floor."""
+    levels, frames = _after_a_talk(50, 25)
+    assert set(levels[12:]) == {127}
+    heard = [one for one in frames[12:] if one is not None]
+    assert len(heard) == len(frames[12:]), "half a second later it is there still"
+    assert all(abs(codec.level(one) - 50) <= 2 for one in heard)
+    assert sounds.share(np.concatenate(heard), 440) < 0.2, "nothing is concealed"
+
+
+def test_noise_of_a_quiet_room_is_silence() -> None:
+    _, frames = _after_a_talk(90, 5)
+    assert all(one is None or codec.level(one) == 127 for one in frames[13:])
+
+
+def test_noise_ends_where_nobody_wants_it() -> None:
+    made = Voice(CODECS["pcmu"])
+    made.put_noise(0, bytes((50,)))
+    made.put_noise(1, bytes((50,)))
+    made.advance()
+    assert made.samples() is not None
+    for _ in range(4):
+        made.advance()
+    assert made.samples() is None
+
+
+@pytest.mark.parametrize("name", ["pcmu", "pcma", "g722"])
+def test_a_lost_vowel_goes_on(name: str) -> None:
+    """The tone is continued in phase: what is concealed has no other frequency in it."""
+    kind = CODECS[name]
+    encoder, decoder = kind.encoder(), kind.decoder()
+    parts = []
+    for number, frame in enumerate(sounds.frames(sounds.sine(250, 30))):
+        payload = encoder.encode(frame)
+        lost = number % 10 == 9
+        parts.append(decoder.conceal(None) if lost else decoder.decode(payload))
+    sound = np.concatenate(parts[5:])
+    assert sounds.share(sound, 250) > 0.95
+    concealed = parts[9]
+    assert sounds.share(concealed, 250) > 0.9
+    assert codec.level(concealed) - codec.level(parts[8]) <= 6
+
+
+def test_what_stays_away_fades_to_nothing() -> None:
+    decoder = CODECS["pcmu"].decoder()
+    encoder = CODECS["pcmu"].encoder()
+    for frame in sounds.frames(sounds.sine(250, 10)):
+        decoder.decode(encoder.encode(frame))
+    levels = [codec.level(decoder.conceal(None)) for _ in range(5)]
+    assert levels == sorted(levels)
+    assert levels[-1] == 127
+
+
+def test_g711_through_the_mixers_rate_is_what_it_was() -> None:
+    """Decoded to 48 kHz and encoded again nearly every octet is the same."""
+    kind = CODECS["pcmu"]
+    encoder, decoder, again = kind.encoder(), kind.decoder(), kind.encoder()
+    chance = np.random.default_rng(1)
+    speech = np.convolve(chance.standard_normal(40 * FRAME), np.hanning(60), "same")
+    frames = sounds.frames((speech / np.abs(speech).max() * 0.3).astype(np.float32))
+    first = b"".join(encoder.encode(frame) for frame in frames)
+    second = b"".join(
+        again.encode(decoder.decode(first[at : at + 160])) for at in range(0, len(first), 160)
+    )
+    delay = 39  # samples at 8 kHz, of both filters
+    same = np.frombuffer(first[:-delay], np.uint8) == np.frombuffer(second[delay:], np.uint8)
+    assert np.mean(same[400:]) > 0.9
+
+
 def test_long_packets_last_for_several_frames() -> None:
     made = Voice(CODECS["pcmu"])
     encoder = CODECS["pcmu"].encoder()

@@ -313,3 +313,32 @@ def test_version_6_addresses() -> None:
     answer = sdp.parse(text)
     assert answer.connection == sdp.Connection("fd00::2", "IP6")
     assert answer.media[0].get("candidate") == "1 1 udp 2130706431 fd00::2 20000 typ host"
+
+
+ASKS = "a=extmap:5 urn:ietf:params:rtp-hdrext:csrc-audio-level\r\na=rtcp-fb:111 nack\r\n"
+
+
+def test_the_levels_of_the_mixed_and_packets_again_for_those_who_ask() -> None:
+    """RFC 6465 and RFC 4585, only where they were offered."""
+    answer, terms = answered(Negotiation(), CHROMIUM + ASKS)
+    (audio,) = answer.media
+    assert audio.extmaps() == (
+        sdp.ExtMap(1, streams.LEVEL_URI),
+        sdp.ExtMap(5, streams.LEVELS_URI),
+    )
+    assert list(audio.all("rtcp-fb")) == ["111 nack"]
+    assert (terms["levels_id"], terms["nack"]) == (5, True)
+    answer, terms = answered(Negotiation(), CHROMIUM)
+    (audio,) = answer.media
+    assert not list(audio.all("rtcp-fb")), "transport-cc is not done"
+    assert (terms["levels_id"], terms["nack"]) == (None, False)
+
+
+def test_comfort_noise_of_a_desk_phone_is_agreed() -> None:
+    """RFC 3389, beside a codec of its clock."""
+    phone = offers.BARESIP.replace("96 0 8 101", "0 8 13 101")
+    answer, terms = answered(Negotiation(), phone)
+    assert terms["noise"] == 13
+    assert answer.media[0].formats == ("0", "13", "101")
+    _, terms = answered(Negotiation(), offers.BARESIP.replace("96 0 8 101", "96 0 13 101"))
+    assert terms["noise"] is None, "Opus has its own"

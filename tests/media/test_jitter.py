@@ -73,7 +73,37 @@ def test_too_late_is_dropped_and_counted() -> None:
     got(buffer, 3)
     put(buffer, 3)
     assert buffer.late == 1
-    assert got(buffer, 1) == ["4"]
+    assert got(buffer, 2) == ["-", "4"], "and the stream is held up, so that the next is in time"
+    assert buffer.depth == MIN_DEPTH + 1
+
+
+def test_what_comes_again_is_not_late() -> None:
+    buffer = JitterBuffer()
+    put(buffer, 1, 2, 3)
+    got(buffer, 2)
+    put(buffer, 1, 2)
+    assert (buffer.late, buffer.depth) == (0, MIN_DEPTH)
+
+
+def test_one_that_comes_much_too_late_changes_nothing() -> None:
+    buffer = JitterBuffer()
+    put(buffer, 1, 2, *range(4, 20))
+    got(buffer, 15)
+    put(buffer, 3)
+    assert (buffer.late, buffer.depth) == (1, MIN_DEPTH)
+
+
+def test_what_is_too_much_is_left_out_where_nothing_is_said() -> None:
+    buffer = JitterBuffer()
+    for sequence in range(10):
+        buffer.put(sequence, str(sequence).encode(), 30)
+    got(buffer, 1)
+    for sequence in range(10, 59):
+        buffer.put(sequence, str(sequence).encode(), 100 if sequence == 50 else 30)
+        entry = buffer.get()
+        assert isinstance(entry, Entry)
+        assert entry.payload == str(sequence - 9).encode()
+    assert got(buffer, 2) == ["51", "52"]
 
 
 def test_the_sequence_wraps() -> None:
