@@ -25,6 +25,7 @@ from portal.views import (
     people,
     phone,
     planner,
+    quality,
     recording,
     room,
     setup,
@@ -69,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/sounds/<str:sound>/", sound.sound, name="sound"),
     path("conferences/<str:name>/sounds/<str:sound>/delete/", sound.delete, name="sound_delete"),
     path("conferences/<str:name>/roster/", conference.roster, name="conference_roster"),
+    path("conferences/<str:name>/quality/", quality.quality, name="conference_quality"),
     path("conferences/<str:name>/protocol/", ladder.ladder, name="conference_protocol"),
     path("conferences/<str:name>/attendance/", attendance.attendance, name="attendance"),
     path(

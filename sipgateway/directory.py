@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -55,6 +56,7 @@ from sipgateway.focus.actions import (
     Ended,
     EndpointChanged,
     EndpointLeft,
+    EndpointMeasured,
     FindPhones,
     ForgetPhones,
     Joined,
@@ -669,6 +671,17 @@ def _endpoint_changed(_: Tenure, record: Record, fact: EndpointChanged) -> None:
     )
 
 
+def _endpoint_measured(_: Tenure, record: Record, fact: EndpointMeasured) -> None:
+    services.endpoint_measured(
+        key=fact.participant,
+        endpoint=fact.endpoint,
+        now=asdict(fact.now),
+        mean=asdict(fact.mean),
+        worst=fact.worst,
+        at=record.at,
+    )
+
+
 def _endpoint_left(_: Tenure, record: Record, fact: EndpointLeft) -> None:
     services.endpoint_left(
         conference=record.conference,
@@ -780,6 +793,7 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     Joined: _joined,
     EndpointChanged: _endpoint_changed,
     EndpointLeft: _endpoint_left,
+    EndpointMeasured: _endpoint_measured,
     Left: _left,
     TrackBegan: _track_began,
     RosterChanged: _roster_changed,

@@ -38,7 +38,12 @@ from conferences.policy import ParticipantKey
 router = Router(tags=["Rooms"])
 
 
-@router.get("/conferences/{conference}/participants", response=RosterOut, summary="Who is there")
+@router.get(
+    "/conferences/{conference}/participants",
+    response=RosterOut,
+    exclude_unset=True,
+    summary="Who is there",
+)
 def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
     """Who is there now; who wants to be anonymous is, but for those who command.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ninja import Schema
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -390,6 +390,26 @@ class ExtendedOut(Schema):
     closes_at: datetime.datetime
 
 
+class FiguresOut(Schema):
+    """Losses in percent, jitter and times in milliseconds; null where it is not known."""
+
+    mos: float | None = Field(None, description="Estimated mean opinion score, 1 to 4.4 (G.107).")
+    loss_in: float | None = Field(None, description="Lost, or too late, of what the phone sends.")
+    loss_out: float | None = Field(None, description="Lost of what it is sent; by its reports.")
+    jitter_in: float | None = None
+    jitter_out: float | None = None
+    round_trip: float | None = None
+
+
+class QualityOut(FiguresOut):
+    """How well a phone goes now, and since it is in."""
+
+    grade: Literal["good", "fair", "poor", "unknown"]
+    mean: FiguresOut
+    worst_mos: float | None = None
+    at: datetime.datetime
+
+
 class EndpointOut(Schema):
     """One phone; RFC 4575 names."""
 
@@ -397,6 +417,7 @@ class EndpointOut(Schema):
     status: str
     joining_method: str
     muted: bool
+    quality: QualityOut | None = Field(None, description="Absent until something was measured.")
 
 
 class ParticipantOut(Schema):

@@ -54,7 +54,15 @@ from conferences.models.people import USER_PART, ApiToken, Guest, PeopleManager,
 from conferences.models.quotas import GroupQuota
 from conferences.models.recordings import Recording, Track
 from conferences.models.registrations import Registration
-from conferences.models.rosters import Admittance, Ban, Endpoint, Event, Participant, WrongPin
+from conferences.models.rosters import (
+    Admittance,
+    Ban,
+    Endpoint,
+    Event,
+    Participant,
+    Quality,
+    WrongPin,
+)
 from conferences.models.series import EarlierSeries, Override
 from conferences.models.sounds import Playing, Sound
 from conferences.models.traces import Trace
@@ -112,6 +120,7 @@ __all__ = [
     "Participant",
     "PeopleManager",
     "Playing",
+    "Quality",
     "RecordedChoice",
     "Recording",
     "RecordingState",

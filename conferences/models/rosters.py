@@ -79,6 +79,34 @@ class Endpoint(models.Model):
         return self.uri
 
 
+class Quality(models.Model):
+    """How well a phone hears and is heard; nothing where that is not known.
+
+    Losses in percent, jitter and round trip in milliseconds, `mos` an estimated mean
+    opinion score from 1 to 4.4. `in` is what comes from the phone; what goes `out`
+    is known from its reports alone. The means are since it came in.
+    """
+
+    endpoint = models.OneToOneField(Endpoint, on_delete=models.CASCADE, related_name="quality")
+    at = models.DateTimeField()
+    mos = models.FloatField(null=True)
+    loss_in = models.FloatField(null=True)
+    loss_out = models.FloatField(null=True)
+    jitter_in = models.FloatField(null=True)
+    jitter_out = models.FloatField(null=True)
+    round_trip = models.FloatField(null=True)
+    worst_mos = models.FloatField(null=True)
+    mean_mos = models.FloatField(null=True)
+    mean_loss_in = models.FloatField(null=True)
+    mean_loss_out = models.FloatField(null=True)
+    mean_jitter_in = models.FloatField(null=True)
+    mean_jitter_out = models.FloatField(null=True)
+    mean_round_trip = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}: {self.mos}"
+
+
 class Ban(models.Model):
     """Somebody who may not come back."""
 

@@ -51,6 +51,7 @@ from conferences.selectors.identities import (
 from conferences.selectors.links import account_link, link_token, link_url, open_invitations
 from conferences.selectors.loads import Stretch, load
 from conferences.selectors.quotas import Quota, quotas
+from conferences.selectors.qualities import grade, worst_qualities
 from conferences.selectors.recordings import (
     TrackLine,
     recording_file,
@@ -68,6 +69,7 @@ from conferences.selectors.registrations import (
     remembered,
 )
 from conferences.selectors.rosters import (
+    Heard,
     Viewer,
     aliases,
     call_by_job,
@@ -75,6 +77,7 @@ from conferences.selectors.rosters import (
     events,
     events_of,
     has_calls,
+    heard,
     is_masked,
     job,
     orphans,
@@ -124,6 +127,7 @@ from conferences.selectors.webhooks import (
 
 __all__ = [
     "Account",
+    "Heard",
     "Planned",
     "Quota",
     "Seen",
@@ -159,8 +163,10 @@ __all__ = [
     "events_of",
     "factories",
     "factory",
+    "grade",
     "guest_of_session",
     "has_calls",
+    "heard",
     "identity_of_guest",
     "identity_of_request_session",
     "identity_of_user",
@@ -229,5 +235,6 @@ __all__ = [
     "webhook_line",
     "webhooks_of",
     "window",
+    "worst_qualities",
     "zipped",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from conferences import policy
@@ -15,16 +15,19 @@ from conferences.models import (
     Call,
     CallState,
     Conference,
+    Endpoint,
     EndpointStatus,
     Event,
     Lease,
     Participant,
+    Quality,
     StandingDialog,
     Waiter,
 )
 from conferences.selectors import times
 from conferences.selectors.bookings import booking
 from conferences.selectors.identities import conference_uri
+from conferences.selectors.qualities import quality, quality_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ def roster(
     present = list(
         Participant.objects.filter(conference=conference, left_at__isnull=True)
         .order_by("joined_at", "pk")
-        .prefetch_related("endpoints")
+        .prefetch_related(
+            Prefetch("endpoints", queryset=Endpoint.objects.select_related("quality"))
+        )
     )
     lease = Lease.objects.filter(conference=conference, expires_at__gt=now or timezone.now())
     return {
@@ -97,11 +102,41 @@ def _entry(participant: Participant, by: Viewer | None) -> dict[str, Any]:
                 "status": endpoint.status,
                 "joining_method": endpoint.joining_method,
                 "muted": endpoint.muted,
+                **({"quality": measured} if (measured := quality(endpoint)) else {}),
             }
             for number, endpoint in enumerate(participant.endpoints.all(), start=1)
             if endpoint.status != EndpointStatus.DISCONNECTED
         ],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A phone that was in a conference, and how well it went."""
+
+    name: str
+    entity: str
+    joined_at: datetime.datetime
+    left_at: datetime.datetime | None
+    quality: Quality | None
+
+
+def heard(conference: Conference, *, by: Viewer, most: int) -> list[Heard]:
+    """The latest phones of a conference, the last first. One query."""
+    rows = (
+        Endpoint.objects.filter(participant__conference=conference)
+        .select_related("participant", "quality")
+        .order_by("-joined_at", "-pk")[:most]
+    )
+    return [_heard(row, by) for row in rows]
+
+
+def _heard(row: Endpoint, by: Viewer) -> Heard:
+    who = row.participant
+    masked = who.entity != by.uri and is_masked(who, by)
+    entity = policy.alias(policy.ParticipantKey(who.key)) if masked else who.entity
+    name = policy.ANONYMOUS if masked else who.display_text or who.entity
+    return Heard(name, entity, row.joined_at, row.left_at, quality_row(row))
 
 
 def show(conference: Conference, *, now: datetime.datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ costs CPU here, so each is a few plain queries.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -31,6 +31,7 @@ from conferences.models import (
     Lease,
     MutedBy,
     Participant,
+    Quality,
     Removal,
     RemovalState,
     Waiter,
@@ -226,6 +227,37 @@ def endpoint_changed(
     Endpoint.objects.filter(participant__key=key, uri=endpoint[:512], left_at__isnull=True).update(
         status=EndpointStatus(status), muted=muted
     )
+
+
+def endpoint_measured(
+    *,
+    key: ParticipantKey,
+    endpoint: str,
+    now: Mapping[str, float | None],
+    mean: Mapping[str, float | None],
+    worst: float | None,
+    at: float,
+) -> None:
+    """How well a phone goes: the names are those of `Quality`'s columns.
+
+    The worst of a call is kept when its mixer was replaced, who begins with new means.
+    """
+    row = (
+        Endpoint.objects.filter(participant__key=key, uri=endpoint[:512], left_at__isnull=True)
+        .select_related("quality")
+        .first()
+    )
+    if row is None:
+        return
+    before = getattr(row, "quality", None)
+    known = [one for one in (worst, before.worst_mos if before else None) if one is not None]
+    columns = {
+        **now,
+        **{f"mean_{name}": value for name, value in mean.items()},
+        "worst_mos": min(known, default=None),
+        "at": _time(at),
+    }
+    Quality.objects.update_or_create(endpoint=row, defaults=columns)
 
 
 def endpoint_left(

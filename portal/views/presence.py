@@ -11,6 +11,7 @@ from django.db.models import Count
 from conferences import policy, selectors
 from conferences.models import Conference, MutedBy, Participant
 from portal.access import Visit
+from portal.views import quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Present:
     joined_at: datetime
     muted: bool
     removable: bool
+    #: How well he is heard and hears, for those who command.
+    mark: quality.Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def people(visit: Visit) -> list[Present]:
     if selectors.may_watch(visit.snapshot, visit.identity) is not None:
         return []
     rows = Participant.objects.filter(conference=visit.conference, left_at__isnull=True)
+    marks = selectors.worst_qualities(visit.conference) if visit.commands else {}
     by = visit.viewer
     return [
         Present(
@@ -82,6 +86,7 @@ def people(visit: Visit) -> list[Present]:
             removable=visit.commands
             and row.entity != visit.identity.uri
             and policy.may_remove(visit.snapshot, visit.identity, target=row.entity) is None,
+            mark=quality.mark(marks.get(row.pk)) if visit.commands else None,
         )
         for row in rows
     ]

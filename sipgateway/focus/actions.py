@@ -13,7 +13,7 @@ from typing import Any
 from conferences.attempts import Notes
 from conferences.phonebook import Entry
 from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role, WaiterKey
-from sipgateway.media.engine import LegId, LegKind, RoomId, Session
+from sipgateway.media.engine import Figures, LegId, LegKind, RoomId, Session
 from sipgateway.sip.flow import Flow, Peer
 from sipgateway.sip.uri import Uri
 
@@ -423,6 +423,17 @@ class EndpointChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointMeasured:
+    """How well an endpoint's audio goes, now and since it is in."""
+
+    participant: ParticipantKey
+    endpoint: str
+    now: Figures
+    mean: Figures
+    worst: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointLeft:
     """One of a participant's endpoints has left; others are still there."""
 
@@ -580,6 +591,7 @@ Fact = (
     Joined
     | EndpointChanged
     | EndpointLeft
+    | EndpointMeasured
     | Left
     | RosterChanged
     | JoinRefused

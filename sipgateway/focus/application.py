@@ -22,7 +22,7 @@ from sipgateway.focus.events import Answer, SetupOpened
 from sipgateway.focus.leg import TALKING, Farewell, Leg, State
 from sipgateway.focus.menu import Menu
 from sipgateway.focus.roster import Departure, Joining
-from sipgateway.media.engine import LegId, RoomId, Session
+from sipgateway.media.engine import LegId, LegMeasured, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.events import (
     RequestReceived,
@@ -162,6 +162,9 @@ class Application(Anteroom):
         """Nobody else hears the leg."""
 
     def renegotiated(self, leg: Leg, now: float) -> None:
+        """Nobody else sees it."""
+
+    def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
         """Nobody else sees it."""
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:

@@ -16,6 +16,7 @@ from sipgateway.focus import outside, privacy
 from sipgateway.focus.actions import (
     EndpointChanged,
     EndpointLeft,
+    EndpointMeasured,
     Fact,
     Joined,
     Left,
@@ -28,7 +29,7 @@ from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import PRESENT, EndpointEntry, Marks, Roster, Status, User
-from sipgateway.media.engine import Direction, LegId, RoomId
+from sipgateway.media.engine import Direction, LegId, LegMeasured, RoomId
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, Uri
 
@@ -241,6 +242,16 @@ class Attendance:
             now,
             lambda entry: replace(entry, status=status, direction=leg.direction, source=leg.source),
         )
+
+    def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
+        """How well a leg goes; no watcher is told, for RFC 4575 has no word for it."""
+        user = self.roster.user_of(leg.id)
+        entry = user.endpoint(leg.id) if user else None
+        if leg.joined and user is not None and entry is not None:
+            fact = EndpointMeasured(
+                user.key, entry.entity, now=event.now, mean=event.mean, worst=event.worst
+            )
+            self._host.record(fact, now)
 
     def leave(self, leg: Leg, now: float) -> User | None:
         """Out of the roster; gives the participant whose last leg it was."""

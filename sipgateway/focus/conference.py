@@ -45,6 +45,7 @@ from sipgateway.focus.succession import Succession
 from sipgateway.focus.two_left import Parties, TwoLeft
 from sipgateway.focus.watchers import Watchers
 from sipgateway.focus.wishes import Wishes
+from sipgateway.media.engine import LegMeasured
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -346,6 +347,10 @@ class Conference(Nameplate):
             return
         self._attendance.renegotiated(leg, now)
         self._lobby.again(leg)
+
+    def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
+        """See `room.Room`."""
+        self._attendance.measured(leg, event, now)
 
     def relocated(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""

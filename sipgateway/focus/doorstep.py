@@ -18,7 +18,7 @@ from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.leg import Farewell, Input, Leg
 from sipgateway.focus.roster import Joining
-from sipgateway.media.engine import LegId, RoomId, Session
+from sipgateway.media.engine import LegId, LegMeasured, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.headers import NameAddr
@@ -122,6 +122,9 @@ class Doorstep(Anteroom):
         """Nobody else hears the leg."""
 
     def renegotiated(self, leg: Leg, now: float) -> None:
+        """Nobody else sees it."""
+
+    def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
         """Nobody else sees it."""
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:

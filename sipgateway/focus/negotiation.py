@@ -24,6 +24,7 @@ from sipgateway.media.engine import (
     LegConnected,
     LegKind,
     LegLost,
+    LegMeasured,
     LegSilent,
     MediaEvent,
     PlayEnded,
@@ -130,6 +131,9 @@ class Negotiation:
         if todo is not None:
             todo(event.seconds, now)
 
+    def _measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
+        self._legs.room.measured(leg, event, now)
+
     def _fell_quiet(self, leg: Leg, event: LegSilent, now: float) -> None:
         leg.media = False
         self._silent(leg, event.seconds, now)
@@ -215,6 +219,7 @@ class Negotiation:
 _MEDIA: Mapping[type, Callable[[Negotiation, Leg, Any, float], None]] = {
     LegConnected: Negotiation._connected,
     LegSilent: Negotiation._fell_quiet,
+    LegMeasured: Negotiation._measured,
     LegLost: Negotiation._lost,
     DigitKeyed: Negotiation._keyed,
     PlayEnded: Negotiation._played,

@@ -17,7 +17,7 @@ from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.referral import Wanted, Wish
 from sipgateway.focus.roster import Departure
-from sipgateway.media.engine import RoomId, Session
+from sipgateway.media.engine import LegMeasured, RoomId, Session
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived, ResponseReceived
 from sipgateway.sip.headers import NameAddr
@@ -144,6 +144,9 @@ class PersonCall(Anteroom):
         del now
         if leg.state is State.CONNECTED:
             self._desk.act(Place(leg.id, self._room))
+
+    def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
+        """It is kept of conferences alone."""
 
     def keyed(self, leg: Leg, digit: str, now: float) -> None:
         """Digits are heard by the other one as sound, where his phone makes them."""

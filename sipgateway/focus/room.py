@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sipgateway.focus.desk import DialogOwner
 from sipgateway.focus.leg import Farewell, Input, Leg
-from sipgateway.media.engine import LegId, RoomId, Session
+from sipgateway.media.engine import LegId, LegMeasured, RoomId, Session
 from sipgateway.sip.events import DialogId
 from sipgateway.sip.headers import NameAddr
 
@@ -47,6 +47,9 @@ class Room(DialogOwner, Protocol):
 
     def renegotiated(self, leg: Leg, now: float) -> None:
         """Its direction or its source may have changed."""
+
+    def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
+        """How well it goes has changed."""
 
     def relocated(self, leg: Leg, now: float) -> None:
         """Its phone is reached by another flow."""

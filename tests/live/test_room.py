@@ -239,3 +239,24 @@ async def test_people_write_to_each_other(organizer: Page, browser: Browser) -> 
     )
     await bob.page.keyboard.press("Escape")
     await expect(bob.hook("chat-button")).to_be_focused()
+
+
+async def test_the_moderator_sees_how_well_each_is_heard(
+    organizer: Page, browser: Browser, people: People
+) -> None:
+    """Measured by the mixer, written down, and shown: in the room, in REST and on its page."""
+    link = await rooms.book(organizer, "Heard well")
+    await organizer.goto(link)
+    alice = Room(organizer)
+    await alice.joins()
+    bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
+    mark = alice.entry("Bob").get_by_test_id("mark")
+    await expect(mark).to_have_attribute("data-grade", "good", timeout=20_000)
+    await expect(mark).to_contain_text("good")
+    await expect(bob.entry("Alice").get_by_test_id("mark")).to_be_hidden()
+    (told,) = [one for one in people.api.roster(name_of(link)) if one["display_text"] == "Bob"]
+    quality = told["endpoints"][0]["quality"]
+    assert quality["grade"] == "good"
+    assert quality["mos"] > 4
+    await organizer.goto(link.replace("/c/", "/conferences/") + "quality/")
+    await expect(organizer.get_by_test_id("qualities")).to_contain_text("Bob")

@@ -24,7 +24,7 @@ from tests.portal.conftest import PASSWORD, SignedIn, join
 
 #: Queries of a page however many conferences, people or events are on it.
 #: Two of each are session and user.
-QUERIES = {"/": 9, "/history/": 4, "/conferences/planning/": 21}
+QUERIES = {"/": 9, "/history/": 4, "/conferences/planning/": 22}
 
 
 def test_strangers_read_what_parley_is(client: Client, db: None) -> None:

@@ -19,15 +19,17 @@ from conferences.policy import (
     Role,
 )
 from sipgateway.focus import phrases
-from sipgateway.focus.actions import NoteRecording, TrackBegan
+from sipgateway.focus.actions import EndpointMeasured, NoteRecording, TrackBegan
 from sipgateway.focus.doorstep import MOST
 from sipgateway.media import words
 from sipgateway.media.engine import (
     DigitKeyed,
+    Figures,
     Heard,
     LegConnected,
     LegId,
     LegLost,
+    LegMeasured,
     PlayEnded,
     RecordingClosed,
     RoomId,
@@ -619,3 +621,25 @@ def test_watchers_see_hands_and_the_recording(stage: Stage) -> None:
     told.append(alice.sees())
     assert [mark for one in told for mark in one.root.iter(f"{floor}*")] == []
     assert told[1].users() == {"bob": "full"}
+
+
+def test_how_well_a_phone_goes_is_written_down_and_no_watcher_told(stage: Stage) -> None:
+    """RFC 4575 has no word for it; pages and scripts read the row."""
+    stage.joined("alice").subscribes()
+    desk(stage, "bob")
+    stage.passes(1)
+    stage.people["alice"].inbox.clear()
+    now, mean = Figures(loss_in=6.0, mos=3.4), Figures(loss_in=1.0, mos=4.2)
+    stage.media_tells(LegMeasured(stage.leg_of("bob"), now, mean, 3.4))
+    (fact,) = [one for one in stage.facts if isinstance(one, EndpointMeasured)]
+    assert (fact.now, fact.mean, fact.worst) == (now, mean, 3.4)
+    stage.passes(1)
+    stage.is_quiet()
+
+
+def test_what_is_measured_before_one_is_in_is_not_kept(stage: Stage) -> None:
+    stage.conference("4712", pin="2468")
+    stage.joined("bob", "4712")
+    leg = stage.leg_of("bob", "4712")
+    stage.media_tells(LegMeasured(leg, Figures(mos=3.0), Figures(), None))
+    assert not [one for one in stage.facts if isinstance(one, EndpointMeasured)]

@@ -8,6 +8,7 @@
 import { Chat } from "./chat.js";
 import { Hosting } from "./hosting.js";
 import { Inviting } from "./inviting.js";
+import { marks } from "./marks.js";
 import { Moderation } from "./moderation.js";
 import { Moving } from "./moving.js";
 import { $, notice, say, setIcon } from "./page.js";
@@ -23,6 +24,7 @@ import { gettext, ngettext } from "../words.js";
 const SPEAKING_EVERY_MS = 150;
 const WRITTEN_MS = 500;
 const QUALITY_EVERY_MS = 2_000;
+const MARKS_EVERY_MS = 8_000;
 
 const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "reception-1", silent: "wifi-off" };
 
@@ -133,6 +135,8 @@ export class InCall {
     clearInterval(this.look);
     this.beat = setInterval(() => this._beat(), SPEAKING_EVERY_MS);
     this.look = setInterval(() => this._quality(), QUALITY_EVERY_MS);
+    clearInterval(this.others);
+    if (this.config.commands) this.others = setInterval(() => this._marks(), MARKS_EVERY_MS);
     $("mute").focus({ preventScroll: true });
   }
 
@@ -156,6 +160,7 @@ export class InCall {
   over() {
     clearInterval(this.beat);
     clearInterval(this.look);
+    clearInterval(this.others);
     this.watcher?.stop();
     this.inviting?.stop();
     this.since = null;
@@ -279,6 +284,13 @@ export class InCall {
     $("quality").dataset.grade = grade;
     $("quality-words").textContent = words;
     setIcon($("quality"), QUALITY_ICONS[grade] ?? "reception-2");
+  }
+
+  /** How well the others are heard and hear, for those who may do something about it. */
+  async _marks() {
+    if (document.hidden) return;
+    const there = await this.api.participants().catch(() => null);
+    if (there && this.since) this.view.mark(marks(there));
   }
 
   _key(digit) {

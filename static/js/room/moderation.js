@@ -40,6 +40,11 @@ export class Moderation {
     return found.id;
   }
 
+  /** Who is in, as the REST API says it. */
+  async participants() {
+    return (await this._ask("GET", "/participants")).participants;
+  }
+
   /** Our own phones that are not in this call. */
   async otherPhones() {
     return (await this._ask("GET", "/phones")).phones;

@@ -1,6 +1,7 @@
 // Shows the roster as a list of tiles, changing only what has changed: a room
 // with hundreds of people gets a NOTIFY for each one who comes.
 
+import { setIcon } from "./page.js";
 import { gettext } from "../words.js";
 
 const FACES = 6;
@@ -112,6 +113,19 @@ export class RosterView {
       part("mute").setAttribute("aria-label", mute);
       part("mute").setAttribute("aria-pressed", String(person.muted));
       part("remove").hidden = person.roles.includes("organizer");
+    }
+  }
+
+  /** Shows how well each is heard and hears; `marks` is from address to grade, words, icon. */
+  mark(marks) {
+    for (const [entity, { part }] of this.tiles) {
+      const mark = marks.get(entity);
+      part("mark").hidden = !mark;
+      if (!mark || part("mark-words").textContent === mark.words) continue;
+      part("mark").dataset.grade = mark.grade;
+      part("mark").title = mark.details;
+      part("mark-words").textContent = mark.words;
+      setIcon(part("mark"), mark.icon);
     }
   }
 
