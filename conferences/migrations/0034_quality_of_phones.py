@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0028_waiting_room'),
+        ('conferences', '0033_sounds_to_play'),
     ]
 
     operations = [

@@ -50,8 +50,8 @@ from conferences.selectors.identities import (
 )
 from conferences.selectors.links import account_link, link_token, link_url, open_invitations
 from conferences.selectors.loads import Stretch, load
-from conferences.selectors.quotas import Quota, quotas
 from conferences.selectors.qualities import grade, worst_qualities
+from conferences.selectors.quotas import Quota, quotas
 from conferences.selectors.recordings import (
     TrackLine,
     recording_file,

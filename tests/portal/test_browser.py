@@ -162,6 +162,7 @@ async def test_every_page_is_accessible(
         "/planner/",
         "/conferences/planning/",
         "/conferences/planning/change/",
+        "/conferences/planning/quality/",
         "/conferences/planning/cancel/",
         f"/conferences/planning/remove/{key}/",
         "/conferences/daily/",
