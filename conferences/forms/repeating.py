@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import dates
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from conferences import repetition
 from conferences.forms import plain
@@ -44,7 +44,10 @@ class RepeatingForm(plain.PlainForm):
         widget=forms.NumberInput(attrs={"placeholder": "1"}),
     )
     days = forms.MultipleChoiceField(
-        label=gettext_lazy("On"), choices=_DAYS, required=False, widget=forms.CheckboxSelectMultiple
+        label=pgettext_lazy("weekdays", "On"),
+        choices=_DAYS,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     ends = forms.ChoiceField(label=gettext_lazy("Ends"), choices=_ENDS, required=False)
     until = forms.DateField(
