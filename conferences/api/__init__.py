@@ -18,6 +18,7 @@ from conferences.api import (
     access,
     again,
     bookings,
+    delegates,
     floor,
     occurrences,
     phones,
@@ -72,6 +73,7 @@ api.add_router("", occurrences.router)
 api.add_router("", rooms.router)
 api.add_router("", sounds.router)
 api.add_router("", phones.router)
+api.add_router("", delegates.router)
 api.add_router("", floor.router)
 api.add_router("", waiting.router)
 api.add_router("", webhooks.router)

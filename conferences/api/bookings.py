@@ -22,7 +22,7 @@ from conferences.api.schemas import (
     InviteeIn,
     WindowIn,
 )
-from conferences.models import Conference
+from conferences.models import Conference, User
 from conferences.services import Invitee, Refused
 
 router = Router(tags=["Bookings"])
@@ -45,12 +45,22 @@ def _shown(row: Conference, who: policy.Identity) -> dict[str, Any]:
 
 def _said(said: ChangeIn) -> services.Changes:
     """The members that were sent, as `services.book` wants them."""
-    sent = said.model_dump(exclude_unset=True, exclude={"id", "invitees", "policy"})
+    sent = said.model_dump(exclude_unset=True, exclude={"id", "invitees", "policy", "organizer"})
     rules = said.policy.model_dump(exclude_unset=True) if said.policy else {}
     changes = cast(services.Changes, {**sent, **rules})
     if "invitees" in said.model_fields_set:
         changes["invitees"] = [_invitee(one) for one in said.invitees]
     return changes
+
+
+def _organizer(user: User, named: str) -> User:
+    """Himself, or whose delegate he is. Raises `Refused`, whether or not there is somebody."""
+    name = named.strip().lower() or user.username
+    known = [user] if name == user.username else selectors.books_for(user)
+    found = next((one for one in known if one.username == name), None)
+    if found is None or not selectors.may_book(user, found):
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    return found
 
 
 def _invitee(one: InviteeIn) -> Invitee:
@@ -63,10 +73,15 @@ def _invitee(one: InviteeIn) -> Invitee:
 def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[dict[str, Any]]:
     """Book a conference; without `starts_at` it is a standing room, open at once."""
     caller = access.caller(request)
-    if caller.user is None or not caller.user.is_organizer:
+    if caller.user is None:
         raise Refused(policy.Refusal.NOT_ALLOWED)
+    organizer = _organizer(caller.user, said.organizer)
     row = services.book(
-        organizer=caller.user, name=said.id, way=access.caller(request).way, **_said(said)
+        organizer=organizer,
+        by=caller.user,
+        name=said.id,
+        way=access.caller(request).way,
+        **_said(said),
     )
     response["Location"] = f"{settings.BASE_URL}/api/v1/conferences/{row.name}"
     return Status(201, _shown(row, caller.identity))

@@ -109,6 +109,9 @@ class BookIn(ChangeIn):
 
     title: str
     id: str = Field("", description="A name of your choice; else random digits.")
+    organizer: str = Field(
+        "", description="The user name of whom you book for as a delegate; else yourself."
+    )
 
 
 class OccurrenceIn(_Strict):
@@ -619,3 +622,23 @@ class AttendanceOut(Schema):
     count: int
     page: int
     pages: int
+
+
+class DelegateIn(_Strict):
+    """What a delegate commands."""
+
+    everything: bool = Field(False, description="All of yours, not only what he books.")
+
+
+class DelegateOut(Schema):
+    """Somebody who books for you."""
+
+    username: str
+    everything: bool
+
+
+class DelegatesOut(Schema):
+    """Who may book for whom."""
+
+    delegates: list[DelegateOut]
+    books_for: list[str]

@@ -6,6 +6,7 @@ its argument, come back through `BookingForm.complain`.
 """
 
 from conferences.forms.accounts import (
+    DelegateForm,
     ForgottenForm,
     InvitePersonForm,
     PasswordForm,
@@ -28,6 +29,7 @@ __all__ = [
     "MIN_SIP_PASSWORD",
     "AccountForm",
     "BookingForm",
+    "DelegateForm",
     "FactoryForm",
     "ForgottenForm",
     "Guestlist",

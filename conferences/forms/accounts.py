@@ -79,3 +79,21 @@ class ForgottenForm(plain.PlainForm):
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
     )
+
+
+class DelegateForm(plain.PlainForm):
+    """Who is to book for somebody, and what he commands."""
+
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=63,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+    everything = forms.BooleanField(
+        label=_("All my conferences"),
+        required=False,
+        help_text=_(
+            "He sees, changes and moderates them all, PINs included. "
+            "Otherwise only those that he books for you."
+        ),
+    )

@@ -111,6 +111,7 @@ class Guestlist:
 class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
     """Books a conference, or changes one: `values()` is what the services take."""
 
+    organizer = forms.ChoiceField(label=gettext_lazy("For whom"), required=False)
     title = forms.CharField(
         label=gettext_lazy("Title"),
         max_length=200,
@@ -242,6 +243,9 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
         super().__init__(
             plain.taken(data), initial=_initial(owner, conference) | _suggested(at or {})
         )
+        self._offer_organizers(owner, conference)
+        self.initial["organizer"] = (at or {}).get("for", owner.username)
+        self._tell_quota(conference.organizer if conference is not None else owner)
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
         if conference is not None:
@@ -251,6 +255,35 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
         self.invitee_rows = self._rows(conference)
         kept = {row.role for row in self.invitee_rows} - set(dict(_INVITABLE))
         self.roles = [*_INVITABLE, *((role, RoleChoice(role).label) for role in sorted(kept))]
+
+    def _offer_organizers(self, owner: User, conference: Conference | None) -> None:
+        """Himself and whose delegate he is; nothing to choose where it is himself alone."""
+        self.organizers = {owner.username: owner} if owner.is_organizer else {}
+        if conference is None:
+            self.organizers |= {one.username: one for one in selectors.books_for(owner)}
+        if conference is not None or set(self.organizers) <= {owner.username}:
+            del self.fields["organizer"]
+            return
+        field = self.fields["organizer"]
+        assert isinstance(field, forms.ChoiceField), "declared above"
+        field.choices = [
+            (name, _("Myself") if one == owner else one.get_full_name())
+            for name, one in self.organizers.items()
+        ]
+
+    def _tell_quota(self, organizer: User | None) -> None:
+        """How much he may take at a time, where somebody has said so."""
+        for quota in selectors.quotas(organizer.pk) if organizer is not None else ():
+            field = self.fields["max_participants"]
+            words = _("You may take %(ports)s ports at a time.")
+            if quota.group:
+                words = _("%(group)s may take %(ports)s ports at a time together.")
+            told = words % {"ports": quota.ports, "group": quota.group}
+            field.help_text = f"{field.help_text} {told}"
+
+    def organizer_of(self, owner: User) -> User:
+        """For whom it is booked; once the form is valid."""
+        return self.organizers.get(self.cleaned_data.get("organizer", ""), owner)
 
     def _rows(self, conference: Conference | None) -> list[InviteeRow]:
         if self.is_bound:

@@ -45,6 +45,7 @@ from conferences.models.choices import (
     WaitingRoomChoice,
     Way,
 )
+from conferences.models.delegations import Delegation
 from conferences.models.dialogs import StandingDialog
 from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail, OccurrenceAnswer
@@ -85,6 +86,7 @@ __all__ = [
     "CallState",
     "Conference",
     "CreatorDepartsChoice",
+    "Delegation",
     "Delivery",
     "DialOutRules",
     "DialTarget",

@@ -37,6 +37,15 @@ class Conference(models.Model):
         null=True,
         blank=True,
     )
+    #: Who booked it for the organizer, as her delegate.
+    booked_by = models.ForeignKey(
+        "conferences.User",
+        on_delete=models.SET_NULL,
+        related_name="booked_for_others",
+        null=True,
+        blank=True,
+        editable=False,
+    )
     #: Who created an ad-hoc conference without an account of his own (a foreign URI).
     creator = models.CharField(max_length=255, blank=True)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ROOM)

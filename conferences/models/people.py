@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -73,6 +74,16 @@ class User(AbstractUser):
     def normalize_username(cls, username: str) -> str:
         """In lower case, whoever makes the user: a page, the back office, a command."""
         return super().normalize_username(username).strip().lower()
+
+    @functools.cached_property
+    def books(self) -> bool:
+        """Whether he may book at all: for himself, or for somebody whose delegate he is."""
+        return self.is_organizer or self.is_delegate
+
+    @functools.cached_property
+    def is_delegate(self) -> bool:
+        """Whether somebody lets him book for her."""
+        return self.delegated.filter(owner__is_organizer=True, owner__is_active=True).exists()
 
     def get_full_name(self) -> str:
         """What others read in the roster."""

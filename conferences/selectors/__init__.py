@@ -32,6 +32,13 @@ from conferences.selectors.calendars import (
     takes_place,
     uid_is_taken,
 )
+from conferences.selectors.delegations import (
+    books_for,
+    delegated_to,
+    delegates_of,
+    delegations,
+    may_book,
+)
 from conferences.selectors.identities import (
     Account,
     account,
@@ -149,6 +156,7 @@ __all__ = [
     "attendance_line",
     "booked",
     "booking",
+    "books_for",
     "calendar",
     "calendar_object",
     "calendar_objects",
@@ -156,6 +164,9 @@ __all__ = [
     "conference_by_name",
     "conference_uri",
     "conference_url",
+    "delegated_to",
+    "delegates_of",
+    "delegations",
     "deliveries",
     "delivery_line",
     "event_line",
@@ -179,6 +190,7 @@ __all__ = [
     "link_token",
     "link_url",
     "load",
+    "may_book",
     "may_watch",
     "messages",
     "occurrence",

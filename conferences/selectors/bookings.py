@@ -20,6 +20,7 @@ from conferences.models import (
     Setup,
     User,
 )
+from conferences.selectors.delegations import delegated_to
 from conferences.selectors.identities import aor, conference_uri, conference_url, creator
 from conferences.selectors.times import all_occurrences, occurrence, window
 
@@ -79,12 +80,18 @@ def calendar(user: User, *, since: datetime.datetime) -> QuerySet[Conference]:
 MOST_UPCOMING = 50
 
 
-def visible_to(user: User) -> QuerySet[Conference]:
-    """What somebody organizes or is invited to, and is not cancelled."""
+def visible_to(user: User, *, delegated: bool = False) -> QuerySet[Conference]:
+    """What somebody organizes or is invited to, and is not cancelled.
+
+    With `delegated` also what is in his hands for others.
+    """
+    mine = Q(organizer=user) | Q(invitations__user=user)
+    if delegated:
+        mine |= Q(pk__in=delegated_to(user))
     return (
         Conference.objects.select_related("organizer")
         .prefetch_related("overrides", "earlier")
-        .filter(Q(organizer=user) | Q(invitations__user=user))
+        .filter(mine)
         .filter(cancelled_at__isnull=True)
         .distinct()
     )
@@ -102,12 +109,12 @@ def upcoming(
     Each conference stands once, with its current or next occurrence; those
     that begin at `until` or later, and those that are over, are left out. The
     soonest `most` of what he organizes, of what he is invited to, and of both
-    kinds of rooms are looked at. Seven queries.
+    kinds of rooms are looked at. Eight queries, and two for a delegate.
     """
     rows: dict[int, Conference] = {}
     # One that a late sweep has not moved on yet is looked at, too.
     since = now - datetime.timedelta(days=1)
-    for mine in (Q(organizer=user), Q(pk__in=_invited_to(user))):
+    for mine in _his(user):
         known = Conference.objects.filter(mine, cancelled_at__isnull=True)
         booked = known.filter(next_until__gt=since).order_by("next_until")
         adhoc = Q(kind=Kind.ADHOC, ended_at__isnull=True, closes_at__gt=now)
@@ -130,6 +137,14 @@ def _next_ones(
             yield row, found
 
 
+def _his(user: User) -> list[Q]:
+    """What he organizes, what he is invited to, and what is in his hands as a delegate."""
+    found = [Q(organizer=user), Q(pk__in=_invited_to(user))]
+    if user.is_delegate:
+        found.append(Q(pk__in=delegated_to(user)))
+    return found
+
+
 def _invited_to(user: User) -> QuerySet[Invitation, int]:
     return Invitation.objects.filter(user=user).values_list("conference_id", flat=True)
 
@@ -138,7 +153,7 @@ def booked(
     user: User, *, since: datetime.datetime | None, until: datetime.datetime | None
 ) -> list[Conference]:
     """What `user` sees with a time from `since` to `until`, and all standing rooms."""
-    rows = visible_to(user).prefetch_related("invitations__user")
+    rows = visible_to(user, delegated=True).prefetch_related("invitations__user")
     if since is not None:
         rows = rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
     if until is not None:

@@ -21,6 +21,7 @@ from conferences.models import (
     RemovalState,
 )
 from conferences.selectors import marks, waiting
+from conferences.selectors.delegations import delegates_of
 from conferences.selectors.identities import aor, conference_url, creator
 from conferences.selectors.times import Planned, window
 
@@ -92,13 +93,15 @@ def _stamp(at: datetime.datetime | None) -> float | None:
 def _roles(
     row: Conference, invited: Iterable[Invitation], given: Iterable[tuple[str, str]]
 ) -> dict[str, policy.Role]:
-    """By the list, by the link of an invitee, and by a PIN that gave him one."""
+    """By the list, by a link, by a PIN that gave one, and as a delegate of the organizer."""
     roles = {_address(one): policy.Role(one.role) for one in invited if _address(one)}
     guests = row.guests.filter(invitation__isnull=False)
     for user, role in guests.values_list("uri_user", "invitation__role"):
         roles[aor(user)] = policy.Role(role)
     for entity, role in given:
         roles[entity] = policy.higher(policy.Role(role), roles.get(entity, policy.Role.LISTENER))
+    for username in delegates_of(row):
+        roles[aor(username)] = policy.Role.CO_ORGANIZER
     return {**roles, creator(row): policy.Role.ORGANIZER}
 
 

@@ -38,6 +38,7 @@ from conferences.services.attempts import (
 )
 from conferences.services.bookings import book, cancel, change
 from conferences.services.calendars import delete_calendar_object, put_calendar_object
+from conferences.services.delegates import dismiss_delegate, make_delegate
 from conferences.services.dialogs import forget_dialog, keep_dialog, take_roster_over
 from conferences.services.dialouts import (
     call_progressed,
@@ -213,6 +214,7 @@ __all__ = [
     "delete_recording",
     "delete_sound",
     "delete_webhook",
+    "dismiss_delegate",
     "end",
     "end_registration",
     "end_registrations",
@@ -240,6 +242,7 @@ __all__ = [
     "link_shown",
     "lock",
     "lower_hands",
+    "make_delegate",
     "may_call_himself",
     "may_invite",
     "may_try",

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
-from conferences import notices, selectors
+from conferences import notices, policy, selectors
 from conferences.models import (
     Admittance,
     CallState,
@@ -31,6 +31,7 @@ from conferences.models import (
 from conferences.services import capacity, guestlists, mails, names, terms
 from conferences.services.calls import cancel_calls, plan_again, plan_calls
 from conferences.services.occurrences import carry_overrides
+from conferences.services.refused import Refused
 
 #: An ad-hoc conference is over after a day at the latest, so its ports are taken
 #: for no longer.
@@ -40,6 +41,7 @@ ADHOC_LASTS = datetime.timedelta(hours=24)
 def book(
     *,
     organizer: User,
+    by: User | None = None,
     name: str = "",
     way: Way = Way.WEB,
     running: bool = False,
@@ -47,15 +49,26 @@ def book(
 ) -> Conference:
     """Book a conference: with `starts_at` a booking, without it a standing room.
 
-    `running` allows a start in the past as long as the end is not. Raises
+    `by` is who books it for her as her delegate; else she does so herself. `running`
+    allows a start in the past as long as the end is not. Raises
     `ValidationError` by field; about ``name`` with code ``taken`` where it is,
-    with code ``full`` where the ports are (see `capacity.complaint`).
+    with code ``full`` where the ports are (see `capacity.complaint`),
+    and `Refused` where he is not her delegate.
     """
     now = clock.now()
+    if by is not None and not selectors.may_book(by, organizer):
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    other = by if by != organizer else None
     complaints = terms.Complaints()
     with complaints.about("name"):
         name = names.checked_conference_name(name) if name else names.generated_name()
-    row = Conference(name=name, organizer=organizer, timezone=organizer.timezone, created_at=now)
+    row = Conference(
+        name=name,
+        organizer=organizer,
+        booked_by=other,
+        timezone=organizer.timezone,
+        created_at=now,
+    )
     listed = terms.say(row, said, complaints)
     if row.starts_at is not None:
         terms.check_start(row, complaints, now=now, running=running)
@@ -66,7 +79,7 @@ def book(
             capacity.take(row, now=now)
             mails.invite(row, guestlists.write(row, listed).added, now=now)
             plan_calls(row, by=selectors.aor(organizer.username), way=way, now=now)
-            _note(row, "booked", actor=selectors.aor(organizer.username), way=way, at=now)
+            _note_booked(row, other, way=way, at=now)
     except capacity.NoRoom as no_room:
         raise capacity.complaint(row, no_room, now=now) from no_room
     except IntegrityError as error:
@@ -170,6 +183,14 @@ def _forget_admitted(
         Admittance.objects.filter(conference=row, pulled_in=False).delete()
 
 
+def _note_booked(row: Conference, by: User | None, *, way: Way, at: datetime.datetime) -> None:
+    """By whom, and for whom where that is somebody else."""
+    assert row.organizer is not None, "whoever books has an account"
+    organizer = selectors.aor(row.organizer.username)
+    actor, target = (selectors.aor(by.username), organizer) if by else (organizer, "")
+    _note(row, "booked", actor=actor, target=target, way=way, at=at)
+
+
 def _note(
     conference: Conference,
     kind: str,
@@ -177,9 +198,10 @@ def _note(
     actor: str,
     way: Way | str,
     at: datetime.datetime,
+    target: str = "",
     fields: list[str] | None = None,
 ) -> None:
     detail = {"fields": fields} if fields else {}
     Event.objects.create(
-        conference=conference, at=at, kind=kind, actor=actor, way=way, detail=detail
+        conference=conference, at=at, kind=kind, actor=actor, target=target, way=way, detail=detail
     )

@@ -22,7 +22,7 @@ from portal.views import presence
 @access.signed_in
 def book(request: HttpRequest, user: User) -> HttpResponse:
     """The form, and the booking."""
-    if not user.is_organizer:
+    if not user.books:
         raise PermissionDenied
     form = forms.BookingForm(
         request.POST if request.method == "POST" else None, owner=user, at=request.GET
@@ -30,8 +30,13 @@ def book(request: HttpRequest, user: User) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             conference = services.book(
-                organizer=user, invitees=_invitees(form, None), **form.values()
+                organizer=form.organizer_of(user),
+                by=user,
+                invitees=_invitees(form, None),
+                **form.values(),
             )
+        except services.Refused as refused:
+            raise PermissionDenied from refused
         except ValidationError as error:
             form.complain(error)
         else:

@@ -226,9 +226,8 @@ def history(request: HttpRequest, user: User) -> HttpResponse:
 
 def past(user: User, *, now: datetime) -> QuerySet[Conference]:
     """Conferences of `user` that somebody was in, or that are over; the latest first."""
-    mine = Conference.objects.filter(
-        pk__in=Conference.objects.filter(Q(organizer=user) | Q(invitations__user=user)).values("pk")
-    )
+    his = Q(organizer=user) | Q(invitations__user=user) | Q(pk__in=selectors.delegated_to(user))
+    mine = Conference.objects.filter(pk__in=Conference.objects.filter(his).values("pk"))
     return (
         mine.annotate(
             people=Count("participants__entity", distinct=True),

@@ -75,7 +75,7 @@ def planner(request: HttpRequest, user: User) -> HttpResponse:
             "zone": timezone.get_current_timezone_name(),
             "events": reverse("planner_events"),
             "move": reverse("planner_move"),
-            "book": reverse("book") if user.is_organizer else "",
+            "book": reverse("book") if user.books else "",
         },
     }
     return render(request, "calendar/planner.html", context)

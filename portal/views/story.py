@@ -239,6 +239,8 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
     if event.kind in ("joined", "left"):
         return _coming_or_going(event, told, name)
     words = _ASKED.get(detail.get("asked", ""), told.words)
+    if event.kind == "booked" and event.target:
+        words = _BOOKED_FOR
     whom = name(event.target) if event.target else gettext("everybody")
     if told.whom and event.target == event.actor:
         words = _HIMSELF.get(event.kind, words)
@@ -252,6 +254,10 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
     refusal = _REFUSALS.get(detail.get("refusal", ""), "")
     reason = detail.get("reason") or detail.get("uri") or detail.get("sound") or refusal
     return Line(at=event.at, icon=told.icon, text=text, reason=_reason(reason), tone=told.tone)
+
+
+#: By a delegate.
+_BOOKED_FOR = _("{who} booked the conference for {whom}")
 
 
 def _named(words: Any, **people: str) -> SafeString:

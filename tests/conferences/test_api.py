@@ -489,6 +489,8 @@ def test_openapi_and_its_page(client: Client) -> None:
     assert set(described["paths"]) == {
         "/api/v1/conferences",
         "/api/v1/conferences/{conference}",
+        "/api/v1/me/delegates",
+        "/api/v1/me/delegates/{username}",
         "/api/v1/me/phones",
         "/api/v1/webhooks",
         "/api/v1/webhooks/{webhook}",
@@ -543,6 +545,9 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     told = {one["summary"] for path in paths.values() for one in path.values()}
     assert told == {
         "Who was there",
+        "Your delegates",
+        "Let somebody book for you",
+        "Dismiss a delegate",
         "List your webhooks",
         "Have a script told",
         "Read a webhook",

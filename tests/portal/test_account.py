@@ -110,7 +110,7 @@ def test_phones_are_shown_and_signed_out(
     many = [replace(DESK, key=f"sip:bob@{n}.invalid") for n in range(3)]
     services.keep_registrations(gateway="host:1:a", entries=[DESK, *many])
     browser = signed_in(bob)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         page = browser.get("/account/").content.decode()
     assert "4 registered" in page
     assert "UDP from 192.0.2.1:5062" in page

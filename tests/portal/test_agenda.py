@@ -15,7 +15,7 @@ from conferences import selectors, services
 from conferences.models import Conference, Kind, User
 from tests.portal.conftest import SignedIn
 
-QUERIES = {"/": 9, "/history/": 3, "/load/": 6, "/load/?week=2027-03-28": 6}
+QUERIES = {"/": 10, "/history/": 3, "/load/": 6, "/load/?week=2027-03-28": 6}
 LISTED = "/api/v1/conferences"
 HOUR = datetime.timedelta(hours=1)
 

@@ -24,7 +24,7 @@ from tests.portal.conftest import PASSWORD, SignedIn, join
 
 #: Queries of a page however many conferences, people or events are on it.
 #: Two of each are session and user.
-QUERIES = {"/": 9, "/history/": 4, "/conferences/planning/": 22}
+QUERIES = {"/": 10, "/history/": 4, "/conferences/planning/": 23}
 
 
 def test_strangers_read_what_parley_is(client: Client, db: None) -> None:
@@ -62,7 +62,7 @@ def test_the_start_page_sorts(
     assert running < page.index("Planning") < coming < page.index("Review")
     assert "1 in the call" in page
     assert "Open house" not in page
-    assert "booked by Alice" in page
+    assert "organized by Alice" in page
 
 
 def test_times_are_in_the_persons_zone(
