@@ -27,6 +27,13 @@ def _ends_with(snapshot: policy.Snapshot, identity: policy.Identity) -> bool:
     return ends and snapshot.creator == identity.uri
 
 
+def _has_to_wait(snapshot: policy.Snapshot, identity: policy.Identity | None) -> bool:
+    """Whether somebody (None: a guest to be) is let in only by a moderator."""
+    if identity is None:
+        return snapshot.waiting_room is not policy.WaitingRoom.NONE
+    return policy.has_to_wait(snapshot, identity, opened=False)
+
+
 def config(
     request: HttpRequest,
     conference: Conference,
@@ -45,6 +52,8 @@ def config(
         "adds": identity is not None and policy.may_add(snapshot, identity, joined=True) is None,
         "moves": identity is not None and not identity.is_guest,
         "ends": identity is not None and _ends_with(snapshot, identity),
+        "waiting_room": snapshot.waiting_room.value,
+        "waits": _has_to_wait(snapshot, identity),
         "link": selectors.conference_url(conference),
         "api": f"/api/v1/conferences/{conference.name}",
         "jobs": "/api/v1/jobs/",

@@ -23,12 +23,13 @@ async def sign_in(page: Page, server: Server, account: Account) -> None:
     await expect(page.get_by_role("link", name="Phone").first).to_be_visible()
 
 
-async def book(page: Page, title: str) -> str:
+async def book(page: Page, title: str, *, waiting_room: str = "none") -> str:
     """Book a standing room open to guests by the form; the link that its page shows."""
     await page.get_by_role("link", name="Book").first.click()
     await page.fill("input[name=title]", title)
     await page.check("input[name=kind][value=room]", force=True)
     await page.check("input[name=admission][value=open]", force=True)
+    await page.select_option("select[name=waiting_room]", waiting_room)
     await page.locator("main form button[type=submit]").first.click()
     await expect(page.get_by_role("heading", name=title).first).to_be_visible()
     found = re.search(r"https?://[^\"'<\s]+/c/[^\"'<\s/]+/", await page.content())
@@ -45,7 +46,9 @@ class Room:
         self.account: Account | None = None
 
     @classmethod
-    async def of_guest(cls, browser: Browser, link: str, name: str, *, tone: int) -> Room:
+    async def of_guest(
+        cls, browser: Browser, link: str, name: str, *, tone: int, state: str = "joined"
+    ) -> Room:
         """Open the link in a browser of one's own, and join under a name."""
         room = cls(await browsers.open_page(browser, tone=tone))
         await room.page.goto(link)
@@ -58,7 +61,7 @@ class Room:
             aor=given["uri"],
             websocket=given["websocket"],
         )
-        await room.is_in("joined", within=JOINED_WITHIN)
+        await room.is_in(state, within=JOINED_WITHIN)
         return room
 
     def hook(self, name: str) -> Locator:

@@ -301,17 +301,22 @@ class PhonePage {
     const before = this.inCall;
     before?.over();
     $("stage").replaceChildren(...elements.childNodes);
-    this.inCall = new InCall({ config, sound: this.sound, muted: before?.voice.muted });
+    const mark = (waits) => this._mark(waits ? "waiting" : "joined");
+    this.inCall = new InCall({ config, sound: this.sound, muted: before?.voice.muted, waits: mark });
     this.inCall.start();
     this.inCall.attach(this.phone, this.account);
     this._show("in-call");
     $("call").hidden = false;
-    const state = $("stage").querySelector("[data-testid=call-state]");
-    state.dataset.state = "joined";
-    state.textContent = gettext("You are in");
+    this._mark("joined");
     say(config.conference ? gettext("You are in %(title)s", { title: config.conference.title }) : gettext("The call is up"));
     this.inCall.joined();
     this.sound.ready().then(() => this._unheard());
+  }
+
+  _mark(state) {
+    const mark = $("stage").querySelector("[data-testid=call-state]");
+    mark.dataset.state = state;
+    mark.textContent = state === "waiting" ? gettext("Waiting to be let in") : gettext("You are in");
   }
 
   /** Who has no microphone hears the others and is told that they do not hear him. */

@@ -65,11 +65,19 @@ function readEndpoint(element, before, entity) {
     ...present(element, {
       status: "status",
       joined: "joining-method",
+      since: "joining-info",
       disconnected: "disconnection-method",
     }),
     ...(left ? present(left, { reason: "reason", by: "by" }) : {}),
     media: mergeKeyed(new Map(before?.media), element, { name: "media", key: "id", read: readMedia }),
   };
+}
+
+/** Somebody who waits to be let in: his id, and his place where he is told it himself. */
+function readWaiting(element) {
+  const waiting = mark(element, "waiting");
+  if (!waiting) return null;
+  return { id: waiting.getAttribute("id"), place: Number(waiting.getAttribute("place") ?? 0) };
 }
 
 function readUser(element, before, entity) {
@@ -81,8 +89,9 @@ function readUser(element, before, entity) {
     ...present(element, { name: "display-text" }),
     // Whoever's marks have changed is told in full.
     ...(stateOf(element) === "partial"
-      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut }
+      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut, waiting: before?.waiting }
       : {
+          waiting: readWaiting(element),
           hand: Boolean(mark(element, "hand")),
           asked: Boolean(mark(element, "asked-to-speak")),
           leftOut: Boolean(mark(element, "left-out")),
@@ -112,6 +121,8 @@ export function summary(user) {
   );
   return {
     entity: user.entity,
+    waiting: user.waiting,
+    since: here[0]?.since ? new Date(here[0].since) : null,
     name: user.name || user.entity.replace(/^sips?:/, "").replace(/@.*/, ""),
     roles: user.roles,
     hand: Boolean(user.hand),
@@ -197,6 +208,21 @@ export class Roster {
 
   /** Those who are here or being called, in the order in which they came. */
   people() {
+    return this._all().filter((person) => !person.waiting);
+  }
+
+  /** Those who wait to be let in, where we may see them: `[{id, entity, name, since}]`. */
+  queue() {
+    const waiting = this._all().filter((person) => person.waiting);
+    return waiting.map(({ entity, name, since, waiting: { id } }) => ({ id, entity, name, since }));
+  }
+
+  /** Our own place in the queue: 0 where we do not wait. */
+  get place() {
+    return this._all().reduce((place, { waiting }) => waiting?.place || place, 0);
+  }
+
+  _all() {
     return [...this.users.values()].map(summary).filter((person) => !person.gone);
   }
 }

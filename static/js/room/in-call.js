@@ -13,6 +13,7 @@ import { Moderation } from "./moderation.js";
 import { Moving } from "./moving.js";
 import { $, notice, say, setIcon } from "./page.js";
 import { Quality } from "./quality.js";
+import { Queue, Waiting } from "./queue.js";
 import { RosterView } from "./roster-view.js";
 import { Sounds, showSound } from "./sounds.js";
 import { talkers } from "./speaking.js";
@@ -44,8 +45,14 @@ const OF_A_CONFERENCE =
   ".hosting, .outgoing, #alone, #chat, #chat-button, #hand, #move, #recording, #sounding, #asked, #silenced, #locked, #crowd";
 
 export class InCall {
-  /** `config` is what portal/views/in_call.py says of the conference, or `PLAIN`. */
-  constructor({ config, sound, muted = false }) {
+  /**
+   * `config` is what portal/views/in_call.py says of the conference, or `PLAIN`;
+   * `waits(isSo)` hears when the wait to be let in begins and ends.
+   */
+  constructor({ config, sound, muted = false, waits = () => undefined }) {
+    this.waits = waits;
+    this.waiting = config.conference ? new Waiting(config.waiting_room) : null;
+    this.queue = config.commands ? new Queue(config.api, config.csrf) : null;
     this.config = config;
     this.sound = sound;
     this.known = null;
@@ -74,6 +81,7 @@ export class InCall {
     this.voice.start();
     this.hosting?.start();
     this.sounds?.start();
+    this.queue?.start();
     this.inviting?.start();
     this.moving?.start();
     this.chat?.start();
@@ -131,6 +139,8 @@ export class InCall {
     this.sound.applySpeaker(this.phone);
     this.known = null;
     this.watcher?.start();
+    // The focus says so in a moment; until then what the page knew when it was made.
+    if (this.config.waits && !this.let) this._wait(0);
     clearInterval(this.beat);
     clearInterval(this.look);
     this.beat = setInterval(() => this._beat(), SPEAKING_EVERY_MS);
@@ -163,6 +173,8 @@ export class InCall {
     clearInterval(this.others);
     this.watcher?.stop();
     this.inviting?.stop();
+    this.queue?.stop();
+    this.waiting?.hide();
     this.since = null;
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   }
@@ -175,6 +187,7 @@ export class InCall {
   /** Whether the roster says by now that we are not in the call any more. */
   get forgotten() {
     const roster = this.watcher?.roster;
+    if (this.watcher?.pending) return roster.place === 0;
     if (!roster || roster.version === null) return false;
     return !roster.people().some((person) => person.entity === this.own);
   }
@@ -194,6 +207,12 @@ export class InCall {
   _roster() {
     const roster = this.watcher?.roster;
     if (!roster || roster.version === null) return;
+    if (this.watcher.pending) {
+      this._wait(roster.place);
+      return;
+    }
+    this._letIn();
+    this.queue?.show(roster.queue());
     const people = roster.people();
     const now = new Map(people.map((person) => [person.entity, person]));
     this._tellChanges(now);
@@ -203,7 +222,7 @@ export class InCall {
     this.inviting?.seen(people);
     const count = people.filter((person) => !person.calling).length;
     $("count").textContent = ngettext("%(count)s person", "%(count)s people", count);
-    $("alone").hidden = people.length > 1;
+    $("alone").hidden = people.length > 1 || roster.queue().length > 0;
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
     this.hosting?.showRecording(roster.recording);
@@ -213,6 +232,23 @@ export class InCall {
     this._floor(roster, me);
     if (me) this.voice.shown(me.muted);
     else if (this.anonymous) this._findMyself();
+  }
+
+  /** We wait to be let in, as the `place`-th. */
+  _wait(place) {
+    if (this.waiting.here && place) say(gettext("You are number %(place)s in line.", { place }));
+    const begins = !this.waiting.here;
+    this.waiting.show(place);
+    if (begins) this.waits(true);
+  }
+
+  /** We are in, if we have waited. */
+  _letIn() {
+    this.let = true;
+    if (!this.waiting?.here) return;
+    this.waiting.hide();
+    this.since = Date.now();
+    this.waits(false);
   }
 
   /** Whoever joined without his name stands in the roster under an alias. */

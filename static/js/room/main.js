@@ -23,6 +23,7 @@ const STATES = {
   idle: () => gettext("Ready to join"),
   connecting: () => gettext("Connecting…"),
   joined: () => gettext("You are in"),
+  waiting: () => gettext("Waiting to be let in"),
   left: () => gettext("You have left"),
   removed: () => gettext("You were removed"),
   failed: () => gettext("Not joined"),
@@ -40,7 +41,7 @@ class Room {
     this.wasIn = false;
     this.sound = new Sound();
     this.entry = new Entry(config.enter, config.csrf);
-    this.inCall = new InCall({ config, sound: this.sound });
+    this.inCall = new InCall({ config, sound: this.sound, waits: (isSo) => this._waits(isSo) });
     this.ringing = new Ringing({
       accept: () => this._accept(),
       decline: () => this.phone.decline(),
@@ -107,7 +108,7 @@ class Room {
       mark.dataset.state = state;
       mark.textContent = STATES[state]();
     }
-    const inRoom = state === "joined";
+    const inRoom = state === "joined" || state === "waiting";
     const before = state === "idle" || state === "connecting";
     $("prejoin").hidden = !before;
     $("call").hidden = !inRoom;
@@ -217,9 +218,20 @@ class Room {
     notice("");
     this.parted = false;
     this._show("joined");
+    if (!this.config.waits) this._in();
+    this.inCall.joined({ anonymous: this._anonymous });
+  }
+
+  /** The call is up, and somebody has to let us in; or has done so. */
+  _waits(isSo) {
+    this._show(isSo ? "waiting" : "joined");
+    if (isSo) say(gettext("Please wait until you are let in"));
+    else this._in();
+  }
+
+  _in() {
     this.wasIn = true;
     say(gettext("You are in the conference"));
-    this.inCall.joined({ anonymous: this._anonymous });
   }
 
   async _left(detail) {
@@ -239,7 +251,7 @@ class Room {
     this._after(farewell(detail, null, nameOf, this.config.ends));
     if (detail.by === "self") return;
     const standing = await this._standing();
-    if (standing && !["joined", "connecting"].includes(this.state)) {
+    if (standing && !["joined", "waiting", "connecting"].includes(this.state)) {
       this._after(farewell(detail, standing, nameOf));
     }
   }

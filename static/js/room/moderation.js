@@ -87,6 +87,15 @@ export class Moderation {
     await this._ask("POST", "/recordings/agree", { participant: await this.idOf(entity) });
   }
 
+  /** Lets one in who waits, or (null) all of them. */
+  letIn(waiter) {
+    return this._ask("POST", "/waiting/let-in", waiter === null ? {} : { waiter });
+  }
+
+  async turnAway(waiter, { reason, ban }) {
+    await this._ask("DELETE", `/waiting/${encodeURIComponent(waiter)}`, { reason, ban });
+  }
+
   /** Mutes everybody who does not command, but for those of these addresses. */
   async muteAll(spared = []) {
     const spare = spared.length ? await this._idsOf(spared) : [];

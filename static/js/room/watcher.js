@@ -50,6 +50,10 @@ export class Watcher extends EventTarget {
       expires: EXPIRES_SECONDS,
     });
     this.subscription = subscription;
+    /** Not let in yet: the focus tells of nobody but ourselves (RFC 6665 4.1.3). */
+    this.pending = false;
+    subscription.on("pending", () => (this.pending = true));
+    subscription.on("active", () => (this.pending = false));
     subscription.on("notify", (final, request, body) => this._take(subscription, body));
     subscription.on("terminated", (code, reason, retryAfter) => {
       if (subscription !== this.subscription) return;

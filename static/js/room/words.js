@@ -142,6 +142,12 @@ function removal(text) {
   return found && { by: found[1] ?? "", reason: found[2] ?? "", ban: Boolean(found[3]) };
 }
 
+/** What it says to whoever waited in vain: `{by, reason, ban}`, or null for another text. */
+function turnedAway(text) {
+  const found = /^(.+?) did not let you in(?:: (.*?))?(?:\. (You may not come back)\.)?$/.exec(text ?? "");
+  return found && { by: found[1], reason: found[2] ?? "", ban: Boolean(found[3]) };
+}
+
 /** What the text of an end for all says: `{by}`, or null for another text. */
 function ending(text) {
   const found = /^The conference (?:was ended by (.+)|is over)$/.exec(text ?? "");
@@ -165,12 +171,20 @@ export function farewell({ by, reason }, standing, nameOf, ends = false) {
     const text = gettext("It goes on there. You can also come back here.");
     return { state: "left", title: gettext("The call is on your other phone"), text, again: true };
   }
+  const away = turnedAway(reason);
+  if (away) return turnedAwayWords(away);
   const removed = standing ? standing.removed : removal(reason);
   if (removed) return removedWords(removed, nameOf);
   const ended = standing ? standing.ended && { by: standing.ended_by } : ending(reason);
   if (ended) return endedWords(ended, Boolean(standing?.again), nameOf);
   const text = gettext("The other side hung up.");
   return { state: "left", title: gettext("The call has ended"), text, reason: said(reason), again: true };
+}
+
+function turnedAwayWords({ by, reason, ban }) {
+  const title = gettext("%(who)s did not let you in", { who: by });
+  const text = ban ? gettext("You may not come back.") : gettext("You can ask once more.");
+  return { state: "failed", title, reason, text, again: !ban };
 }
 
 function ownLeaving(ends) {
