@@ -68,7 +68,10 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
     search_fields = ("username", "display_name", "email")
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        ("Parley", {"fields": ("display_name", "is_organizer", "ports_quota", "timezone")}),
+        (
+            "Parley",
+            {"fields": ("display_name", "is_organizer", "is_gateway", "ports_quota", "timezone")},
+        ),
     )
 
 

@@ -147,6 +147,8 @@ class Identity:
     guest_of: ConferenceId | None = None
     #: The person's account allows booking (and user-chosen URIs).
     organizer: bool = False
+    #: Not one person, but whoever calls through a gateway.
+    gateway: bool = False
 
     @property
     def is_guest(self) -> bool:

@@ -656,6 +656,7 @@ class Person:
         display_name: str = "",
         guest_of: ConferenceId | None = None,
         organizer: bool = False,
+        gateway: bool = False,
         password: str = "secret",
         host: str = "192.0.2.1",
         port: int = 5061,
@@ -665,7 +666,7 @@ class Person:
         self.password = password
         self.host, self.port = host, port
         self.identity = Identity(
-            f"sip:{name}@{DOMAIN}", display_name or name.capitalize(), guest_of, organizer
+            f"sip:{name}@{DOMAIN}", display_name or name.capitalize(), guest_of, organizer, gateway
         )
         self.inbox: list[Request | Response] = []
         self.answers_requests = True

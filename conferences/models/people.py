@@ -47,6 +47,11 @@ class User(AbstractUser):
     is_organizer = models.BooleanField(
         _("may book"), default=False, help_text=_("May book conferences and choose their names.")
     )
+    is_gateway = models.BooleanField(
+        _("is a gateway"),
+        default=False,
+        help_text=_("Many people call through it: each of its calls waits to be let in by itself."),
+    )
     timezone = models.CharField(max_length=64, default="UTC")
     #: One of settings.LANGUAGES; empty for the one that the browser asks for.
     language = models.CharField(max_length=10, blank=True, default="")

@@ -61,7 +61,10 @@ def conference_url(conference: Conference) -> str:
 def identity_of_user(user: User) -> policy.Identity:
     """The identity of somebody with an account."""
     return policy.Identity(
-        uri=aor(user.username), display_name=user.get_full_name(), organizer=user.is_organizer
+        uri=aor(user.username),
+        display_name=user.get_full_name(),
+        organizer=user.is_organizer,
+        gateway=user.is_gateway,
     )
 
 
@@ -125,6 +128,7 @@ _COLUMNS = (
     "user__first_name",
     "user__last_name",
     "user__is_organizer",
+    "user__is_gateway",
     "user__is_active",
     "guest__uri_user",
     "guest__display_name",
@@ -152,18 +156,18 @@ def account(auth_name: str, *, hashed_by: str = "") -> Account | None:
 
 
 #: A row like any other, of which nothing is told.
-_NOBODY = ("", "0" * 32, "0" * 64, "nobody", "Nobody", "", "", False, True, None, "", None)
+_NOBODY = ("", "0" * 32, "0" * 64, "nobody", "Nobody", "", "", False, False, True, None, "", None)
 
 
 def _account_of(row: Sequence[Any]) -> Account | None:
-    name, md5, sha256, username, display_name, first, last, organizer, active, *guest = row
-    if guest[0] is not None:
-        uri_user, guest_name, conference = guest
-        identity = identity_of_guest(
-            Guest(uri_user=uri_user, display_name=guest_name, conference_id=conference)
-        )
+    name, md5, sha256, username, display_name, first, last, *flags, uri_user, as_guest, of = row
+    organizer, gateway, active = map(bool, flags)
+    if uri_user is not None:
+        guest = Guest(uri_user=uri_user, display_name=as_guest, conference_id=of)
+        identity = identity_of_guest(guest)
     elif active:
-        person = User(username=username, display_name=display_name, is_organizer=bool(organizer))
+        person = User(username=username, display_name=display_name, is_organizer=organizer)
+        person.is_gateway = gateway
         person.first_name, person.last_name = first, last
         identity = identity_of_user(person)
     else:

@@ -198,7 +198,8 @@ class Conference(Nameplate):
     def sight(self, who: Identity) -> Sight:
         """See `watchers.Host`."""
         if policy.has_to_wait(self.snapshot, who, opened=False):
-            return Sight.OTHERS if self._attendance.is_in(who.uri) else Sight.OWN
+            inside = not who.gateway and self._attendance.is_in(who.uri)
+            return Sight.OTHERS if inside else Sight.OWN
         if policy.may_command(self.snapshot, who) is not None:
             return Sight.OTHERS
         known = policy.may_identify(self.snapshot, who) is None

@@ -9,6 +9,7 @@ asked of `policy`; who lets him in is a service, like all that commands.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from conferences import policy
@@ -75,14 +76,22 @@ class Lobby:
     def keeps(self, leg: Leg) -> bool:
         """Whether a leg whose call stands has to wait."""
         called = leg.joining is Joining.DIALED_OUT
-        return not called and not leg.commands and self.has_to_wait(leg.identity)
+        who = replace(leg.identity, uri=self._entity(leg))
+        return not called and not leg.commands and self.has_to_wait(who)
 
     def has_to_wait(self, who: Identity) -> bool:
         """Whether `who` has to, if he dials in now."""
         snapshot = self._host.snapshot
-        if snapshot.waiting_room is WaitingRoom.NONE or self._attendance.is_in(who.uri):
+        inside = not who.gateway and self._attendance.is_in(who.uri)
+        if snapshot.waiting_room is WaitingRoom.NONE or inside:
             return False
         return policy.has_to_wait(snapshot, who, opened=self._opener() is not None)
+
+    @staticmethod
+    def _entity(leg: Leg) -> str:
+        """Who waits: a person, with whatever phones; of a gateway each call by itself."""
+        who = leg.identity
+        return f"{who.uri};call={leg.id}" if who.gateway else who.uri
 
     def _opener(self) -> Leg | None:
         """Whoever keeps the door open: one who commands, or who came in while one did."""
@@ -106,7 +115,7 @@ class Lobby:
     def take(self, leg: Leg, now: float) -> None:
         """Have him wait; a phone of his own that this one replaces waits no longer."""
         leg.waits = True
-        roster, entity = self._attendance.roster, leg.identity.uri
+        roster, entity = self._attendance.roster, self._entity(leg)
         known = roster.waiting.get(entity)
         user = known or self._newcomer(leg)
         user = user.with_endpoint(entry_of(leg, Status.ON_HOLD, now))
@@ -127,7 +136,7 @@ class Lobby:
         role = snapshot.role_of(leg.identity)
         return User(
             ParticipantKey(key),
-            leg.identity.uri,
+            self._entity(leg),
             leg.display_text,
             role,
             private=policy.is_anonymous(snapshot, role, asked=leg.private),
@@ -161,7 +170,7 @@ class Lobby:
         self._following = False
 
     def _decide(self, leg: Leg, now: float) -> None:
-        user = self._attendance.roster.waiting.get(leg.identity.uri)
+        user = self._attendance.roster.waiting.get(self._entity(leg))
         orders = self._host.snapshot.turned_away
         order = next((one for one in orders if user and one.waiter == user.marks.waits), None)
         if order is not None:
@@ -190,7 +199,7 @@ class Lobby:
         if not leg.waits:
             return
         leg.waits = False
-        roster, entity = self._attendance.roster, leg.identity.uri
+        roster, entity = self._attendance.roster, self._entity(leg)
         user = roster.waiting.get(entity)
         if user is None:
             return
@@ -212,7 +221,7 @@ class Lobby:
     # -- what is heard -------------------------------------------------------
 
     def _say(self, leg: Leg, *, first: bool) -> None:
-        snapshot, entity = self._host.snapshot, leg.identity.uri
+        snapshot, entity = self._host.snapshot, self._entity(leg)
         names: list[str] = []
         if snapshot.waiting_room is WaitingRoom.MODERATOR:
             names = ["wait-moderator"] if first else []
@@ -232,8 +241,9 @@ class Lobby:
             self._telling = False
             queue = list(self._attendance.roster.waiting)
             for leg in self._waiting():
-                told = self._told.get(leg.identity.uri)
-                if told is not None and queue[told - 1 : told] != [leg.identity.uri]:
+                entity = self._entity(leg)
+                told = self._told.get(entity)
+                if told is not None and queue[told - 1 : told] != [entity]:
                     self._say(leg, first=False)
 
         self._desk.later(now + PACE, tell)

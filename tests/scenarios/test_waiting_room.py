@@ -196,6 +196,29 @@ def test_places_are_told_as_they_change(stage: Stage) -> None:
     assert heard(stage, "dave")[1:] == ["de: place number-1 in-line"]
 
 
+def test_each_call_of_a_gateway_waits_by_itself(stage: Stage) -> None:
+    """Many people call through it: letting one of them in opens the door to no other."""
+    alice = stage.joined("alice")
+    alice.subscribes()
+    stage.person("trunk", gateway=True, transport=Transport.UDP)
+    first = stage.joined("trunk").call_id
+    stage.joined("trunk")
+    assert len(stage.queue()) == 2
+    waiting = stage.switchboard._conferences[stage.snapshots["4711"].id].roster.waiting
+    stage.changes(let_in=frozenset(list(waiting)[:1]))
+    conference = stage.switchboard._conferences[stage.snapshots["4711"].id]
+    assert [leg.joined for leg in conference.calls] == [True, True, False]
+    assert conference.calls.get(conference.roster.users[f"sip:trunk@{DOMAIN}"].endpoints[0].leg)
+    stage.joined("trunk")
+    assert len(stage.queue()) == 2
+    assert len({began.entity for began in stage.facts if isinstance(began, WaitBegan)}) == 3
+    trunk = stage.people["trunk"]
+    assert trunk.call_id != first
+    trunk.in_dialog("BYE")
+    trunk.gets("200")
+    assert len(stage.queue()) == 1
+
+
 # Until a moderator comes
 
 

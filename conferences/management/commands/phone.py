@@ -25,6 +25,7 @@ class Command(JsonCommand):
         parser.add_argument("--password", help="SIP password; random where not given")
         parser.add_argument("--display-name")
         parser.add_argument("--organizer", action="store_true", help="may book conferences")
+        parser.add_argument("--gateway", action="store_true", help="many people call through it")
 
     @transaction.atomic
     def answer(self, **options: Any) -> dict[str, Any]:
@@ -37,7 +38,8 @@ class Command(JsonCommand):
         if options["display_name"] is not None:
             user.display_name = options["display_name"]
         user.is_organizer = user.is_organizer or options["organizer"]
-        user.save(update_fields=["display_name", "is_organizer"])
+        user.is_gateway = user.is_gateway or options["gateway"]
+        user.save(update_fields=["display_name", "is_organizer", "is_gateway"])
         password = options["password"] or secrets.token_urlsafe(12)
         services.set_sip_password(user, password)
         return {
