@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0028_waiting_room'),
+        ('conferences', '0034_quality_of_phones'),
     ]
 
     operations = [
