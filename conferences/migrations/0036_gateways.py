@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0034_quality_of_phones'),
+        ('conferences', '0035_delegates'),
     ]
 
     operations = [
