@@ -11,6 +11,7 @@ Works by Babel alone, so nobody needs the programs of GNU gettext.
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -183,11 +184,23 @@ def catalogues() -> Iterator[tuple[str, str]]:
 
 
 def compile_all() -> int:
-    """.po to .mo."""
+    """.po to .mo; whoever reads meanwhile finds the old file or the new one."""
     for language, domain in catalogues():
-        with po_file(language, domain).with_suffix(".mo").open("wb") as file:
+        path = po_file(language, domain).with_suffix(".mo")
+        making = path.with_suffix(f".{os.getpid()}")
+        with making.open("wb") as file:
             write_mo(file, read(language, domain))
+        making.replace(path)
     return 0
+
+
+def are_compiled() -> bool:
+    """Whether each .mo is there and younger than its .po."""
+    files = [po_file(language, domain) for language, domain in catalogues()]
+    return all(
+        (made := path.with_suffix(".mo")).is_file() and made.stat().st_mtime >= path.stat().st_mtime
+        for path in files
+    )
 
 
 def update_all() -> int:

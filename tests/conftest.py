@@ -8,6 +8,8 @@ import pytest
 from django.test import override_settings
 from hypothesis import settings
 
+from scripts import words
+
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile(
     "parley", settings.get_profile(settings.get_current_profile_name()), deadline=None
@@ -20,3 +22,10 @@ def quick_passwords() -> Iterator[None]:
     """Hash passwords cheaply: the real hash is slow on purpose."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_words() -> None:
+    """Pages speak as the .po files say, also where those are younger than the set-up."""
+    if not words.are_compiled():
+        words.compile_all()
