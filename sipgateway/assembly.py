@@ -53,7 +53,9 @@ meanwhile the gateway's look finds."""
 
 def _media() -> MediaEngine:
     if settings.MEDIA_ENGINE == "janus":
-        return JanusEngine(_nodes())
+        return JanusEngine(
+            _nodes(), recordings=Path(settings.DATA_DIR) / "recordings", ports=settings.RTP_PORTS
+        )
     return LocalEngine(
         host=settings.HOST,
         ports=settings.RTP_PORTS,

@@ -6,7 +6,6 @@ is recorded into the same one, as is everybody when a worker was replaced.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,9 @@ from sipgateway.media.codec import Codec, Samples
 from sipgateway.media.control import Report
 from sipgateway.media.engine import RoomId
 from sipgateway.media.mixer import Keeper
-from sipgateway.media.recording import SUFFIX, Recorder
+from sipgateway.media.recording import NAME, SUFFIX, Recorder
 from sipgateway.media.rooms import Rooms
 from sipgateway.media.tracks import Tracks
-
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What a recording may be called; it becomes a file's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 from sipgateway.media import description, engine, janus_leg, janus_rooms, janus_talk
@@ -37,6 +38,9 @@ from sipgateway.media.engine import (
 )
 from sipgateway.media.janus_leg import Leg, Remote, Room
 from sipgateway.media.janus_node import Address, Body, Node
+from sipgateway.media.janus_tape import Tape
+from sipgateway.media.ports import Ports
+from sipgateway.media.recording import NAME, SUFFIX
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +58,13 @@ REMEMBERED = 10_000
 class JanusEngine:
     """A `MediaEngine` made of Janus nodes."""
 
-    def __init__(self, nodes: Sequence[Address]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Address],
+        *,
+        recordings: Path,
+        ports: tuple[int, int] = (20_000, 29_999),
+    ) -> None:
         if not nodes:
             raise ValueError("MEDIA_ENGINE=janus wants JANUS_URL")
         self._nodes = [Node(one, heard=self._heard, lost=self._node_lost) for one in nodes]
@@ -63,6 +73,11 @@ class JanusEngine:
         self._rooms: dict[RoomId, Room] = {}
         self._talking: dict[RoomId, set[LegId]] = {}
         self._restless: set[RoomId] = set()
+        self._recordings = recordings
+        self._ports = Ports(*ports)
+        self._recorded: dict[RoomId, tuple[str, bool]] = {}
+        self._tapes: dict[RoomId, tuple[str, Tape]] = {}
+        self._taping = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: Listener = lambda _: None
 
@@ -81,6 +96,9 @@ class JanusEngine:
 
     async def stop(self) -> None:
         """Give every handle back and disconnect."""
+        self._recorded.clear()
+        for room in list(self._tapes):
+            await self._end_tape(room, ended=False)
         for leg in list(self._legs):
             self.drop(leg)
         await asyncio.sleep(0)
@@ -209,6 +227,9 @@ class JanusEngine:
             async with one.lock:
                 await self._bring_to_room(one)
                 await janus_rooms.tell_mute(one)
+                await janus_rooms.tell_group(one)
+            if one.at is not None and one.at.name in self._recorded:
+                await self._tape(one.at.name)
         except MediaError as error:
             if self._legs.get(one.id) is one:
                 self._lose(one, error.reason)
@@ -255,17 +276,79 @@ class JanusEngine:
         if seconds and leg in self._legs:
             self._soon(engine.Heard(leg, 0.0))
 
+    def track(self, leg: LegId, name: str) -> None:
+        """Nobody is kept by himself; `portal.settings.TRACKS` says so beforehand."""
+
+    # Recording
+
     def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
-        """Nothing is recorded, and that is told."""
-        if name and not paused:
-            told = engine.RecordingClosed(room, name, 0.0, "this mixer does not record")
-            self._soon(told)
+        """Record a room, whichever node it is at and comes to be at."""
+        if name:
+            self._recorded[room] = (name, paused)
+        else:
+            self._recorded.pop(room, None)
+        self._spawn(self._tape(room), f"janus tape {room}")
 
     def agree(self, leg: LegId, agrees: bool) -> None:
-        """Nobody is recorded."""
+        """Let a leg's voice be recorded or not."""
+        one = self._legs.get(leg)
+        if one is not None:
+            one.agrees = agrees
+            self._follow(one)
 
-    def track(self, leg: LegId, name: str) -> None:
-        """Nobody is recorded."""
+    async def _tape(self, room: RoomId) -> None:
+        """Make the recording of a room what it ought to be."""
+        async with self._taping:
+            name, paused = self._recorded.get(room, ("", False))
+            known, tape = self._tapes.get(room, ("", None))
+            target = self._rooms.get(room)
+            if tape is not None and (known != name or tape.room is not target):
+                await self._end_tape(room, ended=known != name)
+                tape = None
+            if not name or target is None or not target.made:
+                return
+            if tape is None:
+                tape = await self._begin_tape(target, room, name)
+            if tape is not None:
+                tape.recorder.pause(paused)
+
+    async def _begin_tape(self, target: Room, room: RoomId, name: str) -> Tape | None:
+        handle = self._handle_at(target)
+        if NAME.fullmatch(name) is None or not handle:
+            return None
+        try:
+            tape = Tape(target, self._recordings / f"{name}{SUFFIX}", self._tape_broke)
+        except OSError as error:
+            self._listener(engine.RecordingClosed(room, name, 0.0, error.strerror or str(error)))
+            return None
+        self._tapes[room] = (name, tape)
+        try:
+            await tape.begin(handle, self._ports.open(target.node.local_address))
+        except (MediaError, OSError) as error:
+            LOG.warning("room %s cannot be recorded: %s", room, error)
+            self._recorded.pop(room, None)
+            await self._end_tape(room, ended=True, failed=f"the mixer does not record: {error}")
+            return None
+        return tape
+
+    async def _end_tape(self, room: RoomId, *, ended: bool, failed: str = "") -> None:
+        name, tape = self._tapes.pop(room)
+        with contextlib.suppress(MediaError):
+            if handle := self._handle_at(tape.room):
+                await tape.stop(handle)
+        await tape.close(end=ended)
+        told = tape.recorder.failed or failed
+        self._listener(engine.RecordingClosed(room, name, tape.recorder.seconds, told))
+
+    def _handle_at(self, room: Room) -> int:
+        """One by which something can be asked about a room; 0 where there is none."""
+        return next((one.handle for one in self._legs.values() if one.at is room), 0)
+
+    def _tape_broke(self, tape: Tape) -> None:
+        for room, (_, one) in self._tapes.items():
+            if one is tape:
+                self._recorded.pop(room, None)
+                self._spawn(self._tape(room), f"janus tape {room}")
 
     def _soon(self, event: engine.MediaEvent) -> None:
         asyncio.get_running_loop().call_soon(self._listener, event)

@@ -21,6 +21,9 @@ from sipgateway.media.streams import OPUS, PCMA, PCMU, Stream
 from sipgateway.sip import sdp
 from sipgateway.sip.sdp import Attribute, RtpMap
 
+KEPT, LEFT_OUT = "kept", "left-out"
+"""Groups of a room: those whose voices may be recorded, and the others. All hear all."""
+
 PLAIN = (OPUS, PCMU, PCMA)
 """What an AudioBridge takes by plain RTP: no G.722, and no telephone-event."""
 WEBRTC = (OPUS,)
@@ -135,6 +138,8 @@ class Leg:
     at: Room | None = None
     muted: bool = False
     muted_there: bool = False
+    agrees: bool = True
+    group_there: str = ""
     direction: Direction = Direction.SENDRECV
     remote: Remote | None = None
     local: Local = NOWHERE
@@ -146,6 +151,11 @@ class Leg:
     def speaks(self) -> bool:
         """Whether its room may hear it."""
         return not self.muted and self.direction in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def group(self) -> str:
+        """Those of its room to which it belongs: see `janus_rooms`."""
+        return KEPT if self.agrees else LEFT_OUT
 
     @property
     def holds(self) -> bool:

@@ -105,6 +105,13 @@ class Node:
             await asyncio.sleep(PAUSE[min(failures, len(PAUSE) - 1)])
             failures += 1
 
+    @property
+    def local_address(self) -> str:
+        """Our address on the way to it. Raises `MediaError`."""
+        if self._socket is None:
+            raise MediaError(503, "The mixer is gone")
+        return str(self._socket.local_address[0])
+
     async def attach(self, owner: object) -> int:
         """A new handle of the AudioBridge. Raises `MediaError`."""
         message = await self._ask({"janus": "attach", "plugin": PLUGIN})

@@ -5,10 +5,11 @@ All raise `MediaError`. Whoever moves a leg holds that leg's lock.
 
 from __future__ import annotations
 
-from sipgateway.media.janus_leg import Leg, Room
+from sipgateway.media.janus_leg import KEPT, LEFT_OUT, Leg, Room
 from sipgateway.media.janus_node import Body, Reply
 
 SETTINGS = {
+    "groups": [KEPT, LEFT_OUT],
     "description": "Parley",
     "is_private": True,
     "sampling_rate": 48_000,
@@ -41,10 +42,11 @@ async def enter(
         "pin": room.pin,
         "id": leg.number,
         "muted": not leg.speaks,
+        "group": leg.group,
         **(more or {}),
     }
     reply = await leg.node.ask(leg.handle, body, sdp)
-    leg.at, leg.muted_there = room, bool(body["muted"])
+    leg.at, leg.muted_there, leg.group_there = room, bool(body["muted"]), str(body["group"])
     return reply
 
 
@@ -54,6 +56,13 @@ async def tell_mute(leg: Leg) -> None:
         leg.muted_there = not leg.speaks
         body = {"request": "configure", "muted": leg.muted_there}
         await leg.node.ask(leg.handle, body)
+
+
+async def tell_group(leg: Leg) -> None:
+    """Have it recorded or not, as it agrees."""
+    if leg.at is not None and leg.group_there != leg.group:
+        leg.group_there = leg.group
+        await leg.node.ask(leg.handle, {"request": "configure", "group": leg.group})
 
 
 async def end(room: Room, handle: int) -> None:

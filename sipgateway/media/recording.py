@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import secrets
 import threading
 from pathlib import Path
@@ -19,6 +20,9 @@ from sipgateway.media import ogg
 
 SUFFIX = ".opus"
 """RFC 7845 9."""
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a recording may be called; it becomes a file's name."""
 
 BEHIND = 60
 """Pages that may wait for the disk, a second each; then the recording ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fractions
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -143,7 +144,9 @@ class Stage:
 @pytest.fixture
 async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     with januses.running(tmp_path, getattr(request, "param", 1)) as nodes:
-        mixer = JanusEngine([Address.parse(one.url) for one in nodes])
+        mixer = JanusEngine(
+            [Address.parse(one.url) for one in nodes], recordings=tmp_path / "recordings"
+        )
         made = Stage(mixer, nodes)
         await mixer.start(made.events.append)
         yield made
@@ -249,6 +252,13 @@ async def test_a_called_desk_phone(stage: Stage) -> None:
     assert stage.events == []
 
 
+def decoded(path: Path) -> codec.Samples:
+    """A file as another program hears it."""
+    command = ["opusdec", "--quiet", "--force-wav", "--rate", "48000", str(path), "-"]
+    done = subprocess.run(command, check=True, capture_output=True)
+    return np.frombuffer(done.stdout[44:], "<i2").astype(np.float32) / 32768.0
+
+
 def _port(text: str) -> int:
     return int(text.split("m=audio ")[1].split()[0])
 
@@ -269,12 +279,74 @@ async def test_what_it_does_not_do_is_told(stage: Stage) -> None:
     stage.events.clear()
     stage.mixer.play(ALICE, "pin")
     stage.mixer.listen(ALICE, 3.0)
-    stage.mixer.record(ROOM, "weekly")
-    stage.mixer.record(ROOM, "")
+    stage.mixer.sound(ROOM, "jingle", "token")
     await stage.until(lambda: len(stage.events) == 3)
     assert stage.events[:2] == [engine.PlayEnded(ALICE, "pin"), engine.Heard(ALICE, 0.0)]
-    assert isinstance(stage.events[2], engine.RecordingClosed)
-    assert stage.events[2].failed
+    assert stage.events[2] == engine.SoundEnded(ROOM, "token", "this mixer plays no files")
+
+
+def _kept(stage: Stage) -> list[engine.RecordingClosed]:
+    return [one for one in stage.events if isinstance(one, engine.RecordingClosed)]
+
+
+async def test_a_room_is_recorded_without_who_does_not_agree(stage: Stage, tmp_path: Path) -> None:
+    """Mallory is heard and not kept; a pause is left out; the end is told."""
+    await stage.calls_in(ALICE, 440)
+    mallory = await stage.calls_in(BOB, 1000)
+    stage.mixer.agree(BOB, False)
+    await stage.hears(mallory, 440)
+    stage.mixer.record(ROOM, "one")
+    await asyncio.sleep(2.0)
+    stage.mixer.record(ROOM, "one", paused=True)
+    await asyncio.sleep(0.5)
+    stage.mixer.agree(BOB, True)
+    await asyncio.sleep(0.5)
+    stage.mixer.record(ROOM, "one")
+    await asyncio.sleep(2.0)
+    stage.mixer.record(ROOM, "")
+    await stage.until(lambda: bool(_kept(stage)))
+    (told,) = _kept(stage)
+    assert (told.room, told.name, told.failed) == (ROOM, "one", "")
+    sound = decoded(tmp_path / "recordings" / "one.opus")
+    assert 3.0 < len(sound) / RATE < 4.7
+    assert told.seconds == pytest.approx(len(sound) / RATE, abs=0.1)
+    first, last = sound[RATE // 4 : RATE * 3 // 2], sound[-RATE:]
+    assert sounds.share(first, 440) > 0.9
+    assert sounds.share(first, 1000) < 0.02
+    assert sounds.share(last, 1000) > 0.3
+
+
+@pytest.mark.parametrize("stage", [2], indirect=True)
+async def test_a_recording_goes_on_at_another_node(stage: Stage, tmp_path: Path) -> None:
+    await stage.calls_in(ALICE, 440)
+    stage.mixer.record(ROOM, "one")
+    await asyncio.sleep(1.5)
+    home = stage.mixer._legs[ALICE].node
+    port = int(home.address.url.rstrip("/").rpartition(":")[2])
+    next(one for one in stage.nodes if one.port == port).kill()
+    await stage.until(lambda: engine.LegLost(ALICE, "the Janus node is gone") in stage.events)
+    stage.events.clear()
+    await stage.calls_in(ALICE, 1000)
+    await asyncio.sleep(1.5)
+    stage.mixer.record(ROOM, "")
+    await stage.until(lambda: any(one.seconds > 2.0 for one in _kept(stage)))
+    sound = decoded(tmp_path / "recordings" / "one.opus")
+    assert sounds.share(sound[RATE // 4 : RATE], 440) > 0.9
+    assert sounds.share(sound[-RATE // 2 :], 1000) > 0.9
+
+
+async def test_a_forger_gets_nothing_into_a_recording(stage: Stage, tmp_path: Path) -> None:
+    """Mallory sends to the port, and does not know the key."""
+    await stage.calls_in(ALICE, 440)
+    stage.mixer.record(ROOM, "one")
+    await stage.until(lambda: ROOM in stage.mixer._tapes)
+    _, tape = stage.mixer._tapes[ROOM]
+    await stage.until(lambda: tape.recorder.frames > 0)
+    before = tape.recorder.frames
+    forged = rtp.Sender(tape._source, 1, 1)
+    for _ in range(100):
+        tape.datagram_received(forged.build(b"\xf8\xff\xfe", 960, payload_type=111), None)
+    assert tape.recorder.frames == before
 
 
 @pytest.mark.parametrize("stage", [2], indirect=True)
