@@ -263,9 +263,11 @@ if MEDIA_ENGINE == "janus" and not JANUS_URL:
     raise ImproperlyConfigured("JANUS_URL: MEDIA_ENGINE=janus wants the address of a Janus")
 #: What prompts speak where a conference does not say: `conferences.policy.Language`.
 PROMPT_LANGUAGE = _one_of("PROMPT_LANGUAGE", "en", "de", "es")
-#: How long a recording is kept after its end; None for ever.
 #: Looks at a sound that somebody has sent: decodes FILE and writes OUT anew.
 SOUND_INTAKE = [sys.executable, "-m", "sipgateway.media.intake"]
+#: Whether the mixer can keep each voice by itself; Janus cannot.
+TRACKS = MEDIA_ENGINE == "embedded"
+#: How long a recording is kept after its end; None for ever.
 RECORDINGS_KEPT = timedelta(days=_number("RECORDINGS_KEPT_DAYS", 90)) or None
 RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
 PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")

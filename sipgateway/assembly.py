@@ -28,10 +28,11 @@ from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.gate import Gate
 from sipgateway.gateway import Gateway
 from sipgateway.ladder import Ladder
+from sipgateway.media import prompts
 from sipgateway.media.engine import MediaEngine
 from sipgateway.media.janus import JanusEngine
 from sipgateway.media.janus_node import Address
-from sipgateway.media.local import LocalEngine
+from sipgateway.media.local import SPOKEN, LocalEngine
 from sipgateway.resolver import SystemDns
 from sipgateway.sip.credentials import Trunk, parse_trunk
 from sipgateway.sip.digest import Digest
@@ -52,17 +53,22 @@ meanwhile the gateway's look finds."""
 
 
 def _media() -> MediaEngine:
+    data = Path(settings.DATA_DIR)
     if settings.MEDIA_ENGINE == "janus":
         return JanusEngine(
-            _nodes(), recordings=Path(settings.DATA_DIR) / "recordings", ports=settings.RTP_PORTS
+            _nodes(),
+            recordings=data / "recordings",
+            sounds=data / "sounds",
+            library=prompts.Library(data / "prompts", SPOKEN),
+            ports=settings.RTP_PORTS,
         )
     return LocalEngine(
         host=settings.HOST,
         ports=settings.RTP_PORTS,
         announced=settings.PUBLIC_ADDRESS,
-        prompts=Path(settings.DATA_DIR) / "prompts",
-        recordings=Path(settings.DATA_DIR) / "recordings",
-        sounds=Path(settings.DATA_DIR) / "sounds",
+        prompts=data / "prompts",
+        recordings=data / "recordings",
+        sounds=data / "sounds",
         workers=max(1, (os.cpu_count() or 2) - 1),
     )
 

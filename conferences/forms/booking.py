@@ -250,6 +250,11 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             del self.fields["name"]
         if conference is not None:
             plain.keep_length(self.fields["duration_minutes"], conference.duration_minutes)
+        if not settings.TRACKS:
+            self.fields["tracks"].disabled = True
+            self.initial["tracks"] = False
+            told = _("The mixer of this server, Janus, keeps the whole and no single voices.")
+            self.fields["tracks"].help_text = told
         self.keep_minutes(conference)
         self.settle(conference)
         self.invitee_rows = self._rows(conference)

@@ -61,7 +61,8 @@ def start_recording(*, conference: ConferenceId, actor: Identity, way: Way) -> R
         return _go_on(going, actor, way)
     if not Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
         raise ValidationError(_("Nobody is in the conference."), code="empty")
-    tracks = Conference.objects.filter(pk=conference).values_list("tracks", flat=True).get()
+    wanted = Conference.objects.filter(pk=conference).values_list("tracks", flat=True).get()
+    tracks = wanted and settings.TRACKS
     recording = Recording.objects.create(
         conference_id=conference,
         with_tracks=tracks,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypedDict
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import formats
 from django.utils import timezone as clock
@@ -144,6 +145,8 @@ def _say_sound(row: Conference, said: Changes, complaints: Complaints) -> None:
     row.announce = said.get("announce", policy.Announce(row.announce)).value
     row.recorded = said.get("recorded", policy.Recorded(row.recorded)).value
     row.tracks = said.get("tracks", row.tracks)
+    if said.get("tracks") and not settings.TRACKS:
+        complaints.say("tracks", _("The mixer of this server cannot keep single voices."))
     row.music = said.get("music", row.music)
     row.quiet_from = said.get("quiet_from", row.quiet_from)
     row.warn_minutes = said.get("warn_minutes", row.warn_minutes)

@@ -7,8 +7,9 @@ lost its legs are told as lost, the focus offers each phone a description
 anew, and that comes from a node that lives.
 
 What an AudioBridge does not do is said, not pretended: keyed digits are not
-heard (SIP INFO is), prompts are not played, and who talks is told by those
-phones alone that send audio levels (RFC 6464). It does not tell either whether
+heard (SIP INFO is), nothing is played to one alone who is among others, names
+are not remembered, voices are not kept each by itself, and who talks is told by
+those phones alone that send audio levels (RFC 6464). It does not tell either whether
 plain RTP comes in, so those phones are reported as silent and are asked by the
 focus. A plain phone that was called is joined a second time when its port is
 known, because a port that may answer is only to be had then; where that is
@@ -24,7 +25,14 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from sipgateway.media import description, engine, janus_leg, janus_rooms, janus_talk
+from sipgateway.media import (
+    description,
+    engine,
+    janus_leg,
+    janus_rooms,
+    janus_talk,
+    prompts,
+)
 from sipgateway.media.description import Local
 from sipgateway.media.engine import (
     Description,
@@ -36,11 +44,11 @@ from sipgateway.media.engine import (
     RoomId,
     Session,
 )
+from sipgateway.media.janus_attendant import Attendant, Attendants
 from sipgateway.media.janus_leg import Leg, Remote, Room
 from sipgateway.media.janus_node import Address, Body, Node
-from sipgateway.media.janus_tape import Tape
+from sipgateway.media.janus_tape import Tapes
 from sipgateway.media.ports import Ports
-from sipgateway.media.recording import NAME, SUFFIX
 
 LOG = logging.getLogger(__name__)
 
@@ -63,6 +71,8 @@ class JanusEngine:
         nodes: Sequence[Address],
         *,
         recordings: Path,
+        sounds: Path,
+        library: prompts.Library,
         ports: tuple[int, int] = (20_000, 29_999),
     ) -> None:
         if not nodes:
@@ -73,11 +83,9 @@ class JanusEngine:
         self._rooms: dict[RoomId, Room] = {}
         self._talking: dict[RoomId, set[LegId]] = {}
         self._restless: set[RoomId] = set()
-        self._recordings = recordings
-        self._ports = Ports(*ports)
-        self._recorded: dict[RoomId, tuple[str, bool]] = {}
-        self._tapes: dict[RoomId, tuple[str, Tape]] = {}
-        self._taping = asyncio.Lock()
+        places = Ports(*ports)
+        self._tapes = Tapes(recordings, places, self._happened)
+        self._attendants = Attendants(library, sounds, places, self._happened)
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: Listener = lambda _: None
 
@@ -96,9 +104,9 @@ class JanusEngine:
 
     async def stop(self) -> None:
         """Give every handle back and disconnect."""
-        self._recorded.clear()
-        for room in list(self._tapes):
-            await self._end_tape(room, ended=False)
+        for node in self._nodes:
+            await self._attendants.forget(node)
+        await self._tapes.stop(self._handle_at)
         for leg in list(self._legs):
             self.drop(leg)
         await asyncio.sleep(0)
@@ -228,8 +236,9 @@ class JanusEngine:
                 await self._bring_to_room(one)
                 await janus_rooms.tell_mute(one)
                 await janus_rooms.tell_group(one)
-            if one.at is not None and one.at.name in self._recorded:
+            if one.at is not None and one.at.name is not None:
                 await self._tape(one.at.name)
+                self._attendants.follow(one.at.name, one.at)
         except MediaError as error:
             if self._legs.get(one.id) is one:
                 self._lose(one, error.reason)
@@ -247,6 +256,7 @@ class JanusEngine:
         """End a room that nobody is in any more."""
         used = (one for one in self._legs.values() if room in (one.at, one.wanted))
         if room is not None and next(used, None) is None:
+            await self._attendants.dismiss(room)
             await janus_rooms.end(room, handle)
 
     def _forget_rooms(self) -> None:
@@ -256,20 +266,37 @@ class JanusEngine:
             del self._rooms[name]
             self._talking.pop(name, None)
 
-    # What an AudioBridge is not asked for
+    # What is played
 
     def play(self, leg: LegId, prompt: str) -> None:
-        """Nothing is heard, and it is over at once."""
-        if prompt and leg in self._legs:
+        """Play to a leg that is alone; in a room with others everybody would hear it."""
+        one = self._legs.get(leg)
+        if one is None:
+            return
+        if one.wanted is None:
+            self._spawn(self._play(one, prompt), f"janus play {leg}")
+        elif prompt:
             self._soon(engine.PlayEnded(leg, prompt))
 
-    def play_room(self, room: RoomId, prompt: str) -> None:
-        """Nothing is heard."""
+    async def _play(self, one: Leg, prompt: str) -> None:
+        """Once it is in its own room."""
+        async with one.lock:
+            alone = one.at is not None and one.at is one.own
+        if alone and one.own is not None and self._legs.get(one.id) is one:
+            self._attendants.say(one.own, one.id, prompt)
+        else:
+            self._listener(engine.PlayEnded(one.id, prompt))
 
-    def sound(self, room: RoomId, name: str, token: str, *, start: float = 0.0) -> None:  # noqa: ARG002
-        """Nothing is heard, and that is told."""
-        if name:
-            self._soon(engine.SoundEnded(room, token, "this mixer plays no files"))
+    def play_room(self, room: RoomId, prompt: str) -> None:
+        """Play a script of prompts to everyone in a room."""
+        target = self._rooms.get(room)
+        if target is not None and target.made:
+            self._attendants.say(target, None, prompt)
+
+    def sound(self, room: RoomId, name: str, token: str, *, start: float = 0.0) -> None:
+        """Play a file to a room, whichever node it is at and comes to be at."""
+        self._attendants.sound(room, name, token, start)
+        self._attendants.follow(room, self._rooms.get(room))
 
     def listen(self, leg: LegId, seconds: float) -> None:
         """Nothing is remembered."""
@@ -283,10 +310,7 @@ class JanusEngine:
 
     def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
         """Record a room, whichever node it is at and comes to be at."""
-        if name:
-            self._recorded[room] = (name, paused)
-        else:
-            self._recorded.pop(room, None)
+        self._tapes.record(room, name, paused=paused)
         self._spawn(self._tape(room), f"janus tape {room}")
 
     def agree(self, leg: LegId, agrees: bool) -> None:
@@ -298,57 +322,14 @@ class JanusEngine:
 
     async def _tape(self, room: RoomId) -> None:
         """Make the recording of a room what it ought to be."""
-        async with self._taping:
-            name, paused = self._recorded.get(room, ("", False))
-            known, tape = self._tapes.get(room, ("", None))
-            target = self._rooms.get(room)
-            if tape is not None and (known != name or tape.room is not target):
-                await self._end_tape(room, ended=known != name)
-                tape = None
-            if not name or target is None or not target.made:
-                return
-            if tape is None:
-                tape = await self._begin_tape(target, room, name)
-            if tape is not None:
-                tape.recorder.pause(paused)
-
-    async def _begin_tape(self, target: Room, room: RoomId, name: str) -> Tape | None:
-        handle = self._handle_at(target)
-        if NAME.fullmatch(name) is None or not handle:
-            return None
-        try:
-            tape = Tape(target, self._recordings / f"{name}{SUFFIX}", self._tape_broke)
-        except OSError as error:
-            self._listener(engine.RecordingClosed(room, name, 0.0, error.strerror or str(error)))
-            return None
-        self._tapes[room] = (name, tape)
-        try:
-            await tape.begin(handle, self._ports.open(target.node.local_address))
-        except (MediaError, OSError) as error:
-            LOG.warning("room %s cannot be recorded: %s", room, error)
-            self._recorded.pop(room, None)
-            await self._end_tape(room, ended=True, failed=f"the mixer does not record: {error}")
-            return None
-        return tape
-
-    async def _end_tape(self, room: RoomId, *, ended: bool, failed: str = "") -> None:
-        name, tape = self._tapes.pop(room)
-        with contextlib.suppress(MediaError):
-            if handle := self._handle_at(tape.room):
-                await tape.stop(handle)
-        await tape.close(end=ended)
-        told = tape.recorder.failed or failed
-        self._listener(engine.RecordingClosed(room, name, tape.recorder.seconds, told))
+        await self._tapes.follow(room, self._rooms.get(room), self._handle_at)
 
     def _handle_at(self, room: Room) -> int:
         """One by which something can be asked about a room; 0 where there is none."""
         return next((one.handle for one in self._legs.values() if one.at is room), 0)
 
-    def _tape_broke(self, tape: Tape) -> None:
-        for room, (_, one) in self._tapes.items():
-            if one is tape:
-                self._recorded.pop(room, None)
-                self._spawn(self._tape(room), f"janus tape {room}")
+    def _happened(self, event: engine.MediaEvent) -> None:
+        self._listener(event)
 
     def _soon(self, event: engine.MediaEvent) -> None:
         asyncio.get_running_loop().call_soon(self._listener, event)
@@ -390,7 +371,9 @@ class JanusEngine:
 
     # What nodes tell
 
-    def _heard(self, one: Leg, message: Body) -> None:
+    def _heard(self, one: Leg | Attendant, message: Body) -> None:
+        if isinstance(one, Attendant):
+            return
         match message["janus"]:
             case "webrtcup":
                 self._listener(engine.LegConnected(one.id))
@@ -441,6 +424,7 @@ class JanusEngine:
     def _node_lost(self, node: Node) -> None:
         for room in [name for name, room in self._rooms.items() if room.node is node]:
             del self._rooms[room]
+        self._spawn(self._attendants.forget(node))
         for one in [one for one in self._legs.values() if one.node is node]:
             one.at = None
             self._lose(one, "the Janus node is gone")

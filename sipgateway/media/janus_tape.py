@@ -10,6 +10,7 @@ forwarded, and so in no recording.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 from collections.abc import Callable
@@ -17,9 +18,11 @@ from pathlib import Path
 
 from sipgateway.media import rtp, srtp
 from sipgateway.media.codec import FRAME
+from sipgateway.media.engine import MediaError, RecordingClosed, RoomId
 from sipgateway.media.janus_leg import KEPT, Room
 from sipgateway.media.opus import SILENCE
-from sipgateway.media.recording import Recorder
+from sipgateway.media.ports import Ports
+from sipgateway.media.recording import NAME, SUFFIX, Recorder
 
 PAYLOAD_TYPE = 111
 
@@ -111,3 +114,90 @@ class Tape(asyncio.DatagramProtocol):
                 self.recorder.take(SILENCE)
         self.recorder.take(packet.payload)
         self._next = (packet.timestamp + FRAME) & 0xFFFFFFFF
+
+
+class Tapes:
+    """Those of all rooms. What ought to be is told by `record`, and done by `follow`."""
+
+    def __init__(
+        self, directory: Path, ports: Ports, told: Callable[[RecordingClosed], None]
+    ) -> None:
+        self._directory = directory
+        self._ports = ports
+        self._told = told
+        self._wanted: dict[RoomId, tuple[str, bool]] = {}
+        self._tapes: dict[RoomId, tuple[str, Tape]] = {}
+        self._lock = asyncio.Lock()
+
+    def get(self, room: RoomId) -> Tape | None:
+        """The one of a room, while it is being recorded."""
+        found = self._tapes.get(room)
+        return found[1] if found is not None else None
+
+    def record(self, room: RoomId, name: str, *, paused: bool) -> None:
+        """Record a room under a name, or pause; an empty name ends it."""
+        if name:
+            self._wanted[room] = (name, paused)
+        else:
+            self._wanted.pop(room, None)
+
+    async def follow(
+        self, room: RoomId, target: Room | None, handle_at: Callable[[Room], int]
+    ) -> None:
+        """Do what is wanted of a room that is where `target` says."""
+        async with self._lock:
+            name, paused = self._wanted.get(room, ("", False))
+            known, tape = self._tapes.get(room, ("", None))
+            if tape is not None and (known != name or tape.room is not target):
+                await self._end(room, handle_at, ended=known != name)
+                tape = None
+            if tape is None and name and target is not None and target.made:
+                tape = await self._begin(target, room, name, handle_at)
+            if tape is not None:
+                tape.recorder.pause(paused)
+
+    async def stop(self, handle_at: Callable[[Room], int]) -> None:
+        """The engine ends; somebody may go on with the files."""
+        async with self._lock:
+            self._wanted.clear()
+            for room in list(self._tapes):
+                await self._end(room, handle_at, ended=False)
+
+    async def _begin(
+        self, target: Room, room: RoomId, name: str, handle_at: Callable[[Room], int]
+    ) -> Tape | None:
+        handle = handle_at(target)
+        if NAME.fullmatch(name) is None or not handle:
+            return None
+        try:
+            tape = Tape(target, self._directory / f"{name}{SUFFIX}", self._broke)
+        except OSError as error:
+            self._told(RecordingClosed(room, name, 0.0, error.strerror or str(error)))
+            return None
+        self._tapes[room] = (name, tape)
+        try:
+            await tape.begin(handle, self._ports.open(target.node.local_address))
+        except (MediaError, OSError) as error:
+            self._wanted.pop(room, None)
+            await self._end(room, handle_at, ended=True, failed=str(error))
+            return None
+        return tape
+
+    async def _end(
+        self, room: RoomId, handle_at: Callable[[Room], int], *, ended: bool, failed: str = ""
+    ) -> None:
+        name, tape = self._tapes.pop(room)
+        with contextlib.suppress(MediaError):
+            if handle := handle_at(tape.room):
+                await tape.stop(handle)
+        await tape.close(end=ended)
+        told = tape.recorder.failed or failed
+        self._told(RecordingClosed(room, name, tape.recorder.seconds, told))
+
+    def _broke(self, tape: Tape) -> None:
+        """It is told at once; the files go when the room is looked at again."""
+        for room, (name, one) in self._tapes.items():
+            if one is tape:
+                self._wanted.pop(room, None)
+                told = RecordingClosed(room, name, tape.recorder.seconds, tape.recorder.failed)
+                self._told(told)

@@ -196,6 +196,14 @@ def test_tracks_by_policy_at_the_beginning(live: Joined) -> None:
     assert not start(live).with_tracks
 
 
+def test_a_mixer_that_keeps_no_single_voices(live: Joined, settings: object) -> None:
+    services.change(conference=live.conference, actor=ALICE.uri, tracks=True)
+    settings.TRACKS = False  # type: ignore[attr-defined]
+    assert not start(live).with_tracks
+    with pytest.raises(ValidationError, match="cannot keep single voices"):
+        services.change(conference=live.conference, actor=ALICE.uri, tracks=True)
+
+
 def test_a_track_is_listed_once_under_its_persons_name(live: Joined) -> None:
     made = start(live)
     for who in (ALICE, BOB, ALICE):

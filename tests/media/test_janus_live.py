@@ -14,11 +14,12 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 
-from sipgateway.media import codec, codecs, engine, rtp
+from sipgateway.media import codec, codecs, engine, intake, opus, prompts, rtp
 from sipgateway.media.codec import PERIOD
 from sipgateway.media.engine import Direction, LegId, LegKind, MediaError, RoomId, Session
 from sipgateway.media.janus import JanusEngine
 from sipgateway.media.janus_node import Address
+from sipgateway.media.local import SPOKEN
 from tests.media import januses, offers, sounds
 from tests.media.januses import Janus
 
@@ -145,7 +146,10 @@ class Stage:
 async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     with januses.running(tmp_path, getattr(request, "param", 1)) as nodes:
         mixer = JanusEngine(
-            [Address.parse(one.url) for one in nodes], recordings=tmp_path / "recordings"
+            [Address.parse(one.url) for one in nodes],
+            recordings=tmp_path / "recordings",
+            sounds=tmp_path,
+            library=prompts.Library(tmp_path, SPOKEN),
         )
         made = Stage(mixer, nodes)
         await mixer.start(made.events.append)
@@ -277,12 +281,56 @@ async def test_what_it_cannot_do_is_refused(stage: Stage) -> None:
 async def test_what_it_does_not_do_is_told(stage: Stage) -> None:
     await stage.calls_in(ALICE, 440)
     stage.events.clear()
-    stage.mixer.play(ALICE, "pin")
+    stage.mixer.play(ALICE, "enter-pin")
     stage.mixer.listen(ALICE, 3.0)
     stage.mixer.sound(ROOM, "jingle", "token")
     await stage.until(lambda: len(stage.events) == 3)
-    assert stage.events[:2] == [engine.PlayEnded(ALICE, "pin"), engine.Heard(ALICE, 0.0)]
-    assert stage.events[2] == engine.SoundEnded(ROOM, "token", "this mixer plays no files")
+    told: list[engine.MediaEvent] = [
+        engine.PlayEnded(ALICE, "enter-pin"),
+        engine.Heard(ALICE, 0.0),
+        engine.SoundEnded(ROOM, "token", "No such file or directory"),
+    ]
+    assert all(one in stage.events for one in told)
+
+
+async def test_who_is_alone_hears_prompts_to_their_end(stage: Stage) -> None:
+    """And music until he is among others; a new prompt takes the place of an old one."""
+    alice = await stage.calls_in(ALICE, 440, None)
+    stage.mixer.play(ALICE, "music")
+    await stage.until(lambda: bool(alice.heard) and float(np.abs(alice.sound()).max()) > 0.01)
+    stage.mixer.play(ALICE, "beep beep beep")
+    await stage.hears(alice, 880, above=0.5)
+    assert engine.PlayEnded(ALICE, "music") in stage.events
+    await stage.until(lambda: engine.PlayEnded(ALICE, "beep beep beep") in stage.events)
+    await stage.hears_nothing(alice)
+    stage.mixer.play(ALICE, "ring")
+    await stage.hears(alice, 440, above=0.4)
+    stage.mixer.place(ALICE, ROOM)
+    await stage.until(lambda: engine.PlayEnded(ALICE, "ring") in stage.events)
+    await stage.hears_nothing(alice)
+
+
+async def test_all_hear_announcements_and_sounds(stage: Stage, tmp_path: Path) -> None:
+    """Also in the recording; a room that others come into goes on playing."""
+    alice = await stage.calls_in(ALICE, 0)
+    intake.write(tmp_path / "jingle.opus", sounds.sine(700, 200), opus.Library())
+    stage.mixer.record(ROOM, "one")
+    stage.mixer.sound(ROOM, "jingle", "token")
+    await stage.hears(alice, 700)
+    stage.mixer.play_room(ROOM, "beep beep beep beep beep beep beep beep")
+    await stage.hears(alice, 880, above=0.1)
+    bob = await stage.calls_in(BOB, 0)
+    await stage.hears(bob, 700)
+    await stage.until(lambda: engine.SoundEnded(ROOM, "token") in stage.events)
+    await stage.hears_nothing(bob)
+    stage.mixer.sound(ROOM, "jingle", "again")
+    await stage.hears(bob, 700)
+    stage.mixer.sound(ROOM, "", "")
+    await stage.hears_nothing(bob)
+    stage.mixer.record(ROOM, "")
+    await stage.until(lambda: bool(_kept(stage)))
+    kept = decoded(tmp_path / "recordings" / "one.opus")
+    assert sounds.share(kept[RATE : 2 * RATE], 700) > 0.5
 
 
 def _kept(stage: Stage) -> list[engine.RecordingClosed]:
@@ -339,8 +387,9 @@ async def test_a_forger_gets_nothing_into_a_recording(stage: Stage, tmp_path: Pa
     """Mallory sends to the port, and does not know the key."""
     await stage.calls_in(ALICE, 440)
     stage.mixer.record(ROOM, "one")
-    await stage.until(lambda: ROOM in stage.mixer._tapes)
-    _, tape = stage.mixer._tapes[ROOM]
+    await stage.until(lambda: stage.mixer._tapes.get(ROOM) is not None)
+    tape = stage.mixer._tapes.get(ROOM)
+    assert tape is not None
     await stage.until(lambda: tape.recorder.frames > 0)
     before = tape.recorder.frames
     forged = rtp.Sender(tape._source, 1, 1)

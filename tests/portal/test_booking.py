@@ -386,3 +386,13 @@ def test_mallory_changes_no_rules(alice: User, mallory: User, signed_in: SignedI
     response = signed_in(mallory).post("/conferences/planning/change/", {**ROOM, **RULES})
     assert response.status_code == 404
     assert Conference.objects.get().anonymity == "asked"
+
+
+def test_the_form_says_that_janus_keeps_no_single_voices(
+    alice: User, signed_in: SignedIn, settings: object
+) -> None:
+    settings.TRACKS = False  # type: ignore[attr-defined]
+    page = signed_in(alice).get("/book/").content.decode()
+    box = page[page.index('name="tracks"') - 40 : page.index('name="tracks"') + 80]
+    assert "disabled" in box
+    assert "keeps the whole and no single voices" in page
