@@ -76,6 +76,7 @@ class Attendance:
         self._host = host
         self._legs = legs
         self._announcer = announcer
+        self._speakers: frozenset[LegId] = frozenset()
         snapshot = host.snapshot
         self.roster = Roster(locked=snapshot.locked, **_recording(snapshot))
 
@@ -306,6 +307,11 @@ class Attendance:
             self._apply_mute(user, now)
         self._mark(now)
 
+    def speaking(self, legs: frozenset[LegId], now: float) -> None:
+        """Show who speaks."""
+        self._speakers = legs
+        self._mark(now)
+
     def _tell_sound(self, now: float) -> None:
         """What is played, by whom: also where that began before anybody was told."""
         order = self._host.snapshot.sound
@@ -318,6 +324,7 @@ class Attendance:
         recorded = snapshot.recording is not None
         for user in self:
             marks = Marks(
+                speaking=any(entry.leg in self._speakers for entry in user.endpoints),
                 hand=user.key in snapshot.hands,
                 asked_to_speak=user.key in snapshot.asked_to_speak,
                 left_out=recorded and not policy.may_be_kept(snapshot, user.key),

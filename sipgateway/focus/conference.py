@@ -45,7 +45,7 @@ from sipgateway.focus.succession import Succession
 from sipgateway.focus.two_left import Parties, TwoLeft
 from sipgateway.focus.watchers import Watchers
 from sipgateway.focus.wishes import Wishes
-from sipgateway.media.engine import LegMeasured
+from sipgateway.media.engine import LegId, LegMeasured
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -386,6 +386,10 @@ class Conference(Nameplate):
         """See `room.Room`."""
         del leg
         self.maybe_idle(now)
+
+    def speaking(self, legs: frozenset[LegId], now: float) -> None:
+        """Those who speak have changed, and the roster is to say it."""
+        self._attendance.speaking(legs, now)
 
     def placing(self, leg: Leg, now: float) -> None:
         """See `attendance.Host`."""

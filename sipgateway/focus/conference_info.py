@@ -150,7 +150,12 @@ def _user(users: _Element, user: User, state: str = "full") -> _Element:
     for entry in user.endpoints:
         _endpoint(element, entry)
     marks = user.marks
-    told = {"hand": marks.hand, "asked-to-speak": marks.asked_to_speak, "left-out": marks.left_out}
+    told = {
+        "hand": marks.hand,
+        "asked-to-speak": marks.asked_to_speak,
+        "left-out": marks.left_out,
+        "speaking": marks.speaking,
+    }
     for name in (name for name, is_so in told.items() if is_so):
         _mark(element, name)
     if marks.waits:

@@ -107,6 +107,8 @@ class Marks:
     asked_to_speak: bool = False
     #: His voice is left out of the recording.
     left_out: bool = False
+    #: He is heard right now; said only where the packets of the mixer do not say it.
+    speaking: bool = False
     #: He waits to be let in, by that name.
     waits: WaiterKey | None = None
     #: The how many-th he is; told to himself alone.

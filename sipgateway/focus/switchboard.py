@@ -100,6 +100,8 @@ class House:
     language: Language = Language.ENGLISH
     #: The application answers once the conference exists, with early media until then.
     answers_late: bool = False
+    #: Who speaks is in the roster, for a mixer whose packets do not say it (RFC 3550 5.1).
+    shows_speakers: bool = False
 
 
 class Switchboard:
@@ -405,6 +407,8 @@ class Switchboard:
     def _media(self, event: MediaHappened, now: float) -> None:
         told = event.event
         if isinstance(told, Speaking):
+            if self._house.shows_speakers:
+                self._speaking(told, now)
             return
         if isinstance(told, RecordingClosed):
             self._desk.act(NoteRecording(told.name, told.seconds, told.failed, now))
@@ -415,6 +419,11 @@ class Switchboard:
         owner = self._desk.legs.get(told.leg)
         if owner is not None:
             owner.media_happened(told, now)
+
+    def _speaking(self, told: Speaking, now: float) -> None:
+        for conference in self._halls:
+            if conference.room == told.room:
+                conference.speaking(told.legs, now)
 
 
 #: Which event goes where; the type of the key is that of the handler's argument.

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sipgateway.media.engine import RoomId, Speaking
 from tests.stage import DOMAIN, OFFER, Stage
+
+
+def test_who_speaks_is_in_the_roster_where_packets_do_not_say_it(stage: Stage) -> None:
+    """With Janus, whose mix names no contributing sources."""
+    alice = stage.joined("alice")
+    stage.joined("bob")
+    alice.subscribes()
+    alice.sees()
+    floor = "{urn:parley:xml:ns:floor}speaking"
+    stage.passes(1)
+    told = Speaking(RoomId("conference-1"), frozenset({stage.leg_of("bob")}))
+    stage.media_tells(told)
+    stage.passes(1)
+    stage.is_quiet()
+    stage.switchboard._house = replace(stage.switchboard._house, shows_speakers=True)
+    stage.media_tells(told)
+    document = alice.sees()
+    assert document.users() == {"bob": "full"}
+    assert len(list(document.root.iter(floor))) == 1
+    stage.passes(1)
+    stage.media_tells(Speaking(RoomId("conference-1"), frozenset()))
+    assert list(alice.sees().root.iter(floor)) == []
 
 
 def test_c07_full_to_the_newcomer_partial_to_the_others(stage: Stage) -> None:

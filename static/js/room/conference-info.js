@@ -89,12 +89,13 @@ function readUser(element, before, entity) {
     ...present(element, { name: "display-text" }),
     // Whoever's marks have changed is told in full.
     ...(stateOf(element) === "partial"
-      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut, waiting: before?.waiting }
+      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut, waiting: before?.waiting, speaking: before?.speaking }
       : {
           waiting: readWaiting(element),
           hand: Boolean(mark(element, "hand")),
           asked: Boolean(mark(element, "asked-to-speak")),
           leftOut: Boolean(mark(element, "left-out")),
+          speaking: Boolean(mark(element, "speaking")),
         }),
     ...(roles ? { roles: children(roles, "entry").map((entry) => entry.textContent.trim()) } : {}),
     endpoints: mergeKeyed(new Map(before?.endpoints), element, {
@@ -128,6 +129,7 @@ export function summary(user) {
     hand: Boolean(user.hand),
     asked: Boolean(user.asked),
     leftOut: Boolean(user.leftOut),
+    speaking: Boolean(user.speaking),
     gone: endpoints.length > 0 && here.length === 0,
     calling: here.length > 0 && connected.length === 0,
     ringing: connected.length === 0 && here.some((endpoint) => endpoint.status === "alerting"),

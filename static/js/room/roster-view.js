@@ -133,7 +133,9 @@ export class RosterView {
   speak(heard, ownLevel) {
     for (const [entity, { item, person }] of this.tiles) {
       const speaking =
-        entity === this.own ? ownLevel : person.sources.some((source) => heard.has(source));
+        entity === this.own
+          ? ownLevel
+          : person.speaking || person.sources.some((source) => heard.has(source));
       if (item.dataset.speaking !== String(speaking)) item.dataset.speaking = String(speaking);
     }
   }
