@@ -224,6 +224,8 @@ class JanusEngine:
         one = self._legs.get(leg)
         if one is not None:
             one.muted = muted
+            if one.at is not None:
+                self._speaks(one, one.at, speaks=one.talks)
             self._follow(one)
 
     def _follow(self, one: Leg) -> None:
@@ -388,8 +390,9 @@ class JanusEngine:
     def _told(self, one: Leg, data: Body) -> None:
         told = data.get("audiobridge")
         if told in ("talking", "stopped-talking") and data.get("id") == one.number:
+            one.talks = told == "talking"
             if one.at is not None:
-                self._speaks(one, one.at, speaks=told == "talking")
+                self._speaks(one, one.at, speaks=one.talks)
         elif told == "destroyed" and one.at is not None and data.get("room") == one.at.number:
             self._lose(one, "its room was destroyed")
         elif data.get("kicked") == one.number:
@@ -399,6 +402,7 @@ class JanusEngine:
         if room.name is None:
             return
         talking = self._talking.setdefault(room.name, set())
+        speaks = speaks and not one.muted
         if speaks is (one.id in talking):
             return
         (talking.add if speaks else talking.discard)(one.id)

@@ -138,6 +138,8 @@ class Leg:
     at: Room | None = None
     muted: bool = False
     muted_there: bool = False
+    talks: bool = False
+    """As the node says, which goes on to while it is muted."""
     agrees: bool = True
     group_there: str = ""
     direction: Direction = Direction.SENDRECV

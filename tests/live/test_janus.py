@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.live import browser as browsers
 from tests.live import room as rooms
 from tests.live.room import Room
 from tests.live.server import Server, running
+from tests.live.test_recorded import SOUND, plays
 from tests.media import januses
 from tests.media.januses import Janus
+from tests.media.test_intake import sine, wav
 
 ALICE, BOB = browsers.TONES["alice"], browsers.TONES["bob"]
 
@@ -34,9 +36,9 @@ def mixed_by_janus(tmp_path: Path, nodes: list[Janus]) -> Iterator[Server]:
 
 
 async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
-    mixed_by_janus: Server, nodes: list[Janus], browser: Browser
+    mixed_by_janus: Server, nodes: list[Janus], browser: Browser, tmp_path: Path
 ) -> None:
-    """Heard, muted, carried on by the other node within seconds, removed."""
+    """Heard, recorded, carried on by the other node within seconds with what is played, removed."""
     page = await browsers.open_page(browser, tone=ALICE)
     await rooms.sign_in(page, mixed_by_janus, mixed_by_janus.phone("alice", "--organizer"))
     link = await rooms.book(page, "By Janus")
@@ -46,10 +48,23 @@ async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
     bob = await Room.of_guest(browser, link, "Bob", tone=BOB)
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
     await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
+    await expect(alice.entry("Bob")).to_have_attribute("data-speaking", "true")
+    await alice.hook("record-button").click()
+    await expect(bob.hook("recording")).to_be_visible()
+    await plays(page, wav(tmp_path / "Signal.wav", sine(SOUND, 60, 8000), 8000))
+    await browsers.hears(bob.page, SOUND)
     nodes[0].kill()
     await asyncio.sleep(1.0)
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
     await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
+    await browsers.hears(bob.page, SOUND)
+    await alice.hook("sounding-stop").click()
+    await browsers.is_silent(bob.page, SOUND)
+    await alice.hook("record-button").click()
+    await expect(bob.hook("recording")).to_be_hidden()
+    name = link.rstrip("/").rpartition("/")[2]
+    (kept,) = mixed_by_janus.api("alice").call("GET", f"/conferences/{name}/recordings")[1]
+    assert (kept["state"], kept["failure"]) == ("ended", "")
     await alice.sees("Alice", "Bob")
     await alice.removes("Bob", for_good=False)
     await bob.is_in("removed")
