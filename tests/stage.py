@@ -477,7 +477,8 @@ class Stage:
             self.changes(name, muted=frozenset(muted))
         else:
             others = {self.key_of(who, name) for who in self.roster(name) if who != "alice"}
-            self.changes(name, muted=frozenset(others))
+            all_of_them = frozenset(others if action.muted else ())
+            self.changes(name, muted=all_of_them, silenced=all_of_them)
 
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, actions.Record):

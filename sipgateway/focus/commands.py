@@ -22,7 +22,7 @@ from sipgateway.focus.actions import (
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.desk import Desk
-from sipgateway.focus.events import Answer, CallAsked
+from sipgateway.focus.events import Answer, CallAsked, RemovalAsked
 from sipgateway.focus.keypad import Verb
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.roster import User
@@ -137,8 +137,16 @@ class Commands:
         self._desk.act(AskLock(snapshot.id, not snapshot.locked, leg.identity))
 
     def _mute_all(self, leg: Leg, user: User) -> None:
-        del user
-        self._desk.act(AskMute(self._host.snapshot.id, None, True, leg.identity))
+        """All others are muted; where they are, they are heard again."""
+        snapshot = self._host.snapshot
+        others = [
+            one.key
+            for one in self._attendance
+            if one is not user and one.endpoints and one.role not in policy.COMMANDING
+        ]
+        muted = not others or any(key not in snapshot.silenced for key in others)
+        self._desk.act(AskMute(snapshot.id, None, muted, leg.identity))
+        self._announcer.say(leg, "all-muted" if muted else "all-heard")
 
     def _remove_last(self, leg: Leg, user: User) -> None:
         """The one who came last goes, if it is not the one who asks."""
@@ -147,10 +155,12 @@ class Commands:
             self._announcer.say(leg, "nobody-to-remove")
             return
         key, conference, who = last.key, self._host.snapshot.id, leg.identity
-        self._desk.ask(
-            lambda number: AskRemoval(number, conference, key, who, keypad=True),
-            lambda _answer, _now: None,
-        )
+
+        def asked(answer: Answer, _now: float) -> None:
+            well = isinstance(answer, RemovalAsked) and answer.removal is not None
+            self._announcer.say(leg, "removed-last" if well else "not-allowed")
+
+        self._desk.ask(lambda number: AskRemoval(number, conference, key, who, keypad=True), asked)
 
     def _last(self, who: Identity) -> User | None:
         here = [user for user in self._attendance if user.endpoints]

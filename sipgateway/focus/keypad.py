@@ -19,7 +19,7 @@ class Verb(enum.StrEnum):
     AGREE = "agree"  # to be recorded
     HELP = "help"
     LOCK = "lock"  # or unlock
-    MUTE_ALL = "mute-all"
+    MUTE_ALL = "mute-all"  # the others, or have them heard again
     REMOVE_LAST = "remove-last"
     CALL = "call"  # a number follows, and ``#``
     RECORD = "record"  # or no more

@@ -22,6 +22,7 @@ spaces, behind a language and a colon where it is not English::
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import wave
 from collections.abc import Callable, Iterator
@@ -55,6 +56,9 @@ LONGEST = 120.0
 
 OWN_AT_MOST = 600.0
 """Seconds of all of them, which are kept in memory."""
+
+TEXTS = "texts.json"
+"""What the made prompts say, so that those whose words change are made anew."""
 
 KEPT = 64
 """Made prompts that are kept in memory; reading one takes a millisecond."""
@@ -265,15 +269,22 @@ def trimmed(samples: Samples, rate: int) -> Samples:
 
 
 def render(directory: Path) -> int:
-    """Speak every prompt that is not in the directory yet; how many were made.
+    """Speak every prompt that is not in the directory yet, or says something else by now.
+
+    How many were made.
 
     Raises `speech.SpeechError` where there is no synthesizer, `OSError`.
     """
-    missing = [
-        (language, path, text)
+    known = _spoken(directory)
+    texts = {
+        f"{language}/{name}": text
         for language in words.LANGUAGES
         for name, text in words.texts(language).items()
-        if not (path := directory / language / f"{name}.wav").exists()
+    }
+    missing = [
+        (name.partition("/")[0], path, text)
+        for name, text in texts.items()
+        if not (path := directory / f"{name}.wav").exists() or known.get(name) != text
     ]
     if not missing:
         return 0
@@ -283,7 +294,17 @@ def render(directory: Path) -> int:
         synthesizer.choose(language)
         said = trimmed(synthesizer.speak(text), synthesizer.rate)
         write(path, to_rate(said, synthesizer.rate, RENDERED), RENDERED)
+    (directory / TEXTS).write_text(json.dumps(texts, indent=1, ensure_ascii=False))
     return len(missing)
+
+
+def _spoken(directory: Path) -> dict[str, str]:
+    """What the prompts that are in the directory say."""
+    try:
+        found: dict[str, str] = json.loads((directory / TEXTS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def main() -> None:

@@ -209,6 +209,21 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Ein Moderator hat Sie stumm geschaltet.",
         "Un moderador le ha silenciado.",
     ),
+    "all-muted": (
+        "All others are muted.",
+        "Alle anderen sind stumm geschaltet.",
+        "Todos los demás están silenciados.",
+    ),
+    "all-heard": (
+        "All others can be heard again.",
+        "Man hört alle anderen wieder.",
+        "Ya se oye otra vez a todos los demás.",
+    ),
+    "removed-last": (
+        "The one who came last is removed.",
+        "Wer zuletzt kam, ist entfernt.",
+        "Quien llegó al último ha sido expulsado.",
+    ),
     "speak-up": (
         "A moderator asks you to speak. To be heard, press star six.",
         "Ein Moderator bittet Sie zu sprechen. Damit man Sie hört, drücken Sie Stern sechs.",
@@ -273,14 +288,14 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         " Asterisco dos dice cuántos hay.",
     ),
     "help-moderator": (
-        "Star five locks and unlocks. Star eight mutes all others. Star three removes the last"
-        " who came. Star one calls somebody in. Star seven starts and stops recording."
+        "Star five locks and unlocks. Star eight mutes all others and unmutes them."
+        " Star three removes the last who came. Star one calls somebody in. Star seven starts and stops recording."
         " Star zero ends the conference.",
-        "Stern fünf schließt und öffnet. Stern acht schaltet alle anderen stumm. Stern drei"
-        " entfernt den, der zuletzt kam. Stern eins ruft jemanden dazu. Stern sieben startet und"
+        "Stern fünf schließt und öffnet. Stern acht schaltet alle anderen stumm und wieder laut."
+        " Stern drei entfernt den, der zuletzt kam. Stern eins ruft jemanden dazu. Stern sieben startet und"
         " beendet die Aufzeichnung. Stern null beendet die Konferenz.",
-        "Asterisco cinco cierra y abre. Asterisco ocho silencia a los demás. Asterisco tres"
-        " expulsa al último que llegó. Asterisco uno llama a alguien. Asterisco siete empieza y"
+        "Asterisco cinco cierra y abre. Asterisco ocho silencia a los demás y les da voz."
+        " Asterisco tres expulsa al último que llegó. Asterisco uno llama a alguien. Asterisco siete empieza y"
         " termina la grabación. Asterisco cero termina la conferencia.",
     ),
     "help-waiting": (

@@ -49,6 +49,20 @@ def test_prompts_are_spoken_once_in_every_language(spoken: Path) -> None:
             assert float(np.abs(said).max()) > 0.1, (language, name)
 
 
+def test_a_prompt_whose_words_change_is_spoken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "LANGUAGES", ("en",))
+    monkeypatch.setattr(words, "texts", lambda _: {"one": "One.", "two": "Two."})
+    assert prompts.render(tmp_path) == 2
+    before = (tmp_path / "en" / "two.wav").read_bytes()
+    monkeypatch.setattr(words, "texts", lambda _: {"one": "One.", "two": "Two of them."})
+    assert prompts.render(tmp_path) == 1
+    assert (tmp_path / "en" / "two.wav").read_bytes() != before
+    (tmp_path / prompts.TEXTS).write_text("rubbish")
+    assert prompts.render(tmp_path) == 2
+
+
 def test_languages_say_the_same_in_other_words(spoken: Path) -> None:
     library = Library(Path("none"), spoken)
     said = [library.get(language, "locked") for language in words.LANGUAGES]

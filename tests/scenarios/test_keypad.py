@@ -43,7 +43,12 @@ def test_a_moderator_locks_mutes_all_removes_and_ends(stage: Stage) -> None:
         True,
         True,
     ]
+    assert stage.media.played[-1] == (stage.leg_of("alice"), "all-muted")
+    _keys(stage, "alice", "*8")
+    assert not any(stage.media.muted.values())
+    assert stage.media.played[-1] == (stage.leg_of("alice"), "all-heard")
     _keys(stage, "alice", "*3")
+    assert (stage.leg_of("alice"), "removed-last") in stage.media.played
     carol.gets("BYE", reason="Removed by Alice")
     assert stage.roster() == ["alice", "bob"]
     _keys(stage, "alice", "*0")
