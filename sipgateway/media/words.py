@@ -289,14 +289,14 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
     ),
     "help-moderator": (
         "Star five locks and unlocks. Star eight mutes all others and unmutes them."
-        " Star three removes the last who came. Star one calls somebody in. Star seven starts and stops recording."
-        " Star zero ends the conference.",
+        " Star three removes the last who came. Star one calls somebody in."
+        " Star seven starts and stops recording. Star zero ends the conference.",
         "Stern fünf schließt und öffnet. Stern acht schaltet alle anderen stumm und wieder laut."
-        " Stern drei entfernt den, der zuletzt kam. Stern eins ruft jemanden dazu. Stern sieben startet und"
-        " beendet die Aufzeichnung. Stern null beendet die Konferenz.",
+        " Stern drei entfernt den, der zuletzt kam. Stern eins ruft jemanden dazu."
+        " Stern sieben startet und beendet die Aufzeichnung. Stern null beendet die Konferenz.",
         "Asterisco cinco cierra y abre. Asterisco ocho silencia a los demás y les da voz."
-        " Asterisco tres expulsa al último que llegó. Asterisco uno llama a alguien. Asterisco siete empieza y"
-        " termina la grabación. Asterisco cero termina la conferencia.",
+        " Asterisco tres expulsa al último que llegó. Asterisco uno llama a alguien."
+        " Asterisco siete empieza y termina la grabación. Asterisco cero termina la conferencia.",
     ),
     "help-waiting": (
         "Star hash lets in everybody who waits.",
