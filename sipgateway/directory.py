@@ -58,14 +58,17 @@ from sipgateway.focus.actions import (
     EndpointLeft,
     EndpointMeasured,
     FindPhones,
+    ForgetCall,
     ForgetPhones,
     Joined,
     JoinRefused,
+    KeepCall,
     KeepPhones,
     Left,
     LinkShown,
     LoadAccount,
     LoadConference,
+    LookAtSetup,
     NoteRecording,
     NoteSound,
     Occupied,
@@ -127,8 +130,9 @@ Questions = (
 )
 Phones = KeepPhones | ForgetPhones
 Notes = NoteRecording | NoteSound
+Calls = KeepCall | ForgetCall | LookAtSetup
 DirectoryAction = (
-    Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Notes | Record | Phones
+    Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Notes | Record | Phones | Calls
 )
 _Work = Callable[[], FocusEvent | list[FocusEvent] | None]
 
@@ -208,10 +212,11 @@ class Directory:
         """Read what an earlier life of this process knew of phones."""
         self._queue.put(self._remembered_phones)
 
-    def renew(self, conferences: Collection[ConferenceId]) -> None:
-        """Keep the leases of the conferences that are served here."""
+    def renew(self, conferences: Collection[ConferenceId], calls: Collection[str] = ()) -> None:
+        """Keep the leases of the conferences that are served here, and the groups of `calls`."""
         if conferences:
             self._queue.put(lambda: self._tenure.renew(conferences))
+        self._queue.put(lambda: self._tenure.renew_calls(calls))
         self._queue.put(self._take_over)
 
     def keep_messages(self, batches: list[Batch]) -> None:
@@ -293,6 +298,9 @@ class Directory:
         item = batch[0]
         if isinstance(item, Record):
             self._write(item)
+            return
+        if isinstance(item, KeepCall):
+            self._tenure.keep_call(item)
             return
         if isinstance(item, KeepPhones):
             services.keep_registrations(gateway=self._owner, entries=item.entries)
@@ -588,6 +596,14 @@ def _close_setup(action: CloseSetup) -> None:
     services.close_setup(token=action.token, at=time.time())
 
 
+def _forget_call(action: ForgetCall) -> None:
+    services.forget_call(key=action.key)
+
+
+def _look_at_setup(action: LookAtSetup) -> SetupAnswered | None:
+    return _setup_answered(action.token)
+
+
 def _forget_phones(action: ForgetPhones) -> None:
     services.forget_registrations(names=action.names, at=action.at)
 
@@ -617,6 +633,8 @@ _QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     AnswerSetup: _answer_setup,
     CloseSetup: _close_setup,
     ForgetPhones: _forget_phones,
+    ForgetCall: _forget_call,
+    LookAtSetup: _look_at_setup,
     WriteAttempts: _write_attempts,
 }
 

@@ -38,12 +38,15 @@ from sipgateway.focus.actions import (
     Describe,
     DropMedia,
     FindPhones,
+    ForgetCall,
     ForgetPhones,
     Forward,
+    KeepCall,
     KeepPhones,
     Listen,
     LoadAccount,
     LoadConference,
+    LookAtSetup,
     MakeOffer,
     Mute,
     NoteRecording,
@@ -117,6 +120,9 @@ DirectoryAction = (
     | FindPhones
     | KeepPhones
     | ForgetPhones
+    | KeepCall
+    | ForgetCall
+    | LookAtSetup
 )
 Send = Callable[[bytes], None]
 
@@ -160,7 +166,7 @@ class Directory(Protocol):
     def keep_messages(self, batches: list[Batch]) -> None:
         """Write down what was said in conferences."""
 
-    def renew(self, conferences: list[ConferenceId]) -> None:
+    def renew(self, conferences: list[ConferenceId], calls: Collection[str]) -> None:
         """Keep the leases of these, and take over what nobody keeps."""
 
 
@@ -620,7 +626,7 @@ class Gateway:
             self._clock.follow()
             live = self._switchboard.live
             if self._directory is not None:
-                self._directory.renew(live)
+                self._directory.renew(live, self._switchboard.kept)
                 self._directory.keep_messages(self._ladder.take(self._clock.now()))
             if turn % LOOK == 0:
                 self.registrations_ended()
@@ -672,6 +678,9 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     FindPhones: Gateway._ask_directory,
     KeepPhones: Gateway._ask_directory,
     ForgetPhones: Gateway._ask_directory,
+    KeepCall: Gateway._ask_directory,
+    ForgetCall: Gateway._ask_directory,
+    LookAtSetup: Gateway._ask_directory,
     Forward: Gateway._forward,
     AnnouncePhone: Gateway._announce,
     Place: Gateway._place,

@@ -18,7 +18,10 @@ from dataclasses import replace
 from conferences import selectors, services
 from conferences.phonebook import Entry
 from conferences.policy import ConferenceId
+from sipgateway.focus.actions import KeepCall
 from sipgateway.focus.events import (
+    CallInherited,
+    CallLost,
     ConferenceChanged,
     ConferenceInherited,
     ConferenceLoaded,
@@ -68,7 +71,26 @@ class Tenure:
         now = datetime.datetime.now(tz=datetime.UTC)
         for conference in selectors.orphans(now=now)[:AT_ONCE]:
             found += self._take(conference)[1]
+        for before, group in selectors.orphaned_calls(now=now)[:AT_ONCE]:
+            if services.take_call(group=group, before=before, owner=self.owner):
+                left = tuple(selectors.standing_calls(group))
+                LOG.warning("call %s is taken over from %s", group, before)
+                found.append(CallInherited(group, left, _name(before)))
         return found
+
+    def keep_call(self, call: KeepCall) -> None:
+        """Write down a leg that lives here."""
+        services.keep_call(
+            owner=self.owner, group=call.group, key=call.key, what=call.what, at=call.at
+        )
+
+    def renew_calls(self, groups: Collection[str]) -> list[FocusEvent]:
+        """Say that we are there for the calls that live here; some may be lost by now."""
+        if not self.shared:
+            return []
+        services.renew_gateway(owner=self.owner, until=time.time() + LEASE)
+        lost = selectors.calls_elsewhere(groups, self.owner) if groups else []
+        return [CallLost(group) for group in lost]
 
     def _take(self, conference: ConferenceId) -> tuple[str, list[FocusEvent]]:
         """Take the lease of a conference.
@@ -118,6 +140,7 @@ class Tenure:
     def hand_over(self) -> None:
         """Give all conferences back as if they had not been renewed: others go on with them."""
         services.expire_leases(owner=self.owner, at=time.time())
+        services.renew_gateway(owner=self.owner, until=time.time())
 
     def renew(self, conferences: Collection[ConferenceId]) -> list[FocusEvent]:
         """Keep the leases of the conferences that are live here; some may be lost by now."""

@@ -179,6 +179,10 @@ class Stage:
         self.people: dict[str, Person] = {}
         #: Registrations that were written down, by address of record and key.
         self.phones: dict[tuple[str, str], Entry] = {}
+        #: Legs of calls without a conference, as written down: group and what, by key.
+        self.standing_calls: dict[str, tuple[str, dict[str, object]]] = {}
+        #: Setups that were looked at once more.
+        self.looked_at: list[str] = []
         #: Phones that other processes hold, by address of record.
         self.elsewhere: dict[str, tuple[tuple[str, Entry], ...]] = {}
         #: Flows that are found again after a restart, by address.
@@ -410,7 +414,13 @@ class Stage:
 
     def _write_down(self, action: actions.Action) -> bool:
         """Keep registrations, or forget them; False for what is no such wish."""
-        if isinstance(action, actions.KeepPhones):
+        if isinstance(action, actions.KeepCall):
+            self.standing_calls[action.key] = (action.group, dict(action.what))
+        elif isinstance(action, actions.ForgetCall):
+            self.standing_calls.pop(action.key, None)
+        elif isinstance(action, actions.LookAtSetup):
+            self.looked_at.append(action.token)
+        elif isinstance(action, actions.KeepPhones):
             self.phones.update({entry.name: entry for entry in action.entries})
         elif isinstance(action, actions.ForgetPhones):
             for name in action.names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 
 import pytest
@@ -117,7 +117,7 @@ class Directory:
 
     def keep_messages(self, batches: list[Batch]) -> None: ...
 
-    def renew(self, conferences: list[ConferenceId]) -> None: ...
+    def renew(self, conferences: list[ConferenceId], calls: Collection[str]) -> None: ...
 
 
 class House:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 
 import pytest
+from django.utils import timezone
 
 from conferences import selectors, services
-from conferences.models import Call, CallState, Conference, Lease, User
+from conferences.models import (
+    Call,
+    CallState,
+    Conference,
+    GatewayLease,
+    Lease,
+    StandingCall,
+    User,
+)
 from conferences.policy import ConferenceId, ParticipantKey, Role, Snapshot
+from sipgateway.focus.actions import KeepCall
 from sipgateway.focus.events import (
+    CallInherited,
+    CallLost,
     ConferenceChanged,
     ConferenceInherited,
     ConferenceLoaded,
@@ -201,3 +214,54 @@ def test_one_process_alone_takes_nothing_over(room: ConferenceId) -> None:
     services.keep_dialog(conference=room, key="leg-1", what={"dialog": {"call_id": "1"}}, at=1.0)
     services.take_lease(conference=room, owner=PLACE, until=time.time() - 1, now=time.time() - 2)
     assert Tenure("embedded", shared=False).take_over() == []
+
+
+def test_a_call_goes_on_where_its_process_is_gone(db: None) -> None:
+    """Two look at the same time: one has it, and the other nothing."""
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    third = Tenure("host:cccccccc", shared=True)
+    what = {"usage": "leg", "dialog": {"call_id": "a-call"}}
+    here.renew_calls([])
+    for leg in ("one", "two"):
+        here.keep_call(KeepCall("call-1", f"call-{leg}", what, time.time()))
+    assert there.take_over() == []
+    assert there.owner_of_call("a-call") == HERE
+    services.renew_gateway(owner=PLACE, until=time.time() - 1)
+    (told,) = there.take_over()
+    assert isinstance(told, CallInherited)
+    assert (told.group, told.gone, len(told.left)) == ("call-1", HERE, 2)
+    there.renew_calls(["call-1"])
+    assert third.take_over() == []
+    assert there.owner_of_call("a-call") == THERE
+    assert here.renew_calls(["call-1", "call-never-written"]) == [CallLost("call-1")]
+    assert there.renew_calls(["call-1"]) == []
+    services.forget_call(key="call-one")
+    services.forget_call(key="call-two")
+    assert there.owner_of_call("a-call") == ""
+
+
+def test_a_process_that_ends_in_good_order_gives_its_calls_up(db: None) -> None:
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    here.renew_calls([])
+    here.keep_call(KeepCall("call-1", "call-one", {"dialog": {"call_id": "x"}}, time.time()))
+    here.hand_over()
+    assert len(there.take_over()) == 1
+
+
+def test_what_nobody_took_is_forgotten(db: None) -> None:
+    """And what lives is not, however old."""
+    now = timezone.now()
+    long_ago = (now - datetime.timedelta(hours=2)).timestamp()
+    for owner, until in ((PLACE, time.time() + 9), ("host:gone", long_ago)):
+        services.renew_gateway(owner=owner, until=until)
+        what = {"dialog": {"call_id": owner}}
+        services.keep_call(owner=owner, group=owner, key=owner, what=what, at=long_ago)
+    services.prune(now=now)
+    assert [row.owner for row in StandingCall.objects.all()] == [PLACE]
+    assert [row.owner for row in GatewayLease.objects.all()] == [PLACE]
+
+
+def test_one_process_alone_says_nothing_of_itself(db: None) -> None:
+    alone = Tenure("embedded", shared=False)
+    assert alone.renew_calls(["call-1"]) == []
+    assert not GatewayLease.objects.exists()

@@ -46,7 +46,7 @@ from conferences.models.choices import (
     Way,
 )
 from conferences.models.delegations import Delegation
-from conferences.models.dialogs import StandingDialog
+from conferences.models.dialogs import GatewayLease, StandingCall, StandingDialog
 from conferences.models.factories import FACTORY, Factory
 from conferences.models.invitations import Invitation, Mail, OccurrenceAnswer
 from conferences.models.links import AccountLink
@@ -100,6 +100,7 @@ __all__ = [
     "Factory",
     "FactoryModeChoice",
     "FactoryTwoLeftChoice",
+    "GatewayLease",
     "GroupQuota",
     "Guest",
     "HeldOff",
@@ -133,6 +134,7 @@ __all__ = [
     "Setup",
     "SipAccount",
     "Sound",
+    "StandingCall",
     "StandingDialog",
     "Trace",
     "Track",

@@ -1,4 +1,4 @@
-"""What a process leaves behind: the dialogs of the conferences that it served."""
+"""What a process leaves behind: the dialogs of the conferences and calls that it served."""
 
 from __future__ import annotations
 
@@ -25,3 +25,31 @@ class StandingDialog(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class StandingCall(models.Model):
+    """One leg of a call without a conference: between two people, or to the application.
+
+    `owner` is the process that it lives in; the legs of one call share a `group`.
+    """
+
+    owner = models.CharField(max_length=100)
+    group = models.CharField(max_length=100, db_index=True)
+    #: What no other leg has.
+    key = models.CharField(max_length=100, unique=True)
+    call_id = models.CharField(max_length=255, db_index=True)
+    what: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class GatewayLease(models.Model):
+    """Until when a process is there for the calls that live in it."""
+
+    owner = models.CharField(max_length=100, unique=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.owner

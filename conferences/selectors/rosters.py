@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,11 @@ from conferences.models import (
     Endpoint,
     EndpointStatus,
     Event,
+    GatewayLease,
     Lease,
     Participant,
     Quality,
+    StandingCall,
     StandingDialog,
     Waiter,
 )
@@ -176,7 +178,28 @@ def orphans(*, now: datetime.datetime) -> list[policy.ConferenceId]:
 def owner_of_call(call_id: str) -> str:
     """The process that has, or had, the dialogs of that Call-ID; "" if none is written down."""
     rows = StandingDialog.objects.filter(call_id=call_id[:255])
-    return rows.values_list("conference__lease__owner", flat=True).first() or ""
+    calls = StandingCall.objects.filter(call_id=call_id[:255])
+    owner = rows.values_list("conference__lease__owner", flat=True).first()
+    return owner or calls.values_list("owner", flat=True).first() or ""
+
+
+def orphaned_calls(*, now: datetime.datetime) -> list[tuple[str, str]]:
+    """Owner and group of the calls whose process has not said that it is there. One query."""
+    there = GatewayLease.objects.filter(expires_at__gt=now).values("owner")
+    rows = StandingCall.objects.exclude(owner__in=there).order_by("group")
+    return list(rows.values_list("owner", "group").distinct())
+
+
+def standing_calls(group: str) -> list[tuple[dict[str, Any], float]]:
+    """What was written down of a call, each leg with when (POSIX seconds)."""
+    rows = StandingCall.objects.filter(group=group).order_by("pk")
+    return [(row.what, row.at.timestamp()) for row in rows]
+
+
+def calls_elsewhere(groups: Collection[str], owner: str) -> list[str]:
+    """Which of these calls live in another process than `owner`, as it is written down."""
+    rows = StandingCall.objects.filter(group__in=groups).exclude(owner=owner).order_by("group")
+    return list(rows.values_list("group", flat=True).distinct())
 
 
 def standing_dialogs(conference: policy.ConferenceId) -> list[tuple[dict[str, Any], float]]:

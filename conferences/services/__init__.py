@@ -39,7 +39,15 @@ from conferences.services.attempts import (
 from conferences.services.bookings import book, cancel, change
 from conferences.services.calendars import delete_calendar_object, put_calendar_object
 from conferences.services.delegates import dismiss_delegate, make_delegate
-from conferences.services.dialogs import forget_dialog, keep_dialog, take_roster_over
+from conferences.services.dialogs import (
+    forget_call,
+    forget_dialog,
+    keep_call,
+    keep_dialog,
+    renew_gateway,
+    take_call,
+    take_roster_over,
+)
 from conferences.services.dialouts import (
     call_progressed,
     cancel_call,
@@ -224,6 +232,7 @@ __all__ = [
     "expire_leases",
     "extend",
     "fetch_replies",
+    "forget_call",
     "forget_dialog",
     "forget_key",
     "forget_registrations",
@@ -232,6 +241,7 @@ __all__ = [
     "issue_phone_credentials",
     "join_refused",
     "keep_answer",
+    "keep_call",
     "keep_dialog",
     "keep_factory",
     "keep_messages",
@@ -265,6 +275,7 @@ __all__ = [
     "release_lease",
     "remind",
     "removal_ended",
+    "renew_gateway",
     "renew_leases",
     "restore_occurrence",
     "room_emptied",
@@ -280,6 +291,7 @@ __all__ = [
     "start_recording",
     "stop_recording",
     "stop_sound",
+    "take_call",
     "take_lease",
     "take_reply",
     "take_roster_over",

@@ -37,6 +37,7 @@ from conferences.services import (
     answers,
     attempts,
     capacity,
+    dialogs,
     dialouts,
     mails,
     recordings,
@@ -203,4 +204,5 @@ def prune(*, now: datetime.datetime) -> None:
     answers.prune_answers(now=now)
     webhooks.prune_deliveries(now=now)
     accounts.prune_links(now=now)
+    dialogs.prune_gateways(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

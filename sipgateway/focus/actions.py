@@ -241,6 +241,31 @@ class KeepPhones:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepCall:
+    """Write down a leg of a call without a conference, where another process could go on."""
+
+    group: str
+    key: str
+    what: Mapping[str, Any]
+    #: POSIX seconds.
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCall:
+    """It is over, or a conference's."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtSetup:
+    """Tell once more what a caller of the application has answered, if he has."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetPhones:
     """Bindings, by address of record and key, that hold no more."""
 
@@ -688,6 +713,9 @@ Action = (
     | Record
     | KeepPhones
     | ForgetPhones
+    | KeepCall
+    | ForgetCall
+    | LookAtSetup
     | NoteRecording
     | NoteSound
     | WriteAttempts

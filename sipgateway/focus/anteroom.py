@@ -69,7 +69,7 @@ class Anteroom:
         self.calls.moved(entity, contact, flow, now)
 
     def relocated(self, leg: Leg, now: float) -> None:
-        """See `room.Room`: nobody goes on with such calls in another process."""
+        """See `room.Room`: who is told in vain calls again."""
 
     def usage_ended(self, dialog: DialogId) -> None:
         """See `desk.DialogOwner`."""

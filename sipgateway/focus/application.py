@@ -11,17 +11,23 @@ conference URI once the conference exists.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
+
 from conferences.policy import Identity, Language, Refusal
 from sipgateway.focus import answers, phrases
-from sipgateway.focus.actions import AnswerSetup, CloseSetup, OpenSetup, Play
+from sipgateway.focus.actions import AnswerSetup, CloseSetup, LookAtSetup, OpenSetup, Play
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, SetupOpened
+from sipgateway.focus.inheriting import UNREADABLE, Inheriting
+from sipgateway.focus.keeper import CallKeeper
 from sipgateway.focus.leg import TALKING, Farewell, Leg, State
 from sipgateway.focus.menu import Menu
 from sipgateway.focus.roster import Departure, Joining
+from sipgateway.focus.standing import Standing
 from sipgateway.media.engine import LegId, LegMeasured, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.events import (
@@ -48,6 +54,7 @@ class Application(Anteroom):
         self._language = language
         self._menus: dict[LegId, Menu] = {}
         self._tokens: dict[str, Leg] = {}
+        self._keepers: dict[str, CallKeeper] = {}
         self.calls = Calls(desk, self)
 
     def contact_of(self, leg: Leg) -> NameAddr:
@@ -115,6 +122,49 @@ class Application(Anteroom):
 
         self._desk.ask(lambda number: OpenSetup(number, token, identity), opened)
 
+    @property
+    def keepers(self) -> list[CallKeeper]:
+        """What is written down of calls that wait."""
+        return list(self._keepers.values())
+
+    def _keep(self, leg: Leg, now: float) -> None:
+        """A caller who has been answered can go on waiting in another process."""
+        token = self._token(leg)
+        if token and leg.dialog is not None:
+            group = f"setup-{leg.id}"
+            keeper = self._keepers.setdefault(token, CallKeeper(self._desk, group))
+            keeper.keep(leg, now, token=token)
+
+    def _forget(self, token: str) -> None:
+        if (keeper := self._keepers.pop(token, None)) is not None:
+            keeper.forget()
+
+    def inherit(self, left: Iterable[Standing], gone: str, now: float) -> None:
+        """Go on with a call that lived in the process `gone`; he may have answered meanwhile."""
+        for one in left:
+            inheriting = Inheriting(self._desk, self.calls)
+            try:
+                token, leg = str(one.what["token"]), inheriting.leg(one, now)
+            except UNREADABLE:
+                continue
+            self._tokens[token] = leg
+            self._keep(leg, now)
+            inheriting.reach(leg, gone, now)
+            self._desk.later(now + PATIENCE, functools.partial(self._impatient, leg))
+            self._desk.act(LookAtSetup(token))
+
+    def abandon(self, group: str, now: float) -> None:
+        """Another process goes on with that call: let go of it, and tell nobody."""
+        for token, keeper in list(self._keepers.items()):
+            if keeper.group == group:
+                keeper.leave()
+                del self._keepers[token]
+                self.calls.abandon_one(self._tokens.pop(token), now)
+
+    def relocated(self, leg: Leg, now: float) -> None:
+        """See `room.Room`."""
+        self._keep(leg, now)
+
     def waits(self, token: str) -> bool:
         """Whether that call is up and still to be handed over."""
         leg = self._tokens.get(token)
@@ -123,13 +173,16 @@ class Application(Anteroom):
     def hand_over(self, token: str, conference: Conference, now: float) -> None:
         """The questions are answered: the call becomes the conference's."""
         leg = self._tokens.pop(token)
+        self._forget(token)
         self._menus.pop(leg.id, None)
         self._desk.act(CloseSetup(token))
         leg.extra = ()  # its page is done with
         conference.adopt(leg, self.calls, now)
 
-    def end(self, now: float, text: str) -> None:
-        """Hang up on everybody."""
+    def end(self, now: float, text: str, *, hand_over: bool = False) -> None:
+        """Hang up on everybody; with `hand_over` other processes go on with what stands."""
+        for keeper in self.keepers if hand_over else ():
+            self.abandon(keeper.group, now)
         for leg in self.calls:
             self.calls.hang_up(leg, Farewell(Departure.BOOTED, text=text), now)
 
@@ -137,6 +190,7 @@ class Application(Anteroom):
 
     def admitted(self, leg: Leg, now: float) -> None:
         """The call stands: greet, and wait."""
+        self._keep(leg, now)
         self._say(leg, "menu")
         self._desk.later(now + PATIENCE, lambda then: self._impatient(leg, then))
 
@@ -162,7 +216,11 @@ class Application(Anteroom):
         """Nobody else hears the leg."""
 
     def renegotiated(self, leg: Leg, now: float) -> None:
-        """Nobody else sees it."""
+        """Nobody else sees it; who comes from another process is greeted anew."""
+        del now
+        if leg.at_door:
+            leg.at_door = False
+            self._say(leg, "menu")
 
     def measured(self, leg: Leg, event: LegMeasured, now: float) -> None:
         """Nobody else sees it."""
@@ -199,6 +257,7 @@ class Application(Anteroom):
         token = self._token(leg)
         if token:
             del self._tokens[token]
+            self._forget(token)
             self._desk.act(CloseSetup(token))
 
     def _token(self, leg: Leg) -> str:

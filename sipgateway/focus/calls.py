@@ -248,15 +248,19 @@ class Calls:
     def abandon(self, now: float) -> None:
         """Let go of all legs: who is in goes on in another process, who is not calls again."""
         for leg in self:
-            if not (leg.joined or leg.kept):
-                self._turn_away(leg, now)
-            leg.state = State.GONE
-            self._desk.act(DropMedia(leg.id))
-            self._desk.legs.pop(leg.id, None)
-            if leg.dialog is not None:
-                self._desk.disown(leg.dialog)
-        self._legs.clear()
-        self._by_dialog.clear()
+            self.abandon_one(leg, now)
+
+    def abandon_one(self, leg: Leg, now: float) -> None:
+        """Let go of one."""
+        if not (leg.joined or leg.kept):
+            self._turn_away(leg, now)
+        leg.state = State.GONE
+        self._desk.act(DropMedia(leg.id))
+        self._legs.pop(leg.id, None)
+        self._desk.legs.pop(leg.id, None)
+        if leg.dialog is not None:
+            self._by_dialog.pop(leg.dialog, None)
+            self._desk.disown(leg.dialog)
 
     def _turn_away(self, leg: Leg, now: float) -> None:
         """A call that no other process knows of; nothing is recorded of it."""

@@ -194,6 +194,23 @@ class ConferenceInherited:
 
 
 @dataclass(frozen=True, slots=True)
+class CallInherited:
+    """A call without a conference lived in a process that is gone; it lives here from now on."""
+
+    group: str
+    #: What was written down of its legs, each with when (POSIX seconds).
+    left: tuple[tuple[Mapping[str, Any], float], ...]
+    gone: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallLost:
+    """A call lives in another process by now: this one could not say that it is there."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseLost:
     """Another process serves a conference that was ours."""
 
@@ -256,6 +273,8 @@ FocusEvent = (
     | PhoneAnnounced
     | ConferenceInherited
     | LeaseLost
+    | CallInherited
+    | CallLost
     | MediaHappened
     | AttemptsRestored
     | AttemptsLifted

@@ -1,4 +1,4 @@
-"""Writes down what stands of a conference, where another process could take it over."""
+"""Writes down what stands of a conference or a call, where another process could take it over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 from conferences.policy import Identity
 from sipgateway.focus import standing
-from sipgateway.focus.actions import DialogForgotten, DialogKept, Fact
+from sipgateway.focus.actions import DialogForgotten, DialogKept, Fact, ForgetCall, KeepCall
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.leg import Leg
 from sipgateway.sip.dialog import Dialog
@@ -19,6 +19,42 @@ class Host(Protocol):
 
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
+
+
+class CallKeeper:
+    """The same for the legs of a call that is no conference's; `group` is its name."""
+
+    def __init__(self, desk: Desk, group: str) -> None:
+        self._desk = desk
+        self.group = group
+        self._keys: set[str] = set()
+
+    def __bool__(self) -> bool:
+        """Whether anything of it is written down."""
+        return bool(self._keys)
+
+    def keep(self, leg: Leg, now: float, **more: str) -> None:
+        """A leg's call stands, or its phone has moved; `more` is what its room has to know."""
+        if not self._desk.process or leg.dialog is None:
+            return
+        dialog = self._desk.endpoint.dialog(leg.dialog)
+        if dialog is None:
+            return
+        leg.kept = True
+        key = f"call-{leg.id}"
+        self._keys.add(key)
+        written = standing.leg_written(leg, dialog, now, self._desk.process)
+        self._desk.act(KeepCall(self.group, key, {**written, **more}, now))
+
+    def forget(self) -> None:
+        """It is over, or a conference's from now on."""
+        for key in sorted(self._keys):
+            self._desk.act(ForgetCall(key))
+        self._keys.clear()
+
+    def leave(self) -> None:
+        """Another process goes on with it: what is written down stays."""
+        self._keys.clear()
 
 
 class Keeper:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import permutations
 
 from conferences.policy import Identity, Refusal
@@ -17,6 +17,7 @@ from sipgateway.focus.person_call import PersonCall
 from sipgateway.focus.placed_call import PlacedCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.roster import Departure
+from sipgateway.focus.standing import Standing
 from sipgateway.sip import headers, sanity
 from sipgateway.sip.events import (
     DialogId,
@@ -143,13 +144,25 @@ class People:
 
     def take_in(self, parties: tuple[Leg, Leg], calls: Calls, now: float) -> None:
         """A conference is over, and the two who are left of it go on in a call (RFC 4245 3.3)."""
-        del now
         call = PersonCall.of(self._desk, parties, line=self)
         self.calls.append(call)
-        call.take_in(calls)
+        call.take_in(calls, now)
+
+    def inherit(self, left: Iterable[Standing], gone: str, now: float) -> None:
+        """Go on with a call that lived in the process `gone`."""
+        call = PersonCall.inherited(self._desk, left, gone, line=self, now=now)
+        if call is not None:
+            self.calls.append(call)
+
+    def abandon(self, call: PersonCall, now: float) -> None:
+        """Another process goes on with it: let go of it, and tell nobody."""
+        self.calls.remove(call)
+        call.keeper.leave()
+        call.calls.abandon(now)
 
     def over(self, call: PersonCall) -> None:
         """See `person_call.Line`."""
+        call.keeper.forget()
         if call in self.calls:  # a late answer of the mixer frees a leg twice
             self.calls.remove(call)
 
@@ -169,9 +182,12 @@ class People:
         else:
             self._pass_on(event, phones, who, now)
 
-    def end(self, now: float, text: str) -> None:
-        """Hang up on everybody."""
+    def end(self, now: float, text: str, *, hand_over: bool = False) -> None:
+        """Hang up on everybody; with `hand_over` other processes go on with what stands."""
         for call in list(self.calls):
+            if hand_over and call.keeper:
+                self.abandon(call, now)
+                continue
             call.end(Farewell(Departure.FAILED, status=503, text=text), now)
 
 

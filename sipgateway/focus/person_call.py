@@ -7,16 +7,20 @@ of one (RFC 4245 3.3, REQ-2). How it comes about by an INVITE is `placed_call`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from sipgateway.focus import messages, privacy, referral
+from sipgateway.focus import messages, privacy, referral, standing
 from sipgateway.focus.actions import Mute, Place
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.inheriting import UNREADABLE, Inheriting
+from sipgateway.focus.keeper import CallKeeper
 from sipgateway.focus.leg import Farewell, Leg, State
 from sipgateway.focus.referral import Wanted, Wish
 from sipgateway.focus.roster import Departure
+from sipgateway.focus.standing import Standing
 from sipgateway.media.engine import LegMeasured, RoomId, Session
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived, ResponseReceived
@@ -48,11 +52,47 @@ class PersonCall(Anteroom):
         self._person = person
         self.outside = outside
         self._room = RoomId(f"call-{desk.tokens.opaque()}")
+        #: What the next process needs; named as the call's room is.
+        self.keeper = CallKeeper(desk, self._room)
         self.calls = Calls(desk, self)
         self._caller = caller
         self._callee: Leg | None = None
         #: The one who is called is not named to the caller.
         self._veiled = False
+
+    @classmethod
+    def inherited(
+        cls, desk: Desk, left: Iterable[Standing], gone: str, *, line: Line, now: float
+    ) -> PersonCall | None:
+        """Go on with a call that lived in the process `gone`; None where it cannot be read."""
+        known = {str(one.what.get("place")): one for one in left}
+        try:
+            parties = (standing.leg_of(known["caller"]), standing.leg_of(known["callee"]))
+            call = cls.of(desk, parties, line=line)
+            inheriting = Inheriting(desk, call.calls)
+            call._caller = inheriting.leg(known["caller"], now)
+            call._callee = inheriting.leg(known["callee"], now)
+        except UNREADABLE:
+            return None
+        call._veiled = bool(known["callee"].what.get("veiled"))
+        call._keep(now)
+        for leg in call.calls:
+            inheriting.reach(leg, gone, now)
+        return call
+
+    def _keep(self, now: float) -> None:
+        """Both stand: so could the next process have it."""
+        callee = self._callee
+        if callee is None or self._caller.dialog is None:
+            return
+        self.keeper.keep(self._caller, now, place="caller")
+        self.keeper.keep(callee, now, place="callee", veiled="yes" if self._veiled else "")
+
+    def relocated(self, leg: Leg, now: float) -> None:
+        """See `room.Room`."""
+        del leg
+        if self.keeper:
+            self._keep(now)
 
     @classmethod
     def of(cls, desk: Desk, parties: tuple[Leg, Leg], *, line: Line) -> PersonCall:
@@ -62,13 +102,14 @@ class PersonCall(Anteroom):
         call._callee, call._veiled = callee, callee.private
         return call
 
-    def take_in(self, calls: Calls) -> None:
+    def take_in(self, calls: Calls, now: float) -> None:
         """The two go on here, each in his dialog; a re-INVITE names the other one to him."""
         for leg in (self._caller, self._callee):
             if leg is not None:
                 calls.hand_over(leg, self.calls)
                 self._join(leg)
                 self.calls.reinvite(leg)
+        self._keep(now)
 
     def _join(self, leg: Leg) -> None:
         self._desk.act(Mute(leg.id, False))
@@ -131,8 +172,8 @@ class PersonCall(Anteroom):
 
     def admitted(self, leg: Leg, now: float) -> None:
         """Somebody's call stands."""
-        del now
         self._join(leg)
+        self._keep(now)
 
     def silenced(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
@@ -142,6 +183,7 @@ class PersonCall(Anteroom):
     def renegotiated(self, leg: Leg, now: float) -> None:
         """A new description may have come with a new mixer."""
         del now
+        leg.at_door = False
         if leg.state is State.CONNECTED:
             self._desk.act(Place(leg.id, self._room))
 
@@ -154,6 +196,7 @@ class PersonCall(Anteroom):
     def departed(self, leg: Leg, now: float) -> None:
         """One has gone: so does the other."""
         if leg in (self._caller, self._callee):
+            self.keeper.forget()
             self.end(HUNG_UP, now)
 
     def freed(self, leg: Leg, now: float) -> None:

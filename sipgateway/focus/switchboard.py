@@ -35,6 +35,8 @@ from sipgateway.focus.events import (
     AttemptsLifted,
     AttemptsRestored,
     CallAsked,
+    CallInherited,
+    CallLost,
     CallOutAsked,
     CancelAsked,
     ConferenceChanged,
@@ -64,6 +66,7 @@ from sipgateway.focus.people import People
 from sipgateway.focus.person_call import PersonCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.registrar import Registrar
+from sipgateway.focus.standing import Standing
 from sipgateway.media.engine import RecordingClosed, SoundEnded, Speaking
 from sipgateway.sip import headers, timers
 from sipgateway.sip.digest import Digest
@@ -161,6 +164,12 @@ class Switchboard:
         """The conferences that are live here."""
         return list(self._conferences)
 
+    @property
+    def kept(self) -> list[str]:
+        """The calls that live here and that another process could go on with, by group."""
+        keepers = [call.keeper for call in self._people.calls] + self._application.keepers
+        return [keeper.group for keeper in keepers if keeper]
+
     def serves(self, conference: ConferenceId) -> bool:
         """Whether a conference is live here."""
         return conference in self._conferences
@@ -196,11 +205,11 @@ class Switchboard:
     def stop(self, now: float, *, hand_over: bool = False) -> None:
         """Say BYE to everybody: the process is about to end.
 
-        With `hand_over` other processes go on with the conferences.
+        With `hand_over` other processes go on with conferences and calls.
         """
         self._registrar.stop(now)
-        self._application.end(now, "The server is stopping")
-        self._people.end(now, "The server is stopping")
+        self._application.end(now, "The server is stopping", hand_over=hand_over)
+        self._people.end(now, "The server is stopping", hand_over=hand_over)
         self._doorstep.end(now)
         for conference in self._halls:
             if hand_over:
@@ -383,6 +392,19 @@ class Switchboard:
     def _inherited(self, event: ConferenceInherited, now: float) -> None:
         self._halls.inherit(event, now)
 
+    def _call_inherited(self, event: CallInherited, now: float) -> None:
+        left = [Standing(what, at) for what, at in event.left]
+        if any("token" in one.what for one in left):
+            self._application.inherit(left, event.gone, now)
+        else:
+            self._people.inherit(left, event.gone, now)
+
+    def _call_lost(self, event: CallLost, now: float) -> None:
+        for call in list(self._people.calls):
+            if call.keeper.group == event.group:
+                self._people.abandon(call, now)
+        self._application.abandon(event.group, now)
+
     def _lease_lost(self, event: LeaseLost, now: float) -> None:
         self._halls.abandon(event.conference, now)
 
@@ -456,6 +478,8 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     ConferenceChanged: Switchboard._conference_changed,
     ConferenceInherited: Switchboard._inherited,
     LeaseLost: Switchboard._lease_lost,
+    CallInherited: Switchboard._call_inherited,
+    CallLost: Switchboard._call_lost,
     MediaHappened: Switchboard._media,
     AttemptsRestored: Switchboard._restored,
     AttemptsLifted: Switchboard._lifted,

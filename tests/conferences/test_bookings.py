@@ -343,3 +343,11 @@ def test_what_is_upcoming(alice: User, bob: User, mallory: User) -> None:
     assert selectors.upcoming(mallory, now=now) == []
     next_day = selectors.booked(bob, since=start + 2 * DAY, until=start + 3 * DAY)
     assert next_day == [sooner, standing] or next_day == [standing, sooner]
+
+
+def test_c11_a_conference_uri_cannot_be_guessed(alice: User) -> None:
+    """RFC 4579 5.3: unique in the domain, and random by more than 64 bits."""
+    booked = [services.book(organizer=alice, title="Planning").name for _ in range(50)]
+    assert len(set(booked)) == 50
+    assert all(name.isdigit() and 10 ** len(name) > 2**64 for name in booked)
+    assert len({name[:4] for name in booked}) > 40

@@ -12,7 +12,7 @@ CLEAR = [Transport.UDP, Transport.TCP, Transport.WS]
 
 
 @pytest.mark.parametrize("transport", CLEAR)
-def test_over_anything_else_it_is_refused(stage: Stage, transport: Transport) -> None:
+def test_c30_over_anything_else_it_is_refused(stage: Stage, transport: Transport) -> None:
     """Before anybody is asked for a password in clear."""
     mallory = stage.person("mallory", transport=transport)
     mallory.feeds(mallory.request("INVITE", f"sips:4711@{DOMAIN}", body=OFFER))

@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.live import browser as browsers
-from tests.live.desk import DeskPhone
+from tests.live.desk import OFFER, DeskPhone
 from tests.live.harness import BrowserPhone, Pages
 from tests.live.phone import Dialog, is_request
 from tests.live.server import Api
@@ -236,6 +236,51 @@ async def test_the_owner_is_killed(
         await alice.hangs_up()
         await bob.hangs_up()
         assert await met(lambda: not present(api, room["id"]))
+
+
+async def comes_back(phone: DeskPhone, dialog: Dialog, to: Gateway) -> DeskPhone:
+    """The same phone by another connection, which it registers there; its call goes on."""
+    again = await DeskPhone.open(to, phone.account, "tcp")
+    again.host, again.description = phone.host, phone.description
+    await again.register()
+    await again.receives(is_request("INVITE"), within=TAKEN_OVER)
+    dialog.phone = again
+    return again
+
+
+async def test_calls_without_a_conference_outlive_their_process(
+    cluster: Cluster, people: People
+) -> None:
+    """Alice talks to Carol, Bob stands at the PIN, Mallory asks the application."""
+    one, two, three = cluster.gateways
+    room = await asyncio.to_thread(one.conference, "--open", "--pin", "2468")
+    carol = await DeskPhone.open(three, people.carol, "tcp")
+    carol.description = OFFER
+    await carol.register()
+    called = {
+        "alice": people.carol.aor,
+        "bob": room["uri"],
+        "mallory": f"sip:conference-app@{people.bob.domain}",
+    }
+    phones: list[tuple[DeskPhone, Dialog]] = []
+    await asyncio.sleep(1.5)  # until all processes know where Carol is
+    for name, uri in called.items():
+        phone = await DeskPhone.open(one, getattr(people, name), "tcp")
+        await phone.register()
+        phones.append((phone, await phone.dials(uri)))
+    await carol.receives(is_request("INVITE"))
+    await asyncio.sleep(1.0)  # a moment for what stands to be written down
+    one.kill()
+    await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
+    back = [await comes_back(phone, dialog, two) for phone, dialog in phones]
+    assert not present(people.api, room["id"])
+    for _, dialog in phones:
+        await dialog.hang_up()
+    await carol.receives(is_request("BYE"))
+    for phone in (carol, *back, *(phone for phone, _ in phones)):
+        await phone.close()
+    await asyncio.to_thread(one.start)
+    assert await healthy(cluster)
 
 
 def test_nothing_broke_on_the_way(cluster: Cluster) -> None:

@@ -1,0 +1,84 @@
+"""Legs that lived in a process which is gone: made again, and their phones found again.
+
+The media went with the mixer, so every phone gets a new description. One whose
+connection went with the process has time to come back by another; one on UDP
+is reached by a socket of ours.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from sipgateway.focus import standing
+from sipgateway.focus.actions import Reopen
+from sipgateway.focus.calls import Calls
+from sipgateway.focus.desk import Desk
+from sipgateway.focus.events import Answer, Reopened
+from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.roster import Departure
+from sipgateway.focus.standing import Standing
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.events import DialogId
+from sipgateway.sip.flow import Flow, Transport
+
+RETURN_WITHIN = 30.0
+"""Seconds that a phone may take to come back; who is gone is off the roster by then."""
+#: What a row of another version may raise: its phone calls again.
+UNREADABLE = (BadMessage, KeyError, TypeError, ValueError)
+
+
+class Inheriting:
+    """See the module; for the legs of one room."""
+
+    def __init__(self, desk: Desk, calls: Calls) -> None:
+        self._desk = desk
+        self._calls = calls
+
+    def here(self, flow: Flow) -> Flow:
+        """A flow as it is seen from this process."""
+        return flow.seen_from(self._desk.process)
+
+    def dialog(self, one: Standing, now: float) -> DialogId:
+        """The dialog that was written down, made again."""
+        made = standing.dialog_of(one, now)
+        dialog = self._desk.endpoint.restore(made)
+        self._desk.endpoint.move(dialog, self.here(made.flow))
+        return dialog
+
+    def leg(self, one: Standing, now: float) -> Leg:
+        """A leg that was written down, in its dialog; one of `UNREADABLE` for what is none."""
+        leg = standing.leg_of(one)
+        leg.flow = self.here(leg.flow)
+        leg.returns_by = now + RETURN_WITHIN
+        self._calls.resume(leg, self.dialog(one, now))
+        return leg
+
+    def reach(self, leg: Leg, gone: str, now: float) -> None:
+        """Offer its phone a new description, as soon as it can be reached.
+
+        The process `gone` may be there still, and have lost its lease alone; so its
+        connections are tried like all others.
+        """
+        self._desk.later(now + RETURN_WITHIN, functools.partial(self._still_gone, leg))
+        if leg.flow.via == gone and leg.flow.transport is Transport.UDP:
+            self._reopen(leg)
+        else:
+            self._calls.reinvite(leg)
+
+    def _reopen(self, leg: Leg) -> None:
+        """A phone on UDP is reached by a socket of ours as well as by the one that is gone."""
+        leg.flow_gone = True
+
+        def found(answer: Answer, now: float) -> None:
+            flow = answer.flow if isinstance(answer, Reopened) else None
+            if flow is not None and leg.flow_gone and leg.dialog is not None:
+                self._calls.found_again(leg, flow, now)
+
+        remote = (leg.flow.remote_host, leg.flow.remote_port)
+        self._desk.ask(lambda number: Reopen(number, Transport.UDP.value, *remote), found)
+
+    def _still_gone(self, leg: Leg, now: float) -> None:
+        leg.returns_by = None
+        if leg.media_lost:
+            text = "The phone did not come back"
+            self._calls.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
