@@ -15,6 +15,7 @@ from portal.views import (
     calendar,
     conference,
     delegates,
+    ejecting,
     factories,
     health,
     home,
@@ -82,6 +83,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/change/", booking.change, name="conference_change"),
     path("conferences/<str:name>/cancel/", booking.cancel, name="conference_cancel"),
     path("conferences/<str:name>/extend/", booking.extend, name="conference_extend"),
+    path("conferences/<str:name>/remove/", ejecting.eject, name="conference_eject"),
     path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
     path("conferences/<str:name>/let-in/", conference.let_in, name="conference_let_in"),
     path(

@@ -19,6 +19,8 @@ from conferences.api.schemas import (
     CalledIn,
     CallIn,
     CancelledOut,
+    EjectionIn,
+    EjectionOut,
     EventsOut,
     ExtendedOut,
     ExtendIn,
@@ -141,6 +143,29 @@ def stop_calling(request: HttpRequest, conference: str, said: CalledIn) -> dict[
     if not cancelled:
         raise HttpError(409, _("Nobody of that address is being called."))
     return {"cancelled": cancelled}
+
+
+@router.post(
+    "/conferences/{conference}/participants/remove",
+    response={202: EjectionOut},
+    summary="Remove several",
+)
+def remove_several(request: HttpRequest, conference: str, said: EjectionIn) -> Status[Any]:
+    """Send several away at once, for the same `reason`; all of them, or none."""
+    row = access.conference(request, conference, access.may_look)
+    keys = [ParticipantKey(one) for one in said.participants]
+    removals = services.ask_to_remove_several(
+        conference=row.key,
+        participants=keys,
+        actor=access.caller(request).identity,
+        way=access.caller(request).way,
+        reason=said.reason,
+        ban=said.ban,
+    )
+    told = zip(dict.fromkeys(keys), removals, strict=True)
+    return Status(
+        202, {"removals": [{"participant": key, "state": one.state} for key, one in told]}
+    )
 
 
 @router.delete(

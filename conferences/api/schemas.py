@@ -167,6 +167,12 @@ class RemovalIn(_Strict):
     ban: bool = False
 
 
+class EjectionIn(RemovalIn):
+    """Who is to go: the `id`s of roster entries, all of them or none."""
+
+    participants: list[str] = Field(min_length=1, max_length=1000)
+
+
 class TargetIn(_Strict):
     """Whom a moderator means: a roster entry's `id`; everybody where it is left out."""
 
@@ -480,6 +486,12 @@ class RemovalOut(Schema):
 
     participant: str
     state: str
+
+
+class EjectionOut(Schema):
+    """The removals that were asked for."""
+
+    removals: list[RemovalOut]
 
 
 class EventOut(Schema):

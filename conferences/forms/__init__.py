@@ -19,6 +19,7 @@ from conferences.forms.plain import PlainForm, dress, zones
 from conferences.forms.small import (
     MIN_SIP_PASSWORD,
     AccountForm,
+    EjectionForm,
     RemovalForm,
     SetupForm,
     SipPasswordForm,
@@ -30,6 +31,7 @@ __all__ = [
     "AccountForm",
     "BookingForm",
     "DelegateForm",
+    "EjectionForm",
     "FactoryForm",
     "ForgottenForm",
     "Guestlist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -73,6 +74,22 @@ class RemovalForm(plain.PlainForm):
 
     reason = forms.CharField(max_length=200, required=False, label=_("Reason"))
     ban = forms.BooleanField(required=False, label=_("May not come back"))
+
+
+class EjectionForm(RemovalForm):
+    """The same for several at once."""
+
+    who = forms.MultipleChoiceField(
+        label=_("Who is to go"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose who is to go.")},
+    )
+    field_order = ("who", "reason", "ban")
+
+    def __init__(self, data: Any = None, *, people: Iterable[tuple[str, str]]) -> None:
+        """`people` are those who may be removed: key and name."""
+        super().__init__(data)
+        self.fields["who"].choices = list(people)  # type: ignore[attr-defined]
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

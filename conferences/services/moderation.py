@@ -95,6 +95,30 @@ def ask_to_remove(
 
 
 @transaction.atomic
+def ask_to_remove_several(
+    *,
+    conference: ConferenceId,
+    participants: Collection[ParticipantKey],
+    actor: Identity,
+    way: Way,
+    reason: str = "",
+    ban: bool = False,
+) -> list[Removal]:
+    """Ask that these be gone, each once: all of them, or, where one may not be, none."""
+    return [
+        ask_to_remove(
+            conference=conference,
+            participant=key,
+            actor=actor,
+            way=way,
+            reason=reason,
+            ban=ban,
+        )
+        for key in dict.fromkeys(participants)
+    ]
+
+
+@transaction.atomic
 def ask_to_mute(
     *,
     conference: ConferenceId,

@@ -69,6 +69,7 @@ CALLS: list[tuple[str, str, object]] = [
     ("GET", "/participants", None),
     ("POST", "/participants", {"uri": "sip:mallory@conf.test"}),
     ("DELETE", "/participants/{bob}", None),
+    ("POST", "/participants/remove", {"participants": ["{bob}"]}),
     ("POST", "/mute", {"participant": "{bob}"}),
     ("POST", "/mute", None),
     ("POST", "/unmute", {"participant": "{bob}"}),
@@ -501,6 +502,7 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/me/phones/{phone}",
         "/api/v1/conferences/{conference}/participants",
         "/api/v1/conferences/{conference}/participants/{participant}",
+        "/api/v1/conferences/{conference}/participants/remove",
         "/api/v1/conferences/{conference}/mute",
         "/api/v1/conferences/{conference}/unmute",
         "/api/v1/conferences/{conference}/lock",
@@ -576,6 +578,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Read a booking",
         "Read one time",
         "Remove somebody",
+        "Remove several",
         "Sign a phone out",
         "Stop calling somebody",
         "Take one's call to another phone",
@@ -683,3 +686,21 @@ def test_what_runs_is_extended(alice: User, as_alice: Api) -> None:
     )
     assert as_alice.call("POST", f"/conferences/{row.name}/extend")[0] == 200
     assert as_alice.call("POST", f"/conferences/{row.name}/extend", {"minutes": 0})[0] == 422
+
+
+def test_several_are_removed_at_once_or_none(live: Joined, as_alice: Api, as_bob: Api) -> None:
+    """Named twice, it is one wish; one whom nobody may remove keeps all in."""
+    path = f"/conferences/{live.conference.name}/participants/remove"
+    live.join(CAROL)
+    everybody = [live.key(BOB), live.key(CAROL), live.key(BOB)]
+    assert as_bob.call("POST", path, {"participants": everybody})[0] == 403
+    assert as_alice.call("POST", path, {"participants": [live.key(BOB), "nobody"]})[0] == 404
+    assert not Removal.objects.exists()
+    assert as_alice.call("POST", path, {"participants": []})[0] == 422
+    said = {"participants": everybody, "reason": "noise", "ban": True}
+    status, told = as_alice.call("POST", path, said)
+    assert status == 202
+    assert [one["participant"] for one in told["removals"]] == everybody[:2]
+    rows = Removal.objects.order_by("pk").values_list("reason", "ban", "way")
+    assert list(rows) == [("noise", True, Way.REST.value)] * 2
+    assert live.snapshot().banned == {BOB.uri, CAROL.uri}

@@ -56,6 +56,8 @@ class Phone:
 
     def __init__(self, account: Account, socket: ClientConnection) -> None:
         self.account = account
+        #: What names our end where we are called.
+        self.tag = secrets.token_hex(5)
         self.host = f"{secrets.token_hex(6)}.invalid"
         self.inbox: list[Message] = []
         #: What an INVITE is answered with; without it a 200 has no description.
@@ -116,6 +118,10 @@ class Phone:
         """Build a response (RFC 3261 8.2.6)."""
         copied = [("Via", value) for value in request.all("via")]
         copied += [(name, request.get(name)) for name in ("From", "To", "Call-ID", "CSeq")]
+        copied = [
+            (name, f"{value};tag={self.tag}" if name == "To" and ";tag=" not in value else value)
+            for name, value in copied
+        ]
         return Message(f"SIP/2.0 {status} {reason}", (*copied, ("Contact", self.contact)))
 
     async def send_text(self, text: str) -> None:
