@@ -537,6 +537,11 @@ ANONYMOUS = "Anonymous"
 NOBODY = "sip:anonymous@anonymous.invalid"
 """The address of somebody who does not want to be known at all (RFC 3323 4.1.1.3)."""
 
+FORMER = "sip:former-"
+"""How addresses begin that stand for people whose account is deleted."""
+FORMER_NAME = "Former user"
+"""What they are called."""
+
 
 def alias(key: ParticipantKey) -> str:
     """What stands for the address of somebody without a name, unique to his entry."""

@@ -59,3 +59,9 @@ def send_webhooks() -> None:
 def prune() -> None:
     """Delete what nobody needs any more."""
     services.prune(now=timezone.now())
+
+
+@shared_task(name="conferences.tasks.delete_people")
+def delete_people() -> None:
+    """Delete the accounts that are to be deleted."""
+    services.delete_people(now=timezone.now())

@@ -269,6 +269,13 @@ SOUND_INTAKE = [sys.executable, "-m", "sipgateway.media.intake"]
 TRACKS = MEDIA_ENGINE == "embedded"
 #: How long a recording is kept after its end; None for ever.
 RECORDINGS_KEPT = timedelta(days=_number("RECORDINGS_KEPT_DAYS", 90)) or None
+#: How long what happened is kept: histories, attendance and bookings that are over.
+HISTORY_KEPT = timedelta(days=_number("HISTORY_KEPT_DAYS", 400)) or None
+#: Conferences that were not booked, after their end.
+ADHOC_KEPT = timedelta(days=_number("ADHOC_KEPT_DAYS", 90)) or None
+#: SIP messages, and wrong passwords.
+PROTOCOL_KEPT = timedelta(days=_number("PROTOCOL_KEPT_DAYS", 30))
+ATTEMPTS_KEPT = timedelta(days=_number("ATTEMPTS_KEPT_DAYS", 30))
 RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
 PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")
 ICE_SERVERS = _ice_servers("ICE_SERVERS")
@@ -573,6 +580,7 @@ CELERY_BEAT_SCHEDULE = {
         ("remind", 30.0),
         ("fetch_replies", 60.0),
         ("send_webhooks", 2.0),
+        ("delete_people", 60.0),
         ("prune", 3600.0),
     )
 }

@@ -61,6 +61,8 @@ class User(AbstractUser):
         blank=True,
         help_text=_("How many ports his conferences may take at any moment; empty for no limit."),
     )
+    #: When it was said that the account be deleted; see `services.persons`.
+    deleting_since = models.DateTimeField(null=True, blank=True, editable=False)
     #: The secret of the link to his own calendar; null until he asks for one.
     calendar_token = models.CharField(
         max_length=43, unique=True, null=True, blank=True, editable=False

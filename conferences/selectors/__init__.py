@@ -57,6 +57,7 @@ from conferences.selectors.identities import (
 )
 from conferences.selectors.links import account_link, link_token, link_url, open_invitations
 from conferences.selectors.loads import Stretch, load
+from conferences.selectors.personal import ADDRESSES, everything_about
 from conferences.selectors.qualities import grade, worst_qualities
 from conferences.selectors.quotas import Quota, quotas
 from conferences.selectors.recordings import (
@@ -136,6 +137,7 @@ from conferences.selectors.webhooks import (
 )
 
 __all__ = [
+    "ADDRESSES",
     "Account",
     "Heard",
     "Planned",
@@ -176,6 +178,7 @@ __all__ = [
     "event_line",
     "events",
     "events_of",
+    "everything_about",
     "factories",
     "factory",
     "grade",

@@ -95,6 +95,7 @@ from conferences.services.people import (
     set_sip_password,
     withdraw_phone_credentials,
 )
+from conferences.services.persons import delete_people, delete_person
 from conferences.services.pins import admit_guest, admit_invitee, check_pin, pin_given
 from conferences.services.readings import CalendarRefused
 from conferences.services.recordings import (
@@ -221,6 +222,8 @@ __all__ = [
     "create_user",
     "delete_calendar_object",
     "delete_factory",
+    "delete_people",
+    "delete_person",
     "delete_recording",
     "delete_sound",
     "delete_webhook",

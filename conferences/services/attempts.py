@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone as clock
 
@@ -19,7 +20,6 @@ from conferences.models import Door, HeldOff, KnownSource
 #: Rows of one door beyond which no new ones are made: an attack shows its first ones.
 MOST_ROWS = 20_000
 #: How long tallies that have run out, and sources that were not heard of, are kept.
-KEEP_TALLIES = datetime.timedelta(days=30)
 KEEP_SOURCES = datetime.timedelta(days=180)
 
 
@@ -123,7 +123,7 @@ def lift_attempts(*, rows: Iterable[HeldOff]) -> int:
 
 def prune_attempts(*, now: datetime.datetime) -> None:
     """Forget what is long over."""
-    HeldOff.objects.filter(last_at__lte=now - KEEP_TALLIES, until__lte=now).delete()
+    HeldOff.objects.filter(last_at__lte=now - settings.ATTEMPTS_KEPT, until__lte=now).delete()
     KnownSource.objects.filter(last_at__lte=now - KEEP_SOURCES).delete()
 
 

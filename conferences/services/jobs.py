@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
@@ -40,6 +41,7 @@ from conferences.services import (
     dialogs,
     dialouts,
     mails,
+    persons,
     recordings,
     records,
     registrations,
@@ -67,8 +69,6 @@ KEEP_WRONG_PINS = datetime.timedelta(hours=2)
 #: Longer than any occurrence for which somebody is let in.
 KEEP_WAITERS = datetime.timedelta(days=10)
 KEEP_GUESTS = datetime.timedelta(days=1)
-KEEP_ADHOC = datetime.timedelta(days=90)
-KEEP_EVENTS = datetime.timedelta(days=400)
 
 
 def carry_out_removals(*, now: datetime.datetime) -> None:
@@ -192,8 +192,12 @@ def prune(*, now: datetime.datetime) -> None:
     Guest.objects.filter(expires_at__lte=now - KEEP_GUESTS).delete()
     WrongPin.objects.filter(at__lte=now - KEEP_WRONG_PINS).delete()
     Waiter.objects.filter(left_at__lte=now - KEEP_WAITERS).delete()
-    Event.objects.filter(at__lte=now - KEEP_EVENTS).delete()
-    Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - KEEP_ADHOC).delete()
+    if settings.HISTORY_KEPT:
+        Event.objects.filter(at__lte=now - settings.HISTORY_KEPT).delete()
+        persons.prune_history(now=now, kept=settings.HISTORY_KEPT)
+    if settings.ADHOC_KEPT:
+        old = Conference.objects.filter(kind=Kind.ADHOC, ended_at__lte=now - settings.ADHOC_KEPT)
+        persons.delete_conferences(old)
     capacity.prune_holds(now=now)
     recordings.prune_recordings(now=now)
     sounds.prune_sounds(now=now)

@@ -128,10 +128,11 @@ def delete_recording(*, recording: Recording, actor: Identity, way: Way) -> None
     if recording.going:
         raise ValidationError(_("It is still being recorded; end that first."))
     _note(conference, "recording-deleted", actor.uri, way)
-    _delete(recording)
+    delete_files(recording)
 
 
-def _delete(recording: Recording) -> None:
+def delete_files(recording: Recording) -> None:
+    """Delete it, and its files once that holds."""
     tracks = [selectors.track_file(one) for one in recording.tracks.all()]
     paths = [selectors.recording_file(recording), *tracks]
     recording.delete()
@@ -181,4 +182,4 @@ def prune_recordings(*, now: datetime.datetime) -> None:
         return
     old = now - settings.RECORDINGS_KEPT
     for row in Recording.objects.filter(ended_at__lte=old).exclude(state__in=GOING):
-        _delete(row)
+        delete_files(row)

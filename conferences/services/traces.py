@@ -8,13 +8,14 @@ import zlib
 from collections.abc import Sequence
 from typing import TypedDict
 
+from django.conf import settings
+
 from conferences.models import Conference, Trace
 
 #: Messages that are kept of one conference, and a few pieces more; the oldest go first.
 MOST = 5_000
 #: Pieces between two looks at how many there are: that reads all of the conference's.
 LOOK_EVERY = 32
-KEEP = datetime.timedelta(days=30)
 
 
 class Line(TypedDict):
@@ -56,4 +57,4 @@ def _bound(conference: int) -> None:
 
 def prune_traces(*, now: datetime.datetime) -> None:
     """Forget what is old: it says who talked with whom from where."""
-    Trace.objects.filter(at__lte=now - KEEP).delete()
+    Trace.objects.filter(at__lte=now - settings.PROTOCOL_KEPT).delete()

@@ -222,6 +222,8 @@ def names(
     def name(uri: str) -> str:
         if uri in masks or uri == policy.NOBODY:
             return policy.ANONYMOUS
+        if uri.startswith(policy.FORMER):
+            return gettext("Former user")
         return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
 
     return name

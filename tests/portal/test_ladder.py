@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -180,5 +181,5 @@ def test_what_is_kept_is_bounded_and_pruned(
     services.keep_messages(name="never-was", lines=[line])
     services.keep_messages(name=told.name, lines=[])
     assert len(selectors.messages(told)[0]) == 100
-    services.prune(now=timezone.now() + traces.KEEP + datetime.timedelta(days=1))
+    services.prune(now=timezone.now() + settings.PROTOCOL_KEPT + datetime.timedelta(days=1))
     assert not Trace.objects.exists()
