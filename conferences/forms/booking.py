@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,8 @@ class Guestlist:
     uri: str
     email: str
     role: policy.Role
+    #: Whether the conference is to call him, where he comes from another booking.
+    dial_out: bool = False
 
 
 class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
@@ -235,28 +237,36 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
         owner: User,
         conference: Conference | None = None,
         at: Mapping[str, str] | None = None,
+        like: Conference | None = None,
+        listed: Iterable[Guestlist] = (),
     ) -> None:
-        """`at` holds a date, a time and a length that a link to the form suggests."""
+        """`at` holds a date, a time and a length that a link to the form suggests.
+
+        With `like` the form begins as another booking was, `listed` are its invitees.
+        """
+        self._copied = list(listed)
+        shown = conference or like
         self.invitee_error = ""
         self._listed: list[Guestlist] = []
         self.proposals: list[datetime.datetime] = []
         super().__init__(
-            plain.taken(data), initial=_initial(owner, conference) | _suggested(at or {})
+            plain.taken(data),
+            initial=_initial(owner, shown, self._copied) | _suggested(at or {}),
         )
         self._offer_organizers(owner, conference)
         self.initial["organizer"] = (at or {}).get("for", owner.username)
         self._tell_quota(conference.organizer if conference is not None else owner)
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
-        if conference is not None:
-            plain.keep_length(self.fields["duration_minutes"], conference.duration_minutes)
+        if shown is not None:
+            plain.keep_length(self.fields["duration_minutes"], shown.duration_minutes)
         if not settings.TRACKS:
             self.fields["tracks"].disabled = True
             self.initial["tracks"] = False
             told = _("The mixer of this server, Janus, keeps the whole and no single voices.")
             self.fields["tracks"].help_text = told
-        self.keep_minutes(conference)
-        self.settle(conference)
+        self.keep_minutes(shown)
+        self.settle(shown, called=[one.dial_out for one in self._copied if one.uri])
         self.invitee_rows = self._rows(conference)
         kept = {row.role for row in self.invitee_rows} - set(dict(_INVITABLE))
         self.roles = [*_INVITABLE, *((role, RoleChoice(role).label) for role in sorted(kept))]
@@ -298,6 +308,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             InviteeRow(one.user.username if one.user else one.uri or one.email, one.role)
             for one in invited
         ]
+        rows += [InviteeRow(_typed(one), one.role.value) for one in self._copied]
         return [*rows, InviteeRow()]
 
     def clean(self) -> dict[str, Any]:
@@ -422,7 +433,9 @@ def _suggested(at: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
+def _initial(
+    owner: User, conference: Conference | None, copied: Iterable[Guestlist] = ()
+) -> dict[str, Any]:
     if conference is None:
         return {
             "kind": Kind.ROOM.value,
@@ -451,7 +464,7 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "moderator_pin": conference.moderator_pin,
         "personal_pins": conference.personal_pins,
         **window.initial(conference),
-        **rules.initial(conference),
+        **rules.initial(conference, called=[one.dial_out for one in copied if one.uri]),
         "max_participants": conference.max_participants,
         "language": conference.language,
         "announce": conference.announce,
@@ -460,6 +473,12 @@ def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
         "waiting_room": conference.waiting_room,
         **repeating.initial(conference.rrule, local.date() if local else None),
     }
+
+
+def _typed(one: Guestlist) -> str:
+    """What is typed to mean him: a user name, where he is one of ours."""
+    name = one.uri.removeprefix("sip:").partition("@")[0]
+    return name if one.uri == selectors.aor(name) else one.uri or one.email
 
 
 def _typed_rows(data: Mapping[str, Any]) -> Iterator[InviteeRow]:

@@ -5,6 +5,7 @@ All of them have good defaults; a page may leave the whole part out (`ASKED`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -80,8 +81,11 @@ class RulesForm(plain.PlainForm):
         required=False,
     )
 
-    def settle(self, conference: Conference | None) -> None:
-        """Offer what makes sense for this one, and keep what a script chose."""
+    def settle(self, conference: Conference | None, *, called: Iterable[bool] = ()) -> None:
+        """Offer what makes sense for this one, and keep what a script chose.
+
+        `called` says of the invitees of one that is not saved yet whether it calls them.
+        """
         if conference is None or conference.kind != Kind.ADHOC:
             del self.fields["two_left"]
         shown = conference or Conference()
@@ -90,7 +94,7 @@ class RulesForm(plain.PlainForm):
         quiet = self.fields["quiet_from"]
         assert isinstance(quiet, forms.TypedChoiceField), "declared above"
         quiet.choices = [*quiet.choices, (_ALWAYS, _("However many there are"))]  # type: ignore[misc]
-        self._called = _called(conference) if conference else ""
+        self._called = _called(conference, called) if conference else ""
         if self._called == "some":
             self.fields["calls_out"].choices = [*_CALLED, _SOME]  # type: ignore[attr-defined]
 
@@ -165,15 +169,17 @@ def _up_to_in_words(number: int) -> str:
 _again, _up_to = lazy(_again_in_words, str), lazy(_up_to_in_words, str)
 
 
-def _called(conference: Conference) -> str:
+def _called(conference: Conference, called: Iterable[bool]) -> str:
     """Whom of the list a conference calls."""
-    chosen = list(conference.invitations.exclude(uri="").values_list("dial_out", flat=True))
+    chosen = list(called)
+    if conference.pk is not None:
+        chosen = list(conference.invitations.exclude(uri="").values_list("dial_out", flat=True))
     if not any(chosen):
         return ""
     return "all" if all(chosen) else "some"
 
 
-def initial(conference: Conference | None) -> dict[str, Any]:
+def initial(conference: Conference | None, *, called: Iterable[bool] = ()) -> dict[str, Any]:
     """What the form shows."""
     shown = conference or Conference()
     adds = "yes" if shown.participants_may_add else "no"
@@ -183,7 +189,7 @@ def initial(conference: Conference | None) -> dict[str, Any]:
         "creator_departs": shown.creator_departs,
         "two_left": shown.two_left,
         "hidden_focus": shown.hidden_focus,
-        "calls_out": _called(conference) if conference else "",
+        "calls_out": _called(conference, called) if conference else "",
         "redials": shown.redials,
         "confirm_calls": shown.confirm_calls,
         "quiet_from": shown.quiet_from,

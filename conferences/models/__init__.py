@@ -66,6 +66,7 @@ from conferences.models.rosters import (
 )
 from conferences.models.series import EarlierSeries, Override
 from conferences.models.sounds import Playing, Sound
+from conferences.models.templates import BookingTemplate
 from conferences.models.traces import Trace
 from conferences.models.waiting import Waiter
 from conferences.models.webhooks import Delivery, Webhook, WebhookState
@@ -81,6 +82,7 @@ __all__ = [
     "Answer",
     "ApiToken",
     "Ban",
+    "BookingTemplate",
     "CalendarObject",
     "Call",
     "CallState",

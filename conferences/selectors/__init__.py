@@ -22,6 +22,7 @@ from conferences.selectors.bookings import (
     outbox,
     redirects,
     setup,
+    soon,
     upcoming,
     visible_to,
 )
@@ -101,6 +102,7 @@ from conferences.selectors.rosters import (
     standing_dialogs,
     viewer,
 )
+from conferences.selectors.searching import search, template, templates_of
 from conferences.selectors.snapshots import answers_of, invitee_name, snapshot
 from conferences.selectors.sounds import (
     played_sound,
@@ -230,10 +232,12 @@ __all__ = [
     "remembered",
     "roster",
     "roster_version",
+    "search",
     "series",
     "setup",
     "show",
     "snapshot",
+    "soon",
     "sound_directory",
     "sound_file",
     "sound_line",
@@ -242,6 +246,8 @@ __all__ = [
     "standing_calls",
     "standing_dialogs",
     "takes_place",
+    "template",
+    "templates_of",
     "track_file",
     "tracks",
     "uid_is_taken",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet, prefetch_related_objects
@@ -111,7 +112,27 @@ def upcoming(
     soonest `most` of what he organizes, of what he is invited to, and of both
     kinds of rooms are looked at. Eight queries, and two for a delegate.
     """
+    return soon(user, now=now, until=until, most=most).entries
+
+
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """What is soon; whether there is `more` than was looked at."""
+
+    entries: list[tuple[Conference, recurrence.Occurrence | None]]
+    more: bool
+
+
+def soon(
+    user: User,
+    *,
+    now: datetime.datetime,
+    until: datetime.datetime | None = None,
+    most: int = MOST_UPCOMING,
+) -> Soon:
+    """As `upcoming`, and whether that is all."""
     rows: dict[int, Conference] = {}
+    more = False
     # One that a late sweep has not moved on yet is looked at, too.
     since = now - datetime.timedelta(days=1)
     for mine in _his(user):
@@ -120,9 +141,11 @@ def upcoming(
         adhoc = Q(kind=Kind.ADHOC, ended_at__isnull=True, closes_at__gt=now)
         rooms = known.filter(Q(kind=Kind.ROOM) | adhoc).order_by("-pk")
         for some in (booked, rooms):
-            rows |= {row.pk: row for row in some.select_related("organizer")[:most]}
+            found = list(some.select_related("organizer")[: most + 1])
+            more = more or len(found) > most
+            rows |= {row.pk: row for row in found[:most]}
     prefetch_related_objects(list(rows.values()), "overrides", "earlier")
-    return sorted(_next_ones(rows.values(), now, until), key=_order)
+    return Soon(sorted(_next_ones(rows.values(), now, until), key=_order), more)
 
 
 def _next_ones(

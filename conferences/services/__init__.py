@@ -143,6 +143,13 @@ from conferences.services.sounds import (
     sound_ended,
     stop_sound,
 )
+from conferences.services.templates import (
+    Copied,
+    copied,
+    delete_template,
+    of_template,
+    save_template,
+)
 from conferences.services.terms import Changes
 from conferences.services.traces import Line, keep_messages
 from conferences.services.waiting import (
@@ -168,6 +175,7 @@ __all__ = [
     "BadReply",
     "CalendarRefused",
     "Changes",
+    "Copied",
     "Invitee",
     "KeyInUse",
     "KeyTaken",
@@ -217,6 +225,7 @@ __all__ = [
     "close_setup",
     "close_stale_rosters",
     "conference_ended",
+    "copied",
     "create_adhoc",
     "create_person",
     "create_user",
@@ -226,6 +235,7 @@ __all__ = [
     "delete_person",
     "delete_recording",
     "delete_sound",
+    "delete_template",
     "delete_webhook",
     "dismiss_delegate",
     "end",
@@ -263,6 +273,7 @@ __all__ = [
     "may_try",
     "new_calendar_link",
     "new_webhook_secret",
+    "of_template",
     "open_and_close",
     "open_setup",
     "participant_joined",
@@ -285,6 +296,7 @@ __all__ = [
     "restore_occurrence",
     "room_emptied",
     "roster_changed",
+    "save_template",
     "send_again",
     "send_links",
     "send_mail",

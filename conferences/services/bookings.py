@@ -28,7 +28,7 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.services import capacity, guestlists, mails, names, terms
+from conferences.services import capacity, guestlists, mails, names, templates, terms
 from conferences.services.calls import cancel_calls, plan_again, plan_calls
 from conferences.services.occurrences import carry_overrides
 from conferences.services.refused import Refused
@@ -45,15 +45,16 @@ def book(
     name: str = "",
     way: Way = Way.WEB,
     running: bool = False,
+    like: templates.Copied | None = None,
     **said: Unpack[terms.Changes],
 ) -> Conference:
     """Book a conference: with `starts_at` a booking, without it a standing room.
 
-    `by` is who books it for her as her delegate; else she does so herself. `running`
-    allows a start in the past as long as the end is not. Raises
-    `ValidationError` by field; about ``name`` with code ``taken`` where it is,
-    with code ``full`` where the ports are (see `capacity.complaint`),
-    and `Refused` where he is not her delegate.
+    `by` is who books it for her as her delegate; else she does so herself. What is
+    not said is as in `like`, where there is one. `running` allows a start in the
+    past as long as the end is not. Raises `ValidationError` by field; about
+    ``name`` with code ``taken`` where it is, with code ``full`` where the ports
+    are (see `capacity.complaint`), and `Refused` where he is not her delegate.
     """
     now = clock.now()
     if by is not None and not selectors.may_book(by, organizer):
@@ -62,13 +63,10 @@ def book(
     complaints = terms.Complaints()
     with complaints.about("name"):
         name = names.checked_conference_name(name) if name else names.generated_name()
-    row = Conference(
-        name=name,
-        organizer=organizer,
-        booked_by=other,
-        timezone=organizer.timezone,
-        created_at=now,
-    )
+    row = like.conference() if like is not None else Conference(timezone=organizer.timezone)
+    row.name, row.organizer, row.booked_by, row.created_at = name, organizer, other, now
+    if like is not None:
+        said = {"invitees": like.invitees, **said}
     listed = terms.say(row, said, complaints)
     if row.starts_at is not None:
         terms.check_start(row, complaints, now=now, running=running)

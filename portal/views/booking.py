@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -21,18 +21,26 @@ from portal.views import presence
 @require_http_methods(["GET", "POST"])
 @access.signed_in
 def book(request: HttpRequest, user: User) -> HttpResponse:
-    """The form, and the booking."""
+    """The form, and the booking; it may begin as another booking or a template is."""
     if not user.books:
         raise PermissionDenied
+    like = _like(request, user)
+    listed = like.invitees if like else []
     form = forms.BookingForm(
-        request.POST if request.method == "POST" else None, owner=user, at=request.GET
+        request.POST if request.method == "POST" else None,
+        owner=user,
+        at=request.GET,
+        like=like.conference() if like else None,
+        listed=[forms.Guestlist(one.uri, one.email, one.role, one.dial_out) for one in listed],
     )
     if request.method == "POST" and form.is_valid():
+        before = {one.uri for one in listed if one.dial_out}
         try:
             conference = services.book(
                 organizer=form.organizer_of(user),
                 by=user,
-                invitees=_invitees(form, None),
+                like=like,
+                invitees=_invitees(form, before),
                 **form.values(),
             )
         except services.Refused as refused:
@@ -42,7 +50,49 @@ def book(request: HttpRequest, user: User) -> HttpResponse:
         else:
             messages.success(request, _("Booked. Here is all that others need to join."))
             return redirect("conference", conference.name)
-    return render(request, "conferences/book.html", {"form": form})
+    context = {"form": form, "templates": selectors.templates_of(user)}
+    return render(request, "conferences/book.html", context)
+
+
+def _like(request: HttpRequest, user: User) -> services.Copied | None:
+    """The booking or the template that the address names. Raises `Http404`."""
+    now = timezone.now()
+    if name := request.GET.get("like", ""):
+        return services.copied(access.owned(user, name).conference, now=now)
+    if key := request.GET.get("template", ""):
+        found = selectors.template(user, key)
+        if found is None:
+            raise Http404
+        return services.of_template(found, now=now)
+    return None
+
+
+@require_POST
+@access.signed_in
+def keep(request: HttpRequest, user: User, name: str) -> HttpResponse:
+    """Keep what a booking is like as a template."""
+    visit = access.owned(user, name)
+    title = request.POST.get("title", "")
+    try:
+        made = services.save_template(owner=user, conference=visit.conference, title=title)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("conference", name)
+    words = _("“%(title)s” is kept: you find it when you book.")
+    messages.success(request, words % {"title": made.title})
+    return redirect("conference", name)
+
+
+@require_POST
+@access.signed_in
+def forget(request: HttpRequest, user: User, key: str) -> HttpResponse:
+    """Delete a template; what was booked by it stays."""
+    found = selectors.template(user, key)
+    if found is None:
+        raise Http404
+    services.delete_template(template=found)
+    messages.success(request, _("The template “%(title)s” is deleted.") % {"title": found.title})
+    return redirect("book")
 
 
 @require_POST
@@ -74,7 +124,7 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
             services.change(
                 conference=conference,
                 actor=visit.identity.uri,
-                invitees=_invitees(form, conference),
+                invitees=_invitees(form, _called(conference)),
                 **form.values(),
             )
         except ValidationError as error:
@@ -85,13 +135,17 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
     return render(request, "conferences/change.html", {"form": form, "conference": conference})
 
 
-def _invitees(form: forms.BookingForm, conference: Conference | None) -> list[Invitee]:
-    """The list as typed, with whom the conference is to call."""
+def _called(conference: Conference) -> set[str]:
+    return set(conference.invitations.filter(dial_out=True).values_list("uri", flat=True))
+
+
+def _invitees(form: forms.BookingForm, before: set[str]) -> list[Invitee]:
+    """The list as typed, with whom the conference is to call; `before` were called so far."""
     called: set[str] = set()
     if form.calls == "all":
         called = {_address(one) for one in form.listed()} - {""}
-    elif form.calls == "some" and conference is not None:
-        called = set(conference.invitations.filter(dial_out=True).values_list("uri", flat=True))
+    elif form.calls == "some":
+        called = before
     return [Invitee(one.uri, one.email, one.role, _address(one) in called) for one in form.listed()]
 
 

@@ -33,6 +33,8 @@ class Agenda:
     running: list[Row] = field(default_factory=list)
     coming: list[Row] = field(default_factory=list)
     rooms: list[Row] = field(default_factory=list)
+    #: There are others that are not listed here.
+    more: bool = False
 
     @property
     def empty(self) -> bool:
@@ -54,10 +56,10 @@ def _dashboard(request: HttpRequest, user: User) -> HttpResponse:
 
 def agenda(user: User, *, now: datetime) -> Agenda:
     """The agenda of `user` at `now`."""
-    upcoming = selectors.upcoming(user, now=now)
-    there = presence.counts(conference for conference, _ in upcoming)
-    found = Agenda()
-    for conference, occurrence in upcoming:
+    soon = selectors.soon(user, now=now)
+    there = presence.counts(conference for conference, _ in soon.entries)
+    found = Agenda(more=soon.more)
+    for conference, occurrence in soon.entries:
         present = there.get(conference.pk, 0)
         if occurrence is None:
             row = Row(conference, None, None, present)

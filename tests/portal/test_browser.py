@@ -169,6 +169,7 @@ async def test_every_page_is_accessible(
         first,
         f"{first}cancel/",
         "/load/",
+        "/conferences/",
         "/webhooks/",
         "/conferences/planning/attendance/",
         f"/webhooks/{hook.name}/",
