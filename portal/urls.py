@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from conferences import dav
+from conferences import dav, jitsi
 from conferences.api import api
 from portal import steps
 from portal.views import (
@@ -142,6 +142,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<str:name>/standing/", room.standing, name="room_standing"),
     path("setup/<str:token>/", setup.setup, name="setup"),
     path("api/v1/", api.urls),
+    path("conference", jitsi.opened),
+    path("conference/<str:key>", jitsi.conference),
     path(".well-known/caldav", dav.well_known),
     path("dav/", dav.serve),
     path("dav/<path:path>", dav.serve),

@@ -140,6 +140,7 @@ class Way(models.TextChoices):
     COMMAND = "command", _("Command line")
     MAIL = "mail", _("Mail")
     CALDAV = "caldav", _("Calendar program")
+    JITSI = "jitsi", _("Jitsi")
 
 
 class Door(models.TextChoices):

@@ -135,6 +135,13 @@ from conferences.services.registrations import (
     keep_registrations,
 )
 from conferences.services.replies import BadReply, fetch_replies, take_reply
+from conferences.services.reservations import (
+    Reservation,
+    release,
+    reservation,
+    reserve,
+    why_not,
+)
 from conferences.services.setups import answer_setup, close_setup, open_setup
 from conferences.services.sounds import (
     add_sound,
@@ -182,6 +189,7 @@ __all__ = [
     "Line",
     "PhoneCredentials",
     "Refused",
+    "Reservation",
     "SeriesTimes",
     "Times",
     "TooManyAttempts",
@@ -288,11 +296,14 @@ __all__ = [
     "put_calendar_object",
     "raise_hand",
     "recording_closed",
+    "release",
     "release_lease",
     "remind",
     "removal_ended",
     "renew_gateway",
     "renew_leases",
+    "reservation",
+    "reserve",
     "restore_occurrence",
     "room_emptied",
     "roster_changed",
@@ -318,6 +329,7 @@ __all__ = [
     "unlock",
     "wait_began",
     "wait_ended",
+    "why_not",
     "withdraw_invitation",
     "withdraw_phone_credentials",
     "write_attempts",

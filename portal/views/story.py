@@ -120,6 +120,7 @@ _WAYS: Mapping[str, Any] = {
     Way.WEB.value: _("{told}, on the page"),
     Way.MAIL.value: _("{told}, by mail"),
     Way.CALDAV.value: _("{told}, from a calendar program"),
+    Way.JITSI.value: _("{told}, by Jitsi"),
 }
 
 #: What somebody asked for by SIP who may not.

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0033_sounds_to_play'),
+        ('conferences', '0038_people_who_go'),
     ]
 
     operations = [
