@@ -428,8 +428,11 @@ class Gateway:
             self._directory.look(conference, live=self._switchboard.serves(conference))
 
     def setup_answered(self, token: str) -> None:
-        """Somebody says that a caller of the conference application has answered."""
-        if self._directory is not None:
+        """Somebody says that a caller of the conference application has answered.
+
+        Only where the call is: whoever looks takes the lease of the conference.
+        """
+        if self._directory is not None and self._switchboard.awaits(token):
             self._directory.look_at_setup(token)
 
     def registrations_ended(self) -> None:

@@ -90,7 +90,10 @@ class Engine:
 
 
 class Directory:
-    """A directory that nobody asks."""
+    """A directory that nobody asks, but for answers of callers."""
+
+    def __init__(self) -> None:
+        self.looked_at: list[str] = []
 
     async def start(self) -> None: ...
 
@@ -105,7 +108,8 @@ class Directory:
 
     def hand_over(self) -> None: ...
 
-    def look_at_setup(self, token: str) -> None: ...
+    def look_at_setup(self, token: str) -> None:
+        self.looked_at.append(token)
 
     def find_owner(self, call_id: str, then: Callable[[str], None]) -> None: ...
 
@@ -124,7 +128,7 @@ class House:
     """A gateway around a real focus, whose events are kept instead of handled."""
 
     def __init__(self, stage: Stage) -> None:
-        self.engine = Engine()
+        self.engine, self.directory = Engine(), Directory()
         self.told: asyncio.Queue[FocusEvent] = asyncio.Queue()
         self.gateway = Gateway(
             endpoint=stage.endpoint,
@@ -144,7 +148,7 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     stage = Stage()
     house = House(stage)
     monkeypatch.setattr(stage.switchboard, "handle", house.handle)
-    await house.gateway.start(Directory())
+    await house.gateway.start(house.directory)
     yield house
     await house.gateway.stop()
 
@@ -195,3 +199,13 @@ async def test_timers_go_on_when_a_message_or_a_timer_breaks(
             house.gateway._timed_out()
     assert house.gateway._timer is not None
     assert house.gateway._timer.when() > asyncio.get_running_loop().time() + 50
+
+
+async def test_a_caller_that_others_have_is_none_of_our_business(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every process hears that he has answered; whoever looked would take his conference."""
+    house.gateway.setup_answered("elsewhere")
+    monkeypatch.setattr(house.gateway._switchboard, "awaits", lambda token: token == "here")
+    house.gateway.setup_answered("here")
+    assert house.directory.looked_at == ["here"]

@@ -66,9 +66,10 @@ def answer_setup(
     mine = Setup.objects.filter(token=token, conference__isnull=True, closed_at__isnull=True)
     if mine.update(conference_id=created) != 1:
         raise ValidationError(_("This call is over, or its conference exists already."))
+    # Before anybody hears of calls to place: the process that has the caller is to serve it.
+    notices.setup_answered(token)
     for uri in uris:
         moderation.ask_to_call(conference=created, uri=uri, actor=caller, way=Way.WEB)
-    notices.setup_answered(token)
     return created
 
 

@@ -174,6 +174,10 @@ class Switchboard:
         """Whether a conference is live here."""
         return conference in self._conferences
 
+    def awaits(self, token: str) -> bool:
+        """Whether the call to the application that has that page is here, and still waits."""
+        return self._application.waits(token)
+
     @property
     def _rooms(self) -> list[Application | Conference | Doorstep | PersonCall]:
         return [self._application, self._doorstep, *self._people.calls, *self._halls]
@@ -327,7 +331,7 @@ class Switchboard:
 
     def _setup_answered(self, event: SetupAnswered, now: float) -> None:
         """RFC 4579 5.3: the conference exists, its caller's call goes on in it."""
-        if self._application.waits(event.token):
+        if self.awaits(event.token):
             # Who is to be called is called once the caller is in.
             known = self._halls.by_id.get(event.snapshot.id)
             conference = known or self._halls.open(replace(event.snapshot, calls=()), now)
