@@ -687,6 +687,7 @@ class Person:
         self._numbers = itertools.count(int(stage.name or "0", 16) + 1)
         self._cseq = itertools.count(1)
         self.last: Request | None = None
+        self.contact = f"<sip:{self.name}@{self.name}.invalid;transport=ws>"
         self.flow = self.connects(transport)
 
     def connects(self, transport: Transport = Transport.WS) -> Flow:
@@ -699,10 +700,6 @@ class Person:
         """The connection is gone."""
         self.stage.endpoint.flow_closed(self.flow.id, self.stage.now)
         self.stage.pump()
-
-    @property
-    def contact(self) -> str:
-        return f"<sip:{self.name}@{self.name}.invalid;transport=ws>"
 
     # -- sending -------------------------------------------------------------
 

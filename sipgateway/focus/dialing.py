@@ -108,16 +108,21 @@ class Dialings:
             self._fail(dialing, 486, "Conference Is Full", now)
             return
 
+        phone = headers.sip_uri_of(headers.parse_name_addr(order.phone)) if order.phone else None
+        instance = phone.param("gr") if phone is not None else None
+
         def found(phones: list[Phone], then: float) -> None:
             if self._running.get(order.id) is not dialing:
                 return  # it was called off meanwhile
-            wanted = _meant(order, phones)
+            wanted = phones
+            if phone is not None and instance is None:
+                wanted = [one for one in phones if same_device(uri_of(one.uri), phone)]
             if not wanted:
                 self._fail(dialing, 480, "No Phone Is Registered", then)
             else:
                 self._ring(dialing, [self._leg(order, aor, phone) for phone in wanted], then)
 
-        self._desk.find(aor, found, now)
+        self._desk.find(aor, found, now, instance=instance or "")
 
     def _place_outside(self, dialing: _Dialing, uri: Uri, now: float) -> None:
         """To a telephone number, or to somebody at another domain."""
@@ -234,11 +239,3 @@ class Dialings:
 
     def _of(self, leg: Leg) -> _Dialing | None:
         return next((d for d in self._running.values() if leg in d.legs), None)
-
-
-def _meant(order: CallOrder, phones: list[Phone]) -> list[Phone]:
-    """The phones that an order is for: one of them, or all."""
-    if not order.phone:
-        return phones
-    contact = headers.sip_uri_of(headers.parse_name_addr(order.phone))
-    return [phone for phone in phones if same_device(uri_of(phone.uri), contact)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conferences.policy import Role
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request
@@ -86,10 +88,12 @@ def test_c22_who_is_anonymous_stays_so_on_his_other_phone(stage: Stage) -> None:
     assert alice.inbox == []
 
 
-def _call(stage: Stage) -> tuple[Person, Person]:
-    """Alice has called Bob, and he has answered."""
+def _call(stage: Stage, *, gruu: str = "") -> tuple[Person, Person]:
+    """Alice has called Bob, and he has answered, perhaps under his phone's GRUU (RFC 5627)."""
     alice, bob = stage.person("alice"), stage.person("bob")
-    bob.registers()
+    bob.registers(contact=f'{bob.contact};+sip.instance="<{gruu}>"' if gruu else bob.contact)
+    if gruu:
+        bob.contact = f"<sip:bob@{DOMAIN};gr={gruu}>"
     request = alice.sends("INVITE", f"sip:bob@{DOMAIN}", body=OFFER)
     invite = _rings(bob)
     bob.replies(invite, 200, body=OFFER)
@@ -108,9 +112,10 @@ def _refers(who: Person, call: Person) -> None:
     who.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=target)
 
 
-def test_c23_refer_with_replaces(stage: Stage) -> None:
+@pytest.mark.parametrize("gruu", ["", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"])
+def test_c23_refer_with_replaces(stage: Stage, gruu: str) -> None:
     """RFC 4579 5.10, figure 10: the focus calls Bob in place of his call with Alice."""
-    alice, bob = _call(stage)
+    alice, bob = _call(stage, gruu=gruu)
     _refers(alice, alice)
     alice.gets("202")
     alice.gets("NOTIFY", event="refer", body="100 Trying")
