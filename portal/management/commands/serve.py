@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from conferences import services
 from conferences.models import User
 from portal.tls import Certificates
 
+#: Names the advisory lock under which a database is made ready; any number does.
+_STARTING = 4579
+
 
 class Command(BaseCommand):
     """See the module."""
@@ -32,8 +37,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         """Bring the database up to date, make the first organizer if need be, then serve."""
-        self._migrate()
-        self._first_organizer()
+        with _alone():
+            self._migrate()
+            self._first_organizer()
         # Importing the server has installed the reactor that the application looks for.
         application = import_string(settings.ASGI_APPLICATION)
         server: Server = Server(
@@ -85,6 +91,20 @@ class Command(BaseCommand):
         self.stdout.write(f"Password:   {password}")
         self.stdout.write("(shown this once; change it on your account page)")
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Only one of the processes that share a database and start at once is in here."""
+    if connection.vendor != "postgresql":  # there is one process then
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_STARTING])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_STARTING])
 
 
 def _listen_tls(server: Server, certificate: Path, key: Path) -> None:
