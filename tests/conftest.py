@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.test import override_settings
 from hypothesis import settings
+from playwright.async_api import Browser
 
 from scripts import words
+from tests.live import browser as browsers
 
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile(
@@ -29,3 +31,17 @@ def compiled_words() -> None:
     """Pages speak as the .po files say, also where those are younger than the set-up."""
     if not words.are_compiled():
         words.compile_all()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One headless Chromium, with a microphone that anybody may use."""
+    with browsers.running(tmp_path_factory.mktemp("chromium")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """That Chromium, with nobody else's pages."""
+    async with browsers.connected(chromium) as connection:
+        yield connection

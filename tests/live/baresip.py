@@ -68,6 +68,8 @@ class Baresip:
         codec: str = "PCMU",
         encryption: str = "",
         dial: str = "",
+        registers: bool = True,
+        answers: bool = False,
     ) -> None:
         """Register by a transport and port, and call."""
         transport, port = through
@@ -90,6 +92,8 @@ class Baresip:
             f";auth_user={account.username};auth_pass={account.password};regint=600"
             f';audio_codecs={codec};outbound="sip:127.0.0.1:{port};transport={transport}"'
         )
+        if answers:
+            described += ";answermode=auto"
         if encryption:
             described += f";mediaenc={encryption}"
         (self.directory / "accounts").write_text(described + "\n")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Page, Playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+
+from tests.live.server import until
 
 EXECUTABLE = "/usr/bin/chromium"
 FLAGS = [
@@ -44,6 +49,34 @@ async def launch(playwright: Playwright) -> Browser:
     return await playwright.chromium.launch(
         executable_path=EXECUTABLE, headless=True, args=FLAGS, handle_sigint=False
     )
+
+
+@contextlib.contextmanager
+def running(directory: Path) -> Iterator[str]:
+    """A headless Chromium for many tests, each with pages of its own; where it takes orders."""
+    told = directory / "DevToolsActivePort"
+    command = [EXECUTABLE, "--headless", "--remote-debugging-port=0", *FLAGS]
+    with (directory / "chromium.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, f"--user-data-dir={directory}"], stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        assert until(lambda: told.exists() and "\n" in told.read_text(), within=20.0)
+        yield f"http://127.0.0.1:{told.read_text().split()[0]}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.asynccontextmanager
+async def connected(chromium: str) -> AsyncIterator[Browser]:
+    """A Chromium that runs; the pages that were opened by this connection are closed after it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(chromium)
+        yield browser
+        for context in browser.contexts[1:]:  # the first is its own
+            await context.close()
+        await browser.close()
 
 
 async def open_page(browser: Browser, *, tone: int, trusting: bool = False) -> Page:

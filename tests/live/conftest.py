@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
 
-from tests.live import browser as browsers
+from sipgateway.media import local, prompts
 from tests.live import harness
+from tests.live.desk import DeskServer, serving
 from tests.live.phone import Account
 from tests.live.server import Api, Server, running
 from tests.live.several.cluster import Cluster
@@ -52,8 +52,16 @@ class People:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests that leave it standing."""
+def spoken() -> prompts.Library:
+    """The prompts that set-up makes, and that servers play."""
+    prompts.render(local.SPOKEN)
+    return prompts.Library(Path("none"), local.SPOKEN)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, spoken: prompts.Library) -> Iterator[Server]:
+    """One server, as it is by default, for all tests that leave it standing."""
+    del spoken  # it has to be there when the server starts
     with running(tmp_path_factory.mktemp("parley")) as started:
         yield started
 
@@ -61,6 +69,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def people(server: Server) -> People:
     """Alice organizes and moderates, Bob takes part, Carol is called, Mallory is not invited."""
+    return _people(server)
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
+    """The same with TLS for everything."""
+    with serving(DeskServer(tmp_path_factory.mktemp("desk"))) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def desk_people(desk: DeskServer) -> People:
+    """The same four there."""
+    return _people(desk)
+
+
+def _people(server: Server) -> People:
     return People(
         alice=server.phone("alice", "--organizer"),
         bob=server.phone("bob"),
@@ -75,12 +100,3 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Pages]:
     """The pages of plain JsSIP and SIP.js phones, bundled and served."""
     with harness.served(tmp_path_factory.mktemp("phones")) as pages:
         yield pages
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A headless Chromium with a microphone that anybody may use."""
-    async with async_playwright() as playwright:
-        chromium = await browsers.launch(playwright)
-        yield chromium
-        await chromium.close()

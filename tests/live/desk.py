@@ -86,23 +86,18 @@ class DeskServer(Server):
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.certificate, self.key = certify(directory, self.host)
-        self.ports = {"udp": free_port(), "tls": free_port()}
-        self.ports["tcp"] = self.ports["udp"]
+        secure = free_port()
         super().__init__(
             directory,
             command=command,
             environment={
-                "SIP_PORT": str(self.ports["udp"]),
-                "SIPS_PORT": str(self.ports["tls"]),
+                "SIPS_PORT": str(secure),
                 "TLS_CERT": str(self.certificate),
                 "TLS_KEY": str(self.key),
                 **(environment or {}),
             },
         )
-
-    @property
-    def domain(self) -> str:
-        return f"{self.authority}:{self.ports['udp']}"
+        self.ports["tls"] = secure
 
     def trust(self) -> ssl.SSLContext:
         """Whoever trusts this server's certificate and no other."""
@@ -122,15 +117,6 @@ class DeskServer(Server):
             fields = {name.lower(): value for name, value in response.getheaders()}
         is_json = "json" in fields.get("content-type", "")
         return response.status, json.loads(text) if is_json and text else text, fields
-
-    def roster(self, conference: str) -> list[str]:
-        """Who is in, one entry for every endpoint."""
-        shown = self.manage("conference", "show", conference)
-        return [
-            participant["entity"]
-            for participant in shown["participants"]
-            for _ in participant["endpoints"]
-        ]
 
 
 class Reachable(Protocol):
@@ -379,7 +365,7 @@ class Road(asyncio.DatagramProtocol):
 
 
 async def sipp(
-    server: DeskServer,
+    server: Server,
     scenario: str,
     transport: str,
     *,

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from tests.live.server import ROOT
+from tests.live.office import ROOT
 
 METHODS = ("INVITE", "REGISTER")
 

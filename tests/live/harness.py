@@ -18,8 +18,8 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from tests.live import browser as browsers
+from tests.live.office import ROOT
 from tests.live.phone import Account
-from tests.live.server import ROOT
 
 PHONES = Path(__file__).parent / "phones"
 LIBRARIES = ("jssip", "sipjs")
@@ -112,20 +112,44 @@ class BrowserPhone:
             "displayName": account.username.capitalize(),
         }
 
-    async def call(self, uri: str) -> dict[str, Any]:
-        """Call; status and phrase of what came back."""
-        answer: dict[str, Any] = await self.page.evaluate("(uri) => phone.call(uri)", uri)
+    async def call(self, uri: str, *headers: str) -> dict[str, Any]:
+        """Call, with header fields of one's own; status and phrase of what came back."""
+        answer: dict[str, Any] = await self.page.evaluate(
+            "([uri, headers]) => phone.call(uri, { headers })", [uri, headers]
+        )
         return answer
 
-    async def joins(self, uri: str) -> None:
+    async def joins(self, uri: str, *headers: str) -> None:
         """Call a conference, which has to answer and to say that it is one (RFC 4579 5.1)."""
-        answer = await self.call(uri)
+        answer = await self.call(uri, *headers)
         assert answer["status"] == 200, answer
         assert await self.page.evaluate("phone.isFocus"), "no isfocus in Contact"
 
-    async def subscribes(self, uri: str) -> None:
-        """Subscribe to the conference package and wait for the first document."""
-        await self.page.evaluate("(uri) => { phone.subscribe(uri); }", uri)
+    async def has_joined(self) -> None:
+        """Wait until the call is up that this phone was sent into."""
+        await self.page.wait_for_function("() => phone.state === 'confirmed' && phone.isFocus")
+
+    async def contact(self) -> str:
+        """URI of the Contact in the answer to its call."""
+        uri: str = await self.page.evaluate("phone.contact")
+        return uri
+
+    async def answers(self) -> str:
+        """Wait until it rings, and answer; the Contact of who calls."""
+        await self.page.wait_for_function("() => phone.state === 'ringing'")
+        contact: str = await self.page.evaluate("phone.contacts.at(-1)")
+        await self.page.evaluate("() => { phone.answer(); }")
+        await self.page.wait_for_function("() => phone.state === 'confirmed'")
+        return contact
+
+    async def dialog(self) -> str:
+        """Its dialog, as Join and Replaces have to name it at the other end (RFC 3911 4)."""
+        told = await self.page.evaluate("phone.dialog()")
+        return f"{told['callId']};to-tag={told['remote']};from-tag={told['local']}"
+
+    async def subscribes(self, uri: str, event: str = "conference") -> None:
+        """Subscribe to the conference package, or another, and wait for the first document."""
+        await self.page.evaluate("([uri, e]) => { phone.subscribe(uri, e); }", [uri, event])
         await self.page.wait_for_function("() => phone.notes.length > 0")
 
     async def notes(self) -> list[str]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.live.office import ROOT, Office
 from tests.live.phone import Account
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 #: Seconds until the server has to be ready, on a machine that is busy.
 READY_WITHIN = 30.0
 #: Seconds within which it has to be gone after a signal, calls up or not.
 GONE_WITHIN = 5.0
+#: In `DATA_DIR`.
+DATABASE = "parley.sqlite3"
 #: Words of the log that no run may leave behind.
 ALARMS = ("Traceback (most recent call last)", "Unhandled", "never retrieved")
 
@@ -41,8 +46,18 @@ def until(met: Callable[[], bool], *, within: float, every: float = 0.05) -> boo
     return met()
 
 
+@functools.cache
+def fresh_database() -> bytes:
+    """The file of a database that nobody has used: it takes seconds to make."""
+    with tempfile.TemporaryDirectory() as directory:
+        office = Office({**os.environ, "DATA_DIR": directory})
+        office.run("migrate", "--verbosity", "0")
+        office.close()
+        return Path(directory, DATABASE).read_bytes()
+
+
 class Server:
-    """One running Parley; `host` is what it listens on."""
+    """One running Parley with SIP over UDP and TCP; `host` is what it listens on."""
 
     host = "127.0.0.1"
 
@@ -54,6 +69,8 @@ class Server:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = free_port()
+        sip = (environment or {}).get("SIP_PORT") or free_port()
+        self.ports = {"udp": int(sip), "tcp": int(sip)}
         self.directory = directory
         self.log_path = directory / "server.log"
         self._command = command
@@ -61,11 +78,12 @@ class Server:
             **os.environ,
             "HOST": self.host,
             "PORT": str(self.port),
-            "SIP_PORT": "0",
+            "SIP_PORT": str(sip),
             "DATA_DIR": str(directory / "var"),
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
         }
+        self._office = Office(self._environment)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,13 +101,32 @@ class Server:
 
     @property
     def domain(self) -> str:
-        """What SIP_DOMAIN is by default: HOST, for SIP_PORT is 0."""
-        return self.authority
+        """What SIP_DOMAIN is by default."""
+        return f"{self.authority}:{self.ports['udp']}"
+
+    def trust(self) -> ssl.SSLContext:
+        """Whoever trusts this server's certificate; here there is none."""
+        return ssl.create_default_context()
 
     def start(self) -> None:
-        """Migrate, start, and wait until ``/healthz`` says that all is ready."""
+        """Start, and wait until ``/healthz`` says that all is ready."""
+        self.migrate()
+        self.launch()
+        self.becomes_ready()
+
+    def migrate(self) -> None:
+        """See to it that there is a database."""
+        if "DATABASE_URL" in self._environment:
+            self._manage("migrate", "--verbosity", "0")
+            return
+        database = Path(self._environment["DATA_DIR"], DATABASE)
+        if not database.exists():
+            database.parent.mkdir(parents=True, exist_ok=True)
+            database.write_bytes(fresh_database())
+
+    def launch(self) -> None:
+        """Start, and do not wait."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._manage("migrate", "--verbosity", "0")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *(part.format(port=self.port) for part in self._command)],
@@ -100,6 +137,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def becomes_ready(self) -> None:
+        """Wait until ``/healthz`` says that all is ready; `NotReady` with the log otherwise."""
         ready = until(lambda: self.gone() or self.healthy(), within=READY_WITHIN)
         if not ready or self.gone():
             self.kill()
@@ -126,6 +166,7 @@ class Server:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal; the exit status. Fails where the server stays too long."""
         assert self.process is not None
+        self._office.close()
         self.process.send_signal(number)
         try:
             return self.process.wait(GONE_WITHIN)
@@ -137,22 +178,14 @@ class Server:
 
     def kill(self) -> None:
         """End the server's own process group, however it feels."""
+        self._office.close()
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def _manage(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stderr}"
-        return done.stdout
+        return self._office.run(*arguments)
 
     def back_office(self, line: str) -> None:
         """Change how factories are, as an administrator does; `NAME` is the one there always is."""
@@ -180,6 +213,15 @@ class Server:
         """Book a conference; a standing room unless options say otherwise."""
         named = ("--title", "Weekly", "--organizer", organizer)
         return self.manage("conference", "create", *named, *options)
+
+    def roster(self, conference: str) -> list[str]:
+        """Who is in, one entry for every endpoint."""
+        shown = self.manage("conference", "show", conference)
+        return [
+            participant["entity"]
+            for participant in shown["participants"]
+            for _ in participant["endpoints"]
+        ]
 
     def api(self, username: str) -> Api:
         """The REST API with a token of `username`."""

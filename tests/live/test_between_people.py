@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.live.desk import OFFER, Datagrams, DeskPhone, DeskServer, serving, sipp
-from tests.live.phone import Account, Dialog, is_request
+from tests.live.conftest import People
+from tests.live.desk import OFFER, Datagrams, DeskPhone, sipp
+from tests.live.phone import Dialog, is_request
+from tests.live.server import Server
 from tests.live.wire import Challenge, Message
 
 SDP = [("Content-Type", "application/sdp")]
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
-    with serving(DeskServer(tmp_path_factory.mktemp("desk"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def people(desk: DeskServer) -> tuple[Account, Account]:
-    return desk.phone("alice"), desk.phone("bob")
 
 
 class Ringing(DeskPhone):
@@ -88,12 +79,12 @@ class Listening(DeskPhone):
 
 @pytest.fixture
 async def phones(
-    desk: DeskServer, people: tuple[Account, Account]
+    server: Server, people: People
 ) -> AsyncIterator[tuple[DeskPhone, Ringing, Ringing]]:
     """Alice's, and two of Bob's, by UDP and TCP."""
-    alice, bob = people
-    hers = await DeskPhone.open(desk, alice, "udp")
-    opened = [await Ringing.open(desk, bob, transport) for transport in ("udp", "tcp")]
+    alice, bob = people.alice, people.bob
+    hers = await DeskPhone.open(server, alice, "udp")
+    opened = [await Ringing.open(server, bob, transport) for transport in ("udp", "tcp")]
     first, second = (one for one in opened if isinstance(one, Ringing))
     for phone in (first, second):
         assert (await phone.register()).status == 200
@@ -106,18 +97,18 @@ async def phones(
 
 
 async def test_both_phones_ring_and_the_first_answer_wins(
-    people: tuple[Account, Account], phones: tuple[DeskPhone, Ringing, Ringing]
+    people: People, phones: tuple[DeskPhone, Ringing, Ringing]
 ) -> None:
     """The other one gets CANCEL with a Reason (RFC 3326)."""
     alice, first, second = phones
-    dialog = Dialog(alice, remote=f"<{people[1].aor}>")
+    dialog = Dialog(alice, remote=f"<{people.bob.aor}>")
     challenged = await alice.transact(
-        alice.build("INVITE", people[1].aor, SDP, body=OFFER, dialog=dialog)
+        alice.build("INVITE", people.bob.aor, SDP, body=OFFER, dialog=dialog)
     )
     offered = [Challenge.parse(value) for value in challenged.all("www-authenticate")]
-    proof = offered[-1].answer("alice", alice.account.password, "INVITE", people[1].aor)
+    proof = offered[-1].answer("alice", alice.account.password, "INVITE", people.bob.aor)
     fields = [*SDP, ("Authorization", proof)]
-    invite = alice.build("INVITE", people[1].aor, fields, body=OFFER, dialog=dialog)
+    invite = alice.build("INVITE", people.bob.aor, fields, body=OFFER, dialog=dialog)
     await alice.send_text(invite.text())
     await alice.receives(lambda one: one.status == 180)
     await first.receives(is_request("INVITE"))
@@ -132,26 +123,24 @@ async def test_both_phones_ring_and_the_first_answer_wins(
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_sipp_takes_its_call_back(
-    desk: DeskServer,
-    people: tuple[Account, Account],
+    server: Server,
+    people: People,
     phones: tuple[DeskPhone, Ringing, Ringing],
     transport: str,
 ) -> None:
     """RFC 3261 9: both phones that ring are cancelled, and SIPp gets its 487."""
-    caller, called = people
-    await sipp(desk, "cancel", transport, account=caller, target=called.aor)
+    caller, called = people.alice, people.bob
+    await sipp(server, "cancel", transport, account=caller, target=called.aor)
     for phone in phones[1:]:
         await phone.receives(is_request("CANCEL"))
 
 
-async def test_a_phone_that_listens_at_another_port(
-    desk: DeskServer, people: tuple[Account, Account]
-) -> None:
+async def test_a_phone_that_listens_at_another_port(server: Server, people: People) -> None:
     """RFC 3261 10.3: it is reached at its Contact, on the address that it registered from."""
-    alice, bob = people
+    alice, bob = people.alice, people.bob
     async with (
-        await DeskPhone.open(desk, alice, "udp") as hers,
-        await Listening.open(desk, bob, "udp") as his,
+        await DeskPhone.open(server, alice, "udp") as hers,
+        await Listening.open(server, bob, "udp") as his,
     ):
         assert isinstance(his, Listening)
         await his.listens()
@@ -164,18 +153,20 @@ async def test_a_phone_that_listens_at_another_port(
 
 
 async def test_a_browser_watches_a_desk_phone(
-    desk: DeskServer, people: tuple[Account, Account], phones: tuple[DeskPhone, Ringing, Ringing]
+    server: Server, people: People, phones: tuple[DeskPhone, Ringing, Ringing]
 ) -> None:
     """SUBSCRIBE by UDP to phones on UDP and TCP; a NOTIFY comes back, each by its own way."""
     alice, _, second = phones
-    place = Dialog(alice, remote=f"<{people[1].aor}>")
+    place = Dialog(alice, remote=f"<{people.bob.aor}>")
     fields = [("Event", "presence"), ("Expires", "600")]
-    challenged = await alice.transact(alice.build("SUBSCRIBE", people[1].aor, fields, dialog=place))
+    challenged = await alice.transact(
+        alice.build("SUBSCRIBE", people.bob.aor, fields, dialog=place)
+    )
     assert challenged.status == 407
     offered = [Challenge.parse(value) for value in challenged.all("proxy-authenticate")]
-    proof = offered[-1].answer("alice", alice.account.password, "SUBSCRIBE", people[1].aor)
+    proof = offered[-1].answer("alice", alice.account.password, "SUBSCRIBE", people.bob.aor)
     proven = [*fields, ("Proxy-Authorization", proof)]
-    answer = await alice.transact(alice.build("SUBSCRIBE", people[1].aor, proven, dialog=place))
+    answer = await alice.transact(alice.build("SUBSCRIBE", people.bob.aor, proven, dialog=place))
     assert answer.status == 200
     asked = await second.receives(is_request("SUBSCRIBE", event="presence"))
     assert not asked.get("proxy-authorization")
@@ -203,11 +194,11 @@ async def test_a_browser_watches_a_desk_phone(
 
 
 async def test_mallory_is_relayed_nowhere(
-    desk: DeskServer, people: tuple[Account, Account], phones: tuple[DeskPhone, Ringing, Ringing]
+    server: Server, people: People, phones: tuple[DeskPhone, Ringing, Ringing]
 ) -> None:
     """A Route to elsewhere is refused, once he has proved who he is."""
-    mallory = await DeskPhone.open(desk, desk.phone("mallory"), "udp")
+    mallory = await DeskPhone.open(server, people.mallory, "udp")
     text = [("Content-Type", "text/plain"), ("Route", "<sip:127.0.0.1:9;lr>")]
-    assert (await mallory.ask("MESSAGE", people[1].aor, text, body="Hello")).status == 403
+    assert (await mallory.ask("MESSAGE", people.bob.aor, text, body="Hello")).status == 403
     assert (await mallory.ask("MESSAGE", "sip:bob@198.51.100.1", text[:1], body="x")).status == 404
     await mallory.close()

@@ -5,31 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser
 
 from tests.live import browser as browsers
 from tests.live import room as rooms
 from tests.live.baresip import Baresip
+from tests.live.conftest import People
 from tests.live.room import Room
-from tests.live.server import Api, Server, running, until
-from tests.ports import free_port
+from tests.live.server import Api, Server, until
 
 TONES = browsers.TONES
 #: Decibels of full scale over which a desk phone hears a tone, and under which it does not.
 HEARD, UNHEARD = -40.0, -55.0
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[tuple[Server, int]]:
-    """A server, and the port by which it takes desk phones."""
-    port = free_port()
-    with running(tmp_path / "parley", environment={"SIP_PORT": str(port)}) as server:
-        yield server, port
 
 
 @dataclass
@@ -92,26 +82,26 @@ def _workers(server: Server) -> list[int]:
 
 
 async def test_four_kinds_of_phones_hear_each_other_also_after_the_mixer_died(
-    house: tuple[Server, int], browser: Browser, tmp_path: Path
+    server: Server, people: People, browser: Browser, tmp_path: Path
 ) -> None:
-    server, port = house
     page = await browsers.open_page(browser, tone=TONES["alice"])
-    await rooms.sign_in(
-        page, server, server.phone("alice", "--organizer", "--display-name", "Alice")
-    )
+    await rooms.sign_in(page, server, people.alice)
     link = await rooms.book(page, "Every phone")
     await page.goto(link)
     alice = Room(page)
     await alice.joins()
     bob = await Room.of_guest(browser, link, "Bob", tone=TONES["bob"])
     name = link.rstrip("/").rpartition("/")[2]
-    table = Table(name, server.api("alice"), {"alice": alice, "bob": bob}, {})
+    table = Table(name, people.api, {"alice": alice, "bob": bob}, {})
     dial = table.api.uri(name)
     try:
-        for who, transport, codec in (("carol", "tcp", "G722"), ("mallory", "udp", "PCMA")):
+        for account, transport, codec in (
+            (people.carol, "tcp", "G722"),
+            (people.mallory, "udp", "PCMA"),
+        ):
+            who, through = account.username, (transport, server.ports[transport])
             desk = table.desks[who] = Baresip(tmp_path / who, tone=TONES[who])
-            account = server.phone(who, "--display-name", who.title())
-            await desk.start(account, through=(transport, port), codec=codec, dial=dial)
+            await desk.start(account, through=through, codec=codec, dial=dial)
             await desk.says("Call established")
         everybody = sorted(TONES)
         await _until(lambda: table.present == everybody)

@@ -1,17 +1,14 @@
-"""Flows beyond dialing in, with a plain JsSIP phone: PIN, page, dial-out, a phone that is gone."""
+"""At the door and at the end: a PIN that is keyed, and phones that are gone."""
 
 from __future__ import annotations
 
-import re
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.live import browser as browsers
+from tests.live.baresip import Baresip
 from tests.live.conftest import People
 from tests.live.harness import BrowserPhone, Pages
 from tests.live.server import Server, until
@@ -24,13 +21,6 @@ GONE_WITHIN = 30.0
 @pytest.fixture
 async def bob(browser: Browser, pages: Pages, people: People) -> AsyncIterator[BrowserPhone]:
     phone = await BrowserPhone.open(browser, pages, "jssip", people.bob)
-    yield phone
-    await phone.page.context.close()
-
-
-@pytest.fixture
-async def alice(browser: Browser, pages: Pages, people: People) -> AsyncIterator[BrowserPhone]:
-    phone = await BrowserPhone.open(browser, pages, "jssip", people.alice)
     yield phone
     await phone.page.context.close()
 
@@ -54,69 +44,25 @@ def kinds(people: People, room: str) -> set[str]:
     return {one["kind"] for one in people.api.events(name_of(room))}
 
 
-async def test_draft_4_3_the_page_makes_the_conference(
-    server: Server, people: People, alice: BrowserPhone, bob: BrowserPhone
+async def test_phones_that_have_gone_are_off_the_roster(
+    server: Server, browser: Browser, pages: Pages, people: People, tmp_path: Path
 ) -> None:
-    """200 without isfocus and with a page; the page's form; a re-INVITE with isfocus."""
-    domain = people.alice.domain
-    answer = await alice.call(f"sip:conference-app@{domain}")
-    assert answer["status"] == 200
-    assert not await alice.page.evaluate("phone.isFocus")
-    info = re.fullmatch(r"<(http[^>]*)>;purpose=info", await alice.page.evaluate("phone.callInfo"))
-    assert info is not None
-    with urllib.request.urlopen(info[1]) as page:
-        assert 'name="title"' in page.read().decode()
-    form = urllib.parse.urlencode({"title": "By the page"}).encode()
-    with urllib.request.urlopen(info[1], data=form) as page:
-        assert "By the page" in page.read().decode()
-    await alice.page.wait_for_function("phone.contacts.length > 0")
-    contact = await alice.page.evaluate("phone.contacts[0]")
-    uri = re.fullmatch(r"<(sip:[0-9]{20}@[^>]*)>;isfocus", contact)
-    assert uri is not None, contact
-    await bob.joins(uri[1])
-    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
-    shown = server.manage("conference", "show", name_of(uri[1]))
-    assert shown["title"] == "By the page"
-    assert {one["entity"] for one in shown["participants"]} == {people.alice.aor, people.bob.aor}
-    await alice.hangs_up()
-    assert "ended by" in (await bob.was_removed())["reason"]
-    with pytest.raises(urllib.error.HTTPError) as mallory:
-        urllib.request.urlopen(info[1].rsplit("/", 2)[0] + "/guessed/")
-    assert mallory.value.code == 404
-    mallory.value.close()
+    """A browser is closed and desk phones are switched off without a word: no flow, no media.
 
-
-async def test_draft_4_2_the_focus_dials_out(
-    server: Server, people: People, alice: BrowserPhone, bob: BrowserPhone
-) -> None:
-    """Asked for by REST: Bob's phone rings with isfocus, he answers, they hear each other."""
-    room = server.conference()["uri"]
-    await alice.joins(room)
-    await bob.page.evaluate("phone.awaitsCall()")
-    path = f"/conferences/{name_of(room)}/participants"
-    status, job = people.api.call("POST", path, {"uri": people.bob.aor})
-    assert status == 202, job
-    await bob.page.wait_for_function("phone.state === 'ringing'")
-    assert ";isfocus" in await bob.page.evaluate("phone.contacts[0]")
-    await bob.page.evaluate("phone.answer()")
-    assert until(lambda: people.bob.aor in present(people, room), within=5.0)
-    await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
-    await browsers.hears_the_other_alone(alice.page, own=alice.tone, other=bob.tone)
-    assert people.api.call("GET", f"/jobs/{job['job']}")[1]["state"] == "done"
-    shown = server.manage("conference", "show", name_of(room))["participants"]
-    methods = {one["entity"]: one["endpoints"][0]["joining_method"] for one in shown}
-    assert methods == {people.alice.aor: "dialed-in", people.bob.aor: "dialed-out"}
-    await alice.hangs_up()
-    await bob.hangs_up()
-
-
-async def test_a_phone_that_has_gone_is_off_the_roster(
-    server: Server, browser: Browser, pages: Pages, people: People
-) -> None:
-    """The browser is closed without a word: no flow and no media."""
-    room = server.conference("--invite", people.bob.aor)["uri"]
-    gone = await BrowserPhone.open(browser, pages, "jssip", people.bob)
+    Nobody hears over UDP that somebody is gone.
+    """
+    room = server.conference("--open")["uri"]
+    gone = await BrowserPhone.open(browser, pages, "jssip", people.alice)
     await gone.joins(room)
-    assert people.bob.aor in present(people, room)
+    desks = []
+    for account, transport in ((people.bob, "udp"), (people.carol, "tcp")):
+        desk = Baresip(tmp_path / transport, tone=440)
+        desks.append(desk)
+        through = (transport, server.ports[transport])
+        await desk.start(account, through=through, dial=room, registers=False)
+        await desk.says("Call established")
+    assert until(lambda: len(present(people, room)) == 3, within=5.0)
     await gone.page.context.close()
+    for desk in desks:
+        await desk.is_switched_off()
     assert until(lambda: present(people, room) == {}, within=GONE_WITHIN)

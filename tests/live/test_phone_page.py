@@ -10,9 +10,10 @@ from playwright.async_api import Browser, Locator, Page, expect
 from tests.live import browser as browsers
 from tests.live import room as rooms
 from tests.live.conftest import People
+from tests.live.office import ROOT
 from tests.live.phone import Account, Phone, is_request
 from tests.live.room import Room
-from tests.live.server import ROOT, Server
+from tests.live.server import Server, until
 from tests.live.wire import Message
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -365,5 +366,6 @@ async def test_mallory_calls_nobody_in(alice: Room, people: People, server: Serv
         # She is in an open room, where participants may add; out of it she may not.
         assert answer.status == 202
         await dialog.hang_up()
+    assert until(lambda: people.mallory.aor not in server.roster(name), within=5.0)
     status, _ = api.call("POST", f"/conferences/{name}/participants", {"uri": "carol"})
     assert status == 403

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.office import ROOT
 from tests.live.phone import Phone
-from tests.live.server import ROOT, Server, running
+from tests.live.server import Server, running
 
 #: CPU seconds that a second start may take until all is ready.
 READY_AGAIN_WITHIN = 5.0

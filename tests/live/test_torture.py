@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.live.desk import OFFER, DeskPhone, DeskServer, serving
-from tests.live.phone import Account
+from tests.live.conftest import People
+from tests.live.desk import OFFER, DeskPhone, DeskServer
 from tests.live.test_desk_phones import DESCRIBED, authorized
 from tests.torture import CLOSING, ROWS, UNFINISHED, Row
 
@@ -154,19 +152,8 @@ def _finals(octets: bytes) -> list[int]:
     return [status for status in found if status >= 200]
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
-    with serving(DeskServer(tmp_path_factory.mktemp("torture"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def bob(desk: DeskServer) -> Account:
-    desk.phone("alice", "--organizer")
-    return desk.phone("bob")
-
-
-async def test_nobody_in_a_call_feels_it(desk: DeskServer, bob: Account, tmp_path: Path) -> None:
+async def test_nobody_in_a_call_feels_it(desk: DeskServer, desk_people: People) -> None:
+    bob = desk_people.bob
     room = desk.conference("--open")
     async with await DeskPhone.open(desk, bob, "tcp") as phone:
         dialog, invite = await authorized(phone, room["uri"])

@@ -8,7 +8,7 @@ to mend, rosters full and partial.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from conferences import selectors, services
@@ -32,11 +32,6 @@ pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 AXE = Path(settings.BASE_DIR, "node_modules", "axe-core", "axe.min.js")
 SIZES = [(1280, 800), (390, 844)]
 THEMES = ["light", "dark"]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -47,16 +42,6 @@ def _database_in_two_threads() -> Iterator[None]:
     yield
     if before is None:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
-        )
-        yield found
-        await found.close()
 
 
 async def open_page(

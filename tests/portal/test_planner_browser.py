@@ -14,7 +14,6 @@ from conferences import services
 from conferences.models import Conference, User
 from tests.portal.test_browser import (  # noqa: F401 - fixtures
     _database_in_two_threads,
-    browser,
     open_page,
     sign_in,
 )
@@ -58,7 +57,7 @@ async def slot(page: Page, day: datetime.date, time: str) -> tuple[float, float]
 
 
 async def test_drag_to_move_and_to_book(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     live_server: LiveServer,
     review: Conference,
     tuesday: datetime.datetime,
@@ -93,7 +92,7 @@ async def test_drag_to_move_and_to_book(
 
 
 async def test_what_cannot_be_goes_back_with_the_reason(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     live_server: LiveServer,
     review: Conference,
     tuesday: datetime.datetime,

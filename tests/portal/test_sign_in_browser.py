@@ -14,7 +14,6 @@ from tests.portal.conftest import PASSWORD
 from tests.portal.provider import CLIENT, SECRET, provider
 from tests.portal.test_browser import (  # noqa: F401 - fixtures
     _database_in_two_threads,
-    browser,
     is_sound,
     open_page,
 )
@@ -32,7 +31,7 @@ KEY = {
 
 
 async def test_a_provider_and_a_security_key(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     live_server: LiveServer,
     bob: User,
 ) -> None:

@@ -48,6 +48,7 @@ WHOLE = bytes(_request())
         WHOLE[:2] + b"\0\2" + WHOLE[4:] + b"\x80\x22",
         WHOLE[:2] + b"\0\4" + WHOLE[4:] + b"\0\6\0\0",  # a user name, which has to be understood
     ],
+    ids=range(9),  # they carry random numbers
 )
 def test_anything_else_gets_nothing(octets: bytes) -> None:
     assert stun.answer(octets, REMOTE) is None

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -17,8 +16,9 @@ from pathlib import Path
 from tests.conferences import postgres
 from tests.conferences.postgres import Postgres
 from tests.live.desk import accepts
+from tests.live.office import ROOT
 from tests.live.phone import Account
-from tests.live.server import ROOT, Server, until
+from tests.live.server import Server, until
 from tests.ports import free_port
 
 
@@ -128,14 +128,9 @@ class Gateway(Server):
     """One of several ``manage.py serve``, with SIP over UDP and TCP as well."""
 
     def __init__(self, directory: Path, sip_port: int, shared: dict[str, str], redis: int) -> None:
-        self.ports = {"udp": sip_port, "tcp": sip_port}
         url = f"redis://127.0.0.1:{redis}/0"
         environment = {**shared, "SIP_PORT": str(sip_port), "REDIS_URL": url}
         super().__init__(directory, environment=environment)
-
-    def trust(self) -> ssl.SSLContext:
-        """See `desk.Reachable`: there is nothing to trust."""
-        return ssl.create_default_context()
 
     def account(self, known: Account) -> Account:
         """An account of the system, whose phone connects to this process."""
@@ -179,12 +174,15 @@ class Cluster:
         ]
 
     def start(self) -> None:
-        """Start all, and wait until all are ready."""
+        """Start all, the gateways at once, and wait until all are ready."""
         self.redis.start()
+        for gateway in self.gateways:
+            gateway.launch()
+        self.gateways[0].becomes_ready()  # then there is a database
         for worker in self.workers:
             worker.start()
-        for gateway in self.gateways:
-            gateway.start()
+        for gateway in self.gateways[1:]:
+            gateway.becomes_ready()
         ready = until(lambda: all(worker.ready for worker in self.workers), within=30.0)
         assert ready, [worker.log() for worker in self.workers]
 

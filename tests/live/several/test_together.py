@@ -8,22 +8,22 @@ from typing import Any
 from playwright.async_api import Browser
 
 from tests.live import browser as browsers
+from tests.live.conftest import People
 from tests.live.harness import BrowserPhone, Pages
 from tests.live.phone import Dialog, Phone, is_request
 from tests.live.server import until
 from tests.live.several.cluster import Cluster
-from tests.live.several.conftest import People
 
 
 async def test_one_conference_for_the_phones_of_all_processes(
-    cluster: Cluster, people: People
+    cluster: Cluster, spread: People
 ) -> None:
     """Join, watch, text, and REFER, each from another process than the owner's."""
     room = cluster.gateways[0].conference("--open")
     async with (
-        await Phone.connect(people.alice) as alice,
-        await Phone.connect(people.bob) as bob,
-        await Phone.connect(people.carol) as carol,
+        await Phone.connect(spread.alice) as alice,
+        await Phone.connect(spread.bob) as bob,
+        await Phone.connect(spread.carol) as carol,
     ):
         for phone in (alice, bob, carol):
             assert (await phone.register()).status == 200
@@ -36,18 +36,18 @@ async def test_one_conference_for_the_phones_of_all_processes(
         text = [("Content-Type", "text/plain")]
         assert (await bob.ask("MESSAGE", room["uri"], text, body="Good morning")).status == 202
         assert (await alice.receives(is_request("MESSAGE"))).body == "Good morning"
-        refused = await called.ask("REFER", [("Refer-To", f"<{people.alice.aor};method=BYE>")])
+        refused = await called.ask("REFER", [("Refer-To", f"<{spread.alice.aor};method=BYE>")])
         assert refused.status == 403
-        removed = await moderates.ask("REFER", [("Refer-To", f"<{people.bob.aor};method=BYE>")])
+        removed = await moderates.ask("REFER", [("Refer-To", f"<{spread.bob.aor};method=BYE>")])
         assert removed.status == 202
         assert "Reason" in dict((await bob.receives(is_request("BYE"))).headers)
         assert "joining-method" in (await carol.receives(is_request("NOTIFY"))).body
-        present = functools.partial(people.api.roster, room["id"])
+        present = functools.partial(spread.api.roster, room["id"])
         assert until(
-            lambda: [one["entity"] for one in present()] == [people.alice.aor], within=5.0
+            lambda: [one["entity"] for one in present()] == [spread.alice.aor], within=5.0
         ), present()
         await moderates.hang_up()
-    assert until(lambda: not people.api.roster(room["id"]), within=5.0)
+    assert until(lambda: not spread.api.roster(room["id"]), within=5.0)
 
 
 def test_healthz_says_what_each_process_runs(cluster: Cluster) -> None:
@@ -64,12 +64,12 @@ def test_healthz_says_what_each_process_runs(cluster: Cluster) -> None:
 
 
 async def test_who_is_not_invited_is_refused_wherever_he_connects(
-    cluster: Cluster, people: People
+    cluster: Cluster, spread: People
 ) -> None:
-    room = cluster.gateways[0].conference("--invite", people.bob.aor)
+    room = cluster.gateways[0].conference("--invite", spread.bob.aor)
     async with (
-        await Phone.connect(people.alice) as alice,
-        await Phone.connect(people.mallory) as mallory,
+        await Phone.connect(spread.alice) as alice,
+        await Phone.connect(spread.mallory) as mallory,
     ):
         dialog = await alice.joins(room["uri"])
         assert (await mallory.invite(room["uri"]))[0].status == 403
@@ -82,12 +82,12 @@ async def test_who_is_not_invited_is_refused_wherever_he_connects(
 
 
 async def test_browsers_at_two_processes_hear_each_other(
-    cluster: Cluster, people: People, browser: Browser, pages: Pages
+    cluster: Cluster, spread: People, browser: Browser, pages: Pages
 ) -> None:
     """Media goes straight to the owner's mixer; REST at a third process removes."""
-    room = cluster.gateways[0].conference("--invite", people.bob.aor)
-    alice = await BrowserPhone.open(browser, pages, "jssip", people.alice)
-    bob = await BrowserPhone.open(browser, pages, "jssip", people.bob)
+    room = cluster.gateways[0].conference("--invite", spread.bob.aor)
+    alice = await BrowserPhone.open(browser, pages, "jssip", spread.alice)
+    bob = await BrowserPhone.open(browser, pages, "jssip", spread.bob)
     await alice.joins(room["uri"])
     await bob.joins(room["uri"])
     await bob.subscribes(room["uri"])
@@ -96,21 +96,20 @@ async def test_browsers_at_two_processes_hear_each_other(
     assert await bob.page.evaluate("loseSockets()") == 1
     await bob.page.wait_for_function("() => openSockets() === 1 && phone.ua.isRegistered()")
     (participant,) = (
-        one["id"] for one in people.api.roster(room["id"]) if one["entity"] == people.bob.aor
+        one["id"] for one in spread.api.roster(room["id"]) if one["entity"] == spread.bob.aor
     )
     path = f"/conferences/{room['id']}/participants/{participant}"
-    assert people.api.call("DELETE", path)[0] == 202
+    assert spread.api.call("DELETE", path)[0] == 202
     assert (await bob.was_removed())["by"] == "remote"
     await browsers.is_silent(alice.page, bob.tone)
-    carol = await BrowserPhone.open(browser, pages, "jssip", people.carol)
+    carol = await BrowserPhone.open(browser, pages, "jssip", spread.carol)
     path = f"/conferences/{room['id']}/participants"
-    await carol.page.evaluate("() => phone.awaitsCall()")
-    status, answer = people.api.call("POST", path, {"uri": people.carol.aor})
+    status, answer = spread.api.call("POST", path, {"uri": spread.carol.aor})
     assert status == 202, answer
     await carol.page.wait_for_function("() => phone.state === 'ringing'")
     await carol.page.evaluate("() => phone.answer()")
     await browsers.hears_the_other_alone(carol.page, own=carol.tone, other=alice.tone)
-    assert people.api.call("GET", f"/jobs/{answer['job']}")[1]["state"] == "done"
+    assert spread.api.call("GET", f"/jobs/{answer['job']}")[1]["state"] == "done"
     await carol.hangs_up()
     await alice.hangs_up()
 

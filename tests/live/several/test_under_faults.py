@@ -12,12 +12,12 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.live import browser as browsers
+from tests.live.conftest import People
 from tests.live.desk import OFFER, DeskPhone
 from tests.live.harness import BrowserPhone, Pages
 from tests.live.phone import Dialog, is_request
 from tests.live.server import Api
 from tests.live.several.cluster import Cluster, Gateway
-from tests.live.several.conftest import People
 from tests.live.wire import Message
 
 #: Seconds within which another has taken over, and some for a machine that is busy.
@@ -61,13 +61,13 @@ async def met(condition: Callable[[], bool], *, within: float = 10.0) -> bool:
     return False
 
 
-async def meet(cluster: Cluster, people: People, *, owner: Gateway) -> Meeting:
+async def meet(cluster: Cluster, spread: People, *, owner: Gateway) -> Meeting:
     """Everybody calls in; whoever is called first owns the conference."""
     one, two, three = cluster.gateways
     room = await asyncio.to_thread(one.conference, "--open")
     where = {"alice": one, "bob": two, "carol": three}
     phones = {
-        name: await DeskPhone.open(where[name], getattr(people, name), "tcp") for name in where
+        name: await DeskPhone.open(where[name], getattr(spread, name), "tcp") for name in where
     }
     first = next(name for name, gateway in where.items() if gateway is owner)
     dialogs = []
@@ -81,8 +81,8 @@ async def meet(cluster: Cluster, people: People, *, owner: Gateway) -> Meeting:
 
 
 @pytest.fixture
-async def meeting(cluster: Cluster, people: People) -> AsyncIterator[Meeting]:
-    held = await meet(cluster, people, owner=cluster.gateways[0])
+async def meeting(cluster: Cluster, spread: People) -> AsyncIterator[Meeting]:
+    held = await meet(cluster, spread, owner=cluster.gateways[0])
     yield held
     for phone in (held.alice, held.bob, held.carol):
         await phone.close()
@@ -158,7 +158,7 @@ async def test_a_gateway_is_cut_off_from_redis(cluster: Cluster, meeting: Meetin
 
 
 async def test_a_worker_is_killed_with_a_call_claimed(
-    cluster: Cluster, people: People, meeting: Meeting
+    cluster: Cluster, spread: People, meeting: Meeting
 ) -> None:
     """The call that was being placed is placed once: neither lost nor made twice."""
     await meeting.dialogs[2].hang_up()
@@ -166,7 +166,7 @@ async def test_a_worker_is_killed_with_a_call_claimed(
     path = f"/conferences/{meeting.room}/participants"
     for worker in cluster.workers:
         worker.kill()
-    asked = await asyncio.to_thread(meeting.api.call, "POST", path, {"uri": people.carol.aor})
+    asked = await asyncio.to_thread(meeting.api.call, "POST", path, {"uri": spread.carol.aor})
     assert asked[0] == 202, asked
     cluster.workers[1].start()
     await asyncio.sleep(1.0)
@@ -185,10 +185,10 @@ async def test_a_worker_is_killed_with_a_call_claimed(
         await dialog.hang_up()
 
 
-async def test_the_owner_is_stopped_in_good_order(cluster: Cluster, people: People) -> None:
+async def test_the_owner_is_stopped_in_good_order(cluster: Cluster, spread: People) -> None:
     """It hands the conference over: nobody who is connected elsewhere hears a BYE."""
     one, two, _ = cluster.gateways
-    held = await meet(cluster, people, owner=two)
+    held = await meet(cluster, spread, owner=two)
     await asyncio.to_thread(two.stop)
     for phone in (held.alice, held.carol):
         await phone.receives(is_request("INVITE"), within=TAKEN_OVER)
@@ -203,17 +203,17 @@ async def test_the_owner_is_stopped_in_good_order(cluster: Cluster, people: Peop
 
 
 async def test_the_owner_is_killed(
-    cluster: Cluster, people: People, browser: Browser, pages: Pages
+    cluster: Cluster, spread: People, browser: Browser, pages: Pages
 ) -> None:
     """Another goes on: who is connected elsewhere stays in, who was connected there comes back."""
     one, two, three = cluster.gateways
     room = await asyncio.to_thread(one.conference, "--open")
     api = await asyncio.to_thread(two.api, "alice")
-    alice = await BrowserPhone.open(browser, pages, "jssip", people.alice)
-    bob = await BrowserPhone.open(browser, pages, "jssip", people.bob)
+    alice = await BrowserPhone.open(browser, pages, "jssip", spread.alice)
+    bob = await BrowserPhone.open(browser, pages, "jssip", spread.bob)
     await alice.joins(room["uri"])
     await bob.joins(room["uri"])
-    async with await DeskPhone.open(three, people.carol, "udp") as carol:
+    async with await DeskPhone.open(three, spread.carol, "udp") as carol:
         await carol.register()
         dialog = await carol.dials(room["uri"])
         watched, _ = await carol.subscribe(room["uri"])
