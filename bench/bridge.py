@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.voices import LENGTH, noise, record, speech
-from sipgateway.media import rtp
+from sipgateway.media import prompts, rtp
 from sipgateway.media.codec import PERIOD
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.media.janus import JanusEngine
@@ -43,7 +43,13 @@ async def measure(talkers: int, seconds: float) -> dict[str, object]:
         tempfile.TemporaryDirectory() as directory,
         januses.running(Path(directory)) as (node,),
     ):
-        engine = JanusEngine((Address.parse(node.url),))
+        files = Path(directory)
+        engine = JanusEngine(
+            [Address.parse(node.url)],
+            recordings=files,
+            sounds=files,
+            library=prompts.Library(files, files),
+        )
         await engine.start(lambda _: None)
         try:
             return await _measure(engine, Path(directory), talkers, seconds)

@@ -184,7 +184,6 @@ class Soak:
         self._chance = random.Random(1)
         self._people, self._every = people, every
         self._callers: list[Caller] = []
-        self._ticks = 0
 
     def look(self) -> Look:
         """Look at the worker."""
@@ -205,19 +204,19 @@ class Soak:
         """Come and go for so long; a look each minute."""
         clock = asyncio.get_running_loop()
         start = clock.time()
-        turn, shown = 0.0, 60.0
+        turn, shown, ticks = 0.0, 60.0, 0
         while (passed := clock.time() - start) < seconds:
-            self._ticks += 1
+            ticks += 1
             for caller in self._callers:
-                caller.tick(self._ticks % len(FRAMES))
+                caller.tick(ticks % len(FRAMES))
             if passed >= turn:
                 turn += self._every
                 await self._turn()
             if passed >= shown:
                 shown += 60.0
                 yield self.look()
-            await asyncio.sleep(max(0.0, start + self._ticks * PERIOD - clock.time()))
-            self._ticks = max(self._ticks, int((clock.time() - start) / PERIOD))
+            await asyncio.sleep(max(0.0, start + ticks * PERIOD - clock.time()))
+            ticks = max(ticks, int((clock.time() - start) / PERIOD))
 
     async def empty(self) -> None:
         """Everybody goes."""

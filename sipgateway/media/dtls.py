@@ -102,6 +102,8 @@ class Identity:
         self.context.use_certificate(certificate)
         self.context.use_privatekey(key)
         self.context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
+        # No phone resumes a session, and each would keep its certificate for two hours.
+        self.context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         self.context.set_tlsext_use_srtp(b":".join(one.dtls for one in srtp.DTLS_PROFILES))
 
 
