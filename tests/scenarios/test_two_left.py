@@ -176,3 +176,38 @@ def test_mallory_is_in_no_call_of_others(stage: Stage) -> None:
     mallory.sends("INVITE", PLAIN.format("4711"), Join=f"{bob.call_id};to-tag=x;from-tag=bob")
     assert not any(getattr(one, "status", 0) == 200 for one in mallory.inbox)
     assert len(stage.media.rooms) == 2
+
+
+def test_what_else_was_in_the_dialogs_ends_and_the_calls_go_on(stage: Stage) -> None:
+    """A subscription and a REFER within the calls: both are over before, the calls are not."""
+    alice, bob, carol = _three(stage)
+    bob.in_dialog("SUBSCRIBE", Event="conference")
+    bob.gets("200")
+    bob.sees()
+    alice.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN};method=BYE>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    carol.gets("BYE")
+    alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+    stage.passes(0)
+    _goes_on(alice, other="bob")
+    ended = [one for one in bob.inbox if one.get("event")]
+    assert ended[-1].must(headers.SUBSCRIPTION_STATE).value == "terminated"
+    bob.inbox[:] = [one for one in bob.inbox if one not in ended]
+    _goes_on(bob, other="alice")
+    stage.passes(300.0)
+    bob.in_dialog("INVITE", body=ANSWER)
+    answer = bob.gets("200")
+    assert "isfocus" not in (answer.get("contact") or "")
+    assert len(stage.media.rooms) == 2
+
+
+def test_two_who_are_left_are_taken_over_like_any_call() -> None:
+    """Where several processes are one system, their call is written down as it begins."""
+    stage = Stage(name="aaaaaaaa")
+    stage.conference(two_left=policy.TwoLeft.CALL)
+    _, _, carol = _three(stage)
+    assert stage.standing_calls == {}
+    _leaves(stage, carol)
+    assert len(stage.standing_calls) == 2
+    assert len(stage.switchboard.kept) == 1
