@@ -15,13 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from conferences import policy, selectors, services
-from conferences.models import User
+from conferences.models import FACTORY, Factory, User
 from portal import access
 from portal.views import home, in_call
 
 #: How long the page's phone may register; whoever leaves it open longer loads it again.
 CREDENTIALS_LAST = timedelta(hours=24)
-#: Conferences that the page offers to call: those that are open now.
+#: Conferences that the page offers to call, those that are open now; and factories.
 OFFERED = 6
 
 
@@ -38,6 +38,7 @@ def phone(request: HttpRequest, user: User) -> HttpResponse:
     context = {
         "aor": selectors.aor(user.username),
         "open_now": [*agenda.running, *agenda.rooms][:OFFERED],
+        "factories": _factories(user),
         "config": {
             "phone": asdict(credentials),
             "domain": settings.SIP_DOMAIN,
@@ -46,6 +47,12 @@ def phone(request: HttpRequest, user: User) -> HttpResponse:
         },
     }
     return render(request, "phone/phone.html", context)
+
+
+def _factories(user: User) -> list[Factory]:
+    """Those besides the one that there always is, which `user` may call."""
+    others = (one for one in selectors.factories() if one.active and one.name != FACTORY)
+    return [one for one in others if user.is_organizer or not one.for_organizers][:OFFERED]
 
 
 @never_cache

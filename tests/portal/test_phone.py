@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from conferences import policy, selectors, services
-from conferences.models import Admittance, Ban, Conference, SipAccount, User
+from conferences.models import Admittance, Ban, Conference, Factory, SipAccount, User
 from conferences.policy import Admission
 from portal.views import phone as views
 from tests import people
@@ -143,3 +143,19 @@ def test_only_organizers_start_one(bob: User, signed_in: SignedIn, client: Clien
     assert browser.get("/start/").status_code == 405
     assert client.post("/start/").status_code == 302
     assert not Conference.objects.exists()
+
+
+def test_factories_are_offered_to_those_who_may_call_them(
+    alice: User, bob: User, signed_in: SignedIn
+) -> None:
+    Factory.objects.create(name="team")
+    Factory.objects.create(name="hall", for_organizers=True)
+    Factory.objects.create(name="shut", active=False)
+    offered = {
+        name: [one in signed_in(user).get("/phone/").content.decode() for one in DIALS]
+        for name, user in (("alice", alice), ("bob", bob))
+    }
+    assert offered == {"alice": [True, True, False], "bob": [True, False, False]}
+
+
+DIALS = ['data-dial="team"', 'data-dial="hall"', 'data-dial="shut"']
