@@ -55,7 +55,7 @@ def new(request: HttpRequest, user: User) -> HttpResponse:
     """The form for another one."""
     _check(user)
     owner = None if user.is_staff else user
-    return _form(request, user, Factory(owner=owner))
+    return _form(request, user, Factory(owner=owner, title=_("Conference of {creator}")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
