@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from conferences import notices
 from conferences.policy import ConferenceId, Language
+from sipgateway import heap
 from sipgateway.control import Control
 from sipgateway.directory import Directory
 from sipgateway.focus import application
@@ -173,6 +174,7 @@ class Assembly:
         await self._control.start()
         self.gateway.remember_phones()
         self.gateway.spawn("notices", self._hear())
+        self.gateway.spawn("memory", heap.give_back())
         # What lives now lives for ever. The collector looks at the rest alone, and so finds
         # what thousands of connections left behind soon, and not once there is as much again.
         gc.collect()
