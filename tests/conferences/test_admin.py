@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import re
+from typing import Any
+
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -48,6 +58,8 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
     )
     services.ask_to_call(conference=live.conference.key, uri=CAROL.uri, actor=ALICE, way=Way.WEB)
     services.keep_registrations(gateway="host:1:a", entries=[DESK])
+    services.invite_person(by=alice, email="dora@example.com")
+    services.make_delegate(owner=alice, username="bob")
     DialTarget.objects.create(pattern="tel:+49*", who="adders")
     return live
 
@@ -95,3 +107,96 @@ def test_groups_have_quotas(office: Client, alice: User) -> None:
     empty = {**said, "name": "Idle", "quota-0-ports": "", "quota-0-ports_each": ""}
     assert office.post(reverse("admin:auth_group_add"), empty).status_code == 302
     assert not hasattr(Group.objects.get(name="Idle"), "quota")
+
+
+def act(office: Client, action: str, *people: User, **said: str) -> HttpResponse:
+    chosen = {"action": action, ACTION_CHECKBOX_NAME: [one.pk for one in people], **said}
+    response: Any = office.post(reverse("admin:conferences_user_changelist"), chosen, follow=True)
+    assert isinstance(response, HttpResponse)
+    return response
+
+
+def test_a_link_to_set_a_password_is_shown_once(office: Client, bob: User) -> None:
+    page = act(office, "make_password_links", bob).content.decode()
+    found = re.search(r"/welcome/([0-9a-f-]+)/", page)
+    assert found is not None
+    link = selectors.account_link(found[1], now=timezone.now())
+    assert link is not None
+    assert link.user == bob
+    listed = office.get(reverse("admin:conferences_accountlink_change", args=[link.pk]))
+    assert link.nonce not in listed.content.decode()
+    assert found[1] not in office.get(reverse("admin:conferences_user_changelist")).content.decode()
+
+
+def test_a_second_factor_is_taken_away_and_its_key_is_shown_nowhere(
+    office: Client, bob: User
+) -> None:
+    TOTP.activate(bob, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    row = Authenticator.objects.get()
+    page = office.get(reverse("admin:mfa_authenticator_change", args=[row.pk])).content.decode()
+    assert row.data["secret"] not in page
+    act(office, "take_second_factor", bob)
+    assert not Authenticator.objects.exists()
+
+
+def test_people_go_after_a_question(office: Client, bob: User, alice: User) -> None:
+    page = act(office, "delete_people", bob).content.decode()
+    assert "Nobody can bring them back" in page
+    assert User.objects.get(username="bob").is_active
+    act(office, "delete_people", bob, sure="yes")
+    services.delete_people(now=timezone.now())
+    assert not User.objects.filter(username="bob").exists()
+    root = User.objects.get(username="root")
+    page = act(office, "delete_people", root, sure="yes").content.decode()
+    assert "last administrator" in page
+    assert office.post(reverse("admin:conferences_user_delete", args=[alice.pk])).status_code == 403
+
+
+def test_the_data_of_one_person_is_downloaded(office: Client, bob: User, alice: User) -> None:
+    assert "Choose one person." in act(office, "download", bob, alice).content.decode()
+    assert json.loads(act(office, "download", bob).content)["account"]["username"] == "bob"
+
+
+def test_an_address_that_an_administrator_gives_is_verified(office: Client, bob: User) -> None:
+    page = office.get(reverse("admin:conferences_user_change", args=[bob.pk]))
+    said = {
+        name: "" if value is None else value
+        for name, value in page.context["adminform"].form.initial.items()
+        if not isinstance(value, list | datetime.datetime) and value is not False
+    }
+    said |= {"email": "bob@example.org", "date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+    changed = office.post(reverse("admin:conferences_user_change", args=[bob.pk]), said)
+    assert changed.status_code == 302
+    assert EmailAddress.objects.get(user=bob).verified
+
+
+def test_pins_are_their_organizers(office: Client, alice: User) -> None:
+    row = services.book(organizer=alice, title="Board", pin="471147", moderator_pin="081508")
+    page = office.get(reverse("admin:conferences_conference_change", args=[row.pk]))
+    assert b"471147" not in page.content
+    assert b"081508" not in page.content
+
+
+def test_staff_below_superusers_touch_none_of_them(bob: User, db: None) -> None:
+    root = User.objects.create_superuser("root", password="secret")
+    TOTP.activate(root, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.set(Permission.objects.filter(content_type__model="user"))
+    office = Client()
+    office.force_login(bob)
+    page = act(office, "make_password_links", root).content.decode()
+    assert "same rank" in page
+    assert "/welcome/" not in page
+    act(office, "take_second_factor", root)
+    act(office, "delete_people", root, sure="yes")
+    mine = reverse("admin:conferences_user_change", args=[bob.pk])
+    office.post(mine, {"username": "bob", "is_superuser": "on"})
+    bob.refresh_from_db()
+    assert not bob.is_superuser
+    hers = reverse("admin:auth_user_password_change", args=[root.pk])
+    new = {"password1": "mallory was here 1", "password2": "mallory was here 1"}
+    assert office.post(hers, new).status_code == 403
+    root.refresh_from_db()
+    assert root.is_active
+    assert Authenticator.objects.filter(user=root).exists()

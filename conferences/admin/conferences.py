@@ -1,4 +1,4 @@
-"""The back office: look at everything, mend little.
+"""What is booked, what happened, and the rules: look at everything, mend little.
 
 What happened is shown and not written: the history has one author, the gateway.
 (`ModelAdmin` is generic for the type checker alone, hence the ignored type-args.)
@@ -6,18 +6,15 @@ What happened is shown and not written: the history has one author, the gateway.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from conferences import services
+from conferences.admin.rows import ReadOnly
 from conferences.models import (
     ApiToken,
     Ban,
@@ -28,7 +25,6 @@ from conferences.models import (
     Endpoint,
     Event,
     Factory,
-    GroupQuota,
     Guest,
     HeldOff,
     Invitation,
@@ -39,75 +35,7 @@ from conferences.models import (
     Registration,
     Removal,
     SipAccount,
-    User,
 )
-
-
-class _ReadOnly:
-    """Rows that are written by the program alone."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Nobody adds them by hand."""
-        return False
-
-    def has_change_permission(
-        self,
-        request: HttpRequest,  # noqa: ARG002
-        obj: Model | None = None,  # noqa: ARG002
-    ) -> bool:
-        """Nobody changes them by hand."""
-        return False
-
-
-@admin.register(User)
-class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
-    """People, with what Parley knows of them beside what Django does."""
-
-    list_display = ("username", "display_name", "email", "is_organizer", "is_staff")
-    list_filter = ("is_organizer", *UserAdmin.list_filter)
-    search_fields = ("username", "display_name", "email")
-    fieldsets = (
-        *(UserAdmin.fieldsets or ()),
-        (
-            "Parley",
-            {"fields": ("display_name", "is_organizer", "is_gateway", "ports_quota", "timezone")},
-        ),
-    )
-
-
-class _Quota(admin.StackedInline):  # type: ignore[type-arg]
-    model = GroupQuota
-
-
-admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class GroupsAdmin(GroupAdmin):
-    """Groups, with what their members may book; rights are those of the administration."""
-
-    list_display = ("name", "members", "together", "each")
-    list_select_related = ("quota",)
-    inlines = (_Quota,)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        """With how many are in each."""
-        return super().get_queryset(request).annotate(members_count=Count("user"))
-
-    @admin.display(description=gettext_lazy("members"), ordering="members_count")
-    def members(self, row: Group) -> int:
-        """How many are in it."""
-        return int(getattr(row, "members_count", 0))
-
-    @admin.display(description=gettext_lazy("ports of all together"), ordering="quota__ports")
-    def together(self, row: Group) -> int | None:
-        """What they may take together."""
-        return row.quota.ports if hasattr(row, "quota") else None
-
-    @admin.display(description=gettext_lazy("ports of each"), ordering="quota__ports_each")
-    def each(self, row: Group) -> int | None:
-        """What each may take."""
-        return row.quota.ports_each if hasattr(row, "quota") else None
 
 
 @admin.register(Ledger)
@@ -169,6 +97,8 @@ class ConferenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ("organizer",)
     search_fields = ("title", "name", "organizer__username")
     date_hierarchy = "created_at"
+    # Whoever has to know them is their organizer.
+    exclude = ("pin", "moderator_pin")
     readonly_fields = (
         "name",
         "kind",
@@ -195,14 +125,14 @@ class ConferenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class _Endpoints(_ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class _Endpoints(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = Endpoint
     extra = 0
     can_delete = False
 
 
 @admin.register(Participant)
-class ParticipantAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ParticipantAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who was there, and from when to when."""
 
     list_display = ("display_text", "entity", "conference", "role", "joined_at", "left_at")
@@ -213,7 +143,7 @@ class ParticipantAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Event)
-class EventAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class EventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """The history of everything."""
 
     list_display = ("at", "conference", "kind", "actor", "target", "way")
@@ -224,7 +154,7 @@ class EventAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Removal)
-class RemovalAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class RemovalAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who was sent away, by whom, and how that went."""
 
     list_display = ("created_at", "conference", "participant", "actor", "way", "state", "outcome")
@@ -233,7 +163,7 @@ class RemovalAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Call)
-class CallAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class CallAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who was called."""
 
     list_display = ("created_at", "conference", "uri", "by", "way", "state", "status", "reason")
@@ -281,7 +211,7 @@ class FactoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Mail)
-class MailAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class MailAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Invitations by mail, and how far they came."""
 
     list_display = ("created_at", "conference", "kind", "address", "state", "attempts", "error")
@@ -292,7 +222,7 @@ class MailAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Registration)
-class RegistrationAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class RegistrationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Whose phones are registered, by which process, and until when."""
 
     list_display = (
@@ -327,7 +257,7 @@ class RegistrationAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Guest)
-class GuestAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class GuestAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """People without an account."""
 
     list_display = ("display_name", "conference", "created_at", "expires_at")
@@ -335,7 +265,7 @@ class GuestAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(SipAccount)
-class SipAccountAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class SipAccountAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Phones; deleting one takes its credentials away."""
 
     list_display = ("auth_name", "user", "guest", "expires_at")
@@ -345,7 +275,7 @@ class SipAccountAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiTokenAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Tokens of the REST API; deleting one revokes it."""
 
     list_display = ("user", "created_at")
@@ -354,7 +284,7 @@ class ApiTokenAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Lease)
-class LeaseAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class LeaseAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Which process serves which conference."""
 
     list_display = ("conference", "owner", "expires_at")
@@ -362,7 +292,7 @@ class LeaseAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(HeldOff)
-class HeldOffAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class HeldOffAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who was wrong about a password, from where, since when, and until when he has to wait."""
 
     list_display = ("who", "where", "door", "waits", "until", "wrongly", "since")
