@@ -122,6 +122,22 @@ class Announcer:
 
     # -- what has changed ----------------------------------------------------
 
+    def floor_changed(self, before: Snapshot, after: Snapshot, legs: Iterable[Leg]) -> None:
+        """Who has no page hears that a moderator asks him to speak, or that a hand is up."""
+        asked = after.asked_to_speak - before.asked_to_speak
+        lifted, lowered = after.hands - before.hands, before.hands - after.hands
+        for leg in legs:
+            if not leg.joined or leg.flow.web:
+                continue
+            if leg.participant in asked:
+                self.say(leg, "speak-up")
+            if leg.participant in lifted:
+                self.say(leg, "hand-raised")
+            elif leg.participant in lowered:
+                self.say(leg, "hand-lowered")
+            elif lifted and policy.may_command(after, leg.identity) is None:
+                self.say(leg, "hand")
+
     def changed(self, before: Snapshot, after: Snapshot) -> None:
         """What all are told of."""
         if before.locked != after.locked:

@@ -9,14 +9,12 @@ the legs, and who is to be called, removed, muted or let go is. It asks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, phrases
 from sipgateway.focus.actions import (
     Emptied,
-    Ended,
     Occupied,
 )
 from sipgateway.focus.announcer import Announcer
@@ -26,10 +24,11 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.doorstep import Doorstep, Refused
+from sipgateway.focus.ending import Ending, Line
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.hours import Hours
 from sipgateway.focus.keeper import Keeper
-from sipgateway.focus.leg import Farewell, Leg, State
+from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.lobby import Lobby
 from sipgateway.focus.nameplate import Nameplate
 from sipgateway.focus.pad import Pad
@@ -59,16 +58,7 @@ from sipgateway.sip.uri import SipUri
 
 CLOCK_SKEW = 5.0
 """Seconds by which our clock may be behind the one that says which occurrence is next."""
-PARTED = "parted"
-"""Why those left who go on in a call between two, for the record."""
 Idle = Callable[["Conference", float], None]
-
-
-class Line(Protocol):
-    """Whoever keeps calls between two people."""
-
-    def take_in(self, parties: Parties, calls: Calls, now: float) -> None:
-        """The two go on in a call."""
 
 
 class Conference(Nameplate):
@@ -85,11 +75,9 @@ class Conference(Nameplate):
         idle: Idle,
     ) -> None:
         super().__init__(desk, snapshot)
-        self._line = line
         self._idle = idle
         self._dialogs = dialogs
         self._doorstep = doorstep
-        self._ended = False
         self._occupied = False
         self.calls = Calls(desk, self)
         self._removals = Removals(self, self.calls)
@@ -145,6 +133,16 @@ class Conference(Nameplate):
             referring=self._referring,
             watchers=self._watchers,
             dialogs=dialogs,
+        )
+        self._ending = Ending(
+            self,
+            self.calls,
+            attendance=self._attendance,
+            announcer=self._announcer,
+            dialings=self._dialings,
+            watchers=self._watchers,
+            dialogs=dialogs,
+            line=line,
         )
         self._hours = Hours(desk, self)
         self._two_left = TwoLeft(desk, self, self.calls)
@@ -227,7 +225,7 @@ class Conference(Nameplate):
 
     def reopen(self, now: float) -> None:
         """See `entrance.Host`."""
-        self._ended = False
+        self._ending.ended = False
         self.occupy(now)
 
     def occupy(self, now: float) -> None:
@@ -249,21 +247,9 @@ class Conference(Nameplate):
         self, event: RequestReceived, identity: Identity, refusal: Refusal, now: float
     ) -> None:
         """See `entrance.Host`."""
-        told = refusal in phrases.AT_THE_DOOR and self._doorstep.takes(event)
-        words = phrases.refused(self.snapshot, refusal, now) if told else ""
-        if not words:
+        refused = Refused(identity, self.contact, self.session, self.snapshot)
+        if not self._doorstep.turn_away(event, refused, refusal, now):
             self.refuse(event.transaction, refusal, now)
-            return
-        status, phrase, text = answers.REFUSALS[refusal]
-        bye = Farewell(
-            Departure.FAILED,
-            status=status,
-            reason=phrase,
-            text=text,
-            fields=answers.retry_after(refusal, self.snapshot, now),
-            words=words,
-        )
-        self._doorstep.tell(event, Refused(identity, self.contact, self.session, bye))
 
     def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
         """A request from somebody known, outside dialogs."""
@@ -307,7 +293,7 @@ class Conference(Nameplate):
 
     def abandon(self, now: float) -> None:
         """Another process serves the conference now: let go of everything, and tell nobody."""
-        self._ended = self._retired = True
+        self._ending.ended = self._retired = True
         self._succession.abandon(now)
 
     def usage_ended(self, dialog: DialogId) -> None:
@@ -413,7 +399,7 @@ class Conference(Nameplate):
         self._recordings.follow(now)
         self._sounds.follow(now)
         self._attendance.apply(now)
-        self._ask_to_speak(before)
+        self._announcer.floor_changed(before, snapshot, self.calls)
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
         self._lobby.follow(now)
@@ -427,23 +413,6 @@ class Conference(Nameplate):
         if snapshot.end_by or shut is Refusal.OVER or (shut is Refusal.TOO_EARLY and was_open):
             self.end(snapshot.end_by, now, over=True)
 
-    def _ask_to_speak(self, before: Snapshot) -> None:
-        """Who has no page hears that a moderator asks him to speak, or that a hand is up."""
-        snapshot = self.snapshot
-        asked = snapshot.asked_to_speak - before.asked_to_speak
-        lifted, lowered = snapshot.hands - before.hands, before.hands - snapshot.hands
-        for leg in self.calls:
-            if not leg.joined or leg.flow.web:
-                continue
-            if leg.participant in asked:
-                self._announcer.say(leg, "speak-up")
-            if leg.participant in lifted:
-                self._announcer.say(leg, "hand-raised")
-            elif leg.participant in lowered:
-                self._announcer.say(leg, "hand-lowered")
-            elif lifted and policy.may_command(snapshot, leg.identity) is None:
-                self._announcer.say(leg, "hand")
-
     def _banish(self, entity: str, now: float) -> None:
         """Whoever may not come back is out with all his phones, at the PIN or ringing too."""
         self._watchers.end_of(entity, now, reason="rejected")
@@ -456,64 +425,26 @@ class Conference(Nameplate):
 
     def closes_in(self, minutes: int) -> None:
         """See `hours.Host`."""
-        if not self._ended and self.roster.count:
+        if not self._ending.ended and self.roster.count:
             self._announcer.say_all(*phrases.ends_in(minutes))
 
     def closing(self, now: float) -> None:
         """See `hours.Host`."""
-        if not self._retired and not self._ended and policy.when(self.snapshot, now=now):
+        if not self._retired and not self._ending.ended and policy.when(self.snapshot, now=now):
             self.end("", now, over=True)
 
-    def _over(self, now: float) -> bool:
-        return policy.when(self.snapshot, now=now) is Refusal.OVER
-
     def end(self, by: str, now: float, *, over: bool, text: str = "") -> None:
-        """Hang up on everybody and end every subscription (RFC 4579 5.12).
-
-        `over` says that the conference is over for good, not just this process.
-        """
-        if self._ended:
-            return
-        self._ended = True
-        ended = f"The conference was ended by {self.name_of(by)}"
-        words = text or (ended if by else "The conference is over")
-        for leg in self.calls:
-            status = 410 if leg.state is State.NEGOTIATING else 200
-            bye = Farewell(
-                Departure.BOOTED,
-                by=by,
-                reason="ended",
-                status=status,
-                text=words,
-                words=self._announcer.script("ended", "goodbye") if over else "",
-            )
-            self.calls.hang_up(leg, bye, now)
-        self._dialings.end(now)
-        self._watchers.end(now)
-        self._dialogs.end_of(str(self.uri), now)
-        if over:
-            self.record(Ended(by), now)
-        self.maybe_idle(now)
+        """Hang up on everybody and end every subscription; `over` for good (RFC 4579 5.12)."""
+        self._ending.end(by, now, over=over, text=text)
 
     @property
     def busy(self) -> bool:
         """See `two_left.Host`."""
-        return self._ended or bool(len(self._dialings)) or self._referring.tells
+        return self._ending.ended or bool(len(self._dialings)) or self._referring.tells
 
     def part(self, parties: Parties, now: float) -> None:
-        """See `two_left.Host`: over for good, and nobody hangs up."""
-        self._ended = True
-        for leg in parties:
-            user = self._attendance.roster.user_of(leg.id)
-            leg.farewell = Farewell(Departure.DEPARTED, reason=PARTED)
-            leg.private = user is not None and user.private
-            self._attendance.leave(leg, now)
-            leg.farewell = Farewell(Departure.DEPARTED)
-        self._watchers.end(now)
-        self._dialogs.end_of(str(self.uri), now)
-        self.record(Ended("", parted=True), now)
-        self._line.take_in(parties, self.calls, now)
-        self.maybe_idle(now)
+        """See `two_left.Host`."""
+        self._ending.part(parties, now)
 
     def maybe_idle(self, now: float) -> None:
         """Let go of what nobody needs any more."""
@@ -522,7 +453,8 @@ class Conference(Nameplate):
             self._occupied = False
             self._recordings.stop()
             self._sounds.stop()
-            self._ended = self._ended and self._over(now)
+            over = policy.when(self.snapshot, now=now) is Refusal.OVER
+            self._ending.ended = self._ending.ended and over
             self.record(Emptied(), now)
         if self.empty:
             self._retired = True

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conferences.policy import Identity
+from conferences.policy import Identity, Refusal, Snapshot
+from sipgateway.focus import answers, phrases
 from sipgateway.focus.announcer import say_then
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.leg import Farewell, Input, Leg
-from sipgateway.focus.roster import Joining
+from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId, LegMeasured, RoomId, Session
 from sipgateway.sip import headers
 from sipgateway.sip.events import RequestReceived
@@ -35,12 +36,12 @@ LONGEST = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Who is refused by whom, and how: the Contact is that of the conference."""
+    """Who is refused, and by which conference: its Contact and description."""
 
     identity: Identity
     contact: NameAddr
     session: Session
-    farewell: Farewell
+    snapshot: Snapshot
 
 
 class Doorstep(Anteroom):
@@ -52,13 +53,31 @@ class Doorstep(Anteroom):
         self._contacts: dict[LegId, NameAddr] = {}
         self.session = Session(name="Parley")
 
-    def takes(self, event: RequestReceived) -> bool:
+    def turn_away(
+        self, event: RequestReceived, refused: Refused, refusal: Refusal, now: float
+    ) -> bool:
+        """Tell somebody why, then refuse him; False where he cannot be told."""
+        told = refusal in phrases.AT_THE_DOOR and self._takes(event)
+        words = phrases.refused(refused.snapshot, refusal, now) if told else ""
+        if words:
+            status, phrase, text = answers.REFUSALS[refusal]
+            bye = Farewell(
+                Departure.FAILED,
+                status=status,
+                reason=phrase,
+                text=text,
+                fields=answers.retry_after(refusal, refused.snapshot, now),
+                words=words,
+            )
+            self._tell(event, refused, bye)
+        return bool(words)
+
+    def _takes(self, event: RequestReceived) -> bool:
         """Whether the caller can be told."""
         offers = event.request.body_as("application/sdp")
         return bool(offers) and len(self.calls) < MOST
 
-    def tell(self, event: RequestReceived, refused: Refused) -> None:
-        """Tell him, then refuse him."""
+    def _tell(self, event: RequestReceived, refused: Refused, bye: Farewell) -> None:
         leg = Leg(
             id=LegId(self._desk.tokens.opaque()),
             identity=refused.identity,
@@ -71,7 +90,7 @@ class Doorstep(Anteroom):
         )
         self._contacts[leg.id] = refused.contact
         self.session = refused.session
-        self.calls.turn_away(leg, refused.farewell)
+        self.calls.turn_away(leg, bye)
 
     def end(self, now: float) -> None:
         """Refuse everybody who is still listening."""

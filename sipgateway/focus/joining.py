@@ -10,11 +10,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from conferences.policy import Identity
+from conferences.policy import Identity, Refusal
+from sipgateway.focus.actions import AskRefused
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.leg import TALKING, Leg
 from sipgateway.sip import headers
+from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.headers import DialogRef
 from sipgateway.sip.message import Request
 
@@ -73,3 +75,38 @@ def find(desk: Desk, verb: Verb, ref: DialogRef, who: Identity) -> Meant | Refus
     if verb is Verb.REPLACE and early_only:
         return Refused(486, "That Call Is Answered")
     return Meant(verb, owner, leg)
+
+
+def take(
+    desk: Desk, event: RequestReceived, who: Identity, now: float, *, conference: bool
+) -> bool:
+    """Take up an INVITE that names another dialog; False for what is a call like any other.
+
+    `conference` says that it is for a conference URI: there a Join without match is
+    ignored (RFC 3911 4). A dialog of another process is for that one to find.
+    """
+    asked = wanted(event.request)
+    if asked is None:
+        return False
+    if isinstance(asked, Refused):
+        desk.endpoint.respond(event.transaction, asked.status, now, reason=asked.reason)
+        return True
+    verb, ref = asked
+    found = find(desk, verb, ref, who)
+    if found is None:
+        process = desk.endpoint.process_of(ref.call_id, ref.to_tag)
+        if process and event.vouched is None:
+            desk.forward(event, process, who)
+        elif verb is Verb.JOIN and conference:
+            return False
+        else:
+            desk.endpoint.respond(event.transaction, 481, now)
+    elif isinstance(found, Refused):
+        if found.conference is not None:
+            fact = AskRefused(who.uri, "replace", found.owner, Refusal.NOT_ALLOWED)
+            found.conference.record(fact, now)
+        desk.endpoint.respond(event.transaction, found.status, now, reason=found.reason)
+    else:
+        replaces = found.leg if found.verb is Verb.REPLACE else None
+        found.conference.invite(event, who, now, replaces=replaces)
+    return True

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conferences.attempts import Notes
-from conferences.policy import ConferenceId, Identity, Language, Refusal
+from conferences.policy import ConferenceId, Identity, Language
 from sipgateway.focus import answers, application, joining, outside
 from sipgateway.focus.actions import (
     Action,
     AnnouncePhone,
-    AskRefused,
     Forward,
     NoteRecording,
     NoteSound,
@@ -261,7 +260,7 @@ class Switchboard:
     ) -> None:
         if event.request.method == "REGISTER":
             self._registrar.register(event, identity, now)
-        elif event.request.method == "INVITE" and self._named(event, identity, now):
+        elif event.request.method == "INVITE" and self._takes(event, target, identity, now):
             return
         elif self._house.domain.owns(target):
             self._to_name(event, target, identity, now)
@@ -282,39 +281,12 @@ class Switchboard:
         else:
             self._halls.request(event, target, identity, now)
 
-    def _named(self, event: RequestReceived, identity: Identity, now: float) -> bool:
-        """Take an INVITE that names another dialog (Join, Replaces); False for others."""
-        wanted = joining.wanted(event.request)
-        if wanted is None:
-            return False
-        if isinstance(wanted, joining.Refused):
-            self._endpoint.respond(event.transaction, wanted.status, now, reason=wanted.reason)
-            return True
-        verb, ref = wanted
-        found = joining.find(self._desk, verb, ref, identity)
-        if found is None:
-            process = self._endpoint.process_of(ref.call_id, ref.to_tag)
-            if process and event.vouched is None:
-                self._desk.forward(event, process, identity)
-                return True
-            return self._not_found(event, verb, now)
-        if isinstance(found, joining.Refused):
-            if found.conference is not None:
-                who, refusal = identity.uri, Refusal.NOT_ALLOWED
-                found.conference.record(AskRefused(who, "replace", found.owner, refusal), now)
-            self._endpoint.respond(event.transaction, found.status, now, reason=found.reason)
-        else:
-            replaces = found.leg if found.verb is joining.Verb.REPLACE else None
-            found.conference.invite(event, identity, now, replaces=replaces)
-        return True
-
-    def _not_found(self, event: RequestReceived, verb: joining.Verb, now: float) -> bool:
-        """RFC 3911 4: at a conference URI a Join without match is ignored."""
-        name = self._target(event.request.uri).name.lower()
-        if verb is joining.Verb.JOIN and name and name not in _SERVICES:
-            return False
-        self._endpoint.respond(event.transaction, 481, now)
-        return True
+    def _takes(
+        self, event: RequestReceived, target: SipUri, identity: Identity, now: float
+    ) -> bool:
+        """Whether an INVITE names another dialog, and is taken up for that."""
+        conference = target.name.lower() not in {"", *_SERVICES}
+        return joining.take(self._desk, event, identity, now, conference=conference)
 
     # -- services ------------------------------------------------------------
 
