@@ -20,6 +20,7 @@ from conferences.api import (
     bookings,
     delegates,
     floor,
+    mine,
     occurrences,
     phones,
     problems,
@@ -77,6 +78,7 @@ api.add_router("", delegates.router)
 api.add_router("", floor.router)
 api.add_router("", waiting.router)
 api.add_router("", webhooks.router)
+api.add_router("", mine.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)
 problems.install(api)

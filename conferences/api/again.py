@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -53,9 +54,23 @@ def _read(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     if response.status_code != 200 or not isinstance(response, HttpResponse):
         return response
     set_response_etag(response)
+    _name_next_page(request, response)
     response["Cache-Control"] = "private, no-cache"
     found = get_conditional_response(request, etag=response["ETag"], response=response)
     return found or response
+
+
+def _name_next_page(request: HttpRequest, response: HttpResponse) -> None:
+    """``Link: <…>; rel="next"`` beside a page that is not the last (RFC 8288)."""
+    if b'"pages":' not in response.content:
+        return
+    told = json.loads(response.content)
+    page, pages = told.get("page"), told.get("pages")
+    if not (isinstance(page, int) and isinstance(pages, int) and page < pages):
+        return
+    asked = request.GET.copy()
+    asked["page"] = str(page + 1)
+    response["Link"] = f'<{settings.BASE_URL}{request.path}?{asked.urlencode()}>; rel="next"'
 
 
 def _has_changed(

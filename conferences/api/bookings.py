@@ -8,8 +8,9 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
 from conferences import policy, selectors, services
@@ -45,7 +46,9 @@ def _shown(row: Conference, who: policy.Identity) -> dict[str, Any]:
 
 def _said(said: ChangeIn) -> services.Changes:
     """The members that were sent, as `services.book` wants them."""
-    sent = said.model_dump(exclude_unset=True, exclude={"id", "invitees", "policy", "organizer"})
+    sent = said.model_dump(
+        exclude_unset=True, exclude={"id", "invitees", "policy", "like", "template", "organizer"}
+    )
     rules = said.policy.model_dump(exclude_unset=True) if said.policy else {}
     changes = cast(services.Changes, {**sent, **rules})
     if "invitees" in said.model_fields_set:
@@ -77,6 +80,7 @@ def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[d
         raise Refused(policy.Refusal.NOT_ALLOWED)
     organizer = _organizer(caller.user, said.organizer)
     row = services.book(
+        like=_like(request, caller.user, said),
         organizer=organizer,
         by=caller.user,
         name=said.id,
@@ -87,6 +91,23 @@ def book(request: HttpRequest, said: BookIn, response: HttpResponse) -> Status[d
     return Status(201, _shown(row, caller.identity))
 
 
+def _like(request: HttpRequest, user: User, said: BookIn) -> services.Copied | None:
+    """What it is to be like. Raises `ValidationError` where there is no such booking of his."""
+    now = timezone.now()
+    if said.like:
+        try:
+            row = access.conference(request, said.like, access.may_change)
+        except (Http404, Refused) as error:
+            raise ValidationError({"like": _("You have no such booking.")}) from error
+        return services.copied(row, now=now)
+    if said.template:
+        found = selectors.template(user, said.template)
+        if found is None:
+            raise ValidationError({"template": _("You have no such template.")})
+        return services.of_template(found, now=now)
+    return None
+
+
 @router.get("/conferences", response=ConferencesOut, exclude_unset=True, summary="List conferences")
 def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
     """What you organize or are invited to and takes place in the window; rooms always."""
@@ -95,7 +116,8 @@ def listed(request: HttpRequest, window: Query[WindowIn]) -> dict[str, Any]:
         raise Refused(policy.Refusal.NOT_ALLOWED)
     since, until = _aware(window.since, "from"), _aware(window.until, "to")
     page = window.page
-    pages = Paginator(selectors.booked(caller.user, since=since, until=until), window.page_size)
+    found = selectors.booked(caller.user, since=since, until=until, text=window.q)
+    pages = Paginator(found, window.page_size)
     now = timezone.now()
     items = [
         selectors.booking(row, now=now, pin=True, guest_list=row.organizer == caller.user)

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext, gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
@@ -190,6 +191,10 @@ def _said(_request: HttpRequest, error: HttpError) -> HttpResponse:
     return document(error.status_code, error.message)
 
 
+def _unreadable(_request: HttpRequest, error: MultiPartParserError) -> HttpResponse:
+    return document(400, str(error) or "The parts of the body cannot be read.")
+
+
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     """A fault of ours: scripts still get a problem document, and the log has the rest."""
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
@@ -206,6 +211,7 @@ def install(api: NinjaAPI) -> None:
         TooManyAttempts: _too_many_attempts,
         Http404: _not_found,
         HttpError: _said,
+        MultiPartParserError: _unreadable,
         Exception: _unexpected,
     }
     for error, handler in handlers.items():

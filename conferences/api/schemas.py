@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool
 
 from conferences.policy import (
     Admission,
@@ -112,6 +112,8 @@ class BookIn(ChangeIn):
     organizer: str = Field(
         "", description="The user name of whom you book for as a delegate; else yourself."
     )
+    like: str = Field("", description="The id of a booking of yours; what is left out is as there.")
+    template: str = Field("", description="The same of a template of yours.")
 
 
 class OccurrenceIn(_Strict):
@@ -218,7 +220,7 @@ class HandIn(_Strict):
     """Whose hand: a roster entry's `id`; without one all are lowered."""
 
     participant: str | None = None
-    raised: bool = True
+    raised: StrictBool = True
 
 
 class WhomIn(_Strict):
@@ -285,6 +287,7 @@ class WindowIn(Schema):
 
     since: Moment | None = Field(None, alias="from")
     until: Moment | None = Field(None, alias="to")
+    q: str = Field("", max_length=200, description="Words of a title, a person or an address.")
     page: int = Field(1, ge=1)
     page_size: int = Field(50, ge=1, le=200)
 
@@ -654,3 +657,63 @@ class DelegatesOut(Schema):
 
     delegates: list[DelegateOut]
     books_for: list[str]
+
+
+class KeepIn(_Strict):
+    """What the template is called; as the booking, where it is left out."""
+
+    title: str = ""
+
+
+class TemplateOut(Schema):
+    """A booking that is kept to book like it again."""
+
+    id: str
+    title: str
+    created_at: datetime.datetime
+    invitees: list[InviteeIn]
+
+
+class TemplatesOut(Schema):
+    """Somebody's templates, by title."""
+
+    templates: list[TemplateOut]
+
+
+class MailOut(Schema):
+    """A mail to an invitee: what about, and whether it went out."""
+
+    kind: str
+    address: str
+    name: str
+    state: str
+    created_at: datetime.datetime
+    done_at: datetime.datetime | None
+    error: str
+
+
+class MailsOut(Schema):
+    """A page of mails, the latest first; pages count from 1."""
+
+    mails: list[MailOut]
+    count: int
+    page: int
+    pages: int
+
+
+class MeIn(_Strict):
+    """What one may change of oneself."""
+
+    display_name: str = Field("", max_length=100)
+    timezone: str = Field("", description="As in Europe/Berlin.")
+
+
+class MeOut(Schema):
+    """Who has this token."""
+
+    username: str
+    uri: str
+    display_name: str
+    email: str
+    timezone: str
+    is_organizer: bool

@@ -18,6 +18,7 @@ from conferences.models import (
     Invitation,
     Kind,
     Mail,
+    Participant,
     Setup,
     User,
 )
@@ -173,15 +174,44 @@ def _invited_to(user: User) -> QuerySet[Invitation, int]:
 
 
 def booked(
-    user: User, *, since: datetime.datetime | None, until: datetime.datetime | None
+    user: User,
+    *,
+    since: datetime.datetime | None,
+    until: datetime.datetime | None,
+    text: str = "",
 ) -> list[Conference]:
-    """What `user` sees with a time from `since` to `until`, and all standing rooms."""
+    """What `user` sees with a time from `since` to `until`, and all standing rooms.
+
+    With `text` those whose title, people or address say it.
+    """
     rows = visible_to(user, delegated=True).prefetch_related("invitations__user")
+    if text.strip():
+        rows = rows.filter(says(text.strip()))
     if since is not None:
         rows = rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
     if until is not None:
         rows = rows.filter(Q(starts_at__isnull=True) | Q(starts_at__lt=until))
     return [row for row in rows if not row.rrule or _takes_place(row, since, until)]
+
+
+def says(text: str) -> Q:
+    """Words of a title, a person or an address, in any case."""
+    people = Invitation.objects.filter(
+        Q(email__icontains=text)
+        | Q(uri__icontains=text)
+        | Q(user__display_name__icontains=text)
+        | Q(user__username__icontains=text)
+        | Q(user__email__icontains=text)
+    )
+    came = Participant.objects.filter(display_text__icontains=text, private=False)
+    return (
+        Q(title__icontains=text)
+        | Q(name__icontains=text)
+        | Q(organizer__display_name__icontains=text)
+        | Q(organizer__username__icontains=text)
+        | Q(pk__in=people.values("conference"))
+        | Q(pk__in=came.values("conference"))
+    )
 
 
 #: Before all that is booked.

@@ -15,6 +15,8 @@ from conferences.models import (
     Participant,
     User,
 )
+from conferences.selectors.bookings import says
+from conferences.selectors.delegations import delegated_to
 
 
 def search(
@@ -26,17 +28,19 @@ def search(
     past: bool = False,
     now: datetime.datetime,
 ) -> QuerySet[Conference]:
-    """What he organizes or is invited to: what is to come, soonest first, then standing rooms.
+    """What he organizes, has in his hands or is invited to: what is to come, soonest first.
 
+    Standing rooms come behind.
     Or what is `past` or called off, the latest first. With `text` those whose
     title, address or people say it; with times those that take place then. For
     a series that is a time that is to come, or that somebody came to.
     """
     invited = Invitation.objects.filter(user=user).values("conference")
-    rows = Conference.objects.filter(Q(organizer=user) | Q(pk__in=invited))
+    mine = Q(organizer=user) | Q(pk__in=invited) | Q(pk__in=delegated_to(user))
+    rows = Conference.objects.filter(mine)
     rows = rows.select_related("organizer").prefetch_related("overrides", "earlier")
     if text := text.strip():
-        rows = rows.filter(_says(text))
+        rows = rows.filter(says(text))
     if since is not None or until is not None:
         rows = rows.filter(_takes_place(since, until))
     adhoc = Q(kind=Kind.ADHOC, ended_at__isnull=True)
@@ -46,26 +50,6 @@ def search(
         return over.order_by(F("closes_at").desc(nulls_last=True), "-pk")
     rows = rows.filter(comes, cancelled_at__isnull=True)
     return rows.order_by(F("next_until").asc(nulls_last=True), "-pk")
-
-
-def _says(text: str) -> Q:
-    """Words of a title, a person or an address, in any case."""
-    people = Invitation.objects.filter(
-        Q(email__icontains=text)
-        | Q(uri__icontains=text)
-        | Q(user__display_name__icontains=text)
-        | Q(user__username__icontains=text)
-        | Q(user__email__icontains=text)
-    )
-    came = Participant.objects.filter(display_text__icontains=text, private=False)
-    return (
-        Q(title__icontains=text)
-        | Q(name__icontains=text)
-        | Q(organizer__display_name__icontains=text)
-        | Q(organizer__username__icontains=text)
-        | Q(pk__in=people.values("conference"))
-        | Q(pk__in=came.values("conference"))
-    )
 
 
 def _takes_place(since: datetime.datetime | None, until: datetime.datetime | None) -> Q:

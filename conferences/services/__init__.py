@@ -86,6 +86,7 @@ from conferences.services.occurrences import (
 )
 from conferences.services.people import (
     PhoneCredentials,
+    change_person,
     choose_language,
     create_person,
     create_user,
@@ -225,6 +226,7 @@ __all__ = [
     "change",
     "change_following",
     "change_occurrence",
+    "change_person",
     "change_webhook",
     "check_pin",
     "choose_language",

@@ -59,6 +59,17 @@ def create_user(
     )
 
 
+def change_person(
+    *, user: User, display_name: str | None = None, timezone: str | None = None
+) -> None:
+    """How somebody is called, and in which zone he reads times; what is None stays."""
+    if display_name is not None:
+        user.display_name = display_name.strip()
+    if timezone is not None:
+        user.timezone = timezone
+    user.save(update_fields=["display_name", "timezone"])
+
+
 #: Names that are tried for somebody whose wish is taken.
 _VARIANTS = 1000
 

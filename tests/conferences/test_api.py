@@ -493,6 +493,11 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/me/delegates",
         "/api/v1/me/delegates/{username}",
         "/api/v1/me/phones",
+        "/api/v1/me",
+        "/api/v1/templates",
+        "/api/v1/templates/{template}",
+        "/api/v1/conferences/{conference}/template",
+        "/api/v1/conferences/{conference}/invitations",
         "/api/v1/webhooks",
         "/api/v1/webhooks/{webhook}",
         "/api/v1/webhooks/{webhook}/deliveries",
@@ -546,6 +551,12 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     told = {one["summary"] for path in paths.values() for one in path.values()}
     assert told == {
+        "Who you are",
+        "Change your name or zone",
+        "List your templates",
+        "Keep a booking as a template",
+        "Delete a template",
+        "What invitees were sent",
         "Who was there",
         "Your delegates",
         "Let somebody book for you",

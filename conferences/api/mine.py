@@ -1,0 +1,119 @@
+"""What belongs to the caller: himself, his templates, and what his invitees were sent."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
+from ninja import Body, Query, Router, Status
+
+from conferences import policy, selectors, services
+from conferences.api import access
+from conferences.api.schemas import (
+    KeepIn,
+    MailsOut,
+    MeIn,
+    MeOut,
+    PageIn,
+    TemplateOut,
+    TemplatesOut,
+)
+from conferences.models import BookingTemplate, User
+from conferences.services import Refused
+
+router = Router(tags=["Yours"])
+
+
+def _person(request: HttpRequest) -> User:
+    user = access.caller(request).user
+    if user is None:
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    return user
+
+
+def _me(user: User) -> dict[str, Any]:
+    return {
+        "username": user.username,
+        "uri": selectors.aor(user.username),
+        "display_name": user.display_name,
+        "email": user.email,
+        "timezone": user.timezone,
+        "is_organizer": user.is_organizer,
+    }
+
+
+@router.get("/me", response=MeOut, summary="Who you are")
+def me(request: HttpRequest) -> dict[str, Any]:
+    """Whose token this is."""
+    return _me(_person(request))
+
+
+@router.patch("/me", response=MeOut, summary="Change your name or zone")
+def change_me(request: HttpRequest, said: MeIn) -> dict[str, Any]:
+    """Change what you send; the rest stays."""
+    user = _person(request)
+    sent = said.model_dump(exclude_unset=True)
+    if "timezone" in sent and sent["timezone"] not in zoneinfo.available_timezones():
+        raise ValidationError({"timezone": _("That is no time zone, as Europe/Berlin is.")})
+    if not sent.get("display_name", "").isprintable():
+        raise ValidationError({"display_name": _("A name is one line of letters.")})
+    services.change_person(user=user, **sent)
+    return _me(user)
+
+
+def _line(row: BookingTemplate) -> dict[str, Any]:
+    keys = ("uri", "email", "role", "dial_out")
+    return {
+        "id": row.key,
+        "title": row.title,
+        "created_at": row.created_at,
+        "invitees": [dict(zip(keys, one, strict=True)) for one in row.invitees],
+    }
+
+
+@router.get("/templates", response=TemplatesOut, summary="List your templates")
+def templates(request: HttpRequest) -> dict[str, Any]:
+    """Bookings that you keep; book by one with `template` in `POST /conferences`."""
+    return {"templates": [_line(one) for one in selectors.templates_of(_person(request))]}
+
+
+@router.post(
+    "/conferences/{conference}/template",
+    response={201: TemplateOut},
+    summary="Keep a booking as a template",
+)
+def keep(
+    request: HttpRequest, conference: str, said: Body[KeepIn | None] = None
+) -> Status[dict[str, Any]]:
+    """What it is like now, whatever becomes of it; one of the same title is written over."""
+    row = access.conference(request, conference, access.may_change)
+    title = said.title if said else ""
+    made = services.save_template(owner=_person(request), conference=row, title=title)
+    return Status(201, _line(made))
+
+
+@router.delete("/templates/{template}", response={204: None}, summary="Delete a template")
+def forget(request: HttpRequest, template: str) -> Status[None]:
+    """What was booked by it stays."""
+    found = selectors.template(_person(request), template)
+    if found is None:
+        raise Http404(f"You have no template {template!r}.")
+    services.delete_template(template=found)
+    return Status(204, None)
+
+
+@router.get(
+    "/conferences/{conference}/invitations", response=MailsOut, summary="What invitees were sent"
+)
+def invitations(request: HttpRequest, conference: str, window: Query[PageIn]) -> dict[str, Any]:
+    """Mails to invitees, the latest first; kept and not sent where no mail server is set."""
+    row = access.conference(request, conference, access.may_change)
+    pages = Paginator(selectors.outbox(row), window.page_size)
+    found = pages.get_page(window.page) if window.page <= pages.num_pages else []
+    keys = ("kind", "address", "name", "state", "created_at", "done_at", "error")
+    items = [{key: getattr(one, key) for key in keys} for one in found]
+    return {"mails": items, "count": pages.count, "page": window.page, "pages": pages.num_pages}
