@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conferences.policy import Role
+from conferences.policy import Role, WaitingRoom
 from sipgateway.media.engine import DigitKeyed, LegConnected, LegId, LegLost, LegSilent
 from sipgateway.sip.message import Request, Response
 from tests.stage import DOMAIN, OFFER, Person, Stage
@@ -111,6 +111,18 @@ class Evening:
     def locks(self, person: Person) -> None:
         self.stage.changes(locked=not self.stage.snapshots["4711"].locked)
 
+    def changes_the_waiting_room(self, person: Person) -> None:
+        rooms = list(WaitingRoom)
+        known = self.stage.snapshots["4711"].waiting_room
+        self.stage.changes(waiting_room=rooms[(rooms.index(known) + 1) % len(rooms)])
+
+    def lets_in(self, person: Person) -> None:
+        self.stage.lets_in(person.name)
+
+    def turns_away(self, person: Person) -> None:
+        if self.stage.queue() and person.name in self.stage.queue():
+            self.stage.turns_away(person.name)
+
     def waits(self, person: Person) -> None:
         self.stage.passes(7)
 
@@ -138,6 +150,10 @@ class Evening:
             joined = {leg.id for leg in legs.values() if leg.joined}
             listed = {e.leg for u in conference.roster.users.values() for e in u.endpoints}
             assert joined <= listed, "a leg in the room that nobody sees"
+            waiting = {leg.id for leg in legs.values() if leg.waits}
+            queued = {e.leg for u in conference.roster.waiting.values() for e in u.endpoints}
+            assert waiting == queued, "whoever waits is in the queue, and nobody else"
+            assert not waiting & joined, "in, and outside"
 
     def is_over(self) -> None:
         """Once everybody has been sent home nothing is left of anybody."""
@@ -181,6 +197,9 @@ DOINGS: tuple[Callable[[Evening, Person], None], ...] = (
     Evening.media_is_lost,
     Evening.mixer_thinks,
     Evening.locks,
+    Evening.changes_the_waiting_room,
+    Evening.lets_in,
+    Evening.turns_away,
     Evening.waits,
     Evening.answers_nothing,
 )
