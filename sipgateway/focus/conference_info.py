@@ -122,7 +122,8 @@ def _description(root: _Element, about: About) -> None:
 
 def _conference_state(roster: Roster) -> tuple[object, ...]:
     count, sound = roster.count, (roster.sound, roster.sound_by)
-    return count, roster.locked, roster.recording, roster.tracks, sound
+    kept = roster.recording, roster.tracks
+    return count, roster.locked, roster.waiting_room, kept, sound
 
 
 def _state(root: _Element, roster: Roster) -> None:
@@ -131,6 +132,8 @@ def _state(root: _Element, roster: Roster) -> None:
     _child(state, "user-count", str(count))
     _child(state, "active", str(count > 0).lower())
     _child(state, "locked", str(roster.locked).lower())
+    if roster.waiting_room:
+        _mark(state, "waiting-room")
     if roster.recording:
         mark = _mark(state, "recording")
         mark.text = roster.recording

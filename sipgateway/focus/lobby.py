@@ -87,6 +87,10 @@ class Lobby:
             return False
         return policy.has_to_wait(snapshot, who, opened=self._opener() is not None)
 
+    @property
+    def _keeps_people(self) -> bool:
+        return self._host.snapshot.waiting_room is not WaitingRoom.NONE
+
     @staticmethod
     def _entity(leg: Leg) -> str:
         """Who waits: a person, with whatever phones; of a gateway each call by itself."""
@@ -162,6 +166,9 @@ class Lobby:
         """Let in who does not have to wait any more, send away who is not let in."""
         if self._following:
             return
+        kept, roster = self._keeps_people, self._attendance.roster
+        if kept is not roster.waiting_room:
+            self._attendance.queue(roster.with_waiting_room(kept), now)
         self._following, before = True, -1
         # Whoever comes in may open the door for those before him.
         while before != (before := self._attendance.roster.queue):

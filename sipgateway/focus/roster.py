@@ -172,6 +172,8 @@ class Roster:
     sound_by: str = ""
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+    #: There is a waiting room: who comes waits, unless he need not.
+    waiting_room: bool = False
     #: Who waits to be let in, in the order of arrival; for those who command alone.
     waiting: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     #: Grows with every change of `waiting`, which is none for all others.
@@ -211,6 +213,10 @@ class Roster:
         recent = [(key, gone) for key, gone in self.departed.items() if key != user.entity]
         departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
         return replace(self, version=self.version + 1, users=users, departed=departed)
+
+    def with_waiting_room(self, waiting_room: bool) -> Roster:
+        """The next version, with a waiting room or without."""
+        return replace(self, version=self.version + 1, waiting_room=waiting_room)
 
     def with_waiting(self, user: User) -> Roster:
         """The same with somebody who waits, as he is now."""

@@ -610,3 +610,15 @@ def test_the_scripts_hold_prompts_that_exist() -> None:
         for number in (1, 2, 7, 101):
             said |= {*phrases.place(number), *phrases.waiting(number)}
         assert said <= known
+
+
+def test_everybody_sees_whether_there_is_a_waiting_room(stage: Stage) -> None:
+    alice = stage.joined("alice")
+    alice.subscribes()
+    assert alice.sees().root.find(f".//{FLOOR}waiting-room") is not None
+    stage.passes(1)
+    stage.changes(waiting_room=WaitingRoom.NONE)
+    seen = alice.sees()
+    assert seen.state == "partial"
+    assert seen.root.find(f".//{FLOOR}waiting-room") is None
+    assert seen.text("locked") == "false"

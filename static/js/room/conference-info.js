@@ -153,6 +153,7 @@ export class Roster {
     this.users = new Map();
     this.departed = new Map();
     this.locked = false;
+    this.waitingRoom = false;
     this.recording = "";
     this.tracks = false;
     this.sound = null;
@@ -189,6 +190,7 @@ export class Roster {
     const now = child(root, "conference-state");
     const locked = now && textOf(now, "locked");
     if (locked) this.locked = locked === "true" || locked === "1";
+    if (now) this.waitingRoom = Boolean(mark(now, "waiting-room"));
     if (now) {
       const recorded = mark(now, "recording");
       this.recording = recorded?.textContent.trim() ?? "";

@@ -18,6 +18,9 @@ export class Hosting {
   }
 
   start() {
+    $("keep-waiting").addEventListener("click", () =>
+      this.try(() => this.api.setWaitingRoom(this.roster().waitingRoom ? "none" : "let-in")),
+    );
     $("lock").addEventListener("click", () => this.try(() => this.api.setLocked(!this.roster().locked)));
     $("mute-all").addEventListener("click", () => this.try(() => this.api.muteAll()));
     $("mute-others").addEventListener("click", () => this._chooseSpared());
@@ -111,6 +114,10 @@ export class Hosting {
 
   showHands(raised) {
     $("lower-hands").hidden = !raised;
+  }
+
+  showWaitingRoom(kept) {
+    $("keep-waiting").setAttribute("aria-pressed", String(kept));
   }
 
   showLocked(locked) {

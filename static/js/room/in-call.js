@@ -225,6 +225,7 @@ export class InCall {
     $("alone").hidden = people.length > 1 || roster.queue().length > 0;
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
+    this.hosting?.showWaitingRoom(roster.waitingRoom);
     this.hosting?.showRecording(roster.recording);
     this.hosting?.showHands(people.some((person) => person.hand));
     showSound(roster.sound);

@@ -92,6 +92,11 @@ export class Moderation {
     return this._ask("POST", "/waiting/let-in", waiter === null ? {} : { waiter });
   }
 
+  /** `room` is "none", "moderator" or "let-in"; without one all who wait come in. */
+  setWaitingRoom(room) {
+    return this._ask("POST", "/waiting-room", { waiting_room: room });
+  }
+
   async turnAway(waiter, { reason, ban }) {
     await this._ask("DELETE", `/waiting/${encodeURIComponent(waiter)}`, { reason, ban });
   }
