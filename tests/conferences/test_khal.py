@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from icalendar import Calendar, Component
 
 from conferences import invitations, selectors, services
 from conferences.models import Conference, User
@@ -72,7 +73,7 @@ def khal(tmp_path: Path) -> Khal:
     def listed(calendar: bytes) -> list[str]:
         (tmp_path / "sent.ics").write_bytes(calendar)
         run("import", "--batch", "-a", "home", str(tmp_path / "sent.ics"))
-        shown = "{start-long} {title}"
+        shown = "{start-long} {cancelled}{title}"
         told = run("list", "--day-format", "", "--format", shown, f"{_monday():%Y-%m-%d}", "60d")
         return [line for line in told.splitlines() if line]
 
@@ -144,3 +145,51 @@ def test_khal_reads_a_whole_feed(alice: User, weekly: Conference, khal: Khal) ->
         _line(3),
         _line(4),
     ]
+
+
+def test_khal_reads_what_lies_in_a_calendar(alice: User, weekly: Conference, khal: Khal) -> None:
+    """A CalDAV object is the whole series with its exceptions."""
+    services.cancel_occurrence(
+        conference=weekly, recurrence_id=_monday() + WEEK, actor=people.ALICE.uri
+    )
+    stored = invitations.objects.calendar_object(weekly, 0, reader=alice, kept="")
+    assert khal(stored) == [_line(0), _line(2), _line(3), _line(4)]
+
+
+def test_khal_shows_what_was_cancelled_as_that(weekly: Conference, khal: Khal) -> None:
+    khal(_latest(weekly))
+    services.cancel(conference=weekly, actor=people.ALICE.uri)
+    told = khal(_latest(weekly))
+    assert told == [_line(week, title="CANCELLED Weekly") for week in range(5)]
+
+
+def _letters(row: Conference) -> list[Component]:
+    """Every calendar that invitees were sent about it."""
+    now = timezone.now()
+    octets = [invitations.letter(mail, at=now).calendar for mail in selectors.outbox(row)]
+    return [Calendar.from_ical(one) for one in octets if one]
+
+
+def test_all_that_is_sent_parses_strictly(weekly: Conference) -> None:
+    """RFC 5545 and RFC 5546: nothing that a parser has to forgive, and all that it needs."""
+    actor = people.ALICE.uri
+    services.cancel_occurrence(conference=weekly, recurrence_id=_monday() + WEEK, actor=actor)
+    services.change_occurrence(
+        conference=weekly,
+        recurrence_id=_monday() + 2 * WEEK,
+        actor=actor,
+        title='Ümläut; with, commas\\ and "quotes" ' * 4,
+    )
+    services.change_following(
+        conference=weekly, recurrence_id=_monday() + 3 * WEEK, actor=actor, duration_minutes=30
+    )
+    services.cancel(conference=weekly, actor=actor)
+    found = _letters(weekly)
+    assert {str(one["METHOD"]) for one in found} == {"REQUEST", "CANCEL"}
+    for calendar in found:
+        zones = {str(zone["TZID"]) for zone in calendar.walk("VTIMEZONE")}
+        assert zones == {"Europe/Berlin"}
+        for event in calendar.walk("VEVENT"):
+            assert event.errors == []
+            for name in ("UID", "DTSTAMP", "DTSTART", "SEQUENCE", "ORGANIZER", "ATTENDEE"):
+                assert name in event, f"no {name} in {event}"
