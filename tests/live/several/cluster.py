@@ -91,12 +91,14 @@ class Worker:
         self._log_path = directory / f"worker-{self._name}.log"
         self._environment = environment
         self._options = ["--beat"] if beat else []
+        self._past = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it."""
         command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "--pool", "solo"]
         command += ["--loglevel", "INFO", "-n", f"{self._name}@here", *self._options]
+        self._past = len(self.log()) if self._log_path.exists() else 0
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -111,7 +113,7 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Whether it takes jobs."""
-        return " ready." in self.log()
+        return " ready." in self.log()[self._past :]
 
     def log(self) -> str:
         return self._log_path.read_text(errors="replace")

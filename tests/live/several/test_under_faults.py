@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from tests.live import browser as browsers
 from tests.live.conftest import People
 from tests.live.desk import OFFER, DeskPhone
 from tests.live.harness import BrowserPhone, Pages
-from tests.live.phone import Dialog, is_request
-from tests.live.server import Api
+from tests.live.phone import Dialog, Phone, is_request
+from tests.live.server import Api, until
 from tests.live.several.cluster import Cluster, Gateway
-from tests.live.wire import Message
+from tests.live.several.conftest import user_of
+from tests.live.test_between_people import Ringing
 
-#: Seconds within which another has taken over, and some for a machine that is busy.
-TAKEN_OVER = 15.0 + 10.0
+TAKEN_OVER = 15.0
+"""Seconds within which another has taken a conference over."""
 
 
 @dataclass
@@ -40,16 +42,43 @@ class Meeting:
         """Who is in, by user name."""
         return present(self.api, self.room)
 
+    def roster(self, *names: str) -> dict[str, object]:
+        """What the roster says of those: participant, role, and phones with how they joined."""
+        return {
+            user_of(one["entity"]): (one["id"], one["role"], one["endpoints"])
+            for one in self.api.roster(self.room)
+            if not names or user_of(one["entity"]) in names
+        }
+
+    def has_called(self, uri: str) -> str:
+        """Have somebody called; the job."""
+        path = f"/conferences/{self.room}/participants"
+        status, answer = self.api.call("POST", path, {"uri": uri})
+        assert status == 202, answer
+        return str(answer["job"])
+
+    def is_in(self, job: str, state: str) -> bool:
+        """Whether a job is in that state, or is over."""
+        found = self.api.call("GET", f"/jobs/{job}")[1]["state"]
+        return found in {state, "done"}
+
+    async def lets_go(self, who: str) -> None:
+        """Remove somebody by REST."""
+        (entry,) = (one for one in self.api.roster(self.room) if user_of(one["entity"]) == who)
+        path = f"/conferences/{self.room}/participants/{entry['id']}"
+        assert (await asyncio.to_thread(self.api.call, "DELETE", path))[0] == 202
+
     async def hang_up(self) -> None:
         for dialog in self.dialogs:
             await dialog.hang_up()
         assert await met(lambda: not self.present())
+        told = versions(self.bob)
+        assert told == sorted(set(told)), told
 
 
 def present(api: Api, room: str) -> set[str]:
     """Who is in a conference, by user name."""
-    entities = (one["entity"] for one in api.roster(room))
-    return {entity.removeprefix("sip:").partition("@")[0] for entity in entities}
+    return {user_of(one["entity"]) for one in api.roster(room)}
 
 
 async def met(condition: Callable[[], bool], *, within: float = 10.0) -> bool:
@@ -74,6 +103,8 @@ async def meet(cluster: Cluster, spread: People, *, owner: Gateway) -> Meeting:
     for name in sorted(where, key=lambda name: name != first):
         await phones[name].register()
         dialogs.append(await phones[name].dials(room["uri"]))
+    watched, _ = await phones["bob"].subscribe(room["uri"])
+    assert watched.status == 200
     api = await asyncio.to_thread(two.api, "alice")
     meeting = Meeting(room["id"], room["uri"], **phones, dialogs=dialogs, api=api)
     assert await met(lambda: meeting.present() == {"alice", "bob", "carol"})
@@ -95,39 +126,42 @@ async def healthy(cluster: Cluster) -> bool:
     )
 
 
-def version(notify: Message) -> int:
-    """The version of a conference document."""
-    found = re.search(r'<conference-info[^>]* version="(\d+)"', notify.body)
-    assert found is not None, notify.body
+def versions(phone: Phone) -> list[int]:
+    """The versions of the conference documents that have come, in their order."""
+    notifies = filter(is_request("NOTIFY", event="conference"), phone.inbox)
+    return [version(one.body) for one in notifies if one.body]
+
+
+def version(document: str) -> int:
+    found = re.search(r'<conference-info[^>]* version="(\d+)"', document)
+    assert found is not None, document
     return int(found[1])
 
 
 async def test_redis_is_killed_and_comes_back(cluster: Cluster, meeting: Meeting) -> None:
     """No call ends; what was asked meanwhile is done once it is back."""
+    before = meeting.roster()
     cluster.redis.kill()
-    await asyncio.sleep(1.0)
-    assert meeting.present() == {"alice", "bob", "carol"}
-    (entry,) = (one for one in meeting.api.roster(meeting.room) if "bob" in one["entity"])
-    path = f"/conferences/{meeting.room}/participants/{entry['id']}"
-    assert (await asyncio.to_thread(meeting.api.call, "DELETE", path))[0] == 202
+    assert (await meeting.dialogs[0].ask("OPTIONS")).status == 200
+    assert meeting.roster() == before
+    await meeting.lets_go("bob")
     cluster.redis.start()
     await meeting.bob.receives(is_request("BYE"), within=30.0)
-    assert await met(lambda: meeting.present() == {"alice", "carol"})
+    del before["bob"], meeting.dialogs[1]
+    assert await met(lambda: meeting.roster() == before)
     assert await healthy(cluster)
-    for phone, dialog in zip((meeting.alice, meeting.carol), meeting.dialogs[::2], strict=True):
-        assert dialog.phone is phone
-        await dialog.hang_up()
-    assert await met(lambda: not meeting.present())
+    await meeting.hang_up()
 
 
 async def test_postgresql_is_killed_and_comes_back(cluster: Cluster, meeting: Meeting) -> None:
     """No call ends, nobody else takes the conference, and who left meanwhile is written down."""
+    before = meeting.roster("alice", "carol")
     cluster.database.kill()
     await meeting.dialogs[1].hang_up()
-    await asyncio.sleep(1.0)
+    assert (await meeting.dialogs[2].ask("OPTIONS")).status == 200
     await asyncio.to_thread(cluster.database.start)
     assert await healthy(cluster)
-    assert await met(lambda: meeting.present() == {"alice", "carol"})
+    assert await met(lambda: meeting.roster() == before)
     again = [message for message in meeting.alice.inbox if is_request("INVITE")(message)]
     assert again == [], "somebody else has taken the conference"
     told = [one["kind"] for one in meeting.api.events(meeting.room)]
@@ -138,10 +172,10 @@ async def test_postgresql_is_killed_and_comes_back(cluster: Cluster, meeting: Me
 
 async def test_a_gateway_is_cut_off_from_redis(cluster: Cluster, meeting: Meeting) -> None:
     """Carol's process reaches nobody for a while; she is in all the time, and hangs up after."""
-    three = cluster.gateways[2]
+    three, before = cluster.gateways[2], meeting.roster()
     cluster.cable.cut()
     assert await met(lambda: not three.healthy(), within=20.0)
-    assert meeting.present() == {"alice", "bob", "carol"}
+    assert meeting.roster() == before
     leaving = asyncio.create_task(
         meeting.dialogs[2].phone.transact(
             meeting.carol.build("BYE", meeting.dialogs[2].target, dialog=meeting.dialogs[2]),
@@ -151,38 +185,46 @@ async def test_a_gateway_is_cut_off_from_redis(cluster: Cluster, meeting: Meetin
     await asyncio.sleep(1.0)
     cluster.cable.mend()
     assert (await leaving).status == 200
-    assert await met(lambda: meeting.present() == {"alice", "bob"})
+    del before["carol"]
+    assert await met(lambda: meeting.roster() == before)
     assert await healthy(cluster)
     del meeting.dialogs[2]
     await meeting.hang_up()
 
 
-async def test_a_worker_is_killed_with_a_call_claimed(
+async def test_workers_are_killed_in_the_middle_of_a_call(
     cluster: Cluster, spread: People, meeting: Meeting
 ) -> None:
-    """The call that was being placed is placed once: neither lost nor made twice."""
+    """When it is claimed, and when it rings: neither lost nor made twice."""
     await meeting.dialogs[2].hang_up()
+    await meeting.carol.close()
     assert await met(lambda: meeting.present() == {"alice", "bob"})
-    path = f"/conferences/{meeting.room}/participants"
-    for worker in cluster.workers:
-        worker.kill()
-    asked = await asyncio.to_thread(meeting.api.call, "POST", path, {"uri": spread.carol.aor})
-    assert asked[0] == 202, asked
-    cluster.workers[1].start()
-    await asyncio.sleep(1.0)
-    cluster.workers[1].kill()
-    for worker in cluster.workers:
-        worker.start()
-    invite = await meeting.carol.receives(is_request("INVITE"), within=40.0)
-    assert await met(lambda: meeting.present() == {"alice", "bob", "carol"})
-    await asyncio.sleep(6.0)  # a sweep later
-    again = [m for m in meeting.carol.inbox if m.method == "INVITE" and not m.status]
-    assert [m for m in again if m.get("call-id") != invite.get("call-id")] == []
-    job = await asyncio.to_thread(meeting.api.call, "GET", f"/jobs/{asked[1]['job']}")
-    assert job[1]["state"] == "done"
+    carol = await Ringing.open(cluster.gateways[2], spread.carol, "tcp")
+    assert isinstance(carol, Ringing)
+    async with carol:
+        await carol.register()
+        for claimed in (True, False):
+            before = meeting.roster()
+            job = await asyncio.to_thread(meeting.has_called, spread.carol.aor)
+            if claimed:
+                at_work = functools.partial(meeting.is_in, job, "calling")
+                assert await asyncio.to_thread(until, at_work, within=10.0, every=0.005)
+            else:
+                assert await met(lambda: any(map(is_request("INVITE"), carol.inbox)))
+            for worker in cluster.workers:
+                worker.kill()
+            await carol.says(await carol.receives(is_request("INVITE")), 200, "OK", OFFER)
+            assert await met(lambda: meeting.present() == {"alice", "bob", "carol"})
+            for worker in cluster.workers:
+                worker.start()
+            assert await met(lambda: meeting.is_in(job, "done"), within=30.0)  # noqa: B023
+            assert meeting.roster("alice", "bob") == before
+            await meeting.lets_go("carol")
+            assert await met(lambda: meeting.roster() == before)  # noqa: B023
+        await asyncio.sleep(6.0)  # a sweep later
+        assert [one.start for one in carol.inbox if is_request("INVITE")(one)] == []
     del meeting.dialogs[2]
-    for dialog in meeting.dialogs:
-        await dialog.hang_up()
+    await meeting.hang_up()
 
 
 async def test_the_owner_is_stopped_in_good_order(cluster: Cluster, spread: People) -> None:
@@ -218,13 +260,15 @@ async def test_the_owner_is_killed(
         dialog = await carol.dials(room["uri"])
         watched, _ = await carol.subscribe(room["uri"])
         assert watched.status == 200
-        before = version(await carol.receives(is_request("NOTIFY", event="conference")))
+        before = version((await carol.receives(is_request("NOTIFY", event="conference"))).body)
         await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
         assert await met(lambda: present(api, room["id"]) == {"alice", "bob", "carol"})
         keys = {entry["id"] for entry in api.roster(room["id"])}
         one.kill()
         await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
-        assert version(await carol.receives(is_request("NOTIFY", event="conference"))) > before
+        assert (
+            version((await carol.receives(is_request("NOTIFY", event="conference"))).body) > before
+        )
         await asyncio.to_thread(one.start)
         await alice.page.wait_for_function(
             "() => openSockets() === 1 && phone.ua.isRegistered()", timeout=30_000
@@ -249,23 +293,23 @@ async def comes_back(phone: DeskPhone, dialog: Dialog, to: Gateway) -> DeskPhone
 
 
 async def test_calls_without_a_conference_outlive_their_process(
-    cluster: Cluster, people: People
+    cluster: Cluster, spread: People
 ) -> None:
     """Alice talks to Carol, Bob stands at the PIN, Mallory asks the application."""
     one, two, three = cluster.gateways
     room = await asyncio.to_thread(one.conference, "--open", "--pin", "2468")
-    carol = await DeskPhone.open(three, people.carol, "tcp")
+    carol = await DeskPhone.open(three, spread.carol, "tcp")
     carol.description = OFFER
     await carol.register()
     called = {
-        "alice": people.carol.aor,
+        "alice": spread.carol.aor,
         "bob": room["uri"],
-        "mallory": f"sip:conference-app@{people.bob.domain}",
+        "mallory": f"sip:conference-app@{spread.bob.domain}",
     }
     phones: list[tuple[DeskPhone, Dialog]] = []
     await asyncio.sleep(1.5)  # until all processes know where Carol is
     for name, uri in called.items():
-        phone = await DeskPhone.open(one, getattr(people, name), "tcp")
+        phone = await DeskPhone.open(one, getattr(spread, name), "tcp")
         await phone.register()
         phones.append((phone, await phone.dials(uri)))
     await carol.receives(is_request("INVITE"))
@@ -273,7 +317,7 @@ async def test_calls_without_a_conference_outlive_their_process(
     one.kill()
     await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
     back = [await comes_back(phone, dialog, two) for phone, dialog in phones]
-    assert not present(people.api, room["id"])
+    assert not present(spread.api, room["id"])
     for _, dialog in phones:
         await dialog.hang_up()
     await carol.receives(is_request("BYE"))
