@@ -17,11 +17,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from conferences import selectors, services
-from conferences.models import Conference, Ledger, User
+from conferences.models import Conference, Ledger, RecordingState, User
 from conferences.services import Invitee
 from tests import people
 from tests.conferences.test_registrations import BROWSER, DESK
@@ -93,6 +93,21 @@ def _link_of_carol(conference: Conference) -> str:
     return f"/i/{conference.invitations.get().token}/join/"
 
 
+def _recorded(conference: Conference) -> None:
+    """With two voices, each by itself, and a sound to play."""
+    now = timezone.now()
+    made = conference.recordings.create(
+        name="kept", state=RecordingState.ENDED, started_at=now, ended_at=now, seconds=65.0
+    )
+    for name in ("Alice", "Somebody of a very long name indeed, who said a lot"):
+        made.tracks.create(
+            name=f"kept-{len(name)}", entity=f"sip:{len(name)}@conf.test", display_text=name
+        )
+    conference.sounds.create(
+        name="jingle", title="Jingle", seconds=3.0, added_at=now, added_by="sip:alice@conf.test"
+    )
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_every_page_is_accessible(
@@ -110,6 +125,7 @@ async def test_every_page_is_accessible(
     link = await sync_to_async(_link_of_carol)(daily)
     first = f"/conferences/daily/on/{selectors.occurrence_name(daily.starts_at)}/"
     key = await sync_to_async(join)(room, "bob")
+    await sync_to_async(_recorded)(room)
     hook = await sync_to_async(services.add_webhook)(
         owner=await User.objects.aget(username="alice"), url="https://example.org/"
     )
@@ -162,6 +178,11 @@ async def test_every_page_is_accessible(
     ):
         await alice.goto(live_server.url + path)
         await is_sound(alice, path)
+    await alice.goto(f"{live_server.url}/conferences/planning/")
+    await alice.focus("[data-testid=tracks]")
+    await alice.keyboard.press("Enter")
+    await expect(alice.get_by_test_id("track")).to_have_count(2)
+    await is_sound(alice, "recordings with their voices")
     await alice.goto(f"{live_server.url}/book/")
     await alice.check("input[name=kind][value=booked]", force=True)
     await alice.fill("input[name=invitee]", "nobody-here")

@@ -326,7 +326,10 @@ export class Phone extends EventTarget {
 
   /** Sends one digit as an RFC 4733 event. */
   key(digit) {
-    this.session.sendDTMF(digit, { transportType: "RFC2833", duration: 120, interToneGap: 70 });
+    // Not every mixer hears RFC 4733; what was agreed says so, and INFO goes always.
+    const sender = this.connection?.getSenders().find((one) => one.track?.kind === "audio");
+    const transportType = sender?.dtmf?.canInsertDTMF ? "RFC2833" : "INFO";
+    this.session.sendDTMF(digit, { transportType, duration: 120, interToneGap: 70 });
   }
 
   async useMicrophone(track) {
