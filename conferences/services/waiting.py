@@ -167,9 +167,8 @@ def wait_ended(*, key: WaiterKey, inside: bool, by: str, at: float) -> None:
 
 
 def nobody_waits(waiters: QuerySet[Waiter], *, at: float) -> None:
-    """The process before whose door these waited is gone."""
-    for key in list(waiters.filter(left_at__isnull=True).values_list("key", flat=True)):
-        wait_ended(key=WaiterKey(key), inside=False, by="", at=at)
+    """The process before whose door these waited is gone; they wait anew at another, or call."""
+    waiters.filter(left_at__isnull=True).update(left_at=_time(at))
 
 
 def withdraw(*, conference: ConferenceId, entity: str) -> None:
