@@ -114,7 +114,7 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
                 words = _("%(who)s: that is for administrators of the same rank.")
                 self.message_user(request, words % {"who": user}, messages.ERROR)
             else:
-                words = _("%(who)s sets a password at %(url)s, once, within a day.")
+                words = _("%(who)s sets a password, once and within a day, at: %(url)s")
                 self.message_user(request, words % {"who": user, "url": selectors.link_url(link)})
 
     @admin.action(description=gettext_lazy("Take the second factor away"))

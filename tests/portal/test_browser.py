@@ -158,6 +158,8 @@ async def test_every_page_is_accessible(
         "/history/",
         "/account/",
         "/account/second-factor/",
+        "/account/delegates/",
+        "/account/data/",
         "/people/",
         "/phone/",
         "/planner/",

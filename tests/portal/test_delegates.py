@@ -48,6 +48,8 @@ def test_bob_books_for_alice(alice: User, bob: User, signed_in: SignedIn) -> Non
     assert (row.organizer, row.booked_by) == (alice, bob)
     page = browser.get(made["Location"]).content.decode()
     assert "<b>Bob</b> booked the conference for <b>Alice</b>" in page
+    assert "<dt>Organizer</dt><dd>Alice</dd>" in page
+    assert "<dt>Booked by</dt><dd>Bob</dd>" in page
     assert "Board" in browser.get("/").content.decode()
     assert browser.get(f"/conferences/{row.name}/change/").status_code == 200
 
