@@ -22,7 +22,8 @@ run:
 
 test:
 	@$(PYTHON) scripts/setup.py test
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python -m pytest -m "not live" -n auto
+	$(BIN)/python -m pytest -m live --durations=10
 
 check:
 	@$(PYTHON) scripts/setup.py develop
@@ -32,7 +33,7 @@ check:
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(PYTHON) scripts/check_deployment.py
-	$(BIN)/python -m pytest -m "not live"
+	$(BIN)/python -m pytest -m "not live" -n auto
 
 format:
 	@$(PYTHON) scripts/setup.py develop
