@@ -6,10 +6,11 @@ lies in a calendar (RFC 4791).
 """
 
 from conferences.invitations import objects
-from conferences.invitations.ics import Attendee, exact_until, feed, uid
+from conferences.invitations.ics import PARTSTAT, Attendee, exact_until, feed, uid
 from conferences.invitations.letters import Letter, letter, message, way_in
 
 __all__ = [
+    "PARTSTAT",
     "Attendee",
     "Letter",
     "exact_until",

@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conferences import invitations, policy, recurrence, selectors
-from conferences.models import CalendarObject, Conference, User, Way
-from conferences.services import bookings, occurrences, readings
+from conferences.models import CalendarObject, Conference, Event, User, Way
+from conferences.services import bookings, mails, occurrences, readings
 from conferences.services.names import Invitee
 from conferences.services.readings import Attending, CalendarRefused, Wanted
 from conferences.services.refused import Refused
@@ -38,9 +38,10 @@ def put_calendar_object(*, user: User, name: str, octets: bytes) -> bool:
             found = selectors.calendar_object(user, name)
             if found is None:
                 _book(user, name, wanted)
-            else:
-                _may_change(user, found.conference)
+            elif _may_change(user, found.conference):
                 _change(user, found, wanted)
+            else:
+                _answer(user, found, wanted)
     except ValidationError as error:
         raise _refusal(error) from error
     except Refused as refused:
@@ -54,18 +55,45 @@ def delete_calendar_object(*, user: User, name: str) -> None:
     found = selectors.calendar_object(user, name)
     if found is None:
         return
-    _may_change(user, found.conference)
+    if not _may_change(user, found.conference):
+        raise CalendarRefused("not-allowed", str(_NOT_YOURS))
     _cancel(user, found)
 
 
 _NOT_YOURS = gettext_lazy("You may not change this conference; ask whoever organizes it.")
 
 
-def _may_change(user: User, row: Conference) -> None:
+def _may_change(user: User, row: Conference) -> bool:
     snapshot = selectors.snapshot(row.key)
     who = selectors.identity_of_user(user)
-    if snapshot is None or policy.may_change(snapshot, who) is not None:
+    return snapshot is not None and policy.may_change(snapshot, who) is None
+
+
+_ANSWERS = {word: answer for answer, word in invitations.PARTSTAT.items() if answer}
+
+
+def _answer(user: User, found: selectors.Stored, wanted: Wanted) -> None:
+    """An invitee says whether he comes; of the rest nothing is his to change."""
+    row = found.conference
+    series = next(one for one in selectors.series(row) if one.number == found.number)
+    own = {one.removeprefix("mailto:").lower() for one in invitations.objects.addresses(user)}
+    invitation = row.invitations.filter(user=user).first()
+    said = next((one for one in wanted.people if one.address.lower() in own), None)
+    answer = _ANSWERS.get(said.answer) if said is not None else None
+    touched = wanted.off | wanted.changed.keys() != series.pattern.overrides.keys()
+    if invitation is None or answer is None or touched or _differing(series, wanted):
         raise CalendarRefused("not-allowed", str(_NOT_YOURS))
+    if answer != invitation.answer:
+        now = clock.now()
+        mails.answer(invitation=invitation, answer=answer, at=now)
+        Event.objects.create(
+            conference=row,
+            at=now,
+            kind="answered",
+            actor=selectors.aor(user.username),
+            way=Way.CALDAV,
+            detail={"answer": answer.value},
+        )
 
 
 def _cancel(user: User, found: selectors.Stored) -> None:

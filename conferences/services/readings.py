@@ -48,10 +48,12 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Attending:
-    """An ATTENDEE: a mail address or a URI, and what he is there for."""
+    """An ATTENDEE: a mail address or a URI, what he is there for, and whether he comes."""
 
     address: str
     role: str
+    #: PARTSTAT (RFC 5545 3.2.12).
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,8 @@ def _people(event: Component) -> list[Attending]:
         if not text:
             words = _("%(who)s can be invited neither by mail nor by phone.") % {"who": one}
             raise CalendarRefused("cannot-be-booked", words)
-        found.append(Attending(text, str(one.params.get("ROLE", "")).upper()))
+        role, answer = (str(one.params.get(name, "")).upper() for name in ("ROLE", "PARTSTAT"))
+        found.append(Attending(text, role, answer))
     return found
 
 

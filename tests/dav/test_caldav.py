@@ -205,6 +205,30 @@ def test_who_is_invited_reads_and_may_not_change(alice: User, bob: User) -> None
     assert (row.title, row.cancelled_at) == ("Review", None)
 
 
+def test_who_is_invited_answers_and_changes_nothing_else(alice: User, bob: User) -> None:
+    starts_at = datetime.datetime.combine(MONDAY, datetime.time(8), datetime.UTC)
+    row = services.book(
+        organizer=alice,
+        name="review",
+        title="Review",
+        starts_at=starts_at,
+        rrule="FREQ=WEEKLY;COUNT=3",
+        invitees=[Invitee(people.BOB.uri)],
+    )
+    invited, path = Program(bob), "/dav/calendars/bob/bookings/review.ics"
+    text = invited.send("GET", path).content.decode().replace("\r\n ", "")
+    yes = text.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
+    assert invited.send("PUT", path, yes).status_code == 204
+    assert row.invitations.get().answer == "accepted"
+    assert [one.kind for one in selectors.events(row)] == ["booked", "answered"]
+    off = yes.replace("RRULE:", f"EXDATE:{MONDAY:%Y%m%d}T080000Z\r\nRRULE:")
+    later = yes.replace("ACCEPTED", "DECLINED").replace("COUNT=3", "COUNT=4")
+    for wrong in (off, later, text):
+        assert refusal(invited.send("PUT", path, wrong))[:2] == (403, "not-allowed")
+    row.refresh_from_db()
+    assert (row.rrule, row.invitations.get().answer) == ("FREQ=WEEKLY;COUNT=3", "accepted")
+
+
 # --- Booking -----------------------------------------------------------------------
 
 
