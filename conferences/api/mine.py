@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import zoneinfo
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Body, Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
+from conferences.api.bookings import YEARS
 from conferences.api.schemas import (
     KeepIn,
+    LoadIn,
+    LoadOut,
     MailsOut,
     MeIn,
     MeOut,
@@ -117,3 +122,24 @@ def invitations(request: HttpRequest, conference: str, window: Query[PageIn]) ->
     keys = ("kind", "address", "name", "state", "created_at", "done_at", "error")
     items = [{key: getattr(one, key) for key in keys} for one in found]
     return {"mails": items, "count": pages.count, "page": window.page, "pages": pages.num_pages}
+
+
+@router.get("/load", response=LoadOut, summary="What is planned by the hour")
+def load(request: HttpRequest, window: Query[LoadIn]) -> dict[str, Any]:
+    """How many ports bookings take, for those who book."""
+    user = _person(request)
+    if not (user.books or user.is_staff):
+        raise Refused(policy.Refusal.NOT_ALLOWED)
+    since = window.since or timezone.now()
+    if since.year not in YEARS:
+        raise ValidationError({"from": _("Want a year from 1900 to 2200.")})
+    since = (since if since.tzinfo else since.replace(tzinfo=datetime.UTC)).replace(
+        minute=0, second=0, microsecond=0
+    )
+    marks = [since + datetime.timedelta(hours=hour) for hour in range(window.hours + 1)]
+    planned = selectors.load(user, marks)
+    stretches = [
+        {name: getattr(one, name) for name in ("starts_at", "ends_at", "ports", "mine")}
+        for one in planned.stretches
+    ]
+    return {"ports": planned.ports, "bookable": planned.bookable, "stretches": stretches}

@@ -717,3 +717,27 @@ class MeOut(Schema):
     email: str
     timezone: str
     is_organizer: bool
+
+
+class LoadIn(Schema):
+    """Hours from a moment on (without an offset, UTC; by default now)."""
+
+    since: Moment | None = Field(None, alias="from")
+    hours: int = Field(168, ge=1, le=744)
+
+
+class StretchOut(Schema):
+    """An hour: the most ports that are planned in it, by all and by you."""
+
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    ports: int
+    mine: int
+
+
+class LoadOut(Schema):
+    """What is planned, and how many ports there are."""
+
+    ports: int
+    bookable: int
+    stretches: list[StretchOut]

@@ -494,6 +494,7 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/me/delegates/{username}",
         "/api/v1/me/phones",
         "/api/v1/me",
+        "/api/v1/load",
         "/api/v1/templates",
         "/api/v1/templates/{template}",
         "/api/v1/conferences/{conference}/template",
@@ -551,6 +552,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     told = {one["summary"] for path in paths.values() for one in path.values()}
     assert told == {
+        "What is planned by the hour",
         "Who you are",
         "Change your name or zone",
         "List your templates",

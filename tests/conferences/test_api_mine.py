@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from conferences import services
 from conferences.models import BookingTemplate, Conference, User
 from conferences.services import Invitee
 from tests import people
+
+HOUR = datetime.timedelta(hours=1)
 
 
 class Script:
@@ -119,3 +123,14 @@ def test_a_body_in_parts_without_a_boundary(alices: Script, room: Conference) ->
 def test_a_number_is_no_yes_or_no(alices: Script, room: Conference) -> None:
     path = f"/conferences/{room.name}/hand"
     assert alices.call("POST", path, {"participant": None, "raised": 0})[0] == 422
+
+
+def test_what_is_planned(alices: Script, alice: User, mallory: User, bob: User) -> None:
+    starts_at = timezone.now().replace(minute=0, second=0, microsecond=0) + 2 * HOUR
+    for who, ports in ((alice, 30), (mallory, 5)):
+        services.book(organizer=who, title="x", starts_at=starts_at, max_participants=ports)
+    told = alices.call("GET", "/load", **{"from": starts_at.isoformat(), "hours": "2"})[1]
+    assert [(one["ports"], one["mine"]) for one in told["stretches"]] == [(35, 30), (0, 0)]
+    assert len(alices.call("GET", "/load")[1]["stretches"]) == 168
+    assert alices.call("GET", "/load", **{"from": "0001-01-01T00:00:00Z"})[0] == 422
+    assert Script(bob).call("GET", "/load")[0] == 403
