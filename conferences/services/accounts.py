@@ -21,6 +21,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone as clock
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from conferences import notices, policy, selectors
@@ -236,12 +237,17 @@ def _send(link: AccountLink, connection: BaseEmailBackend, now: datetime.datetim
 
 
 def letter(link: AccountLink, connection: BaseEmailBackend | None = None) -> EmailMessage:
-    """The mail in which the link goes out."""
-    invited = link.kind == LinkKind.INVITED
-    subject = _("Your account for conferences") if invited else _("Your password for conferences")
-    name = "account_invitation" if invited else "account_password"
-    said = {"link": link, "url": selectors.link_url(link), "site": settings.BASE_URL}
-    text = render_to_string(f"mail/{name}.txt", said)
+    """The mail in which the link goes out, in its reader's language, or its sender's."""
+    reader = link.user or link.by
+    speaks = (reader.language if reader else "") or settings.LANGUAGE_CODE
+    with translation.override(speaks):
+        invited = link.kind == LinkKind.INVITED
+        subject = (
+            _("Your account for conferences") if invited else _("Your password for conferences")
+        )
+        name = "account_invitation" if invited else "account_password"
+        said = {"link": link, "url": selectors.link_url(link), "site": settings.BASE_URL}
+        text = render_to_string(f"mail/{name}.txt", said)
     return EmailMessage(subject, text, to=[link.email], connection=connection)
 
 

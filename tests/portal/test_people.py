@@ -9,7 +9,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client, override_settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from conferences import selectors, services
 from conferences.models import AccountLink, MailState, User
@@ -215,6 +215,24 @@ def test_a_way_back_by_mail(reachable: User, typed: str) -> None:
     assert browser.get("/account/").status_code == 302
     assert browser.post(found[1], said).status_code == 410
     assert Client().post("/sign-in/", {"username": "bob", "password": NEW})["Location"] == "/"
+
+
+@MAILS
+def test_the_mail_speaks_its_readers_language(
+    reachable: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reachable.language = "de"
+    reachable.save()
+    services.password_forgotten(who="bob")
+    spoken: list[str | None] = []
+
+    def render(*args: object) -> str:
+        spoken.append(translation.get_language())
+        return "text"
+
+    monkeypatch.setattr("conferences.services.accounts.render_to_string", render)
+    services.send_links(now=timezone.now())
+    assert spoken == ["de"]
 
 
 @MAILS
