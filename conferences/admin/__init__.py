@@ -3,9 +3,11 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from conferences.admin import conferences, people
+from conferences.admin import conferences, names, people
 
-__all__ = ["conferences", "people"]
+__all__ = ["conferences", "names", "people"]
+
+names.translate()
 
 admin.site.site_header = gettext_lazy("Parley: administration")
 admin.site.site_title = gettext_lazy("Administration of Parley")

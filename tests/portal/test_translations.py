@@ -144,3 +144,12 @@ def test_no_page_is_half_translated(paths: list[str], german: User, signed_in: S
     pages = {path: browser.get(path).text for path in paths}
     assert {path: found for path, page in pages.items() if (found := english_of(page))} == {}
     assert all('<html lang="de"' in page for page in pages.values())
+
+
+def test_the_back_office_speaks_it_too(room: Conference, german: User, signed_in: SignedIn) -> None:
+    User.objects.filter(pk=german.pk).update(is_staff=True, is_superuser=True)
+    told = read(signed_in(german).get("/admin/").text)
+    assert {"Konferenzen", "Anrufziele", "Konferenzfabriken", "Parley: Verwaltung"} <= told
+    assert not {"Conferences", "Calls", "Participants"} & told
+    told = read(signed_in(german).get("/admin/conferences/conference/").text)
+    assert {"Titel", "Beginnt um"} <= told
