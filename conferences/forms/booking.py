@@ -260,11 +260,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             del self.fields["name"]
         if shown is not None:
             plain.keep_length(self.fields["duration_minutes"], shown.duration_minutes)
-        if not settings.TRACKS:
-            self.fields["tracks"].disabled = True
-            self.initial["tracks"] = False
-            told = _("The mixer of this server, Janus, keeps the whole and no single voices.")
-            self.fields["tracks"].help_text = told
+        self._say_what_cannot_be()
         self.keep_minutes(shown)
         self.settle(shown, called=[one.dial_out for one in self._copied if one.uri])
         self.invitee_rows = self._rows(conference)
@@ -333,6 +329,19 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
             self._listed.append(Guestlist(uri, email, policy.Role(row.role)))
         except ValidationError as error:
             row.error = " ".join(error.messages)
+
+    def _say_what_cannot_be(self) -> None:
+        """What the mixer of this server does not do."""
+        if not settings.TRACKS:
+            self.fields["tracks"].disabled = True
+            self.initial["tracks"] = False
+            told = _("The mixer of this server, Janus, keeps the whole and no single voices.")
+            self.fields["tracks"].help_text = told
+        if not settings.NAMES_SAID:
+            told = _(
+                "The mixer of this server, Janus, remembers no names: a tone is heard instead."
+            )
+            self.fields["announce"].help_text = told
 
     def listed(self) -> list[Guestlist]:
         """Who is invited; once the form is valid."""
