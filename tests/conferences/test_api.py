@@ -717,3 +717,20 @@ def test_several_are_removed_at_once_or_none(live: Joined, as_alice: Api, as_bob
     rows = Removal.objects.order_by("pk").values_list("reason", "ban", "way")
     assert list(rows) == [("noise", True, Way.REST.value)] * 2
     assert live.snapshot().banned == {BOB.uri, CAROL.uri}
+
+
+def test_what_becomes_of_two_is_said_of_what_is_for_now(
+    room: Conference, alice: User, as_alice: Api, as_bob: Api
+) -> None:
+    """RFC 4245 3.3, REQ-2: a room stands, so it cannot become a call."""
+    said = {"policy": {"two_left": "call"}}
+    status, problem = as_alice.call("PATCH", f"/conferences/{room.name}", said)
+    assert (status, problem["errors"][0]["field"]) == (422, "policy.two_left")
+    key = services.create_adhoc(creator=selectors.identity_of_user(alice))
+    path = f"/conferences/{Conference.objects.get(pk=key).name}"
+    assert as_bob.call("PATCH", path, said)[0] == 403
+    status, changed = as_alice.call("PATCH", path, said)
+    assert (status, changed["policy"]["two_left"]) == (200, "call")
+    found = selectors.snapshot(key)
+    assert found is not None
+    assert found.two_left is policy.TwoLeft.CALL
