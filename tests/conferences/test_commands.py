@@ -44,6 +44,18 @@ def test_phone_makes_somebody_and_then_finds_him(db: None) -> None:
     assert selectors.account("alice") is not None
 
 
+def test_a_gateway_is_known_as_one(db: None) -> None:
+    """Its phones' identity says so, for who calls by them is not one person."""
+    _run("phone", "trunk", "--gateway")
+    _run("phone", "trunk", "--display-name", "Trunk")
+    _run("phone", "bob")
+    told = {name: selectors.account(name) for name in ("trunk", "bob")}
+    assert {name: found.identity.gateway for name, found in told.items() if found} == {
+        "trunk": True,
+        "bob": False,
+    }
+
+
 def test_phone_refuses_names_that_nobody_can_have(db: None) -> None:
     with pytest.raises(CommandError, match="username"):
         _run("phone", "conference-app")
