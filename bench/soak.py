@@ -245,7 +245,7 @@ class Soak:
     def _happen(self, leg: LegId, room: RoomId) -> None:
         number = self.calls % 6
         if number == 0:
-            self.mixer.play(leg, "beep ring")
+            self.mixer.play(leg, "ring")
         elif number == 1:
             self.mixer.mute(leg, self.calls % 4 < 2)
         elif number == 2:

@@ -224,9 +224,11 @@ class Leg:
 
     def data_to_send(self) -> list[Datagram]:
         """What waits to be sent."""
-        out = self._out + self.path.data_to_send()
-        self._out = []
-        return out
+        said = self.path.data_to_send()
+        if not self._out:
+            return said
+        out, self._out = self._out, []
+        return out + said if said else out
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due: repeats, reports, digits without an end, silence.

@@ -131,6 +131,8 @@ class WebRtcPath:
 
     def data_to_send(self) -> list[Datagram]:
         """STUN answers and DTLS flights."""
+        if not self._out:
+            return []
         out, self._out = self._out, []
         return out
 
