@@ -6,8 +6,10 @@ import datetime
 from dataclasses import replace
 
 import pytest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from conferences import policy, selectors, services
@@ -202,13 +204,16 @@ def test_administrators_end_registrations(bob: User, client: Client) -> None:
 
 
 def test_administrators_delete_people_with_their_phones(bob: User, client: Client) -> None:
-    """And no phone by itself."""
+    """By the action that calls off what they booked; and no phone by itself."""
     _keep(DESK)
     client.force_login(User.objects.create_superuser("root", password="secret"))
     row = Registration.objects.get()
     itself = reverse("admin:conferences_registration_delete", args=[row.pk])
     assert client.post(itself, {"post": "yes"}).status_code == 403
     person = reverse("admin:conferences_user_delete", args=[bob.pk])
-    assert client.post(person, {"post": "yes"}).status_code == 302
+    assert client.post(person, {"post": "yes"}).status_code == 403
+    said = {"action": "delete_people", ACTION_CHECKBOX_NAME: [bob.pk], "sure": "yes"}
+    client.post(reverse("admin:conferences_user_changelist"), said)
+    services.delete_people(now=timezone.now())
     assert not User.objects.filter(username="bob").exists()
     assert not Registration.objects.exists()
