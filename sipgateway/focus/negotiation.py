@@ -7,7 +7,9 @@ room now. What the engine tells of a leg comes in here, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sipgateway.focus import answers, inviting
@@ -29,6 +31,7 @@ from sipgateway.media.engine import (
     MediaEvent,
     PlayEnded,
     RecordingClosed,
+    Session,
     SoundEnded,
     Speaking,
 )
@@ -44,6 +47,9 @@ SILENT_AFTER = 25.0
 RETRY_GLARE = {True: 2.1, False: 1.0}
 """Seconds before our re-INVITE is tried again after 491, by whether the Call-ID is ours: the
 other side waits for another time (RFC 3261 14.1)."""
+#: Phones that take no description with `u=` or `p=` in it, by their User-Agent: the reader of
+#: belle-sip 5, which is Linphone's, fails on either and ends the call.
+_WITHOUT_LINKS = re.compile(r"belle-sip|linphone", re.IGNORECASE)
 Done = Callable[[Leg, Answer, float], None]
 Agreed = Callable[[Leg, Response, float], None]
 
@@ -59,7 +65,7 @@ class Negotiation:
 
     def negotiate(self, leg: Leg, offer: str, done: Done) -> None:
         """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
-        session, room = self._legs.room.session, self._legs.room.media_room
+        session, room = self._session(leg), self._legs.room.media_room
         leg.offered = not offer
         if offer:
             self._desk.ask(
@@ -72,6 +78,12 @@ class Negotiation:
             lambda number: MakeOffer(number, leg.id, kind, session, room),
             lambda answer, now: done(leg, answer, now),
         )
+
+    def _session(self, leg: Leg) -> Session:
+        """What the description says of the conference, as far as the caller's phone reads it."""
+        told = self._legs.room.session
+        agent = (leg.request.get("user-agent") if leg.request is not None else None) or ""
+        return replace(told, uri="", phone="") if _WITHOUT_LINKS.search(agent) else told
 
     def first(self, leg: Leg, answer: Answer, now: float) -> None:
         """The engine's word on a leg that is new: its table goes on."""

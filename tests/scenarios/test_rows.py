@@ -83,6 +83,24 @@ def test_c04_every_description_says_what_the_conference_is(stage: Stage) -> None
         assert (one.email, one.phone) == ("a@conf.test", "+1")
 
 
+def test_c04_a_phone_that_reads_no_links_gets_none(stage: Stage) -> None:
+    """Linphone 5 ends a call over `u=` or `p=`; the rest it is told."""
+    told: list[Session] = []
+    note = stage._act
+
+    def noted(action: actions.Action) -> None:
+        if isinstance(action, actions.AnswerOffer):
+            told.append(action.session)
+        note(action)
+
+    stage._act = noted  # type: ignore[method-assign]
+    stage.changes(info_uri="http://conf.test/c/4711/", info_email="a@conf.test", info_phone="+1")
+    bob = stage.person("bob")
+    bob.dials(User_Agent="Linphonec/5.1.65 (belle-sip/5.1.64)")
+    (one,) = told
+    assert (one.info, one.uri, one.email, one.phone) == ("Planning", "", "a@conf.test", "")
+
+
 # -- C10: what goes wrong is heard --------------------------------------------------
 
 
