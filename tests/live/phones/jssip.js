@@ -28,6 +28,7 @@ class Phone {
       password,
       display_name: displayName,
       connection_recovery_min_interval: 1,
+      connection_recovery_max_interval: 4,
     });
     this.ua.on("newRTCSession", ({ originator, session, request }) => {
       if (originator === "remote") this.rings(session, request);
