@@ -293,6 +293,23 @@ async def test_a_series_is_booked_and_a_free_time_taken(
     await page.get_by_role("heading", name="Mine").wait_for()
 
 
+async def test_an_invitee_answers_by_link(
+    browser: Browser, live_server: LiveServer, daily: Conference
+) -> None:
+    link = await sync_to_async(_link_of_carol)(daily)
+    page = await open_page(browser)
+    await page.goto(live_server.url + link.removesuffix("join/"))
+    await page.get_by_role("button", name="Maybe").click()
+    await page.get_by_text("reads: may come").wait_for()
+    await page.get_by_role("button", name="Yes, I come").click()
+    await page.get_by_text("reads: comes").wait_for()
+    organizer = await open_page(browser)
+    await sign_in(organizer, live_server, "alice")
+    await organizer.goto(f"{live_server.url}/conferences/{daily.name}/")
+    row = organizer.locator("li, tr").filter(has_text="carol@example.org").last
+    await expect(row).to_contain_text("Comes")
+
+
 async def test_the_roster_of_a_page_is_kept_fresh(
     browser: Browser, live_server: LiveServer, room: Conference
 ) -> None:
