@@ -158,7 +158,7 @@ class Halls:
             elif answer.factory:
                 self._make_of(event, call, asker, name)
             else:
-                self._desk.endpoint.respond(event.transaction, 501, now)
+                call.transfer(event, asker, now)
 
         if name == FACTORY:
             self._make_of(event, call, asker, name)

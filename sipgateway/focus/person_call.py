@@ -7,7 +7,7 @@ of one (RFC 4245 3.3, REQ-2). How it comes about by an INVITE is `placed_call`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from sipgateway.focus import messages, privacy, referral, standing
@@ -22,9 +22,11 @@ from sipgateway.focus.referral import Wanted, Wish
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.standing import Standing
 from sipgateway.media.engine import LegMeasured, RoomId, Session
+from sipgateway.sip import headers
+from sipgateway.sip.endpoint import Body
 from sipgateway.sip.errors import BadMessage
-from sipgateway.sip.events import RequestReceived, ResponseReceived
-from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.events import DialogId, RequestReceived, ResponseReceived
+from sipgateway.sip.headers import NameAddr, Tokened
 from sipgateway.sip.uri import SipUri, parse_uri
 
 HUNG_UP = Farewell(Departure.DEPARTED, text="The other side hung up")
@@ -57,6 +59,8 @@ class PersonCall(Anteroom):
         self.calls = Calls(desk, self)
         self._caller = caller
         self._callee: Leg | None = None
+        #: Who is told how a call goes that his phone was asked for: the Event of whose REFER.
+        self._asked: dict[DialogId, Tokened] = {}
         #: The one who is called is not named to the caller.
         self._veiled = False
 
@@ -209,31 +213,85 @@ class PersonCall(Anteroom):
     # -- what is asked in it -------------------------------------------------
 
     def request_came(self, event: RequestReceived, now: float) -> None:
-        """See `desk.DialogOwner`; a REFER to the factory asks for a conference of the two."""
+        """See `desk.DialogOwner`: texts and REFERs are for the other one."""
         leg = self.calls.by_dialog(event.dialog)
-        if leg is not None and event.request.method == "MESSAGE":
-            self._text_came(event, leg, now)
-            return
-        if leg is None or event.request.method != "REFER":
+        handler = _HANDLERS.get(event.request.method)
+        if leg is None or handler is None:
             super().request_came(event, now)
-            return
+        else:
+            handler(self, event, leg, now)
+
+    def _refer_came(self, event: RequestReceived, leg: Leg, now: float) -> None:
+        """To the factory it asks for a conference of the two, else for a call of the other's."""
         try:
             wanted = referral.parse(event.request)
         except BadMessage as error:
             self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
             return
-        name = self._name_in(wanted[0])
-        if not name:
+        if wanted[0].wish is not Wish.ADD or len(event.request.all("refer-to")) != 1:
             self._desk.endpoint.respond(event.transaction, 501, now)
         elif self.parties is None:
             self._desk.endpoint.respond(event.transaction, 480, now, reason="Not Answered Yet")
-        else:
+        elif name := self._name_in(wanted[0]):
             self._line.gather(event, self, leg, name)
+        else:
+            self.transfer(event, leg, now)
+
+    def transfer(self, event: RequestReceived, leg: Leg, now: float) -> None:
+        """RFC 5589 6.1: the other one's phone is asked to call, and answers for itself."""
+        endpoint, dialog = self._desk.endpoint, self._other_dialog(leg)
+        if dialog is None:
+            endpoint.respond(event.transaction, 480, now, reason="Not Answered Yet")
+            return
+        refer = event.request
+        asker = privacy.NOBODY if leg.private else NameAddr(uri_of(leg.identity.uri))
+        fields = [("Refer-To", refer.all("refer-to")[0])]
+        fields.append(("Referred-By", headers.REFERRED_BY.build(asker)))
+        unsubscribed = (("Refer-Sub", "false"),) if referral.unsubscribed(refer) else ()
+
+        def answered(reply: ResponseReceived, then: float) -> None:
+            status = reply.response.status
+            if status < 200:
+                return
+            accepted = status < 300
+            endpoint.respond(
+                event.transaction,
+                status,
+                then,
+                fields=unsubscribed if accepted else (),
+                contact=self.contact_of(leg) if accepted else None,
+            )
+            if accepted and not unsubscribed:
+                self._asked[dialog] = referral.event_of(refer)
+
+        told = (*fields, *unsubscribed)
+        sent = endpoint.request_in_dialog(dialog, "REFER", now, fields=told)
+        self._desk.replies[sent] = answered
+
+    def _notify_came(self, event: RequestReceived, leg: Leg, now: float) -> None:
+        """How the call goes that a phone was asked for, to the one who asked."""
+        endpoint, told = self._desk.endpoint, event.request
+        asked = self._asked.get(leg.dialog) if leg.dialog is not None else None
+        kind = told.one(headers.EVENT)
+        if asked is None or kind is None or kind.value != "refer":
+            super().request_came(event, now)
+            return
+        endpoint.respond(event.transaction, 200, now)
+        state = told.get("subscription-state") or "active"
+        if state.lower().startswith("terminated") and leg.dialog is not None:
+            del self._asked[leg.dialog]
+        if (dialog := self._other_dialog(leg)) is not None:
+            fields = (("Event", headers.EVENT.build(asked)), ("Subscription-State", state))
+            text = told.body.decode("utf-8", "surrogateescape")
+            body = Body(text, told.get("content-type") or referral.SIPFRAG)
+            endpoint.request_in_dialog(dialog, "NOTIFY", now, fields=fields, body=body)
+
+    def _other_dialog(self, leg: Leg) -> DialogId | None:
+        return next((one.dialog for one in self.parties or () if one is not leg), None)
 
     def _text_came(self, event: RequestReceived, leg: Leg, now: float) -> None:
         """RFC 3428: in the dialog of a call it goes to the other one, and his answer comes back."""
-        endpoint, parties = self._desk.endpoint, self.parties
-        dialog = next((one.dialog for one in parties or () if one is not leg), None)
+        endpoint, dialog = self._desk.endpoint, self._other_dialog(leg)
         if dialog is None:
             endpoint.respond(event.transaction, 480, now, reason="Not Answered Yet")
             return
@@ -250,3 +308,10 @@ class PersonCall(Anteroom):
         if wanted.wish is not Wish.ADD or not isinstance(uri, SipUri):
             return ""
         return uri.name.lower() if self._desk.domain.owns(uri) else ""
+
+
+_HANDLERS: Mapping[str, Callable[[PersonCall, RequestReceived, Leg, float], None]] = {
+    "MESSAGE": PersonCall._text_came,
+    "NOTIFY": PersonCall._notify_came,
+    "REFER": PersonCall._refer_came,
+}

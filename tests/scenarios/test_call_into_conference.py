@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
@@ -21,6 +23,20 @@ def _call(stage: Stage) -> tuple[Person, Person]:
     alice.accepts(request, alice.gets("200"))
     bob.call_id = invite.must(headers.CALL_ID)
     return alice, bob
+
+
+def _in_call(person: Person, received: Request, body: str, **fields: str) -> Request:
+    """A NOTIFY of the one who was called, in the dialog of what he has received."""
+    call_id = received.must(headers.CALL_ID)
+    uri = str(received.must(headers.CONTACT).uri)
+    notify = person.request(
+        "NOTIFY", uri, call_id=call_id, body=body, content_type="message/sipfrag", **fields
+    )
+    notify.drop("from")
+    notify.drop("to")
+    notify.append("From", received.get("to") or "")
+    notify.append("To", received.get("from") or "")
+    return notify
 
 
 def _moves(person: Person, *, to: str) -> Response | Request:
@@ -80,14 +96,48 @@ def test_c24_a_third_comes_in_and_the_end_ends_it_for_all(stage: Stage) -> None:
     assert not stage.switchboard.occupied
 
 
-def test_c24_only_the_factory_is_asked_that_way(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "target", [f"sip:4711@{DOMAIN}", f"sip:carol@{DOMAIN}", "sip:conference-factory@elsewhere.test"]
+)
+def test_c19_the_other_one_is_sent_elsewhere_from_within_the_call(
+    stage: Stage, target: str
+) -> None:
+    """RFC 5589 6.1: all but the factory is for the other phone, which tells how it goes."""
     alice, bob = _call(stage)
-    for refer_to in (f"<sip:carol@{DOMAIN}>", "<sip:conference-factory@elsewhere.test>"):
-        alice.in_dialog("REFER", Refer_To=refer_to)
-        alice.gets("501")
+    asked = alice.in_dialog("REFER", Refer_To=f"<{target}>")
+    passed = bob.gets("REFER", refer_to=target, referred_by=f"sip:alice@{DOMAIN}")
+    assert isinstance(passed, Request)
+    bob.replies(passed, 202)
+    alice.gets("202")
+    number = asked.must(headers.CSEQ).number
+    for state, line in (("active;expires=60", "100 Trying"), ("terminated", "200 OK")):
+        fields = {"Event": "refer", "Subscription_State": state}
+        notify = _in_call(bob, passed, f"SIP/2.0 {line}\r\n", **fields)
+        bob.feeds(notify)
+        bob.gets("200")
+        alice.gets("NOTIFY", event="refer", body=line, event_=f"id={number}")
+    late = _in_call(bob, passed, "SIP/2.0 200 OK\r\n", **fields)
+    bob.feeds(late)
+    bob.gets("501")
+    assert list(stage.snapshots) == ["4711"]
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    bob.gets("BYE")
+    stage.is_quiet()
+
+
+def test_c19_a_phone_that_lets_nobody_send_it(stage: Stage) -> None:
+    """Its answer goes back, and what is no call is nobody's business."""
+    alice, bob = _call(stage)
+    alice.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN}>")
+    refused = bob.gets("REFER")
+    assert isinstance(refused, Request)
+    bob.replies(refused, 603)
+    alice.gets("603")
+    alice.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN};method=BYE>")
+    alice.gets("501")
     alice.in_dialog("REFER")
     alice.gets("400")
-    assert list(stage.snapshots) == ["4711"]
     bob.inbox.clear()
     stage.is_quiet()
 
