@@ -73,6 +73,8 @@ class Phone:
     routes: tuple[NameAddr, ...] = ()
     #: The parameters of its Contact: what it can do (RFC 3840).
     features: Params = ()
+    #: What it called itself when it registered.
+    agent: str = ""
 
 
 class DialogOwner(Protocol):

@@ -155,6 +155,7 @@ class Dialings:
             request=None,
             endpoint=phone.uri,
             routes=phone.routes,
+            agent=phone.agent,
             referred_by=policy.NOBODY if order.anonymous else order.by,
             referred_as=policy.NOBODY if order.anonymous else self._host.shown(order.by),
             takes_over=order.takes_over,

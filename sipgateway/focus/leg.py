@@ -190,6 +190,8 @@ class Leg:
     endpoint: str
     #: The proxies by which the phone is reached (RFC 3327).
     routes: tuple[NameAddr, ...] = ()
+    #: What a phone that we call has called itself.
+    agent: str = ""
     #: How somebody outside is reached; None for a phone of this house.
     way: Way | None = None
     state: State = State.NEGOTIATING

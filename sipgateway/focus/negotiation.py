@@ -80,9 +80,9 @@ class Negotiation:
         )
 
     def _session(self, leg: Leg) -> Session:
-        """What the description says of the conference, as far as the caller's phone reads it."""
+        """What the description says of the conference, as far as the phone reads it."""
         told = self._legs.room.session
-        agent = (leg.request.get("user-agent") if leg.request is not None else None) or ""
+        agent = leg.agent or (leg.request and leg.request.get("user-agent")) or ""
         return replace(told, uri="", phone="") if _WITHOUT_LINKS.search(agent) else told
 
     def first(self, leg: Leg, answer: Answer, now: float) -> None:

@@ -232,7 +232,13 @@ class Registrar:
         others = (of_entry(one, flow_elsewhere(one, name, host)) for name, one in elsewhere)
         known = [binding for binding in others if binding is not None]
         return [
-            Phone(str(replace(one.uri, headers=())), one.flow, one.path, one.contact.params)
+            Phone(
+                str(replace(one.uri, headers=())),
+                one.flow,
+                one.path,
+                one.contact.params,
+                one.entry.user_agent,
+            )
             for one in self._location.best(aor, now, instance, known)
         ]
 

@@ -89,7 +89,7 @@ def test_c04_a_phone_that_reads_no_links_gets_none(stage: Stage) -> None:
     note = stage._act
 
     def noted(action: actions.Action) -> None:
-        if isinstance(action, actions.AnswerOffer):
+        if isinstance(action, actions.AnswerOffer | actions.MakeOffer):
             told.append(action.session)
         note(action)
 
@@ -97,8 +97,13 @@ def test_c04_a_phone_that_reads_no_links_gets_none(stage: Stage) -> None:
     stage.changes(info_uri="http://conf.test/c/4711/", info_email="a@conf.test", info_phone="+1")
     bob = stage.person("bob")
     bob.dials(User_Agent="Linphonec/5.1.65 (belle-sip/5.1.64)")
-    (one,) = told
-    assert (one.info, one.uri, one.email, one.phone) == ("Planning", "", "a@conf.test", "")
+    carol = stage.person("carol")
+    carol.registers(User_Agent="Linphonec/5.1.65 (belle-sip/5.1.64)")
+    stage.calls("carol")
+    carol.gets("INVITE")
+    assert len(told) == 2
+    for one in told:
+        assert (one.info, one.uri, one.email, one.phone) == ("Planning", "", "a@conf.test", "")
 
 
 # -- C10: what goes wrong is heard --------------------------------------------------
