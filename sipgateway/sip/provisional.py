@@ -54,15 +54,11 @@ class Provisionals:
         self.interval *= 2
         self.again = min(now + self.interval, self.give_up)
 
-    def acknowledged(self, rack: RAck) -> bool:
-        """Whether a PRACK is for the current one, which is then done."""
+    def is_out(self, rack: RAck) -> bool:
+        """Whether a PRACK is for the current one."""
         if self.current is None:
             return False
-        wanted = RAck(self.current.must(headers.RSEQ), self.cseq, "INVITE")
-        if rack != wanted:
-            return False
-        self.current = None
-        return True
+        return rack == RAck(self.current.must(headers.RSEQ), self.cseq, "INVITE")
 
     @property
     def holds_answer(self) -> bool:
@@ -71,9 +67,11 @@ class Provisionals:
         return any(response.body for response in [*out, *self.waiting])
 
     def stop(self) -> None:
-        """The INVITE is answered finally: nothing goes out any more."""
+        """The INVITE is answered finally: nothing goes out any more.
+
+        What is out may still be acknowledged (RFC 3262 3).
+        """
         self.waiting.clear()
-        self.current = None
         self.held = None
 
 

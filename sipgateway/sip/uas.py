@@ -143,7 +143,8 @@ class UserAgentServer:
         if request.must(headers.TO).tag:
             # With a Route it may be in a dialog that goes through us (16.4); calls do not.
             passing = request.method != "INVITE" and request.get("route") is not None
-            return None if dialog is not None or passing else Objection(481)
+            known = dialog is not None or passing or self._acknowledges(request) is not None
+            return None if known else Objection(481)
         if request.method == "PRACK":
             return Objection(481)
         spirals = False
@@ -220,19 +221,28 @@ class UserAgentServer:
 
     def _pracked(self, prack: Transaction, now: float) -> None:
         """A PRACK is answered here: 200 if it is for what is out, else 481 (RFC 3262 3)."""
-        rack = prack.request.one(headers.RACK)
-        call_id = prack.request.get("call-id") or ""
-        for invite in self._tables.of(call_id):
+        invite = self._acknowledges(prack.request)
+        if invite is None:
+            self.respond(prack.id, 481, now)
+            return
+        reliable = self._reliable[invite.id]
+        reliable.current = None
+        # An offer in a PRACK would want an answer, which only the focus can give.
+        self.respond(prack.id, 488 if prack.request.body else 200, now)
+        self._send_provisional(invite, reliable, now)
+
+    def _acknowledges(self, request: Request) -> Transaction | None:
+        """The INVITE whose provisional response a PRACK is for, answered finally or not."""
+        rack = request.one(headers.RACK) if request.method == "PRACK" else None
+        if rack is None:
+            return None
+        call, tag, peer = _dialog_key(request, request.must(headers.TO).tag)
+        for invite in self._tables.of(call):
             reliable = self._reliable.get(invite.id)
-            if reliable is None or rack is None or invite.tag != prack.tag:
-                continue
-            if reliable.acknowledged(rack):
-                # An offer in a PRACK would want an answer, which only the focus can give.
-                status = 488 if bool(prack.request.body) else 200
-                self.respond(prack.id, status, now)
-                self._send_provisional(invite, reliable, now)
-                return
-        self.respond(prack.id, 481, now)
+            same = invite.tag == tag and invite.request.must(headers.FROM).tag == peer
+            if same and reliable is not None and reliable.is_out(rack):
+                return invite
+        return None
 
     # -- what goes out -------------------------------------------------------
 
@@ -295,7 +305,7 @@ class UserAgentServer:
         self, server: Transaction, response: Response, dialog: Dialog | None, now: float
     ) -> None:
         status = response.status
-        if status >= 200 and (reliable := self._reliable.pop(server.id, None)) is not None:
+        if status >= 200 and (reliable := self._reliable.get(server.id)) is not None:
             reliable.stop()
         server.response, server.octets = response, response.build()
         self._step(server, transactions.input_of(status, sending=True), now)
@@ -389,6 +399,7 @@ class UserAgentServer:
         key = arrival.server_key(transaction.request)
         merged = arrival.merge_key(transaction.request)
         self._servers.pop(key, None)
+        self._reliable.pop(transaction.id, None)
         if self._merged.get(merged) == key:
             del self._merged[merged]
         self._tables.remove(transaction)

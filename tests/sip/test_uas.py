@@ -524,6 +524,53 @@ def test_a_prack_for_something_else(rack: str) -> None:
     assert table.passes(1) == [(0.5, "180 INVITE")]
 
 
+def test_a_prack_that_comes_after_the_2xx() -> None:
+    """RFC 3262 3: it is taken as long as the transaction lasts, once; nothing is sent again."""
+    table = Table(ua.WS)
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
+    event = table.asked()
+    for status in (180, 200):
+        table.endpoint.respond(event.transaction, status, table.now, contact=ua.OURS)
+    ringing, accepted = table.out()
+    assert [named(ringing), named(accepted)] == ["180 INVITE", "200 INVITE"]
+    assert isinstance(ringing, Response)
+    table.hears(in_dialog("ACK", ringing, 1).build())
+    assert table.passes(20) == []
+    for cseq, status in ((2, 200), (3, 481)):
+        prack = in_dialog("PRACK", ringing, cseq, RAck="1 1 INVITE")
+        assert names(table.hears(prack.build())) == [f"{status} PRACK"]
+
+
+def test_a_prack_that_comes_when_all_is_long_over() -> None:
+    """What is out unacknowledged is kept no longer than the INVITE's transaction."""
+    table = Table(ua.WS)
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
+    event = table.asked()
+    for status in (180, 200):
+        table.endpoint.respond(event.transaction, status, table.now, contact=ua.OURS)
+    ringing, _ = table.out()
+    assert isinstance(ringing, Response)
+    table.hears(in_dialog("ACK", ringing, 1).build())
+    table.passes(33)
+    prack = in_dialog("PRACK", ringing, 2, RAck="1 1 INVITE")
+    assert names(table.hears(prack.build())) == ["481 PRACK"]
+
+
+def test_a_prack_that_comes_after_the_refusal() -> None:
+    """The dialog is over then, the INVITE's transaction is not."""
+    table = Table()
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
+    event = table.asked()
+    for status in (180, 486):
+        table.endpoint.respond(event.transaction, status, table.now, contact=ua.OURS)
+    ringing, _ = table.out()
+    assert isinstance(ringing, Response)
+    for rack, status in (("2 1 INVITE", 481), ("1 1 INVITE", 200), ("1 1 INVITE", 481)):
+        prack = in_dialog("PRACK", ringing, 2, RAck=rack, branch=f"z9hG4bK-{rack[0]}{status}")
+        answer = only(table.hears(prack.build()))
+        assert (named(answer), answer.get("to")) == (f"{status} PRACK", ringing.get("to"))
+
+
 def test_no_prack_comes() -> None:
     table = Table(ua.WS)
     table.hears(invite(Require="100rel").build())
