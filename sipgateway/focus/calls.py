@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.focus import answers, inviting, messages, outside, privacy
+from sipgateway.focus import answers, failures, inviting, messages, outside, privacy
 from sipgateway.focus.actions import DropMedia
 from sipgateway.focus.announcer import say_then
 from sipgateway.focus.desk import Desk, same_device, uri_of
@@ -42,7 +42,7 @@ from sipgateway.sip.events import (
     ResponseReceived,
 )
 from sipgateway.sip.flow import Flow
-from sipgateway.sip.message import Request
+from sipgateway.sip.message import Request, Response
 from sipgateway.sip.uri import SipUri
 
 
@@ -330,11 +330,10 @@ class Calls:
         """See `inviting.Outcome`."""
         self._room.ringing(leg, status, now)
 
-    def declined(self, leg: Leg, status: int, reason: str, now: float) -> None:
+    def declined(self, leg: Leg, response: Response, now: float) -> None:
         """See `inviting.Outcome`."""
         if leg.state is State.CALLING:
-            method = Departure.BUSY if status in {486, 600} else Departure.FAILED
-            leg.farewell = Farewell(method, status=status, reason=reason)
+            leg.farewell = failures.farewell(response)
         self.feed(leg, Input.DECLINED, now)
 
     def accepted(self, leg: Leg, reply: ResponseReceived, now: float) -> None:

@@ -17,7 +17,7 @@ from sipgateway.sip import dialog, headers, multipart
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import ResponseReceived, TransactionId
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.message import Request
+from sipgateway.sip.message import Request, Response
 from sipgateway.sip.multipart import Part
 
 HEARD_WITHIN = 4.0
@@ -59,7 +59,7 @@ class Outcome(Protocol):
     def accepted(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
         """A 2xx."""
 
-    def declined(self, leg: Leg, status: int, reason: str, now: float) -> None:
+    def declined(self, leg: Leg, response: Response, now: float) -> None:
         """The last final response, none of which was a 2xx."""
 
 
@@ -88,6 +88,7 @@ class Inviting:
             routes=leg.routes,
             fields=(*fields, *leg.extra, *(way.assertion if way else ())),
             body=self._body(leg),
+            hops=leg.hops,
         )
         self._sent(leg, sent, now)
 
@@ -144,7 +145,7 @@ class Inviting:
             self._decline(leg, reply, now)
 
     def _decline(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
-        self._outcome.declined(leg, reply.response.status, reply.response.reason, now)
+        self._outcome.declined(leg, reply.response, now)
 
     def _too_late(self, reply: ResponseReceived, now: float) -> None:
         """An answer nobody waits for any more: it is acknowledged and let go."""

@@ -18,7 +18,7 @@ from sipgateway.media.engine import Direction, LegId
 from sipgateway.sip.events import DialogId, TransactionId
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.message import Request
+from sipgateway.sip.message import HOPS, Request
 
 
 class State(enum.Enum):
@@ -190,6 +190,8 @@ class Leg:
     endpoint: str
     #: The proxies by which the phone is reached (RFC 3327).
     routes: tuple[NameAddr, ...] = ()
+    #: Max-Forwards of our INVITE: what the caller's has left, where one is carried on (RFC 7332).
+    hops: int = HOPS
     #: What a phone that we call has called itself.
     agent: str = ""
     #: How somebody outside is reached; None for a phone of this house.

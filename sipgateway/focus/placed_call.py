@@ -7,14 +7,15 @@ in every response. After that it is a `PersonCall` like any other.
 from __future__ import annotations
 
 from conferences.policy import Identity
-from sipgateway.focus import outside, privacy
+from sipgateway.focus import failures, outside, privacy
 from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
 from sipgateway.focus.person_call import Line, PersonCall
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId
-from sipgateway.sip import headers
+from sipgateway.sip import headers, message
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.uri import Uri
@@ -40,7 +41,7 @@ class PlacedCall(PersonCall):
         super().__init__(
             desk, _caller_leg(desk, event, caller), person, line=line, outside=bool(called)
         )
-        self._failure = (480, "")
+        self._failures: list[Failure] = []
         self._ringing: list[Leg] = []
 
     def ring(self, phones: list[Phone], now: float) -> None:
@@ -59,7 +60,7 @@ class PlacedCall(PersonCall):
                 return  # the caller gave up meanwhile
             flow = way.next_flow() if way is not None else None
             if way is None or flow is None:
-                self._fail(480, "No Way Leads There", then)
+                self._fail(Failure(480, "No Way Leads There"), then)
                 return
             phone = Phone(str(way.target), flow, way.routes)
             leg = self._leg_to(Identity(self._person), phone)
@@ -71,6 +72,7 @@ class PlacedCall(PersonCall):
     def _leg_to(self, person: Identity, phone: Phone) -> Leg:
         leg = _leg(self._desk, person, phone.flow, Joining.DIALED_OUT, endpoint=phone.uri)
         leg.routes = phone.routes
+        leg.hops = message.hops_left(self._event.request)
         return leg
 
     def _begins(self, now: float) -> bool:
@@ -137,24 +139,23 @@ class PlacedCall(PersonCall):
             super().departed(leg, now)
 
     def _failed(self, leg: Leg, now: float) -> None:
-        """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, of others busy says most."""
-        bye = leg.farewell
-        status = bye.status if bye.status >= 400 else 480  # nobody is followed by a 3xx
-        if self._failure[0] < 600 and (
-            status >= 600 or bye.method is Departure.BUSY or self._failure[0] == 480
-        ):
-            self._failure = (status, bye.reason)
+        """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, else the best goes back."""
+        failure = Failure.of(leg.farewell)
+        self._failures.append(failure)
+        status = failure.status
         if status >= 600 and self._callee is None and self._ringing:
             declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
             for other in list(self._ringing):
                 self.calls.hang_up(other, declined, now)
             return  # each of them tells that it has gone
         if not self._ringing and self._callee is None:
-            self._fail(*self._failure, now)
+            self._fail(failures.best(self._failures), now)
 
-    def _fail(self, status: int, reason: str, now: float) -> None:
+    def _fail(self, why: Failure, now: float) -> None:
         self._desk.cancels.pop(self._event.transaction, None)
-        self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+        self._desk.endpoint.respond(
+            self._event.transaction, why.status, now, reason=why.reason, fields=why.fields
+        )
         if not len(self.calls):
             self._line.over(self)
 

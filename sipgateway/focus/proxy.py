@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from conferences.policy import Identity
+from sipgateway.focus import failures
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.passage import Found, Passage, Passages, Side
 from sipgateway.focus.referral import LIFE
 from sipgateway.sip import dialog as dialogs
-from sipgateway.sip import headers, sanity
+from sipgateway.sip import headers, message, sanity
 from sipgateway.sip.events import RequestReceived, ResponseReceived
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import Auth, NameAddr
@@ -238,8 +239,7 @@ class Proxy:
         onward = Request(before.method, before.uri, list(before.fields), before.body)
         onward.spelt = dict(before.spelt)
         onward.drop("route")
-        hops = before.one(headers.MAX_FORWARDS)
-        onward.put(headers.MAX_FORWARDS, 70 if hops is None else max(0, hops - 1))
+        onward.put(headers.MAX_FORWARDS, message.hops_left(before))
         onward.fields = [pair for pair in onward.fields if not self._is_our_secret(*pair)]
         if before.method in _RECORDED:
             ours = [self._route_on(event.flow), self._route_on(flow)]
@@ -329,7 +329,7 @@ class _Forking:
         if self._over:
             return
         self._over = True
-        best = min(self._came, key=lambda one: _rank(one[0].status), default=None)
+        best = min(self._came, key=lambda one: failures.rank(one[0].status), default=None)
         if best is None:
             self._done(None, None, now)
             return
@@ -345,18 +345,6 @@ class _Forking:
                 for key in ("www-authenticate", "proxy-authenticate"):
                     for value in response.all(key):
                         best.append(key, value)
-
-
-#: Those of the 4xx that say how the request could succeed go first (16.7, step 6).
-_TELLING = frozenset({401, 407, 415, 420, 484})
-
-
-def _rank(status: int) -> tuple[int, int]:
-    if status < 300:
-        return 0, 0
-    if status >= 600:
-        return 1, 0
-    return status // 100, 0 if status in _TELLING else 1
 
 
 def _lasts(request: Request, response: Response) -> float:

@@ -195,8 +195,12 @@ class Endpoint:
         routes: Sequence[NameAddr] = (),
         fields: Fields = (),
         body: Body | None = None,
+        hops: int = message.HOPS,
     ) -> TransactionId:
-        """Send a request outside any dialog; what makes one needs a `contact`."""
+        """Send a request outside any dialog; what makes one needs a `contact`.
+
+        `hops` is its Max-Forwards, 0 to 255.
+        """
         return self._uac.request(
             method,
             uri,
@@ -208,6 +212,7 @@ class Endpoint:
             routes=routes,
             fields=fields,
             body=body,
+            hops=hops,
         )
 
     def request_in_dialog(

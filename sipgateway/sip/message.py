@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 MAX_MESSAGE = 65_535
 """A UDP datagram cannot be longer, and no conference message needs to be (513)."""
+HOPS = 70
+"""Max-Forwards of a request that begins here (RFC 3261 8.1.1.6)."""
 MAX_HEADERS = 256
 """The longest legal message of RFC 4475 has 40; more is an attack."""
 MAX_FIELD = 8192
@@ -371,6 +373,12 @@ def reply(request: Request, status: int, reason: str = "", *, tag: str = "") -> 
 
 
 _COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
+
+
+def hops_left(request: Request) -> int:
+    """Max-Forwards of what is sent on because of a request (RFC 3261 16.6, RFC 7332 4)."""
+    hops = request.one(headers.MAX_FORWARDS)
+    return HOPS if hops is None else max(0, hops - 1)
 
 
 def _has_tag(request: Request) -> bool:

@@ -49,6 +49,7 @@ class UserAgentClient:
         routes: Sequence[NameAddr] = (),
         fields: Fields = (),
         body: Body | None = None,
+        hops: int = message.HOPS,
     ) -> TransactionId:
         """See `Endpoint.request`."""
         if contact is None and method in dialogs.FORMING:
@@ -58,7 +59,7 @@ class UserAgentClient:
         request.add(headers.VIA, dialogs.via_of(flow, tokens.branch()))
         for route in routes:
             request.add(headers.ROUTE, route)
-        request.add(headers.MAX_FORWARDS, 70)
+        request.add(headers.MAX_FORWARDS, hops)
         request.add(headers.FROM, dialogs.tagged(from_, tokens.tag()))
         request.add(headers.TO, to)
         request.add(headers.CALL_ID, tokens.call_id())
