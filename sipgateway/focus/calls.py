@@ -333,7 +333,7 @@ class Calls:
     def declined(self, leg: Leg, response: Response, now: float) -> None:
         """See `inviting.Outcome`."""
         if leg.state is State.CALLING:
-            leg.farewell = failures.farewell(response)
+            leg.farewell = failures.farewell(response, self._desk.domain.host)
         self.feed(leg, Input.DECLINED, now)
 
     def accepted(self, leg: Leg, reply: ResponseReceived, now: float) -> None:

@@ -7,6 +7,7 @@ failure of Parley's to him, with the phone's status in Reason (RFC 3326).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ _EXPLAINING = (
     "Accept-Language",
     "Allow",
 )
+#: A warning's code and who gives it: a host, which is the phone's own address (20.43).
+_WARN_AGENT = re.compile(r'(?P<code>\b\d{3}) [^\s",]+(?= ")')
 
 
 def rank(status: int) -> tuple[int, int]:
@@ -78,8 +81,15 @@ def best(failures: Iterable[Failure]) -> Failure:
     )
 
 
-def farewell(response: Response) -> Farewell:
-    """How somebody who was called goes by a final response that is no 2xx."""
+def farewell(response: Response, host: str) -> Farewell:
+    """How somebody who was called goes by a final response that is no 2xx.
+
+    Warnings are given by `host`, ours: where a phone is, is not for its caller to read.
+    """
     method = Departure.BUSY if response.status in {_BUSY, 600} else Departure.FAILED
-    fields = tuple((name, value) for name in _EXPLAINING for value in response.all(name.lower()))
+    fields = tuple(
+        (name, _WARN_AGENT.sub(rf"\g<code> {host}", value) if name == "Warning" else value)
+        for name in _EXPLAINING
+        for value in response.all(name.lower())
+    )
     return Farewell(method, status=response.status, reason=response.reason, fields=fields)

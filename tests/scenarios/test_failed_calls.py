@@ -78,7 +78,7 @@ def test_what_is_between_the_phone_and_us_is_not_the_callers(stage: Stage, statu
     [
         (486, "Retry-After", "120", 486),
         (503, "Retry-After", "30", 500),
-        (488, "Warning", '304 bob.invalid "Media type not available"', 488),
+        (488, "Warning", f'304 {DOMAIN} "Media type not available"', 488),
         (480, "Reason", 'Q.850;cause=20;text="Subscriber absent"', 480),
         (603, "Error-Info", "<sip:away@conf.test>", 603),
         (415, "Accept", "text/plain", 415),
@@ -96,6 +96,20 @@ def test_a_failure_explains_itself(
     assert value in received.all(field.lower())
     assert "secret" not in received.build().decode()
     assert received.get("x-inner") is None
+    stage.is_quiet()
+
+
+def test_a_warning_does_not_tell_where_the_phone_is(stage: Stage) -> None:
+    """RFC 3261 20.43: who warns may be named by a pseudonym."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    alice.sends("INVITE", BOB, body=OFFER)
+    _refuses(bob, 488, Warning='304 10.0.0.7:5062 "No video", 305 [fd00::7] "No G.729"')
+    told = alice.gets("488").build().decode()
+    assert f'304 {DOMAIN} "No video"' in told
+    assert f'305 {DOMAIN} "No G.729"' in told
+    assert "10.0.0.7" not in told
+    assert "fd00::7" not in told
     stage.is_quiet()
 
 
