@@ -23,7 +23,7 @@ _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n|
 _CSEQ = re.compile(rb"\r\ncseq[ \t]*:[ \t]*\d+[ \t]+([^\s]+)", re.IGNORECASE)
 #: The user parts of From, To and Contact, and the names of credentials.
 _NAMES = re.compile(
-    rb"(?:\r\n(?:from|f|to|t|contact|m)[ \t]*:[^\r\n]*?sips?:|[ ,]username=\")([^@;>\"\r\n]*)",
+    rb"(?:\r\n(?:from|f|to|t|contact|m)[ \t]*:[^\r\n]*?sips?:|[ \t,]username=\")([^@;>\"\r\n]*)",
     re.IGNORECASE,
 )
 #: Field bodies with credentials, folded lines included (RFC 3261 7.3.1).
@@ -36,8 +36,9 @@ _CREDENTIALS = re.compile(
 #: What else nobody may read over another's shoulder, and what stands there instead.
 _SECRETS = (
     (_CREDENTIALS, r"\1 …"),
-    (re.compile(r"^(a=crypto:.*?inline:)\S+", re.MULTILINE), r"\1…"),  # RFC 4568
-    (re.compile(r"^(a=ice-pwd:).*?$", re.MULTILINE), r"\1…"),  # RFC 8839
+    (re.compile(r"^(a=crypto:.*?inline:)\S+", re.MULTILINE | re.IGNORECASE), r"\1…"),  # RFC 4568
+    (re.compile(r"^(a=key-mgmt:).*?$", re.MULTILINE | re.IGNORECASE), r"\1…"),  # RFC 4567
+    (re.compile(r"^(a=ice-pwd:).*?$", re.MULTILINE | re.IGNORECASE), r"\1…"),  # RFC 8839
     (re.compile(r"^(k=).*?$", re.MULTILINE), r"\1…"),  # RFC 4566 5.12
     (re.compile(r"(sips?:[^@\s:;<>\"]+):[^@\s<>\"]+@", re.IGNORECASE), r"\1:…@"),
     # Header fields of a URI (RFC 3261 19.1.1)

@@ -33,6 +33,8 @@ def passed(octets: bytes, at: float = 1.0, *, inward: bool = True) -> Passed:
         message('Proxy-Authorization : Digest response="SECRET"'),
         message('authorization: Digest username="alice",\r\n response="SECRET",\r\n\tnc=1'),
         message("Content-Type: application/sdp", body="a=crypto:1 AES_CM inline:SECRET|2^20\r\n"),
+        message("c: application/sdp", body="A=CRYPTO:1 AES_CM INLINE:SECRET|2^20\r\n"),
+        message("c: application/sdp", body="v=0\r\na=key-mgmt:mikey SECRET\r\nm=\r\n"),
         message("c: application/sdp", body="v=0\r\na=ice-pwd:SECRET\r\nk=clear:SECRET\r\n"),
         message("Content-Type: text/plain", body="It is SECRET"),
         message("Content-Type: application/dtmf-relay", body="Signal=SECRET\r\n"),
