@@ -83,7 +83,7 @@ ROWS = (
     Row("unkscm", "3.3.2", 416, answer=416),
     Row("novelsc", "3.3.3", 416, answer=416),
     Row("unksm2", "3.3.4", 400, "To header", answer=400),
-    Row("bext01", "3.3.5", 420, "nothingSupportsThis, nothingSupportsThisEither", answer=420),
+    Row("bext01", "3.3.5", 420, "noProxiesSupportThis, norDoAnyProxiesSupportThis", answer=420),
     Row("invut", "3.3.6", 415, "application/sdp", answer=415),
     Row("regaut01", "3.3.7", TAKEN),
     Row("multi01", "3.3.8", 400, "Multiple CSeq headers", answer=400),

@@ -55,6 +55,15 @@ def reason_value(status: int, text: str) -> str:
     return f"SIP;cause={status};text={grammar.quote(text)}"
 
 
+def warning_fields(status: int, reason: str, host: str) -> Fields:
+    """What of a description cannot be done here, as a 488 says it (RFC 3261 20.43, 21.4.26)."""
+    if status != 488:
+        return ()
+    code = 304 if reason == "No audio stream" else 305  # media type; media format
+    text = grammar.quote(reason or "Incompatible media format")
+    return (("Warning", f"{code} {host} {text}"),)
+
+
 def session_of(snapshot: Snapshot) -> Session:
     """The session-level lines of our descriptions (RFC 4579 3.1)."""
     return Session(

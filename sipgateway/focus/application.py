@@ -79,6 +79,8 @@ class Application(Anteroom):
     def request(self, event: RequestReceived, identity: Identity, now: float) -> None:
         """A request to the application's URI, outside dialogs."""
         endpoint = self._desk.endpoint
+        if not self._desk.understands(event):
+            return
         if event.request.method == "OPTIONS":
             endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
         elif event.request.method != "INVITE":

@@ -298,7 +298,8 @@ class Calls:
         self._desk.cancels.pop(leg.transaction, None)
         status = leg.farewell.status if leg.farewell.status >= 300 else 480
         reason = leg.farewell.reason
-        fields = (*_reason_fields(leg, status), *leg.farewell.fields)
+        warning = answers.warning_fields(status, reason, self._desk.domain.host)
+        fields = (*_reason_fields(leg, status), *leg.farewell.fields, *warning)
         self._desk.endpoint.respond(leg.transaction, status, now, reason=reason, fields=fields)
 
     def _progress(self, leg: Leg, now: float) -> None:

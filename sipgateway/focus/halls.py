@@ -108,6 +108,8 @@ class Halls:
     def factory(self, event: RequestReceived, who: Identity, name: str, now: float) -> None:
         """RFC 4579 5.4: a call to a factory creates a conference."""
         respond = self._desk.endpoint.respond
+        if not self._desk.understands(event):
+            return
         if event.request.method == "OPTIONS":
             respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
         elif event.request.method != "INVITE":

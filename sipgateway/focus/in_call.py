@@ -76,7 +76,10 @@ class InCall:
         """Answer a re-INVITE or UPDATE with what the engine says."""
         if not isinstance(answer, Negotiated):
             status, reason = failure(answer)
-            self._desk.endpoint.respond(event.transaction, status, now, reason=reason)
+            fields = answers.warning_fields(status, reason, self._desk.domain.host)
+            self._desk.endpoint.respond(
+                event.transaction, status, now, reason=reason, fields=fields
+            )
             return
         self._negotiation.described(leg, answer, now)
         self._desk.endpoint.respond(

@@ -177,10 +177,10 @@ class People:
     def _options(
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float
     ) -> None:
-        if event.request.one(headers.MAX_FORWARDS) == 0:  # it goes no further (RFC 3261 11)
-            self._desk.endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
-        else:
+        if event.request.one(headers.MAX_FORWARDS) != 0:
             self._pass_on(event, phones, who, now)
+        elif self._desk.understands(event):  # it goes no further (RFC 3261 11)
+            self._desk.endpoint.respond(event.transaction, 200, now, fields=answers.CAPABILITIES)
 
     def end(self, now: float, text: str, *, hand_over: bool = False) -> None:
         """Hang up on everybody; with `hand_over` other processes go on with what stands."""

@@ -70,7 +70,8 @@ def bindings(
     lasting = [binding for binding in wanted if binding.entry.expires_at > now]
     if with_flows and len(lasting) > 1:
         raise BadMessage("Contact header: reg-id is for one Contact alone")  # RFC 5626 6
-    return wanted
+    # The same phone twice: its last word counts.
+    return list({binding.entry.key: binding for binding in wanted}.values())
 
 
 def _renamed(binding: Binding, known: Mapping[str, Binding], others: list[Binding]) -> Binding:
@@ -105,9 +106,10 @@ def flows(request: Request) -> bool:
 
 
 def _reg_id(contact: NameAddr) -> str:
-    """The number of a flow; without the phone's own name it means nothing."""
+    """The number of a flow, from 1 (RFC 5626 4.2); without the phone's name it means nothing."""
     number = contact.param("reg-id") or ""
-    return number[:10] if number.isdecimal() and number.isascii() and instance_of(contact) else ""
+    known = number.isdecimal() and number.isascii() and instance_of(contact)
+    return number.lstrip("0")[:10] if known else ""
 
 
 def _by_flow(binding: Binding) -> bool:
@@ -177,5 +179,6 @@ def _expires(request: Request, contact: NameAddr) -> int:
     if own is not None:
         known = own.isdecimal() and own.isascii()
         return min(int(own[:10]), LONGEST) if known else DEFAULT_EXPIRES
-    asked = request.one(headers.EXPIRES)
-    return DEFAULT_EXPIRES if asked is None else min(asked, LONGEST)
+    if not headers.is_delta(request.get("expires") or ""):
+        return DEFAULT_EXPIRES
+    return min(request.must(headers.EXPIRES), LONGEST)

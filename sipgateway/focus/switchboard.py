@@ -242,8 +242,9 @@ class Switchboard:
             self._endpoint.refuse(event.transaction, 403, reason="SIPS Wants TLS")
             return
         if request.method == "OPTIONS" and target.user is None:
-            fields = answers.CAPABILITIES
-            self._endpoint.respond(event.transaction, 200, now, fields=fields)
+            if self._desk.understands(event):
+                fields = answers.CAPABILITIES
+                self._endpoint.respond(event.transaction, 200, now, fields=fields)
             return
         self._authentication.of(event, lambda who, then: self._known(event, target, who, then), now)
 
@@ -277,7 +278,8 @@ class Switchboard:
         if service is not None:
             service(self, event, identity, now)
         elif (answers_it := self._desk.services.get(target.name.lower())) is not None:
-            answers_it(event, identity, now)
+            if self._desk.understands(event):
+                answers_it(event, identity, now)
         else:
             self._halls.request(event, target, identity, now)
 

@@ -51,6 +51,13 @@ cseq = re.compile(rf"([0-9]{{1,10}})[ \t]+({TOKEN})")
 # callid = word [ "@" word ]
 call_id = re.compile(r"[^\s@]+(?:@[^\s@]+)?")
 digits = re.compile(r"[0-9]+")
+_LWS = re.compile(r"[ \t]+")
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """What stands before the first white space, and what stands behind it."""
+    first, *rest = _LWS.split(text.strip(" \t"), maxsplit=1)
+    return first, "".join(rest)
 
 
 def clean(text: str) -> str:

@@ -114,7 +114,7 @@ _BARE = frozenset({"algorithm", "stale", "nc", "userhash"})
 
 def parse_auth(text: str) -> Auth:
     """Parse ``Digest a="1", b=2``; a scheme that nobody knows may hold anything."""
-    scheme, _, rest = text.strip(" \t").partition(" ")
+    scheme, rest = grammar.first_word(text)
     if not grammar.token.fullmatch(scheme):
         raise BadMessage("Malformed credentials")
     if scheme.lower() != "digest":
@@ -161,7 +161,16 @@ def parse_hops(text: str) -> int:
 
 def parse_delta(text: str) -> int:
     """Seconds, with a comment or parameters behind them (Retry-After, Expires)."""
-    return parse_number(text.split("(")[0].split(";")[0])
+    return parse_number(_before_comment(text))
+
+
+def is_delta(text: str) -> bool:
+    """Whether it is a number of seconds at all, and be it one that is too large."""
+    return grammar.digits.fullmatch(_before_comment(text)) is not None
+
+
+def _before_comment(text: str) -> str:
+    return text.split("(")[0].split(";")[0].strip(" \t")
 
 
 def parse_token_value(text: str) -> str:
@@ -191,7 +200,7 @@ class RAck:
 
 def parse_rack(text: str) -> RAck:
     """Parse ``response-num CSeq-num Method``."""
-    rseq, _, rest = text.strip(" \t").partition(" ")
+    rseq, rest = grammar.first_word(text)
     cseq = parse_cseq(rest)
     return RAck(parse_number(rseq), cseq.number, cseq.method)
 
@@ -282,6 +291,7 @@ MAX_FORWARDS = Header("Max-Forwards", parse_hops, str)
 MAX_BREADTH = Header("Max-Breadth", parse_hops, str)
 CONTENT_LENGTH = Header("Content-Length", parse_number, str)
 CONTENT_TYPE = Header("Content-Type", parse_tokened, build_tokened)
+CONTENT_DISPOSITION = Header("Content-Disposition", parse_tokened, build_tokened)
 EXPIRES = Header("Expires", parse_delta, str)
 MIN_EXPIRES = Header("Min-Expires", parse_delta, str)
 RETRY_AFTER = Header("Retry-After", parse_delta, str)

@@ -198,7 +198,8 @@ class Message:
         if content_type.value.startswith("multipart/"):
             return multipart.parts(self.body, content_type)
         content_id = multipart.bare_id(self.get("content-id"))
-        return [Part(content_type, Tokened("render"), self.body, content_id)]
+        disposition = self.one(headers.CONTENT_DISPOSITION) or Tokened("render")
+        return [Part(content_type, disposition, self.body, content_id)]
 
     @property
     def start_line(self) -> str:

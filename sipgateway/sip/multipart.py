@@ -37,7 +37,16 @@ class Part:
     @property
     def required(self) -> bool:
         """Whether its sender says that it must be understood (RFC 5621 8)."""
-        return (self.disposition.param("handling") or "").lower() == "required"
+        return self._handling == "required"
+
+    @property
+    def optional(self) -> bool:
+        """Whether its sender says that it may be ignored (RFC 3261 20.11)."""
+        return self._handling == "optional"
+
+    @property
+    def _handling(self) -> str:
+        return (self.disposition.param("handling") or "").lower()
 
 
 def parts(body: bytes, media_type: Tokened) -> list[Part]:

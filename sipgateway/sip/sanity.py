@@ -50,13 +50,18 @@ EXTENSIONS = (
     "recipient-list-invite",
 )
 EVENT_PACKAGES = ("conference", "refer", "dialog")
-#: Event packages of phones, which are passed on to them: those that are registered at IANA.
+#: Event packages of phones, which are passed on to them: registered at IANA or common.
 PASSED_PACKAGES = frozenset(
     {
+        "as-feature-event",  # what desk phones show of call forwarding, as BroadWorks has it
         "call-completion",  # RFC 6910
+        "call-info",  # lines that several desk phones share, as BroadWorks has it
+        "check-sync",  # what has desk phones read their settings anew
         "hold",  # what desk phones are told by buttons beside them
         "http-monitor",  # RFC 5989
         "kpml",  # RFC 4730
+        "line-seize",  # of lines that several desk phones share
+        "load-control",  # RFC 7200
         "message-summary",  # RFC 3842
         "presence",  # RFC 3856
         "presence.winfo",  # RFC 3857
@@ -101,13 +106,20 @@ def _first_line(request: Request) -> Objection | None:
 
 def _readable(request: Request) -> Objection | None:
     """Every field that somebody here may want to read can be read."""
-    request.read_all(_ALL_CONTACTS if _for_all_contacts(request) else _READ_ELSEWHERE)
+    unless = _ALL_CONTACTS if _for_all_contacts(request) else _READ_ELSEWHERE
+    request.read_all(unless | {"expires"} if _lasts_an_hour(request) else unless)
     return None
 
 
 #: The focus reads a Refer-To of draft-00 4.10 too, whose URI is none; `clip` has read the length.
 _READ_ELSEWHERE = frozenset({"refer-to", "content-length"})
 _ALL_CONTACTS = _READ_ELSEWHERE | {"contact"}
+
+
+def _lasts_an_hour(request: Request) -> bool:
+    """Whether it is a REGISTER whose Expires is no number: taken as 3600 (RFC 3261 10.2.1.1)."""
+    values = request.all("expires")
+    return request.method == "REGISTER" and len(values) == 1 and not headers.is_delta(values[0])
 
 
 def _for_all_contacts(request: Request) -> bool:
@@ -159,7 +171,7 @@ def _hops(request: Request) -> Objection | None:
 
 
 #: Requests that may be for a phone behind us, whose business it is what they require of it.
-PASSED_ON = frozenset({"MESSAGE", "REFER", "SUBSCRIBE", "NOTIFY", "INFO"})
+PASSED_ON = frozenset({"MESSAGE", "OPTIONS", "REFER", "SUBSCRIBE", "NOTIFY", "INFO"})
 #: Requests that are answered by us or by nobody.
 _FOR_US = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
 
@@ -201,8 +213,10 @@ def _body(request: Request) -> Objection | None:
     if encodings:
         return Objection(415, fields=(("Accept-Encoding", "identity"),))
     parts = request.parts()
-    known = [part for part in parts if part.media_type.value in accepted]
-    if known and not any(part.required for part in parts if part not in known):
+    unknown = [part for part in parts if part.media_type.value not in accepted]
+    if len(unknown) < len(parts) and not any(part.required for part in unknown):
+        return None
+    if parts and all(part.optional for part in unknown):  # as if there were no body (20.11)
         return None
     return Objection(415, fields=(("Accept", ", ".join(accepted)),))
 

@@ -108,10 +108,35 @@ def test_an_update_with_an_offer_is_answered(stage: Stage) -> None:
     bob.gets("200", body=ANSWER, contact="isfocus")
     stage.media.refuses = (488, "No Common Codec")
     bob.in_dialog("UPDATE", body=OFFER)
-    bob.gets("488")
+    bob.gets("488", warning=f'305 {DOMAIN} "No Common Codec"')
     stage.media.refuses = None
     assert stage.roster() == ["bob"]
     stage.is_quiet()
+
+
+@pytest.mark.parametrize(("reason", "code"), [("No audio stream", 304), ("No codec", 305)])
+def test_a_call_that_cannot_be_described_is_told_why(stage: Stage, reason: str, code: int) -> None:
+    """RFC 3261 21.4.26: a 488 has a Warning."""
+    stage.conference()
+    bob = stage.person("bob")
+    stage.media.refuses = (488, reason)
+    bob.sends("INVITE", f"sip:4711@{DOMAIN}", body=OFFER)
+    refused = bob.gets("488", warning=f'{code} {DOMAIN} "{reason}"')
+    assert refused.all("warning") == [f'{code} {DOMAIN} "{reason}"']
+
+
+def test_a_body_that_may_be_ignored_is_as_if_it_were_not_there(stage: Stage) -> None:
+    """RFC 3261 20.11: the offer is ours then."""
+    stage.conference()
+    bob = stage.person("bob")
+    bob.sends(
+        "INVITE",
+        f"sip:4711@{DOMAIN}",
+        body="x",
+        content_type="application/x",
+        Content_Disposition="x;handling=optional",
+    )
+    bob.gets("200", body=ANSWER)
 
 
 def test_a_reinvite_that_is_refused_changes_nothing(stage: Stage) -> None:

@@ -102,7 +102,7 @@ def test_a_request_goes_on(stage: Stage, alice: Person, bob: Person, method: str
     stage.is_quiet()
 
 
-@pytest.mark.parametrize("method", ["MESSAGE", "REFER", "SUBSCRIBE"])
+@pytest.mark.parametrize("method", ["MESSAGE", "OPTIONS", "REFER", "SUBSCRIBE"])
 def test_what_is_required_is_asked_of_who_answers(
     stage: Stage, alice: Person, bob: Person, method: str
 ) -> None:
@@ -120,6 +120,28 @@ def test_what_is_required_is_asked_of_who_answers(
         fields = {"Event": "conference"}
     alice.sends(method, f"sip:4711@{DOMAIN}", Require="teleport", **fields, **refer)
     alice.gets("420", unsupported="teleport")
+    stage.is_quiet()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "4711@", "conference-factory@", "conference-app@", "hall@", "bob@"]
+)
+def test_what_options_for_us_require(stage: Stage, alice: Person, bob: Person, name: str) -> None:
+    """8.2.2.3: the domain, a conference and the services answer themselves; Bob's last hop too."""
+    stage.conference()
+    stage.factories["hall"] = {}
+    uri = f"sip:{name}{DOMAIN}"
+    request = alice.request("OPTIONS", uri, Require="timer, teleport")
+    request.put(headers.MAX_FORWARDS, 0)
+    if name:
+        alice.feeds(request)
+        challenge = alice.gets("401")
+        assert isinstance(challenge, Response)
+        request = alice.request("OPTIONS", uri, Require="timer, teleport")
+        request.put(headers.MAX_FORWARDS, 0)
+        request.append("Authorization", alice.credentials(challenge, "OPTIONS", uri))
+    alice.feeds(request)
+    assert alice.gets("420").all("unsupported") == ["teleport"]
     stage.is_quiet()
 
 

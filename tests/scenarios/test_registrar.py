@@ -84,6 +84,24 @@ def test_several_contacts_each_with_its_time(stage: Stage, bob: Person) -> None:
     assert _asks(bob) == ["sip:bob@b.invalid", "sip:bob@c.invalid"]
 
 
+def test_a_time_that_is_none_is_an_hour(bob: Person) -> None:
+    """10.2.1.1, 20.19."""
+    answer = _registers(bob, "<sip:bob@a.invalid>", Expires="abc")
+    assert answer.status == 200
+    assert _left(answer) == {"sip:bob@a.invalid": "3600"}
+    assert _registers(bob, "*", Expires="abc").status == 400
+
+
+def test_the_same_contact_twice_in_one_request(bob: Person) -> None:
+    """Order is that of requests (10.3, step 7); of one request the last word counts."""
+    twice = "<sip:bob@a.invalid>;expires=60", "<sip:bob@A.invalid>;expires=600"
+    answer = _registers(bob, *twice)
+    assert (answer.status, list(_left(answer).values())) == (200, ["600"])
+    gone = _registers(bob, "<sip:bob@a.invalid>", "<sip:bob@a.invalid>;expires=0")
+    assert (gone.status, _contacts(gone)) == (200, [])
+    assert _asks(bob) == []
+
+
 def test_the_most_wanted_first(stage: Stage, bob: Person) -> None:
     _registers(bob, "<sip:bob@a.invalid>;q=0.2", "<sip:bob@b.invalid>;q=1.0")
     _registers(bob, "<sip:bob@c.invalid>;q=0.7")
@@ -240,6 +258,18 @@ def test_outbound(stage: Stage, bob: Person) -> None:
     assert _contacts(again) == ["sip:bob@moved.invalid;transport=ws"]
     plain = _registers(bob, "<sip:bob@plain.invalid>", Supported="outbound")
     assert plain.get("require") is None
+
+
+def test_the_number_of_a_flow_starts_at_one(bob: Person) -> None:
+    """4.2: 0 is none, and 01 is 1."""
+    none = _registers(bob, _flow(ONE, 0, "zero.invalid"), Supported="outbound")
+    assert (none.status, none.get("require")) == (200, None)
+    _registers(bob, _flow(TWO, 1), Supported="outbound")
+    again = _registers(bob, f"<sip:bob@new.invalid>;+sip.instance={TWO};reg-id=01")
+    assert sorted(_contacts(again)) == [
+        "sip:bob@new.invalid",
+        "sip:bob@zero.invalid;transport=ws",
+    ]
 
 
 def test_the_newest_flow_of_a_phone_is_taken(stage: Stage, bob: Person) -> None:
