@@ -98,7 +98,7 @@ class Proxy:
             if request.method == "REFER":
                 onward.put(headers.REFERRED_BY, NameAddr(uri_of(who.uri)))
             branches.append((onward, phone))
-        _Forking(self._desk, done).start(branches, now)
+        _Forking(self._desk, done).start(request.uri, branches, now)
 
     def _refusal(
         self, request: Request, who: Identity, branches: int
@@ -214,7 +214,7 @@ class Proxy:
             self._back(event, response, then)
 
         phone = Phone(onward.uri, receiver.flow)
-        _Forking(self._desk, done).start([(onward, phone)], now)
+        _Forking(self._desk, done).start(request.uri, [(onward, phone)], now)
 
     def _passed(
         self, found: Found, request: Request, response: Response | None, now: float
@@ -304,11 +304,11 @@ class _Forking:
         self._over = False
         self._came: list[tuple[Response, Phone]] = []
 
-    def start(self, branches: Sequence[tuple[Request, Phone]], now: float) -> None:
-        """Send all of them."""
+    def start(self, came_for: str, branches: Sequence[tuple[Request, Phone]], now: float) -> None:
+        """Send all of them; `came_for` is the Request-URI that came in."""
         self._waiting = len(branches)
         for request, phone in branches:
-            sent = self._desk.endpoint.forward(request, phone.flow, now)
+            sent = self._desk.endpoint.forward(request, phone.flow, now, came_for=came_for)
             self._desk.replies[sent] = self._listener(phone)
         self._desk.later(now + ANSWER_WITHIN, self._finish)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from sipgateway.sip import headers
@@ -85,6 +86,22 @@ def server_key(request: Request) -> Key:
         (request.uri, request.get("from") or "", request.get("call-id") or "", *cseq[:1])
     )
     return (old, headers.build_via(via), method)
+
+
+def loop_mark(uri: str) -> str:
+    """What ends the branch of a request that came for `uri` and goes on (RFC 5393 4.2.2).
+
+    Where a request goes is told by its Request-URI alone here; and every process
+    of one system marks alike, so that a loop may lead through several.
+    """
+    octets = uri.casefold().encode("utf-8", "surrogateescape")
+    return "." + hashlib.blake2s(octets, digest_size=8).hexdigest()
+
+
+def loops(request: Request) -> bool:
+    """Whether a request has gone on from here before with the same Request-URI."""
+    mark = loop_mark(request.uri)
+    return any(via.branch.endswith(mark) for via in request.every(headers.VIA))
 
 
 def merge_key(request: Request) -> Key:

@@ -171,12 +171,13 @@ class Endpoint:
             self._siblings.learn(request.get("call-id") or "", to)
         return request.build()
 
-    def forward(self, request: Request, flow: Flow, now: float) -> TransactionId:
+    def forward(self, request: Request, flow: Flow, now: float, *, came_for: str) -> TransactionId:
         """Send somebody else's request on by `flow`, our Via on top (RFC 3261 16.6).
 
-        Its responses come as `ResponseReceived`, without a dialog.
+        `came_for` is the Request-URI that it came with: should it come with that
+        again, it goes round in a loop. Its responses come as `ResponseReceived`, without a dialog.
         """
-        return self._uac.forward(request, flow, now)
+        return self._uac.forward(request, flow, now, came_for=came_for)
 
     def pass_back(self, transaction: TransactionId, response: Response, now: float) -> None:
         """Answer a request with somebody else's final response (RFC 3261 16.7)."""

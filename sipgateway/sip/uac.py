@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sipgateway.sip import arrival, headers, message, sanity
 from sipgateway.sip import dialog as dialogs
-from sipgateway.sip import headers, message, sanity
 from sipgateway.sip import transaction as transactions
 from sipgateway.sip.dialog import Acknowledgement, Dialog
 from sipgateway.sip.errors import BadMessage, LocalError
@@ -108,9 +108,10 @@ class UserAgentClient:
         request.push("Via", headers.build_via(dialogs.via_of(flow, self._tables.tokens.branch())))
         return request
 
-    def forward(self, request: Request, flow: Flow, now: float) -> TransactionId:
+    def forward(self, request: Request, flow: Flow, now: float, *, came_for: str) -> TransactionId:
         """See `Endpoint.forward`."""
-        via = dialogs.via_of(flow, self._tables.tokens.branch())
+        branch = self._tables.tokens.branch() + arrival.loop_mark(came_for)
+        via = dialogs.via_of(flow, branch)
         request.push("Via", headers.build_via(via))
         transaction = self._launch(request, flow, now)
         transaction.passing = True

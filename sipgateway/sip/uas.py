@@ -147,6 +147,8 @@ class UserAgentServer:
             return None if known else Objection(481)
         if request.method == "PRACK":
             return Objection(481)
+        if arrival.loops(request):
+            return Objection(482)
         spirals = False
         for via in request.every(headers.VIA):
             # 16.3, RFC 5393 4.2: it is a spiral, and fine, if its target has changed

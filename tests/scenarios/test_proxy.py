@@ -248,6 +248,47 @@ def test_loops_and_breadth(stage: Stage, alice: Person, bob: Person) -> None:
     assert _request(bob, "MESSAGE").must(headers.MAX_BREADTH) == 2
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_phone_that_sends_on_to_its_own_address(
+    stage: Stage, alice: Person, bob: Person, *, answered: bool
+) -> None:
+    """RFC 5393 4.2: a loop if it comes for whom it came for; for another it is a spiral."""
+    desk = _desk_phone(stage)
+    alice.answers_requests = False
+    alice.registers()
+    alice.sends("MESSAGE", BOB)
+    got = _request(bob, "MESSAGE")
+    _request(desk, "MESSAGE")
+    if answered:  # the loop is seen though our transaction may be over
+        bob.replies(got, 200)
+        alice.gets("200")
+    assert _sent_on(bob, got, BOB).status == 482
+    assert _sent_on(bob, got, f"sip:bob@{DOMAIN.upper()}").status == 482
+    assert desk.inbox == []
+    spiral = _sent_on(bob, got, f"sip:alice@{DOMAIN}")
+    assert spiral.status == 401
+    again = _onward(bob, got, f"sip:alice@{DOMAIN}")
+    again.append("Authorization", bob.credentials(spiral, "MESSAGE", again.uri))
+    bob.feeds(again)
+    assert len(_request(alice, "MESSAGE").all("via")) == 4
+
+
+def _onward(person: Person, got: Request, uri: str) -> Request:
+    """What came, for another address and in his own name, all Via kept."""
+    onward = Request(got.method, uri, list(got.fields), got.body)
+    onward.drop("from")
+    onward.append("From", f"<sip:{person.name}@{DOMAIN}>;tag={person.name}-on")
+    onward.push("Via", person.request(got.method, uri).get("via") or "")
+    return onward
+
+
+def _sent_on(person: Person, got: Request, uri: str) -> Response:
+    person.feeds(_onward(person, got, uri))
+    answer = person.inbox.pop(0)
+    assert isinstance(answer, Response)
+    return answer
+
+
 # -- dialogs that go through us ---------------------------------------------------
 
 
