@@ -100,6 +100,8 @@ class Media:
     """A mixer that agrees to everything, and remembers who is where."""
 
     rooms: dict[LegId, str | None] = field(default_factory=dict)
+    #: Whose answers to offers of ours were taken.
+    accepted: list[LegId] = field(default_factory=list)
     muted: dict[LegId, bool] = field(default_factory=dict)
     played: list[tuple[str, str]] = field(default_factory=list)
     listening: dict[LegId, float] = field(default_factory=dict)
@@ -508,7 +510,10 @@ class Stage:
             status, reason = self.media.refuses
             self._tell(NegotiationFailed(action.question, status, reason))
             return
-        sdp = "" if isinstance(action, actions.AcceptAnswer) else ANSWER
+        sdp = ANSWER
+        if isinstance(action, actions.AcceptAnswer):
+            self.media.accepted.append(action.leg)
+            sdp = ""
         self._tell(Negotiated(action.question, _described(sdp, self.media.direction)))
 
     def _account(self, action: actions.LoadAccount) -> AccountLoaded:

@@ -95,6 +95,7 @@ class Calls:
             return
         self._desk.cancels[transaction] = lambda now: self.feed(leg, Input.CANCELLED, now)
         offer = request.body_as("application/sdp")
+        leg.offered = not offer
         self._negotiation.negotiate(leg, offer, self._negotiation.first)
 
     def dial_out(self, leg: Leg) -> None:
@@ -102,7 +103,6 @@ class Calls:
         leg.state = State.OFFERING
         self._keep(leg)
         self._negotiation.negotiate(leg, "", self._negotiation.first)
-        leg.offered = False
 
     def _keep(self, leg: Leg) -> None:
         self._legs[leg.id] = leg

@@ -49,6 +49,8 @@ class InCall:
         if leg.state not in TALKING:
             self._desk.endpoint.respond(event.transaction, 481, now)
             return
+        if self._refused(event, leg, now):
+            return
         self._desk.cancels[event.transaction] = lambda then: self._cancelled(event, then)
 
         def done(leg: Leg, answer: Answer, then: float) -> None:
@@ -57,11 +59,29 @@ class InCall:
 
         self._negotiation.negotiate(leg, event.request.body_as("application/sdp"), done)
 
+    def _refused(self, event: RequestReceived, leg: Leg, now: float) -> bool:
+        """What may not be taken now: two offers at a time, too short a session.
+
+        RFC 3311 5.2: an offer of ours that waits for its answer, in the ACK, is in
+        the way of another, be it his or ours.
+        """
+        request = event.request
+        offers = request.method == "INVITE" or bool(request.body_as("application/sdp"))
+        if leg.offered and offers:
+            self._desk.endpoint.respond(event.transaction, 491, now)
+            return True
+        fields = self._timer.objection(request)
+        if fields is not None:
+            self._desk.endpoint.respond(event.transaction, 422, now, fields=fields)
+        return fields is not None
+
     def _cancelled(self, event: RequestReceived, now: float) -> None:
         self._desk.endpoint.respond(event.transaction, 487, now)
 
     def _update(self, event: RequestReceived, leg: Leg, now: float) -> None:
         """RFC 3311; a browser refreshes its session by one without a description."""
+        if self._refused(event, leg, now):
+            return
         offer = event.request.body_as("application/sdp")
         if offer:
             self._negotiation.negotiate(
@@ -82,7 +102,7 @@ class InCall:
             )
             return
         self._negotiation.described(leg, answer, now)
-        self._desk.endpoint.respond(
+        sent = self._desk.endpoint.respond(
             event.transaction,
             200,
             now,
@@ -90,6 +110,8 @@ class InCall:
             body=Body.sdp(answer.description.sdp),
             contact=self._legs.room.contact_of(leg),
         )
+        if sent is not None and not event.request.body_as("application/sdp"):
+            leg.offered = True  # and it was not cancelled meanwhile
 
     def _info(self, event: RequestReceived, leg: Leg, now: float) -> None:
         """Digits by INFO, from phones that cannot send RFC 4733; packages we have none of."""

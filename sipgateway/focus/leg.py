@@ -272,6 +272,8 @@ class Leg:
     at_door: bool = False
     #: After a take-over: until when its phone may be away.
     returns_by: float | None = None
+    #: The fields of a re-INVITE of ours that is due once the phone has answered our offer.
+    reinvite_due: tuple[tuple[str, str], ...] | None = None
     #: A re-INVITE of ours that waits for its answer.
     reinvite: TransactionId | None = None
 

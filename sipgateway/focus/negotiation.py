@@ -66,7 +66,6 @@ class Negotiation:
     def negotiate(self, leg: Leg, offer: str, done: Done) -> None:
         """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
         session, room = self._session(leg), self._legs.room.media_room
-        leg.offered = not offer
         if offer:
             self._desk.ask(
                 lambda number: AnswerOffer(number, leg.id, offer, session, room),
@@ -101,12 +100,15 @@ class Negotiation:
         """Take the phone's answer to an offer of ours; a bad one ends the call."""
 
         def done(answer: Answer, now: float) -> None:
+            due, leg.reinvite_due = leg.reinvite_due, None
             if isinstance(answer, Negotiated):
                 leg.media_lost, leg.returns_by = False, None
                 self.described(leg, answer, now)
-                return
-            _, reason = failure(answer)
-            self._legs.hang_up(leg, Farewell(Departure.FAILED, status=488, text=reason), now)
+            elif due is None:
+                _, reason = failure(answer)
+                self._legs.hang_up(leg, Farewell(Departure.FAILED, status=488, text=reason), now)
+            if due is not None:
+                self.reinvite(leg, due)
 
         self._desk.ask(lambda number: AcceptAnswer(number, leg.id, sdp), done)
 
@@ -182,13 +184,16 @@ class Negotiation:
         """Re-INVITE with an offer of ours and the room's Contact.
 
         For a leg whose media was lost, and for one that is now in another room
-        (draft 4.3, 4.9: the Contact becomes the conference URI).
+        (draft 4.3, 4.9: the Contact becomes the conference URI). It waits where the
+        phone owes the answer to another offer (RFC 3264 4).
         """
         if leg.state is not State.CONNECTED or leg.dialog is None or leg.reinvite is not None:
             return
+        if leg.offered:
+            leg.reinvite_due = tuple(fields)
+            return
 
         def offered(leg: Leg, answer: Answer, now: float) -> None:
-            leg.offered = False
             if leg.state is not State.CONNECTED or leg.dialog is None:
                 return
             if not isinstance(answer, Negotiated):

@@ -53,13 +53,22 @@ class SessionTimer:
         return (("Min-SE", str(SHORTEST)),)
 
     def grant(self, leg: Leg, request: Request, now: float) -> Fields:
-        """The fields of the 2xx to an INVITE or UPDATE (RFC 4028 9)."""
+        """The fields of the 2xx to an INVITE or UPDATE (RFC 4028 9).
+
+        A phone that knows timers and does not ask for the one that runs any more
+        is refreshed by us: its death is noticed all the same. Where the 2xx has no
+        Session-Expires, nothing expires.
+        """
+        running = leg.session_interval if leg.session_ends is not None else None
         asked = _interval(request)
-        if asked is None or not _supported(request):
+        interval = running if asked is None else asked
+        if interval is None or not _supported(request):
+            leg.session_ends = leg.refresh_at = None
             return ()
-        ours = _refresher(request) == "uas"
-        leg.takes_update = _takes_update(request)
-        self._start(leg, max(asked, SHORTEST), now, ours=ours)
+        ours = asked is None or _refresher(request) == "uas"
+        leg.takes_update = request.method == "UPDATE" or _takes_update(request)
+        shortest = request.one(headers.MIN_SE) or 0 if asked is None else 0
+        self._start(leg, max(interval, SHORTEST, shortest), now, ours=ours)
         if ours:
             return (_expires(leg.session_interval, "uas"),)
         return (_expires(leg.session_interval, "uac"), ("Require", "timer"))

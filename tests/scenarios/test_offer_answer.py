@@ -6,6 +6,7 @@ import pytest
 
 from conferences.policy import CallOrder
 from sipgateway.focus.actions import CallProgressed
+from sipgateway.media.engine import LegLost
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request, Response
@@ -99,6 +100,86 @@ def test_a_reinvite_without_an_offer_gets_one(stage: Stage) -> None:
     bob.accepts(request, bob.gets("200", body=ANSWER))
     bob.gets("BYE", reason="No answer")
     stage.is_quiet()
+
+
+@pytest.mark.parametrize("body", ["", OFFER])
+def test_one_offer_at_a_time(stage: Stage, body: str) -> None:
+    """RFC 3311 5.2: while ours waits for its answer, in the ACK, 491; the answer still counts."""
+    bob = stage.joined("bob")
+    open_ = bob.in_dialog("INVITE")
+    offer = bob.gets("200", body=ANSWER)
+    bob.in_dialog("UPDATE", body=OFFER)
+    bob.gets("491")
+    again = bob.in_dialog("INVITE", body=body)
+    refused = bob.gets("491")
+    assert isinstance(refused, Response)
+    bob.feeds(bob.ack(refused, again))
+    bob.in_dialog("UPDATE")
+    bob.gets("200")
+    before = len(stage.media.accepted)
+    bob.accepts(open_, offer, body=OFFER)
+    assert len(stage.media.accepted) == before + 1
+    bob.in_dialog("UPDATE", body=OFFER)
+    bob.gets("200", body=ANSWER)
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
+def test_an_offer_of_the_first_invite_is_open_until_the_ack(stage: Stage) -> None:
+    bob = stage.person("bob")
+    request = bob.sends("INVITE", f"sip:4711@{DOMAIN}")
+    offer = bob.gets("200", body=ANSWER)
+    contact = offer.one(headers.CONTACT)
+    bob.to["call"], bob.call_id = offer.get("to") or "", offer.get("call-id") or ""
+    bob.target = str(contact.uri) if contact else ""
+    bob.in_dialog("UPDATE", body=OFFER)
+    bob.gets("491")
+    bob.accepts(request, offer, body=OFFER)
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
+def test_an_offer_that_was_cancelled_is_not_open(stage: Stage) -> None:
+    """RFC 3261 9.2: the phone never saw it, so it owes no answer."""
+    bob = stage.joined("bob")
+    stage.media_thinks(True)
+    request = bob.in_dialog("INVITE")
+    bob.cancels(request)
+    bob.gets("200")
+    refused = bob.gets("487")
+    assert isinstance(refused, Response)
+    bob.feeds(bob.ack(refused, request))
+    stage.media_thinks(False)
+    bob.in_dialog("UPDATE", body=OFFER)
+    bob.gets("200", body=ANSWER)
+    stage.is_quiet()
+
+
+def test_our_reinvite_waits_for_the_answer_to_the_offer_before(stage: Stage) -> None:
+    """RFC 3264 4: no second offer of ours meanwhile; and the first one's answer is taken."""
+    bob = stage.joined("bob")
+    request = bob.in_dialog("INVITE")
+    offer = bob.gets("200", body=ANSWER)
+    stage.media_tells(LegLost(stage.leg_of("bob"), "the worker died"))
+    stage.is_quiet()
+    before = len(stage.media.accepted)
+    bob.accepts(request, offer, body=OFFER)
+    bob.replies(bob.gets("INVITE", body=ANSWER), 200, body=OFFER)  # type: ignore[arg-type]
+    bob.gets("ACK")
+    assert len(stage.media.accepted) == before + 2
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
+def test_an_answer_that_a_dead_worker_cannot_take_does_not_end_the_call(stage: Stage) -> None:
+    """The new offer that is due is asked for; here the engine has none either: 503, not 488."""
+    bob = stage.joined("bob")
+    request = bob.in_dialog("INVITE")
+    offer = bob.gets("200", body=ANSWER)
+    stage.media_tells(LegLost(stage.leg_of("bob"), "the worker died"))
+    stage.media.refuses = (500, "No worker")
+    bob.accepts(request, offer, body=OFFER)
+    bob.gets("BYE", reason="cause=503")
 
 
 def test_an_update_with_an_offer_is_answered(stage: Stage) -> None:
@@ -205,6 +286,63 @@ def test_a_phone_that_wants_us_to_refresh(stage: Stage) -> None:
     _replies(bob, bob.gets("UPDATE"), 481)  # type: ignore[arg-type]
     bob.gets("BYE")
     assert stage.roster() == []
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_refresh_that_asks_for_no_timer_leaves_it_to_us(stage: Stage, method: str) -> None:
+    """RFC 4028 9: who supports timers is given the one that runs, and we refresh it."""
+    bob = stage.person("bob")
+    bob.dials(Session_Expires="90;refresher=uac", Supported="timer", Allow="INVITE, UPDATE")
+    stage.passes(50)
+    body = OFFER if method == "INVITE" else ""
+    more = {"Supported": "timer", "Allow": "INVITE, UPDATE", "Min_SE": "100"}
+    request = bob.in_dialog(method, body=body, **more)
+    accepted = bob.gets("200", session_expires="100;refresher=uas")
+    if method == "INVITE":
+        bob.accepts(request, accepted)
+    stage.passes(50.1)
+    update = bob.gets("UPDATE", session_expires="100;refresher=uac")
+    assert isinstance(update, Request)
+    _replies(bob, update, 200, Session_Expires="100;refresher=uac", Allow="INVITE, UPDATE")
+    stage.passes(50.1)
+    assert stage.roster() == ["bob"]
+    _replies(bob, bob.gets("UPDATE"), 481)  # type: ignore[arg-type]
+    bob.gets("BYE")
+    assert stage.roster() == []
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_refresh_without_timers_ends_the_timer(stage: Stage, method: str) -> None:
+    """RFC 4028 9: no Session-Expires in the latest 2xx, so nothing expires."""
+    bob = stage.person("bob")
+    bob.dials(Session_Expires="90;refresher=uac", Supported="timer")
+    stage.passes(50)
+    request = bob.in_dialog(method, body=OFFER if method == "INVITE" else "")
+    accepted = bob.gets("200")
+    assert accepted.get("session-expires") is None
+    if method == "INVITE":
+        bob.accepts(request, accepted)
+    stage.passes(300)
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_too_short_an_interval_in_the_call(stage: Stage, method: str) -> None:
+    """RFC 4028 9: 422 with Min-SE; an interval is never made longer. The old one goes on."""
+    bob = stage.person("bob")
+    bob.dials(Session_Expires="90;refresher=uac", Supported="timer")
+    stage.passes(50)
+    timer = {"Session_Expires": "60", "Supported": "timer"}
+    request = bob.in_dialog(method, body=OFFER, **timer)
+    refused = bob.gets("422", min_se="90")
+    assert isinstance(refused, Response)
+    if method == "INVITE":
+        bob.feeds(bob.ack(refused, request))
+    stage.passes(39)
+    assert stage.roster() == ["bob"]
+    stage.passes(2)
+    bob.gets("BYE", reason="The session was not refreshed")
 
 
 def _accepted_with_timer(stage: Stage, **fields: str) -> Person:
