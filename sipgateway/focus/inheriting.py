@@ -12,7 +12,7 @@ import functools
 from sipgateway.focus import standing
 from sipgateway.focus.actions import Reopen
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk
+from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
 from sipgateway.focus.events import Answer, Reopened
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.roster import Departure
@@ -60,10 +60,33 @@ class Inheriting:
         connections are tried like all others.
         """
         self._desk.later(now + RETURN_WITHIN, functools.partial(self._still_gone, leg))
-        if leg.flow.via == gone and leg.flow.transport is Transport.UDP:
-            self._reopen(leg)
+        if leg.flow.via == gone:
+            self._seek(leg, gone, now)
         else:
             self._calls.reinvite(leg)
+
+    def _seek(self, leg: Leg, gone: str, now: float) -> None:
+        """Its phone may have come back by another process before we took its call over."""
+        here = uri_of(leg.endpoint)
+        instance = here.param("gr") or ""
+
+        def found(phones: list[Phone], then: float) -> None:
+            flows = (
+                phone.flow
+                for phone in phones
+                if phone.flow.via != gone and (instance or same_device(here, uri_of(phone.uri)))
+            )
+            flow = next(flows, None)
+            if leg.dialog is None or leg.flow.via != gone:
+                return  # it has gone, or come back, meanwhile
+            if flow is not None:
+                self._calls.found_again(leg, flow, then)
+            elif leg.flow.transport is Transport.UDP:
+                self._reopen(leg)
+            else:
+                self._calls.reinvite(leg)
+
+        self._desk.find(leg.identity.uri, found, now, instance=instance)
 
     def _reopen(self, leg: Leg) -> None:
         """A phone on UDP is reached by a socket of ours as well as by the one that is gone."""

@@ -72,6 +72,22 @@ def people(server: Server) -> People:
     return _people(server)
 
 
+@pytest.fixture(autouse=True)
+def _nobody_stays_registered(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A phone that a test has killed is none of the next test's business."""
+    yield
+    for people, place in (("people", "server"), ("desk_people", "desk")):
+        if people in request.fixturenames:
+            _sign_out(request.getfixturevalue(place))
+
+
+def _sign_out(server: Server) -> None:
+    for name in ("alice", "bob", "carol", "mallory"):
+        api = server.api(name)
+        for phone in api.call("GET", "/me/phones")[1]["phones"]:
+            api.call("DELETE", f"/me/phones/{phone['id']}")
+
+
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
     """The same with TLS for everything."""

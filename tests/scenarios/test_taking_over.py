@@ -116,6 +116,23 @@ def test_who_was_connected_to_the_process_that_is_gone_comes_back() -> None:
     again.gets("200")
 
 
+def test_who_has_come_back_already_is_found() -> None:
+    """A phone that is quicker than the lease is long: it has registered here before."""
+    system = System()
+    bob = system.there.person("bob")
+    bob.registers()
+    bob.dials("4711")
+    again = system.here.person("bob")
+    again.call_id, again.target, again.to["call"] = bob.call_id, bob.target, bob.to["call"]
+    again.registers()
+    dies(system)
+    assert system.here.sent_elsewhere == []
+    agrees(again)
+    assert system.here.roster() == ["bob"]
+    again.in_dialog("BYE")
+    again.gets("200")
+
+
 def test_who_does_not_come_back_is_off_the_roster() -> None:
     system = System()
     bob = system.there.person("bob")
