@@ -139,7 +139,8 @@ class Endpoint:
 
         `contact` is needed for what makes a dialog (1xx and 2xx to INVITE, 2xx to
         SUBSCRIBE and REFER). A transaction that is over or answered is left alone.
-        Where the INVITE requires it, a provisional response is sent reliably.
+        Where the INVITE requires it, a provisional response is sent reliably, or,
+        if the INVITE has no offer, not at all.
         """
         return self._uas.respond(
             transaction, status, now, reason=reason, fields=fields, body=body, contact=contact

@@ -1,8 +1,9 @@
 """Reliable provisional responses, as a server (RFC 3262 3).
 
 Where an INVITE requires ``100rel``, its provisional responses go out one at a
-time, each again and again until its PRACK comes. A 2xx waits for the PRACK of
-a response that holds a description, since that is the answer or an offer.
+time, each again and again until its PRACK comes; none if it has no offer. A
+2xx waits for the PRACK of a response that holds a description, since that is
+the answer or an offer.
 """
 
 from __future__ import annotations
@@ -73,6 +74,16 @@ class Provisionals:
         """
         self.waiting.clear()
         self.held = None
+
+
+def possible(invite: Request) -> bool:
+    """Whether a provisional response beyond 100 may be sent to an INVITE at all.
+
+    To one without an offer the first reliable response has to hold the offer (RFC
+    3261 13.2.1, RFC 3262 5), whose answer the PRACK would bring. The 2xx makes the
+    offer here; and where reliable ones are required there are no others.
+    """
+    return bool(invite.body_as("application/sdp")) or not wanted(invite)
 
 
 def wanted(invite: Request) -> bool:

@@ -261,9 +261,7 @@ class UserAgentServer:
     ) -> DialogId | None:
         """See `Endpoint.respond`."""
         server = self._tables.transactions.get(transaction)
-        if server is None or server.kind not in {Kind.INVITE_SERVER, Kind.SERVER}:
-            return None
-        if server.state in {State.COMPLETED, State.CONFIRMED, State.ACCEPTED}:
+        if server is None or not _takes(server, status):
             return None
         response = message.reply(server.request, status, reason, tag=server.tag)
         if contact is not None:
@@ -409,3 +407,12 @@ class UserAgentServer:
 
 def _dialog_key(request: Request, local_tag: str) -> DialogKey:
     return (request.must(headers.CALL_ID), local_tag, request.must(headers.FROM).tag)
+
+
+def _takes(server: Transaction, status: int) -> bool:
+    """Whether a response of that status may be sent now."""
+    if server.kind not in {Kind.INVITE_SERVER, Kind.SERVER}:
+        return False
+    if server.state in {State.COMPLETED, State.CONFIRMED, State.ACCEPTED}:
+        return False
+    return not 100 < status < 200 or provisional.possible(server.request)

@@ -38,6 +38,23 @@ def test_a_call_from_person_to_person(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_a_caller_without_an_offer_who_requires_100rel(stage: Stage) -> None:
+    """RFC 3262 5: a reliable 180 would have to make the offer; the 200 makes it."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, Require="100rel")
+    invite = _rings(bob)
+    bob.replies(invite, 180)
+    assert [one for one in alice.inbox if one.get("rseq")] == []
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200", body="m=audio"), body=ANSWER)
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    bob.gets("BYE")
+    assert not stage.switchboard.occupied
+
+
 def test_a_text_within_a_call_goes_to_the_other(stage: Stage) -> None:
     alice, bob = stage.person("alice"), stage.person("bob")
     bob.registers()

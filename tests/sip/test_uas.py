@@ -484,7 +484,7 @@ def test_where_the_answer_goes(flow: Flow, via: str, port: int, method: str) -> 
 
 def test_a_provisional_is_sent_until_its_prack_comes() -> None:
     table = Table(ua.WS)
-    table.hears(invite(Require="100rel").build())
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
     rings(table, 183, body=SDP)
     ringing = only(table.out())
     assert (ringing.get("require"), ringing.one(headers.RSEQ)) == ("100rel", 1)
@@ -497,7 +497,7 @@ def test_a_provisional_is_sent_until_its_prack_comes() -> None:
 
 def test_one_at_a_time_and_the_2xx_behind_its_answer() -> None:
     table = Table(ua.WS)
-    table.hears(invite(Require="100rel").build())
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
     event = table.asked()
     how = {"contact": ua.OURS}
     for status, body in ((180, None), (183, SDP), (200, None)):
@@ -516,7 +516,7 @@ def test_one_at_a_time_and_the_2xx_behind_its_answer() -> None:
 @pytest.mark.parametrize("rack", ["2 1 INVITE", "1 2 INVITE", "1 1 UPDATE"])
 def test_a_prack_for_something_else(rack: str) -> None:
     table = Table(ua.WS)
-    table.hears(invite(Require="100rel").build())
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
     rings(table)
     ringing = only(table.out())
     prack = in_dialog("PRACK", ringing, 2, RAck=rack)
@@ -573,11 +573,34 @@ def test_a_prack_that_comes_after_the_refusal() -> None:
 
 def test_no_prack_comes() -> None:
     table = Table(ua.WS)
-    table.hears(invite(Require="100rel").build())
+    table.hears(invite(Require="100rel", body="v=0\r\n").build())
     rings(table)
     table.out()
     assert table.passes(33)[-1] == (32.0, "504 INVITE")
     assert len(table.took(CancelReceived)) == 1
+
+
+def test_no_offer_no_reliable_provisional() -> None:
+    """RFC 3261 13.2.1, RFC 3262 5: it would have to make the offer, which the 2xx does here."""
+    table = Table(ua.WS)
+    assert names(table.hears(invite(Require="100rel").build())) == ["100 INVITE"]
+    event = table.asked()
+    for status, body in ((180, None), (183, SDP)):
+        table.endpoint.respond(event.transaction, status, table.now, contact=ua.OURS, body=body)
+        assert table.out() == []
+    assert table.passes(60) == []
+    table.endpoint.respond(event.transaction, 200, table.now, contact=ua.OURS, body=SDP)
+    accepted = only(table.out())
+    assert (accepted.status, accepted.body, accepted.get("rseq")) == (200, b"v=0\r\n", None)
+    table.hears(in_dialog("ACK", accepted, 1, body="v=0\r\n").build())
+    assert len(table.took(AckReceived)) == 1
+
+
+def test_no_offer_and_nobody_requires_it() -> None:
+    table = Table()
+    table.hears(invite(Supported="100rel").build())
+    rings(table)
+    assert only(table.out()).status == 180
 
 
 def test_nothing_is_reliable_that_nobody_requires() -> None:
