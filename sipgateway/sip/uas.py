@@ -1,4 +1,8 @@
-"""The server side of the user agent: what others ask of us (RFC 3261 8.2, 12.2.2, 13.3, 17.2)."""
+"""The server side of the user agent: what others ask of us (RFC 3261 8.2, 12.2.2, 13.3, 17.2).
+
+Some lines longer than a file here should be: what comes in and what goes out work on one
+table of transactions, and would only pass it to each other.
+"""
 
 from __future__ import annotations
 
