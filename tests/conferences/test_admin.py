@@ -40,7 +40,7 @@ def office(db: None) -> Client:
 @pytest.fixture
 def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
     """Something of everything."""
-    guest = services.admit_guest(conference=open_room, display_name="Grace")
+    guest = services.admit_guest(conference=open_room, display_name="Carol")
     services.issue_phone_credentials(
         identity=selectors.identity_of_guest(guest), guest=guest, until=timezone.now()
     )
@@ -58,7 +58,7 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
     )
     services.ask_to_call(conference=live.conference.key, uri=CAROL.uri, actor=ALICE, way=Way.WEB)
     services.keep_registrations(gateway="host:1:a", entries=[DESK])
-    services.invite_person(by=alice, email="dora@example.com")
+    services.invite_person(by=alice, email="carol@example.com")
     services.make_delegate(owner=alice, username="bob")
     DialTarget.objects.create(pattern="tel:+49*", who="adders")
     return live
@@ -75,14 +75,14 @@ def test_pages(office: Client, filled: Joined, model: type[Model]) -> None:
     assert b"ha1" not in page.content
 
 
-@pytest.mark.parametrize("username", ["Dave", "a b", "ä"])
+@pytest.mark.parametrize("username", ["Mallory", "a b", "ä"])
 def test_people_have_names_that_phones_can_dial(office: Client, username: str) -> None:
     add = reverse("admin:conferences_user_add")
     said = {"password1": "long enough 1", "password2": "long enough 1", "usable_password": "true"}
     page = office.post(add, {**said, "username": username})
     assert b"begin with a letter or digit" in page.content
-    assert office.post(add, {**said, "username": "dave"}).status_code == 302
-    assert User.objects.get(username="dave")
+    assert office.post(add, {**said, "username": "mallory"}).status_code == 302
+    assert User.objects.get(username="mallory")
 
 
 def test_mallory_is_sent_to_sign_in(mallory: User, client: Client) -> None:

@@ -462,7 +462,7 @@ def test_history_tells_the_page_from_a_script(
 
 
 def test_a_guest_calls_with_his_session(open_room: Conference, room: Conference) -> None:
-    guest = services.admit_guest(conference=open_room, display_name="Grace")
+    guest = services.admit_guest(conference=open_room, display_name="Carol")
     identity = selectors.identity_of_guest(guest)
     joined = Joined(open_room)
     joined.join(identity)

@@ -156,7 +156,7 @@ def test_the_api(alice: User, bob: User, mallory: User) -> None:
 
 
 def test_guests_have_no_delegates(open_room: Conference) -> None:
-    guest = services.admit_guest(conference=open_room, display_name="Grace")
+    guest = services.admit_guest(conference=open_room, display_name="Carol")
     identity = selectors.identity_of_guest(guest)
     snapshot = selectors.snapshot(open_room.key)
     assert snapshot is not None

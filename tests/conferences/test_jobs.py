@@ -223,7 +223,7 @@ def test_ghosts_of_a_server_that_is_gone_leave(live: Joined) -> None:
 
 
 def test_prune(alice: User, open_room: Conference) -> None:
-    guest = services.admit_guest(conference=open_room, display_name="Grace")
+    guest = services.admit_guest(conference=open_room, display_name="Carol")
     services.issue_phone_credentials(
         identity=selectors.identity_of_guest(guest),
         guest=guest,

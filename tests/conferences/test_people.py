@@ -21,7 +21,7 @@ HOUR = datetime.timedelta(hours=1)
 
 
 def test_names_are_lower_case_and_signing_in_is_in_any_case(alice: User) -> None:
-    assert services.create_user(username=" Dave ", password="secret").username == "dave"
+    assert services.create_user(username=" Mallory ", password="secret").username == "mallory"
     assert authenticate(username="ALICE", password="a password") == alice
 
 
@@ -89,9 +89,9 @@ def test_tokens(alice: User) -> None:
 
 
 def test_a_guest_is_let_into_one_open_conference(open_room: Conference) -> None:
-    guest = services.admit_guest(conference=open_room, display_name="  Grace  H. ")
+    guest = services.admit_guest(conference=open_room, display_name="  Carol  H. ")
     identity = selectors.identity_of_guest(guest)
-    assert identity.display_name == "Grace H."
+    assert identity.display_name == "Carol H."
     assert identity.uri.startswith("sip:guest-")
     snapshot = selectors.snapshot(open_room.key)
     assert snapshot is not None
@@ -109,7 +109,7 @@ def test_no_guest_where_guests_are_not_admitted(room: Conference) -> None:
 def test_no_guest_after_the_end(open_room: Conference) -> None:
     services.cancel(conference=open_room, actor=people.ALICE.uri)
     with pytest.raises(Refused) as caught:
-        services.admit_guest(conference=open_room, display_name="Grace")
+        services.admit_guest(conference=open_room, display_name="Carol")
     assert caught.value.refusal is Refusal.OVER
 
 
@@ -130,7 +130,7 @@ def test_a_guest_lasts_as_long_as_the_booking(alice: User) -> None:
         grace_minutes=5,
         admission=policy.Admission.OPEN,
     )
-    guest = services.admit_guest(conference=row, display_name="Grace")
+    guest = services.admit_guest(conference=row, display_name="Carol")
     assert guest.expires_at == start + datetime.timedelta(minutes=35)
 
 

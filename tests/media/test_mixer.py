@@ -24,7 +24,7 @@ from sipgateway.media.mixer import (
 )
 from tests.media import sounds
 
-ALICE, BOB, CAROL, DAVE = (LegId(name) for name in ("alice", "bob", "carol", "dave"))
+ALICE, BOB, CAROL, MALLORY = (LegId(name) for name in ("alice", "bob", "carol", "mallory"))
 OPUS = codecs.load()["opus"]
 
 
@@ -88,8 +88,8 @@ def heard(made: Room, leg: LegId, frames: int = 50) -> Samples:
 def test_everybody_hears_everybody_but_himself(name: str) -> None:
     kind = codecs.load()[name]
     tones = {ALICE: 440.0, BOB: 1000.0, CAROL: 1700.0}
-    for ear in (*tones, DAVE):
-        made = room(kind, **{leg: tone(hertz) for leg, hertz in tones.items()}, dave=Tape([]))
+    for ear in (*tones, MALLORY):
+        made = room(kind, **{leg: tone(hertz) for leg, hertz in tones.items()}, mallory=Tape([]))
         sound = heard(made, ear)
         for leg, hertz in tones.items():
             if leg == ear:
@@ -236,9 +236,9 @@ def test_three_have_the_floor() -> None:
 def test_one_as_loud_does_not_displace_but_a_louder_one_does() -> None:
     floor = Floor()
     choose(floor, TENURE + 5, alice=30, bob=30, carol=30)
-    assert set(choose(floor, 50, alice=30, bob=30, carol=30, dave=28)) == {ALICE, BOB, CAROL}
+    assert set(choose(floor, 50, alice=30, bob=30, carol=30, mallory=28)) == {ALICE, BOB, CAROL}
     louder = 30 - int(MARGIN) - 4
-    assert DAVE in choose(floor, 50, alice=30, bob=30, carol=30, dave=louder)
+    assert MALLORY in choose(floor, 50, alice=30, bob=30, carol=30, mallory=louder)
 
 
 def test_who_has_just_begun_is_not_displaced() -> None:

@@ -76,7 +76,7 @@ def test_an_attacked_conference_is_hidden_from_who_has_to_give_a_pin(
     open_room: Conference, alice: User, bob: User, signed_in: SignedIn
 ) -> None:
     known = Client()
-    known.post("/c/open/enter/", {"display_name": "Grace", "pin": "4711"})
+    known.post("/c/open/enter/", {"display_name": "Carol", "pin": "4711"})
     now = timezone.now().timestamp()
     for number in range(20):
         services.wrong_pin(conference=open_room.key, entity=f"web:192.0.2.{number}", at=now)

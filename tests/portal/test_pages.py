@@ -220,7 +220,7 @@ def test_removal_by_the_page(room: Conference, alice: User, bob: User, signed_in
 def test_a_guest_may_come_back_under_another_name_and_the_page_says_so(
     open_room: Conference, alice: User, signed_in: SignedIn
 ) -> None:
-    guest = services.admit_guest(conference=open_room, display_name="Grace", pin="4711")
+    guest = services.admit_guest(conference=open_room, display_name="Carol", pin="4711")
     warned = {}
     for username in (guest.uri_user, "bob"):
         key = join(open_room, username)

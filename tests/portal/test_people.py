@@ -22,7 +22,7 @@ MAILS = override_settings(
 )
 
 
-def invited(by: User, email: str = "dora@example.org", *, may_book: bool = False) -> str:
+def invited(by: User, email: str = "carol@example.org", *, may_book: bool = False) -> str:
     link = services.invite_person(by=by, email=email, may_book=may_book)
     return f"/welcome/{selectors.link_token(link)}/"
 
@@ -43,7 +43,7 @@ def test_an_organizer_invites_and_the_invited_makes_an_account(
 ) -> None:
     browser = signed_in(alice)
     assert 'href="/people/"' in browser.get("/").content.decode()
-    page = browser.post("/people/", {"email": "dora@example.org"}, follow=True).content.decode()
+    page = browser.post("/people/", {"email": "carol@example.org"}, follow=True).content.decode()
     assert "Here is the link" in page
     path = shown_link(page)
     dora = Client()
@@ -58,7 +58,7 @@ def test_an_organizer_invites_and_the_invited_makes_an_account(
     assert "Dora D." in dora.get("/").content.decode()
     made = User.objects.get(username="dora")
     assert (made.email, made.timezone, made.is_organizer) == (
-        "dora@example.org",
+        "carol@example.org",
         "Europe/Berlin",
         False,
     )
@@ -78,16 +78,16 @@ def test_where_mails_go_out_the_link_is_sent_and_shown_to_nobody(
     alice: User, signed_in: SignedIn
 ) -> None:
     browser = signed_in(alice)
-    page = browser.post("/people/", {"email": "dora@example.org"}, follow=True).content.decode()
+    page = browser.post("/people/", {"email": "carol@example.org"}, follow=True).content.decode()
     assert "on its way" in page
     assert "/welcome/" not in page
     services.send_links(now=timezone.now())
     services.send_links(now=timezone.now())
-    assert [one.to for one in mail.outbox] == [["dora@example.org"]]
+    assert [one.to for one in mail.outbox] == [["carol@example.org"]]
     found = re.search(r"http://parley\.test:8000(/welcome/\S+)", str(mail.outbox[0].body))
     assert found is not None
     assert Client().post(found[1], account())["Location"] == "/"
-    assert EmailAddress.objects.get(verified=True).email == "dora@example.org"
+    assert EmailAddress.objects.get(verified=True).email == "carol@example.org"
 
 
 @MAILS
@@ -114,7 +114,7 @@ def test_that_somebody_may_book_is_for_administrators_to_say(
     alice: User, signed_in: SignedIn
 ) -> None:
     assert "may_book" not in signed_in(alice).get("/people/").content.decode()
-    signed_in(alice).post("/people/", {"email": "dora@example.org", "may_book": "on"})
+    signed_in(alice).post("/people/", {"email": "carol@example.org", "may_book": "on"})
     assert not AccountLink.objects.get().may_book
     with pytest.raises(Refused):
         services.invite_person(by=alice, email="eve@example.org", may_book=True)
@@ -151,7 +151,7 @@ def test_invitations_are_withdrawn_by_those_who_gave_them(
 ) -> None:
     path = invited(alice)
     row = AccountLink.objects.get()
-    assert "dora@example.org" not in signed_in(mallory).get("/people/").content.decode()
+    assert "carol@example.org" not in signed_in(mallory).get("/people/").content.decode()
     signed_in(mallory).post(f"/people/{row.pk}/withdraw/")
     assert Client().get(path).status_code == 200
     page = signed_in(alice).post(f"/people/{row.pk}/withdraw/", follow=True).content.decode()

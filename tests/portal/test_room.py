@@ -81,14 +81,14 @@ def test_a_guest_says_his_name_and_is_in(open_room: Conference, client: Client) 
     assert config(page)["phone"] is None
     assert not SipAccount.objects.exists()
     assert 'data-testid="join-name"' in page
-    entered = client.post("/c/open/enter/", {"display_name": "  Grace   G ", "pin": "4711"})
+    entered = client.post("/c/open/enter/", {"display_name": "  Carol   G ", "pin": "4711"})
     phone = entered.json()["phone"]
     guest = Guest.objects.get()
-    assert guest.display_name == phone["display_name"] == "Grace G"
+    assert guest.display_name == phone["display_name"] == "Carol G"
     assert phone["uri"] == f"sip:{guest.uri_user}@conf.test"
     again = client.get("/c/open/").content.decode()
     assert config(again)["phone"]["uri"] == phone["uri"]
-    assert 'value="Grace G"' in again
+    assert 'value="Carol G"' in again
     assert config(again)["commands"] is False
 
 
@@ -96,8 +96,8 @@ def test_a_guest_says_his_name_and_is_in(open_room: Conference, client: Client) 
     ("said", "field"),
     [
         ({"display_name": "", "pin": "4711"}, "display_name"),
-        ({"display_name": "Grace", "pin": "1"}, "pin"),
-        ({"display_name": "Grace\u0007", "pin": "4711"}, "display_name"),
+        ({"display_name": "Carol", "pin": "1"}, "pin"),
+        ({"display_name": "Carol\u0007", "pin": "4711"}, "display_name"),
     ],
 )
 def test_a_guests_mistakes_are_told_at_their_field(
@@ -121,10 +121,10 @@ def test_guessing_the_pin_is_held_off(open_room: Conference, client: Client) -> 
 def test_a_guest_of_one_conference_is_a_stranger_to_another(
     open_room: Conference, room: Conference, client: Client
 ) -> None:
-    client.post("/c/open/enter/", {"display_name": "Grace", "pin": "4711"})
+    client.post("/c/open/enter/", {"display_name": "Carol", "pin": "4711"})
     assert client.get("/c/planning/").status_code == 302
     assert client.get("/c/planning/standing/").status_code == 404
-    assert client.post("/c/planning/enter/", {"display_name": "Grace"}).status_code == 403
+    assert client.post("/c/planning/enter/", {"display_name": "Carol"}).status_code == 403
 
 
 def test_the_pin_is_asked_of_those_who_need_it(alice: User, bob: User, signed_in: SignedIn) -> None:
@@ -157,7 +157,7 @@ def test_too_early_says_when_and_waits(
         (shown,) = re.findall(r'<time datetime="([^"]+)"', page)
         opens = datetime.datetime.fromisoformat(shown)
         assert abs(opens - tomorrow.starts_at) < datetime.timedelta(seconds=1)
-    refused = client.post(f"/c/{tomorrow.name}/enter/", {"display_name": "Grace"})
+    refused = client.post(f"/c/{tomorrow.name}/enter/", {"display_name": "Carol"})
     assert refused.status_code in (200, 403)
 
 
@@ -166,7 +166,7 @@ def test_over_and_cancelled(open_room: Conference, client: Client) -> None:
     response = client.get("/c/open/")
     assert response.status_code == 410
     assert "This conference is over" in response.content.decode()
-    refused = client.post("/c/open/enter/", {"display_name": "Grace", "pin": "4711"})
+    refused = client.post("/c/open/enter/", {"display_name": "Carol", "pin": "4711"})
     assert (refused.status_code, refused.json()["refusal"]) == (410, "over")
 
 
@@ -221,7 +221,7 @@ def test_the_removed_person_is_told_by_whom_and_why(
 def test_a_banned_guest_does_not_become_another(
     open_room: Conference, alice: User, client: Client
 ) -> None:
-    client.post("/c/open/enter/", {"display_name": "Grace", "pin": "4711"})
+    client.post("/c/open/enter/", {"display_name": "Carol", "pin": "4711"})
     key = join(open_room, Guest.objects.get().uri_user)
     removed(open_room, key, alice, ban=True)
     door = client.get("/c/open/")
