@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.async_api import Browser, expect
 
 from tests.live import browser as browsers
+from tests.live import room as rooms
 from tests.live.conftest import People
 from tests.live.room import Room
 from tests.live.server import Server
@@ -19,7 +20,7 @@ TRIES = 5
 async def test_mallory_guesses_pins_and_bob_gets_in(
     server: Server, people: People, browser: Browser
 ) -> None:
-    """He is held off, though his next PIN is right; somebody else comes in meanwhile."""
+    """He is held off, though his next PIN is right; who has an account comes in from beside him."""
     link = server.conference("--open", "--pin", "4711")["url"]
     mallory = Room(await browsers.open_page(browser, tone=TONES["mallory"]))
     await mallory.page.goto(link)
@@ -37,9 +38,10 @@ async def test_mallory_guesses_pins_and_bob_gets_in(
     await mallory.is_in("failed")
 
     bob = Room(await browsers.open_page(browser, tone=TONES["bob"]))
+    await rooms.sign_in(bob.page, server, people.bob)
     await bob.page.goto(link)
     await bob.hook("join-pin").fill("4711")
-    await bob.joins("Bob")
+    await bob.joins()
     await bob.sees("Bob")
     assert await mallory.hook("call-state").get_attribute("data-state") == "failed"
 
