@@ -138,7 +138,7 @@ def test_bob_who_may_not_book_invites_nobody(bob: User, signed_in: SignedIn) -> 
 def test_nobody_is_invited_twice_or_who_is_here(alice: User, signed_in: SignedIn) -> None:
     browser = signed_in(alice)
     invited(alice)
-    page = browser.post("/people/", {"email": "DORA@example.org"}).content.decode()
+    page = browser.post("/people/", {"email": "CAROL@example.org"}).content.decode()
     assert "is invited already" in page
     User.objects.create_user("erin", "erin@example.org")
     page = browser.post("/people/", {"email": "erin@example.org"}).content.decode()
