@@ -10,6 +10,7 @@ does not matter when we are late by some.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import secrets
 import socket
@@ -122,7 +123,8 @@ class Attendant:
             "group": KEPT,
             "rtp": {"ip": host, "port": port, "payload_type": PAYLOAD_TYPE},
         }
-        try:
+        with contextlib.ExitStack() as unless_joined:
+            unless_joined.callback(sock.close)
             told = (await self.room.node.ask(self._handle, body)).data.get("rtp")
             if not told:
                 raise MediaError(503, "The mixer has no RTP port")
@@ -130,9 +132,7 @@ class Attendant:
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
                 asyncio.DatagramProtocol, sock=sock
             )
-        except BaseException:
-            sock.close()
-            raise
+            unless_joined.pop_all()
         self._there = there
         return transport
 

@@ -312,7 +312,7 @@ class _Listener(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: object) -> None:
-        pass
+        """Say nothing."""
 
 
 class _Server(ThreadingHTTPServer):
