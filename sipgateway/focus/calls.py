@@ -221,20 +221,22 @@ class Calls:
     def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""
         for leg in list(self._by_dialog.values()):
-            here = uri_of(leg.endpoint)
-            if leg.identity.uri == entity and leg.flow_gone and same_device(here, contact):
+            here, missed = uri_of(leg.endpoint), leg.flow_gone or leg.awaited
+            if leg.identity.uri == entity and missed and same_device(here, contact):
                 self.found_again(leg, flow, now)
 
     def found_again(self, leg: Leg, flow: Flow, now: float) -> None:
         """A phone that had lost its flow is reached by another."""
-        leg.flow, leg.flow_gone = flow, False
+        tried, leg.flow, leg.flow_gone = leg.flow, flow, False
         if leg.dialog is not None:
             self._desk.endpoint.move(leg.dialog, flow)
         self._relocated(leg, now)
+        if leg.awaited and leg.reinvite is not None and tried != flow:
+            self._desk.endpoint.give_up(leg.reinvite, now)
 
     def _relocated(self, leg: Leg, now: float) -> None:
         self._room.relocated(leg, now)
-        if leg.media_lost and leg.returns_by is not None:
+        if leg.awaited:
             self.reinvite(leg)
 
     # -- from one process to another -------------------------------------------

@@ -286,6 +286,11 @@ class Leg:
         return effects
 
     @property
+    def awaited(self) -> bool:
+        """Whether its phone may be about to come back, after a take-over."""
+        return self.media_lost and self.returns_by is not None
+
+    @property
     def texted(self) -> bool:
         """Whether texts for those who are in go to it."""
         return self.joined and self.takes_texts and not self.flow_gone

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sipgateway.focus import answers, inviting
@@ -38,6 +39,7 @@ from sipgateway.media.engine import (
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body, Fields
 from sipgateway.sip.events import ResponseReceived
+from sipgateway.sip.flow import Flow
 from sipgateway.sip.message import Response
 
 GONE_AFTER = 10.0
@@ -205,17 +207,17 @@ class Negotiation:
             leg.reinvite = self._desk.endpoint.request_in_dialog(
                 leg.dialog, "INVITE", now, fields=fields, body=body
             )
-            self._desk.replies[leg.reinvite] = lambda reply, at: self._reinvited(leg, reply, at)
+            self._desk.replies[leg.reinvite] = partial(self._reinvited, leg, leg.flow)
 
         self.negotiate(leg, "", offered)
 
-    def _reinvited(self, leg: Leg, reply: ResponseReceived, now: float) -> None:
+    def _reinvited(self, leg: Leg, flow: Flow, reply: ResponseReceived, now: float) -> None:
         status = reply.response.status
         if status < 200 or leg.dialog is None:
             return
         leg.reinvite = inviting.proved(self._desk, leg, reply, now)
         if leg.reinvite is not None:
-            self._desk.replies[leg.reinvite] = lambda again, at: self._reinvited(leg, again, at)
+            self._desk.replies[leg.reinvite] = partial(self._reinvited, leg, flow)
             return
         if leg.dialog not in self._legs:
             return  # he hung up meanwhile
@@ -227,9 +229,16 @@ class Negotiation:
             self._agreed(leg, reply.response, now)
             self.accept(leg, reply.response.body_as("application/sdp"))
         elif reply.local and leg.returns_by is not None:
-            leg.flow_gone = True  # his connection went meanwhile; he may come back by another
+            self._not_reached(leg, flow)
         elif status in {408, 481} or leg.media_lost:
             self._legs.hang_up(leg, Farewell(Departure.FAILED, status=status), now)
+
+    def _not_reached(self, leg: Leg, flow: Flow) -> None:
+        """His connection is gone; he may come back by another, or has done so."""
+        if leg.flow == flow:
+            leg.flow_gone = True
+        else:
+            self.reinvite(leg)
 
 
 #: Which event of the engine goes where; the type of the key is that of the third argument.

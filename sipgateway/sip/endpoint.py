@@ -118,6 +118,12 @@ class Endpoint:
             self._step(transaction, Input.FLOW_LOST, now)
         self._tables.tell(FlowClosed(flow))
 
+    def give_up(self, transaction: TransactionId, now: float) -> None:
+        """No answer will come by the connection that a request of ours went out by."""
+        request = self._tables.transactions.get(transaction)
+        if request is not None:
+            self._step(request, Input.FLOW_LOST, now)
+
     def next_event(self) -> SipEvent | None:
         """The next thing that happened, or None."""
         return self._tables.events.popleft() if self._tables.events else None

@@ -133,6 +133,26 @@ def test_who_has_come_back_already_is_found() -> None:
     again.gets("200")
 
 
+def test_who_comes_back_while_his_old_connection_is_tried() -> None:
+    """It is not known yet that it goes nowhere: what was sent by it is given up."""
+    system = System()
+    bob = system.there.person("bob")
+    bob.registers()
+    bob.dials("4711")
+    call = (bob.call_id, bob.target, bob.to["call"])
+    dies(system)
+    assert [flow.via for flow, _ in system.here.sent_elsewhere] == [THERE]
+    again = system.here.person("bob")
+    again.call_id, again.target, again.to["call"] = call
+    again.registers()
+    agrees(again)
+    system.here.passes(60.0)
+    assert system.here.roster() == ["bob"]
+    assert len(system.here.sent_elsewhere) == 1
+    again.in_dialog("BYE")
+    again.gets("200")
+
+
 def test_who_does_not_come_back_is_off_the_roster() -> None:
     system = System()
     bob = system.there.person("bob")
