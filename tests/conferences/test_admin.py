@@ -48,7 +48,7 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
     services.attempt_failed(
         door=Door.PAGES, source="203.0.113.66", account="alice", now=timezone.now()
     )
-    services.book(organizer=alice, title="Talk", invitees=[Invitee(email="zoe@example.com")])
+    services.book(organizer=alice, title="Talk", invitees=[Invitee(email="carol@example.com")])
     services.ask_to_remove(
         conference=live.conference.key,
         participant=live.key(BOB),

@@ -157,9 +157,9 @@ def test_a_name_is_given_once_in_any_case(alice: User) -> None:
         ("sip:Bob@CONF.test", "sip:bob@conf.test"),
         ("sips:bob@conf.test;transport=tls", "sip:bob@conf.test"),
         ("sip:%62ob@conf.test", "sip:bob@conf.test"),
-        ("sip:Zoe@Example.com;transport=tcp", "sip:Zoe@example.com;transport=tcp"),
-        ("sip:zoe@192.0.2.1:5070", "sip:zoe@192.0.2.1:5070"),
-        ("sip:zoe@[2001:db8::1]", "sip:zoe@[2001:db8::1]"),
+        ("sip:Carol@Example.com;transport=tcp", "sip:Carol@example.com;transport=tcp"),
+        ("sip:carol@192.0.2.1:5070", "sip:carol@192.0.2.1:5070"),
+        ("sip:carol@[2001:db8::1]", "sip:carol@[2001:db8::1]"),
         ("tel:+49 30 123", None),
         ("+49 (30) 123-4/5", "tel:+493012345"),
         ("sip:+49.30.123@conf.test;user=phone", "tel:+4930123"),
@@ -188,14 +188,14 @@ def test_the_list(alice: User, bob: User) -> None:
         title="Talk",
         invitees=[
             Invitee(email="Bob@Example.com", role=Role.MODERATOR),
-            Invitee("sip:zoe@example.com"),
+            Invitee("sip:carol@example.com"),
             Invitee(email="new@example.com"),
         ],
     )
     assert _snapshot(row).roles == {
         people.ALICE.uri: Role.ORGANIZER,
         people.BOB.uri: Role.MODERATOR,
-        "sip:zoe@example.com": Role.PARTICIPANT,
+        "sip:carol@example.com": Role.PARTICIPANT,
     }
     assert [one.user for one in row.invitations.all()] == [bob, None, None]
 
@@ -309,11 +309,11 @@ def test_an_ad_hoc_conference(alice: User) -> None:
 
 
 def test_an_ad_hoc_conference_of_somebody_from_elsewhere(db: None) -> None:
-    zoe = policy.Identity("sip:zoe@example.com", "Zoe")
-    snapshot = selectors.snapshot(services.create_adhoc(creator=zoe, name="Party"))
+    carol = policy.Identity("sip:carol@example.com", "Carol")
+    snapshot = selectors.snapshot(services.create_adhoc(creator=carol, name="Party"))
     assert snapshot is not None
-    assert (snapshot.name, snapshot.title) == ("party", "Conference of Zoe")
-    assert snapshot.roles == {zoe.uri: Role.ORGANIZER}
+    assert (snapshot.name, snapshot.title) == ("party", "Conference of Carol")
+    assert snapshot.roles == {carol.uri: Role.ORGANIZER}
 
 
 def test_a_chosen_name_is_free_again_when_its_conference_is_over(alice: User) -> None:

@@ -99,7 +99,7 @@ def test_invitees_hear_that_it_is_off_before_it_is_gone(alice: User, bob: User) 
         title="Talk",
         starts_at=timezone.now() + DAY,
         duration_minutes=60,
-        invitees=[Invitee(email="zoe@example.org")],
+        invitees=[Invitee(email="carol@example.org")],
     )
     Mail.objects.update(state=MailState.SENT)
     now = timezone.now()
@@ -116,7 +116,7 @@ def test_invitees_hear_that_it_is_off_before_it_is_gone(alice: User, bob: User) 
 
 @override_settings(MAIL_GOES_OUT=True)
 def test_a_mail_server_that_is_away_keeps_nobody_for_ever(alice: User) -> None:
-    services.book(organizer=alice, title="Talk", invitees=[Invitee(email="zoe@example.org")])
+    services.book(organizer=alice, title="Talk", invitees=[Invitee(email="carol@example.org")])
     services.delete_person(user=alice, by=alice)
     services.delete_people(now=timezone.now() + DAY + DAY)
     assert not User.objects.filter(username="alice").exists()

@@ -21,12 +21,12 @@ def test_the_list_of_rfc_5368() -> None:
     body = f"""{HEAD}
     <resource-lists {NS} xmlns:cp="urn:ietf:params:xml:ns:copycontrol">
       <list>
-        <entry uri="sip:bill@example.com" cp:copyControl="to"  />
-        <entry uri="sip:joe@example.org" cp:copyControl="cc" />
-        <entry uri="sip:bill@example.com" cp:copyControl="bcc" />
+        <entry uri="sip:bob@example.com" cp:copyControl="to"  />
+        <entry uri="sip:carol@example.org" cp:copyControl="cc" />
+        <entry uri="sip:bob@example.com" cp:copyControl="bcc" />
       </list>
     </resource-lists>"""
-    assert resource_lists.parse(body.encode()) == ["sip:bill@example.com", "sip:joe@example.org"]
+    assert resource_lists.parse(body.encode()) == ["sip:bob@example.com", "sip:carol@example.org"]
 
 
 BOMB = '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'

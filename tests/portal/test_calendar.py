@@ -16,12 +16,12 @@ from conferences.models import Answer, Conference, User
 from conferences.services import Invitee
 from tests.portal.conftest import SignedIn
 
-ZOE = "zoe@example.com"
+CAROL = "carol@example.com"
 
 
 @pytest.fixture
 def review(alice: User, bob: User) -> Conference:
-    """A series tomorrow to which Bob and, by mail, Zoe are invited."""
+    """A series tomorrow to which Bob and, by mail, Carol are invited."""
     return services.book(
         organizer=alice,
         name="review",
@@ -31,13 +31,13 @@ def review(alice: User, bob: User) -> Conference:
         timezone="Europe/Berlin",
         rrule="FREQ=WEEKLY",
         pin="4711",
-        invitees=[Invitee("bob"), Invitee(email=ZOE)],
+        invitees=[Invitee("bob"), Invitee(email=CAROL)],
     )
 
 
 @pytest.fixture
 def link(review: Conference) -> str:
-    return f"/i/{review.invitations.get(email=ZOE).token}/"
+    return f"/i/{review.invitations.get(email=CAROL).token}/"
 
 
 def test_an_invitee_answers_by_link(
@@ -49,10 +49,10 @@ def test_an_invitee_answers_by_link(
     assert "(Europe/Berlin)" in page
     assert "4711" not in page
     # Programs that fetch links answer nothing.
-    assert review.invitations.get(email=ZOE).answer == Answer.NONE
+    assert review.invitations.get(email=CAROL).answer == Answer.NONE
     told = client.post(link, {"answer": "tentative"}, follow=True).content.decode()
     assert "<b>may come</b>" in told
-    assert review.invitations.get(email=ZOE).answer == Answer.TENTATIVE
+    assert review.invitations.get(email=CAROL).answer == Answer.TENTATIVE
     assert "May come" in signed_in(alice).get("/conferences/review/").content.decode()
 
 
@@ -61,7 +61,7 @@ def test_an_answer_that_is_none(
     review: Conference, link: str, client: Client, said: dict[str, str]
 ) -> None:
     assert client.post(link, said).status_code == 422
-    assert review.invitations.get(email=ZOE).answer == Answer.NONE
+    assert review.invitations.get(email=CAROL).answer == Answer.NONE
 
 
 def test_what_is_cancelled_takes_no_answer(review: Conference, link: str, client: Client) -> None:

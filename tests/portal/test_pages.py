@@ -318,7 +318,7 @@ def test_no_page_has_a_script_or_style_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("name", "letters"),
-    [("Alice Adams", "AA"), ("bob", "B"), ("sip:carol@conf.test", "CT"), ("", "?"), ("…", "…")],
+    [("Alice Ample", "AA"), ("bob", "B"), ("sip:carol@conf.test", "CT"), ("", "?"), ("…", "…")],
 )
 def test_initials(name: str, letters: str) -> None:
     assert parley.initials(name) == letters
@@ -370,11 +370,11 @@ def waits(conference: Conference, name: str) -> str:
 def test_alice_lets_people_in_on_the_conferences_page(
     room: Conference, alice: User, signed_in: SignedIn
 ) -> None:
-    keys = [waits(room, name) for name in ("carol", "mallory", "dave")]
+    keys = [waits(room, name) for name in ("carol", "mallory", "guest-3")]
     browser = signed_in(alice)
     page = browser.get("/conferences/planning/").content.decode()
     assert "Until a moderator lets them in" in page
-    assert page.index("Carol") < page.index("Mallory") < page.index("Dave")
+    assert page.index("Carol") < page.index("Mallory") < page.index("Guest-3")
     assert browser.get("/conferences/planning/roster/").content.decode().count("Let in") == 3
     browser.post("/conferences/planning/let-in/", {"waiter": keys[0]})
     again = browser.post("/conferences/planning/let-in/", {"waiter": keys[0]}, follow=True)
@@ -386,7 +386,7 @@ def test_alice_lets_people_in_on_the_conferences_page(
     browser.post("/conferences/planning/let-in/")
     snapshot = selectors.snapshot(room.key)
     assert snapshot is not None
-    assert snapshot.let_in == {"sip:carol@conf.test", "sip:dave@conf.test"}
+    assert snapshot.let_in == {"sip:carol@conf.test", "sip:guest-3@conf.test"}
     assert [one.reason for one in snapshot.turned_away] == ["later"]
     told = browser.get("/conferences/planning/").content.decode()
     for words in ("waited to be let in", "<b>Carol</b> in", "<b>Mallory</b> in"):
@@ -397,14 +397,14 @@ def test_mallory_and_bob_let_nobody_in_on_it(
     room: Conference, bob: User, mallory: User, signed_in: SignedIn
 ) -> None:
     key = waits(room, "carol")
-    join(room, "dave")
+    join(room, "guest-3")
     for who, status in ((bob, 403), (mallory, 404)):
         browser = signed_in(who)
         assert browser.post("/conferences/planning/let-in/").status_code == status
         assert browser.post(f"/conferences/planning/turn-away/{key}/").status_code == status
     page = signed_in(bob).get("/conferences/planning/").content.decode()
     assert "Carol" not in page
-    assert "Dave" not in page, "who has to wait himself does not see who is in"
+    assert "Guest-3" not in page, "who has to wait himself does not see who is in"
     snapshot = selectors.snapshot(room.key)
     assert snapshot is not None
     assert snapshot.let_in == frozenset()

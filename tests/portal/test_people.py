@@ -27,10 +27,10 @@ def invited(by: User, email: str = "carol@example.org", *, may_book: bool = Fals
     return f"/welcome/{selectors.link_token(link)}/"
 
 
-def account(username: str = "dora", **said: str) -> dict[str, str]:
+def account(username: str = "carol", **said: str) -> dict[str, str]:
     return {
         "username": username,
-        "display_name": "Dora D.",
+        "display_name": "Carol D.",
         "timezone": "Europe/Berlin",
         "new_password1": NEW,
         "new_password2": NEW,
@@ -46,29 +46,29 @@ def test_an_organizer_invites_and_the_invited_makes_an_account(
     page = browser.post("/people/", {"email": "carol@example.org"}, follow=True).content.decode()
     assert "Here is the link" in page
     path = shown_link(page)
-    dora = Client()
-    assert "Alice invites you" in dora.get(path).content.decode()
-    like = {"new_password1": "dorothea1", "new_password2": "dorothea1"}
-    weak = dora.post(path, account("dorothea", **like))
+    carol = Client()
+    assert "Alice invites you" in carol.get(path).content.decode()
+    like = {"new_password1": "carolcarol1", "new_password2": "carolcarol1"}
+    weak = carol.post(path, account("carolcarol", **like))
     assert "too similar" in weak.content.decode()
-    taken = dora.post(path, account("alice")).content.decode()
+    taken = carol.post(path, account("alice")).content.decode()
     assert "This name is taken" in taken
-    assert "Dora D." in taken
-    assert dora.post(path, account())["Location"] == "/"
-    assert "Dora D." in dora.get("/").content.decode()
-    made = User.objects.get(username="dora")
+    assert "Carol D." in taken
+    assert carol.post(path, account())["Location"] == "/"
+    assert "Carol D." in carol.get("/").content.decode()
+    made = User.objects.get(username="carol")
     assert (made.email, made.timezone, made.is_organizer) == (
         "carol@example.org",
         "Europe/Berlin",
         False,
     )
-    assert dora.get(path).status_code == 410
+    assert carol.get(path).status_code == 410
     assert Client().post(path, account("mallory2")).status_code == 410
     assert "Nobody is invited" in browser.get("/people/").content.decode()
 
 
 def test_no_address_is_taken_for_verified_whose_link_was_passed_on(alice: User) -> None:
-    """Else Mallory's own account would be where a provider's Dora is led to."""
+    """Else Mallory's own account would be where a provider's Carol is led to."""
     Client().post(invited(alice), account())
     assert not EmailAddress.objects.filter(verified=True).exists()
 
@@ -117,14 +117,14 @@ def test_that_somebody_may_book_is_for_administrators_to_say(
     signed_in(alice).post("/people/", {"email": "carol@example.org", "may_book": "on"})
     assert not AccountLink.objects.get().may_book
     with pytest.raises(Refused):
-        services.invite_person(by=alice, email="eve@example.org", may_book=True)
+        services.invite_person(by=alice, email="guest-1@example.org", may_book=True)
     alice.is_staff = True
     alice.save()
-    signed_in(alice).post("/people/", {"email": "dan@example.org", "may_book": "on"})
+    signed_in(alice).post("/people/", {"email": "guest-2@example.org", "may_book": "on"})
     Client().post(
         f"/welcome/{selectors.link_token(AccountLink.objects.get(may_book=True))}/", account()
     )
-    assert User.objects.get(username="dora").is_organizer
+    assert User.objects.get(username="carol").is_organizer
 
 
 def test_bob_who_may_not_book_invites_nobody(bob: User, signed_in: SignedIn) -> None:
@@ -140,8 +140,8 @@ def test_nobody_is_invited_twice_or_who_is_here(alice: User, signed_in: SignedIn
     invited(alice)
     page = browser.post("/people/", {"email": "CAROL@example.org"}).content.decode()
     assert "is invited already" in page
-    User.objects.create_user("erin", "erin@example.org")
-    page = browser.post("/people/", {"email": "erin@example.org"}).content.decode()
+    User.objects.create_user("guest-3", "guest-3@example.org")
+    page = browser.post("/people/", {"email": "guest-3@example.org"}).content.decode()
     assert "has an account already" in page
     assert "Enter a valid" in browser.post("/people/", {"email": "x"}).content.decode()
 
@@ -175,7 +175,7 @@ def test_mallory_guesses_no_link(alice: User, token: str) -> None:
 
 
 def test_the_link_of_one_is_not_made_of_that_of_another(alice: User) -> None:
-    first, second = invited(alice), invited(alice, "erin@example.org")
+    first, second = invited(alice), invited(alice, "guest-3@example.org")
     numbers = [path.split("/")[2].partition("-") for path in (first, second)]
     assert Client().get(f"/welcome/{numbers[0][0]}-{numbers[1][2]}/").status_code == 410
 
@@ -275,7 +275,7 @@ def test_administrators_hand_out_links_to_those_below_them(alice: User, bob: Use
     with pytest.raises(Refused):
         services.password_link(user=bob, by=alice)
     alice.is_staff = True
-    root = User.objects.create_superuser("rosa", password="secret")
+    root = User.objects.create_superuser("root", password="secret")
     with pytest.raises(Refused):
         services.password_link(user=root, by=alice)
     link = services.password_link(user=bob, by=alice)

@@ -227,7 +227,7 @@ def test_a_banned_guest_does_not_become_another(
     door = client.get("/c/open/")
     assert door.status_code == 403
     assert "You may not come back" in door.content.decode()
-    again = client.post("/c/open/enter/", {"display_name": "Heidi", "pin": "4711"})
+    again = client.post("/c/open/enter/", {"display_name": "Mallory", "pin": "4711"})
     assert (again.status_code, again.json()["refusal"]) == (403, "banned")
 
 
@@ -241,7 +241,7 @@ def test_a_banned_guest_is_still_himself_after_another_room(
     assert client.post("/c/other/enter/", {"display_name": "Mallory"}).status_code == 200
     assert client.get("/c/other/").status_code == 200
     assert client.get("/c/open/").status_code == 403
-    again = client.post("/c/open/enter/", {"display_name": "Heidi", "pin": "4711"})
+    again = client.post("/c/open/enter/", {"display_name": "Mallory", "pin": "4711"})
     assert (again.status_code, again.json()["refusal"]) == (403, "banned")
     assert client.get("/api/v1/conferences/open/participants").status_code == 403
     assert client.get("/api/v1/conferences/other/participants").status_code == 200

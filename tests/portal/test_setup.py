@@ -128,12 +128,12 @@ def test_nothing_else_is_for_this_address(waiting: Setup, phone: Client) -> None
 
 def test_who_looks_it_over_may_go_back(waiting: Setup, phone: Client) -> None:
     """Steps that nobody has to take; what was typed goes along, and nothing is made by them."""
-    typed = {"title": "Plan <1>", "call": "alice@x\nsip:zoe@example.com", "pin": "4711"}
+    typed = {"title": "Plan <1>", "call": "alice@x\nsip:carol@example.com", "pin": "4711"}
     look = phone.post(PAGE, {**typed, "look": "1"})
     page = look.content.decode()
     assert look.status_code == 200
     assert "Is this right?" in page
-    assert "sip:zoe@example.com" in page
+    assert "sip:carol@example.com" in page
     assert "Plan &lt;1&gt;" in page
     assert 'type="hidden"' in page
     back = phone.post(PAGE, {**typed, "back": "1"})

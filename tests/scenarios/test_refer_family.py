@@ -291,7 +291,7 @@ def test_a_list_to_who_makes_no_conference(stage: Stage, where: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", ["https://agenda.example/today", "http://x.example", "im:zoe@example.com"]
+    "link", ["https://agenda.example/today", "http://x.example", "im:carol@example.com"]
 )
 def test_c18_a_link_is_shown_to_all_and_fetched_by_nobody(stage: Stage, link: str) -> None:
     alice, bob = stage.joined("alice"), stage.joined("bob")

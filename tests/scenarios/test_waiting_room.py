@@ -87,11 +87,11 @@ def test_whoever_is_let_in_by_a_moderator(stage: Stage, transport: Transport) ->
 def test_who_does_not_wait(stage: Stage) -> None:
     """Those who command, whom they had called, and who was let in before."""
     roles = {ALICE: Role.ORGANIZER, BOB: Role.CO_ORGANIZER, CAROL: Role.MODERATOR}
-    dave, erin = f"sip:dave@{DOMAIN}", f"sip:erin@{DOMAIN}"
-    stage.changes(roles=roles, let_in=frozenset({dave}), pulled_in=frozenset({erin}))
-    for name in ("carol", "bob", "alice", "dave", "erin"):
+    third, fourth = f"sip:guest-3@{DOMAIN}", f"sip:guest-4@{DOMAIN}"
+    stage.changes(roles=roles, let_in=frozenset({third}), pulled_in=frozenset({fourth}))
+    for name in ("carol", "bob", "alice", "guest-3", "guest-4"):
         stage.joined(name)
-    assert stage.roster() == ["carol", "bob", "alice", "dave", "erin"]
+    assert stage.roster() == ["carol", "bob", "alice", "guest-3", "guest-4"]
     assert stage.queue() == []
 
 
@@ -187,13 +187,13 @@ def test_the_name_is_asked_for_before_and_once(stage: Stage) -> None:
 def test_places_are_told_as_they_change(stage: Stage) -> None:
     stage.changes(language=Language.GERMAN, music=False)
     stage.joined("alice")
-    for name in ("bob", "carol", "dave"):
+    for name in ("bob", "carol", "guest-3"):
         stage.joined(name)
-    assert heard(stage, "dave") == ["de: wait-let-in place number-3 in-line"]
+    assert heard(stage, "guest-3") == ["de: wait-let-in place number-3 in-line"]
     stage.lets_in("bob", "carol")
-    assert heard(stage, "dave") == ["de: wait-let-in place number-3 in-line"]
+    assert heard(stage, "guest-3") == ["de: wait-let-in place number-3 in-line"]
     stage.passes(lobby.PACE)
-    assert heard(stage, "dave")[1:] == ["de: place number-1 in-line"]
+    assert heard(stage, "guest-3")[1:] == ["de: place number-1 in-line"]
 
 
 def test_each_call_of_a_gateway_waits_by_itself(stage: Stage) -> None:
@@ -496,7 +496,7 @@ def test_moderators_see_who_waits_and_others_do_not(stage: Stage) -> None:
     assert (seen.users(), marks(seen)) == ({"bob": "full"}, {})
     assert carol.sees().users() == {"bob": "full"}
     stage.passes(1)
-    full = stage.person("dave", transport=Transport.TCP)
+    full = stage.person("guest-3", transport=Transport.TCP)
     stage.changes(roles={**stage.snapshots["4711"].roles, full.identity.uri: Role.MODERATOR})
     stage.joined("mallory")
     full.subscribes()
@@ -523,7 +523,7 @@ def test_whoever_waits_is_told_his_place_and_nothing_else(stage: Stage) -> None:
     assert b"carol" not in told.message.body
     assert told.root.find(f"{NAMESPACE}conference-state") is None
     stage.passes(1)
-    stage.joined("dave")
+    stage.joined("guest-3")
     assert bob.inbox == [], "who comes behind him is none of his business"
     stage.lets_in("carol")
     assert next(bob.sees().root.iter(f"{FLOOR}waiting")).get("place") == "1"
