@@ -60,7 +60,9 @@ from sipgateway.focus.actions import (
     Record,
     RecordRoom,
     Reopen,
+    TellDialogs,
     Track,
+    WatchDialogs,
     Wish,
     WriteAttempts,
 )
@@ -200,6 +202,12 @@ class Peers(Protocol):
 
     def announce(self, action: AnnouncePhone) -> None:
         """Tell all where a phone has registered."""
+
+    def watch_dialogs(self, action: WatchDialogs) -> None:
+        """Tell all whose dialogs are watched here."""
+
+    def tell_dialogs(self, action: TellDialogs) -> None:
+        """Tell another process the dialogs that it watches."""
 
     def others(self) -> list[str]:
         """The other processes that are there."""
@@ -552,6 +560,14 @@ class Gateway:
         if self._peers is not None:
             self._peers.announce(action)
 
+    def _watch_dialogs(self, action: WatchDialogs) -> None:
+        if self._peers is not None:
+            self._peers.watch_dialogs(action)
+
+    def _tell_dialogs(self, action: TellDialogs) -> None:
+        if self._peers is not None:
+            self._peers.tell_dialogs(action)
+
     def _reach(self, action: Reach) -> None:
         self.spawn("reach", self._find(action))
 
@@ -686,6 +702,8 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     LookAtSetup: Gateway._ask_directory,
     Forward: Gateway._forward,
     AnnouncePhone: Gateway._announce,
+    WatchDialogs: Gateway._watch_dialogs,
+    TellDialogs: Gateway._tell_dialogs,
     Place: Gateway._place,
     Mute: Gateway._mute,
     Play: Gateway._play,

@@ -80,6 +80,8 @@ class CountingTokens:
 
     def __init__(self, name: str = "") -> None:
         self._numbers = itertools.count(1)
+        #: So that two processes give nothing the same name.
+        self._own = int(name[:2] or "0", 16) * 1000
         self._prefix = f"p{name}_" if name else ""
 
     def branch(self) -> str:
@@ -92,7 +94,7 @@ class CountingTokens:
         return f"call-{next(self._numbers)}@{DOMAIN}"
 
     def opaque(self) -> str:
-        return f"opaque-{next(self._numbers):06d}"
+        return f"opaque-{self._own + next(self._numbers):06d}"
 
 
 @dataclass
@@ -199,6 +201,7 @@ class Stage:
         #: What is to be told to other processes, and sent by flows that end there.
         self.forwarded: list[actions.Forward] = []
         self.announced: list[actions.AnnouncePhone] = []
+        self.of_dialogs: list[actions.WatchDialogs | actions.TellDialogs] = []
         self.sent_elsewhere: list[tuple[Flow, bytes]] = []
         self._flows = itertools.count(int(name or "0", 16) + 1)
         self._orders = itertools.count(1)
@@ -383,6 +386,8 @@ class Stage:
             self.forwarded.append(action)
         elif isinstance(action, actions.AnnouncePhone):
             self.announced.append(action)
+        elif isinstance(action, actions.WatchDialogs | actions.TellDialogs):
+            self.of_dialogs.append(action)
         else:
             return False
         return True

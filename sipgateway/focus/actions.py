@@ -6,7 +6,7 @@ Questions carry a number that their one answer brings back. Facts are what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,26 @@ class AnnouncePhone:
     entity: str
     contact: str
     flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class WatchDialogs:
+    """Tell the other processes whose dialogs are watched here; `whole`: these alone."""
+
+    entities: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TellDialogs:
+    """Tell another process the dialogs of people whom it watches (`dialogs_elsewhere`).
+
+    With `whole` those who are not named have none, else theirs are as they were.
+    """
+
+    to: str
+    talks: Mapping[str, Sequence[Mapping[str, Any]]]
+    whole: bool
 
 
 # One answer: ConferenceLoaded.
@@ -721,4 +741,6 @@ Action = (
     | WriteAttempts
     | Forward
     | AnnouncePhone
+    | WatchDialogs
+    | TellDialogs
 )

@@ -22,7 +22,7 @@ from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.doorstep import Doorstep, Refused
 from sipgateway.focus.ending import Ending, Line
 from sipgateway.focus.entrance import Entrance
@@ -122,6 +122,7 @@ class Conference(Nameplate):
             self.calls,
             attendance=self._attendance,
             watchers=self._watchers,
+            dialogs=dialogs,
             keeper=keeper,
         )
         self._reception = Reception(
@@ -202,6 +203,14 @@ class Conference(Nameplate):
             return Sight.OTHERS
         known = policy.may_identify(self.snapshot, who) is None
         return Sight.ALL if known else Sight.QUEUE
+
+    def dialogs_for(self, who: Identity) -> Watched:
+        """See `reception.Host`: for those who may know who everybody is (RFC 4235)."""
+
+        def allowed() -> bool:
+            return policy.may_identify(self.snapshot, who) is None
+
+        return Watched(str(self.uri), who, self.contact, allowed, self._keeper)
 
     def accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:
         """Take a REFER that led to this conference; gives whoever is told how it goes."""

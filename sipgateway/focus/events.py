@@ -6,7 +6,7 @@ question has exactly one answer, also when it failed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,6 +227,31 @@ class PhoneAnnounced:
 
 
 @dataclass(frozen=True, slots=True)
+class DialogsWatched:
+    """The process `by` watches the dialogs of these people; `whole`: of these alone."""
+
+    by: str
+    entities: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DialogsTold:
+    """The process `by` tells the dialogs that people have there; see `actions.TellDialogs`."""
+
+    by: str
+    talks: Mapping[str, Sequence[Mapping[str, Any]]]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessGone:
+    """Another process has ended, or is not heard any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaHappened:
     """The engine tells something of a leg or a room."""
 
@@ -271,6 +296,9 @@ FocusEvent = (
     | PhonesRemembered
     | PhonesEnded
     | PhoneAnnounced
+    | DialogsWatched
+    | DialogsTold
+    | ProcessGone
     | ConferenceInherited
     | LeaseLost
     | CallInherited

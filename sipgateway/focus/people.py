@@ -10,7 +10,7 @@ from sipgateway.focus import answers, outside, preferences, privacy, veiled
 from sipgateway.focus.actions import AskCallOut
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
-from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.person_call import PersonCall
@@ -97,8 +97,9 @@ class People:
             fields = (("Allow-Events", ", ".join(packages)),)
             self._desk.endpoint.respond(event.transaction, 489, now, fields=fields)
             return
-        contact = NameAddr(uri_of(aor))
-        self._dialogs.subscribe(event, aor, contact, allowed=lambda: who.uri == aor, now=now)
+        own = who.uri == aor
+        what = Watched(aor, who, NameAddr(uri_of(aor)), allowed=lambda: own, everywhere=True)
+        self._dialogs.subscribe(event, what, now)
 
     def _invite(
         self, event: RequestReceived, phones: list[Phone], who: Identity, now: float

@@ -16,7 +16,7 @@ from sipgateway.focus.actions import Describe
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
-from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.events import Answer, Negotiated
 from sipgateway.focus.leg import Leg
@@ -46,6 +46,9 @@ class Host(Protocol):
 
     def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
         """Answer a request with what a refusal means in SIP."""
+
+    def dialogs_for(self, who: Identity) -> Watched:
+        """Its dialogs, as somebody may watch them."""
 
     def watched(self, now: float) -> None:
         """Somebody watches now, or does not any more."""
@@ -145,7 +148,7 @@ class Reception:
     def _subscribe(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Somebody wants to watch the roster (RFC 4575), or the dialogs (RFC 4235)."""
         if event.request.must(headers.EVENT).value == "dialog" and event.dialog is None:
-            self._subscribe_dialogs(event, who, now)
+            self._dialogs.subscribe(event, self._host.dialogs_for(who), now)
             return
         if event.request.must(headers.EVENT).value != "conference":
             fields = (("Allow-Events", "conference"),)
@@ -159,15 +162,6 @@ class Reception:
             return
         self._watchers.subscribe(event, who, self._host.contact, now)
         self._host.watched(now)
-
-    def _subscribe_dialogs(self, event: RequestReceived, who: Identity, now: float) -> None:
-        """For those who may know who everybody is: what Join and Replaces ask for."""
-        contact = self._host.contact
-
-        def allowed() -> bool:
-            return policy.may_identify(self._host.snapshot, who) is None
-
-        self._dialogs.subscribe(event, str(contact.uri), contact, allowed=allowed, now=now)
 
     def _refer(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Somebody asks the focus to add or remove (RFC 4579 5.5, 5.7, 5.11)."""

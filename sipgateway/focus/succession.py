@@ -9,19 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from conferences.policy import Identity
 from sipgateway.focus import standing
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, DialogOwner
+from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.inheriting import UNREADABLE, Inheriting
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.standing import Standing
 from sipgateway.focus.watchers import Watchers
+from sipgateway.sip.uri import SipUri
 
 
 class Host(DialogOwner, Protocol):
     """The conference."""
+
+    @property
+    def uri(self) -> SipUri:
+        """The conference URI."""
+
+    def dialogs_for(self, who: Identity) -> Watched:
+        """Its dialogs, as somebody may watch them."""
 
     def occupy(self, now: float) -> None:
         """Somebody is in."""
@@ -38,6 +48,7 @@ class Succession:
         *,
         attendance: Attendance,
         watchers: Watchers,
+        dialogs: DialogWatchers,
         keeper: Keeper,
     ) -> None:
         self._keeper = keeper
@@ -46,6 +57,7 @@ class Succession:
         self._calls = calls
         self._attendance = attendance
         self._watchers = watchers
+        self._dialogs = dialogs
 
     # -- taking over -----------------------------------------------------------
 
@@ -76,7 +88,12 @@ class Succession:
 
     def _resume_watcher(self, one: Standing, now: float) -> None:
         who, subscription = standing.watcher_of(one, self._inheriting.dialog(one, now))
-        self._watchers.resume(who, subscription, version=one.ahead(now), now=now)
+        version = one.ahead(now)
+        if subscription.event.value == "dialog":
+            watched = self._host.dialogs_for(who)
+            self._dialogs.resume(watched, subscription, version=version, now=now)
+        else:
+            self._watchers.resume(who, subscription, version=version, now=now)
 
     # -- giving up ---------------------------------------------------------------
 
@@ -84,3 +101,4 @@ class Succession:
         """Another process serves the conference: let go of everything, and tell nobody."""
         self._calls.abandon(now)
         self._watchers.abandon()
+        self._dialogs.abandon(str(self._host.uri))

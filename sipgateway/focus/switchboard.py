@@ -26,7 +26,7 @@ from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk, Domain, uri_of
-from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.dialog_watchers import DialogWatchers, Line
 from sipgateway.focus.doorstep import Doorstep
 from sipgateway.focus.events import (
     AccountLoaded,
@@ -41,6 +41,8 @@ from sipgateway.focus.events import (
     ConferenceChanged,
     ConferenceInherited,
     ConferenceLoaded,
+    DialogsTold,
+    DialogsWatched,
     FocusEvent,
     LeaseLost,
     MediaHappened,
@@ -50,6 +52,7 @@ from sipgateway.focus.events import (
     PhonesEnded,
     PhonesFound,
     PhonesRemembered,
+    ProcessGone,
     QuestionFailed,
     Reached,
     RemovalAsked,
@@ -60,7 +63,6 @@ from sipgateway.focus.events import (
 )
 from sipgateway.focus.guard import Guard
 from sipgateway.focus.halls import FACTORY, Halls, UserChosen
-from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People
 from sipgateway.focus.person_call import PersonCall
 from sipgateway.focus.proxy import Proxy
@@ -81,7 +83,6 @@ from sipgateway.sip.events import (
     TransactionId,
 )
 from sipgateway.sip.flow import Flow
-from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.limits import DEFAULT, Limits
 from sipgateway.sip.tokens import Tokens
 from sipgateway.sip.uri import SipUri, parse_uri
@@ -132,7 +133,7 @@ class Switchboard:
             answers_late=house.answers_late,
         )
         self._doorstep = Doorstep(self._desk)
-        self._dialogs = DialogWatchers(self._desk, self._legs_of)
+        self._dialogs = DialogWatchers(self._desk, self._lines)
         self._desk.stepped = self._dialogs.changed
         self._proxy = Proxy(self._desk, is_ours=self._authentication.is_ours)
         self._people = People(self._desk, self._dialogs, self._proxy)
@@ -181,13 +182,12 @@ class Switchboard:
     def _rooms(self) -> list[Application | Conference | Doorstep | PersonCall]:
         return [self._application, self._doorstep, *self._people.calls, *self._halls]
 
-    def _legs_of(self, entity: str) -> Iterator[tuple[Leg, NameAddr]]:
-        """The legs of a person or a conference, with what we say our end is."""
+    def _lines(self) -> Iterator[Line]:
+        """The legs of all rooms, as watchers of dialogs see them."""
         for room in self._rooms:
-            whole = isinstance(room, Conference) and str(room.uri) == entity
+            conference = str(room.uri) if isinstance(room, Conference) else ""
             for leg in room.calls:
-                if whole or leg.identity.uri == entity:
-                    yield leg, room.contact_of(leg)
+                yield Line(leg, room.contact_of(leg), conference)
 
     @property
     def awaited(self) -> bool:
@@ -351,14 +351,26 @@ class Switchboard:
         if self._desk.process:
             self._desk.act(AnnouncePhone(entity, str(contact), flow))
         self._proxy.moved(entity, contact, flow)
+        self._dialogs.moved(entity, contact, flow, now)
         for room in self._rooms:
             room.moved(entity, contact, flow, now)
 
     def _announced(self, event: PhoneAnnounced, now: float) -> None:
         """It is known by another process now; its calls may live here."""
-        self._proxy.moved(event.entity, uri_of(event.contact), event.flow)
+        contact = uri_of(event.contact)
+        self._proxy.moved(event.entity, contact, event.flow)
+        self._dialogs.moved(event.entity, contact, event.flow, now)
         for room in self._rooms:
-            room.moved(event.entity, uri_of(event.contact), event.flow, now)
+            room.moved(event.entity, contact, event.flow, now)
+
+    def _dialogs_watched(self, event: DialogsWatched, now: float) -> None:
+        self._dialogs.watched_elsewhere(event, now)
+
+    def _dialogs_told(self, event: DialogsTold, now: float) -> None:
+        self._dialogs.told_elsewhere(event, now)
+
+    def _process_gone(self, event: ProcessGone, now: float) -> None:
+        self._dialogs.process_gone(event.name, now)
 
     def _strayed(self, event: Strayed, now: float) -> None:
         del now
@@ -436,6 +448,9 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     FlowClosed: Switchboard._flow_closed,
     Strayed: Switchboard._strayed,
     PhoneAnnounced: Switchboard._announced,
+    DialogsWatched: Switchboard._dialogs_watched,
+    DialogsTold: Switchboard._dialogs_told,
+    ProcessGone: Switchboard._process_gone,
     AccountLoaded: Switchboard._answer,
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,

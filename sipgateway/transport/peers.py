@@ -29,8 +29,14 @@ from channels.exceptions import ChannelFull
 from redis.exceptions import RedisError
 
 from conferences.policy import Identity
-from sipgateway.focus.actions import AnnouncePhone, Forward
-from sipgateway.focus.events import FocusEvent, PhoneAnnounced
+from sipgateway.focus.actions import AnnouncePhone, Forward, TellDialogs, WatchDialogs
+from sipgateway.focus.events import (
+    DialogsTold,
+    DialogsWatched,
+    FocusEvent,
+    PhoneAnnounced,
+    ProcessGone,
+)
 from sipgateway.sip import timers
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.siblings import Siblings
@@ -67,6 +73,9 @@ class Item(TypedDict, total=False):
     vouched: dict[str, Any] | None
     entity: str
     contact: str
+    entities: list[str]
+    talks: dict[str, list[dict[str, Any]]]
+    whole: bool
 
 
 class Layer(Protocol):
@@ -181,6 +190,16 @@ class Peers:
         self._put(
             ALL, {"kind": "phone", "entity": action.entity, "contact": action.contact, "flow": flow}
         )
+
+    def watch_dialogs(self, action: WatchDialogs) -> None:
+        """Tell all whose dialogs are watched here."""
+        entities = list(action.entities)
+        self._put(ALL, {"kind": "watching", "entities": entities, "whole": action.whole})
+
+    def tell_dialogs(self, action: TellDialogs) -> None:
+        """Tell another process the dialogs that it watches."""
+        talks = {who: [dict(one) for one in those] for who, those in action.talks.items()}
+        self._put(_group(action.to), {"kind": "dialogs", "talks": talks, "whole": action.whole})
 
     def flow_closed(self, flow: FlowId) -> None:
         """One of our connections is gone; others may have sent by it."""
@@ -325,6 +344,15 @@ class Peers:
             flow = self._flow(item["flow"])
             self._shell.told(PhoneAnnounced(item["entity"], item["contact"], flow))
 
+    def _watching(self, by: str, item: Item) -> None:
+        """Another process watches people's dialogs."""
+        if by != self.name:
+            self._shell.told(DialogsWatched(by, tuple(item["entities"]), item["whole"]))
+
+    def _dialogs(self, by: str, item: Item) -> None:
+        """Another process tells them."""
+        self._shell.told(DialogsTold(by, item["talks"], item["whole"]))
+
     def _flow(self, told: Sequence[Any]) -> Flow:
         """A flow that was told, which may be one of ours."""
         number, transport, remote_host, remote_port, local_host, local_port, via = told
@@ -378,6 +406,7 @@ class Peers:
         self._heard.pop(name, None)
         for flow in self._borrowed.pop(name, set()):
             self._shell.lose_flow(flow)
+        self._shell.told(ProcessGone(name))
 
     async def leave(self) -> None:
         """Tell that we are about to end."""
@@ -438,6 +467,8 @@ _KINDS: Mapping[str, Callable[[Peers, str, Item], None]] = {
     "send": Peers._sent,
     "closed": Peers._closed,
     "phone": Peers._phone,
+    "watching": Peers._watching,
+    "dialogs": Peers._dialogs,
     "alive": Peers._beat,
     "left": Peers._left,
 }

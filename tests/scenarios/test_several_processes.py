@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conferences.policy import Admission, CallOrder, ParticipantKey, RemovalOrder, Role
-from sipgateway.focus.actions import CallProgressed, Forward, Released
-from sipgateway.focus.events import PhoneAnnounced
+from sipgateway.focus.actions import CallProgressed, Forward, Released, TellDialogs, WatchDialogs
+from sipgateway.focus.events import DialogsTold, DialogsWatched, PhoneAnnounced
 from sipgateway.sip import headers, message
 from sipgateway.sip.flow import Flow
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
@@ -34,7 +34,10 @@ class System:
 
     def carries(self) -> None:
         """Carry between the processes until nothing is left to carry."""
-        while any(s.forwarded or s.sent_elsewhere or s.announced for s in self._stages.values()):
+        while any(
+            s.forwarded or s.sent_elsewhere or s.announced or s.of_dialogs
+            for s in self._stages.values()
+        ):
             for stage in self._stages.values():
                 self._carry_from(stage)
 
@@ -53,6 +56,23 @@ class System:
                 if other is not stage:
                     flow = replace(one.flow, via=stage.name)
                     other.happens(PhoneAnnounced(one.entity, one.contact, flow))
+
+        self._carry_dialogs(stage)
+
+    def _carry_dialogs(self, stage: Stage) -> None:
+        of_dialogs, stage.of_dialogs = stage.of_dialogs, []
+        for told in of_dialogs:
+            if not self._lose(type(told).__name__.encode()):
+                self._tell(stage, told)
+
+    def _tell(self, by: Stage, told: WatchDialogs | TellDialogs) -> None:
+        """Of people's dialogs."""
+        if isinstance(told, TellDialogs):
+            self._stages[told.to].happens(DialogsTold(by.name, told.talks, told.whole))
+            return
+        for other in self._stages.values():
+            if other is not by:
+                other.happens(DialogsWatched(by.name, told.entities, told.whole))
 
     def _lose(self, octets: bytes) -> bool:
         if not self.loses:

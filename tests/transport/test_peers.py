@@ -12,8 +12,14 @@ from channels.layers import InMemoryChannelLayer
 from redis.exceptions import ConnectionError as RedisGone
 
 from conferences.policy import Identity
-from sipgateway.focus.actions import AnnouncePhone, Forward
-from sipgateway.focus.events import FocusEvent, PhoneAnnounced
+from sipgateway.focus.actions import AnnouncePhone, Forward, TellDialogs, WatchDialogs
+from sipgateway.focus.events import (
+    DialogsTold,
+    DialogsWatched,
+    FocusEvent,
+    PhoneAnnounced,
+    ProcessGone,
+)
 from sipgateway.sip import timers
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.siblings import Siblings
@@ -274,3 +280,26 @@ async def test_who_finds_back_to_redis_later_is_not_gone_meanwhile(
     await asyncio.sleep(0.8)
     assert there.shell.lost == []
     await until(lambda: there.shell.lost == [FLOW.id])
+
+
+async def test_whose_dialogs_are_watched_is_told_to_all_and_answered_to_one(
+    two: tuple[Process, Process],
+) -> None:
+    here, there = two
+    here.peers.watch_dialogs(WatchDialogs((BOB.uri,), whole=True))
+    await until(lambda: DialogsWatched(HERE, (BOB.uri,), whole=True) in there.shell.events)
+    talk = {"id": "leg-1", "local": {"identity": BOB.uri, "focus": False}}
+    there.peers.tell_dialogs(TellDialogs(HERE, {BOB.uri: [talk]}, whole=False))
+    told = DialogsTold(THERE, {BOB.uri: [talk]}, whole=False)
+    await until(lambda: told in here.shell.events)
+    assert not any(isinstance(one, DialogsWatched) for one in here.shell.events)
+    assert told not in there.shell.events
+
+
+async def test_a_process_that_is_about_to_end_is_told_as_gone(
+    two: tuple[Process, Process],
+) -> None:
+    here, there = two
+    await there.peers.leave()
+    await until(lambda: ProcessGone(THERE) in here.shell.events)
+    assert ProcessGone(THERE) not in there.shell.events
