@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 from conferences import selectors, services
 from conferences.phonebook import Entry
@@ -110,7 +111,9 @@ class Tenure:
     def _inherit(
         self, conference: ConferenceId, before: str, now: float
     ) -> ConferenceInherited | None:
-        left = tuple(selectors.standing_dialogs(conference))
+        left = tuple(
+            (_with_outcome(what), at) for what, at in selectors.standing_dialogs(conference)
+        )
         present = [key for what, _ in left if (key := what.get("participant"))]
         services.take_roster_over(conference=conference, present=present, at=now)
         snapshot = selectors.snapshot(conference)
@@ -169,3 +172,10 @@ class Tenure:
 def _name(owner: str) -> str:
     """The name by which processes know each other, out of what a row says."""
     return owner.rpartition(":")[2]
+
+
+def _with_outcome(what: dict[str, Any]) -> dict[str, Any]:
+    """What came of the order that a REFER asked for, where that is over (`standing`)."""
+    order = what.get("order")
+    outcome = selectors.order_outcome(order) if order else None
+    return what if outcome is None else {**what, "outcome": outcome}

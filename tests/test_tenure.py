@@ -184,6 +184,21 @@ def test_another_takes_over_what_is_not_renewed(room: ConferenceId) -> None:
     assert there.owner_of_call("call-1") == ""
 
 
+def test_whoever_takes_over_learns_what_came_of_a_referral(room: ConferenceId) -> None:
+    """Its order may be over, and the process gone before it could tell."""
+    here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
+    assert loaded(here, room) == ""
+    orders = [{"removal": 1}, {"call": 4711}, {}]
+    for number, order in enumerate(orders):
+        what = {"usage": "refer", "order": order, "dialog": {"call_id": "1"}}
+        services.keep_dialog(conference=room, key=f"refer-{number}", what=what, at=1.0)
+    here.hand_over()
+    (inherited,) = there.take_over()
+    assert isinstance(inherited, ConferenceInherited)
+    outcomes = [what.get("outcome") for what, _ in inherited.left]
+    assert outcomes == [(503, ""), (503, ""), None]
+
+
 def test_who_ends_in_good_order_is_followed_at_once(room: ConferenceId) -> None:
     here, there = Tenure(PLACE, shared=True), Tenure(f"host:{THERE}", shared=True)
     assert loaded(here, room) == ""

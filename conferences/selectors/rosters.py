@@ -22,6 +22,8 @@ from conferences.models import (
     Lease,
     Participant,
     Quality,
+    Removal,
+    RemovalState,
     StandingCall,
     StandingDialog,
     Waiter,
@@ -206,6 +208,29 @@ def standing_dialogs(conference: policy.ConferenceId) -> list[tuple[dict[str, An
     """What was written down of a conference's dialogs, each with when (POSIX seconds)."""
     rows = StandingDialog.objects.filter(conference_id=conference).order_by("pk")
     return [(row.what, row.at.timestamp()) for row in rows]
+
+
+def order_outcome(order: Mapping[str, int]) -> tuple[int, str] | None:
+    """What came of a call or a removal (``{"call": 12}``): SIP status and reason, None while open.
+
+    503 where nobody knows any more. A call that is to be tried again later has failed to whoever
+    asked for it.
+    """
+    if "removal" in order:
+        removal = Removal.objects.filter(pk=order["removal"]).first()
+        if removal is not None and removal.state in {RemovalState.DUE, RemovalState.CARRYING}:
+            return None
+        if removal is not None and removal.state == RemovalState.DONE:
+            return 200, ""
+        return (404, "") if removal is not None and removal.outcome == "absent" else (503, "")
+    call = Call.objects.filter(pk=order.get("call", 0)).first()
+    if call is None:
+        return 503, ""
+    if call.state == CallState.CANCELLED:
+        return 487, "The call was called off"
+    over = call.state in {CallState.DONE, CallState.FAILED}
+    again = call.state == CallState.PLANNED and call.status is not None
+    return (call.status or 480, call.reason) if over or again else None
 
 
 def has_calls(conference: policy.ConferenceId) -> bool:

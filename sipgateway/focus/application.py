@@ -186,7 +186,8 @@ class Application(Anteroom):
         for keeper in self.keepers if hand_over else ():
             self.abandon(keeper.group, now)
         for leg in self.calls:
-            self.calls.hang_up(leg, Farewell(Departure.BOOTED, text=text), now)
+            bye = Farewell(Departure.BOOTED, status=503, text=text)
+            self.calls.hang_up(leg, bye, now)
 
     # -- room.Room -----------------------------------------------------------
 

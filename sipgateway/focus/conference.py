@@ -114,7 +114,7 @@ class Conference(Nameplate):
             wishes=self._wishes,
             keeper=keeper,
         )
-        self._referring = Referring(desk, self, self._wishes)
+        self._referring = Referring(desk, self, self._wishes, keeper=keeper)
         self._watchers = Watchers(desk, self, self.about, self.roster, keeper=keeper)
         self._succession = Succession(
             desk,
@@ -123,6 +123,7 @@ class Conference(Nameplate):
             attendance=self._attendance,
             watchers=self._watchers,
             dialogs=dialogs,
+            referring=self._referring,
             keeper=keeper,
         )
         self._reception = Reception(
@@ -295,6 +296,7 @@ class Conference(Nameplate):
         """A phone has registered anew: what lost its flow goes on by the new one."""
         self.calls.moved(entity, contact, flow, now)
         self._watchers.moved(entity, contact, flow, now)
+        self._referring.moved(entity, contact, flow)
 
     def resume(self, left: Iterable[Standing], version: int, gone: str, now: float) -> None:
         """Go on with what the process `gone` left; `version` is the last of its roster."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from conferences.policy import Identity
@@ -91,8 +92,30 @@ class Keeper:
         if dialog is not None:
             self._host.record(DialogForgotten(f"watch-{dialog.local.tag}"), now)
 
+    def keep_referral(
+        self, who: Identity, subscription: Subscription, order: Mapping[str, int], now: float
+    ) -> None:
+        """Somebody is told how his REFER goes, or it is known by now what that is."""
+        dialog = self._dialog(subscription.dialog)
+        if dialog is not None:
+            what = standing.referral_written(
+                who, subscription, dialog, self._desk.process, order=order
+            )
+            self._host.record(DialogKept(_referral(subscription, dialog), what), now)
+
+    def forget_referral(self, subscription: Subscription, now: float) -> None:
+        """He has been told all."""
+        dialog = self._dialog(subscription.dialog)
+        if dialog is not None:
+            self._host.record(DialogForgotten(_referral(subscription, dialog)), now)
+
     def _dialog(self, dialog: DialogId | None) -> Dialog | None:
         """The dialog, where there is anybody to write it down for."""
         if not self._desk.process or dialog is None:
             return None
         return self._desk.endpoint.dialog(dialog)
+
+
+def _referral(subscription: Subscription, dialog: Dialog) -> str:
+    """One dialog may have several (RFC 3515 2.4.6)."""
+    return f"refer-{dialog.local.tag}-{subscription.event.param('id') or ''}"

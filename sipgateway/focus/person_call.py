@@ -79,6 +79,10 @@ class PersonCall(Anteroom):
         except UNREADABLE:
             return None
         call._veiled = bool(known["callee"].what.get("veiled"))
+        for place, leg in (("caller", call._caller), ("callee", call._callee)):
+            asked = str(known[place].what.get("asked", ""))
+            if asked and leg.dialog is not None:
+                call._asked[leg.dialog] = headers.EVENT.parse(asked)
         call._keep(now)
         for leg in call.calls:
             inheriting.reach(leg, gone, now)
@@ -89,8 +93,15 @@ class PersonCall(Anteroom):
         callee = self._callee
         if callee is None or self._caller.dialog is None:
             return
-        self.keeper.keep(self._caller, now, place="caller")
-        self.keeper.keep(callee, now, place="callee", veiled="yes" if self._veiled else "")
+        veiled = "yes" if self._veiled else ""
+        self.keeper.keep(self._caller, now, place="caller", asked=self._asked_of(self._caller))
+        asked = self._asked_of(callee)
+        self.keeper.keep(callee, now, place="callee", veiled=veiled, asked=asked)
+
+    def _asked_of(self, leg: Leg) -> str:
+        """The Event of the REFER that his phone carries out, or ""."""
+        asked = self._asked.get(leg.dialog) if leg.dialog is not None else None
+        return headers.EVENT.build(asked) if asked is not None else ""
 
     def relocated(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
@@ -263,6 +274,7 @@ class PersonCall(Anteroom):
             )
             if accepted and not unsubscribed:
                 self._asked[dialog] = referral.event_of(refer)
+                self._keep(then)
 
         told = (*fields, *unsubscribed)
         sent = endpoint.request_in_dialog(dialog, "REFER", now, fields=told)
@@ -280,6 +292,7 @@ class PersonCall(Anteroom):
         state = told.get("subscription-state") or "active"
         if state.lower().startswith("terminated") and leg.dialog is not None:
             del self._asked[leg.dialog]
+            self._keep(now)
         if (dialog := self._other_dialog(leg)) is not None:
             fields = (("Event", headers.EVENT.build(asked)), ("Subscription-State", state))
             text = told.body.decode("utf-8", "surrogateescape")

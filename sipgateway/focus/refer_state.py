@@ -7,6 +7,8 @@ for it may be done before his SUBSCRIBE is here (RFC 7614 4.7).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conferences.policy import Identity
 from sipgateway.focus import referral
 from sipgateway.focus.desk import Desk
@@ -50,6 +52,9 @@ class ReferState:
             told.tell(status, now, reason)
         if status >= 200:
             self._desk.later(now + KEPT, self._forget)
+
+    def about(self, order: Mapping[str, int], now: float) -> None:
+        """See `referral.Telling`: it ends with this process."""
 
     # -- who subscribes ------------------------------------------------------
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import unquote
 
+from conferences.policy import Identity
 from sipgateway.focus import resource_lists
 from sipgateway.focus.desk import Desk, DialogOwner
+from sipgateway.focus.keeper import Keeper
 from sipgateway.sip import headers, message
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.errors import BadMessage
@@ -24,6 +27,11 @@ FOR_GOOD = 403
 """The cause of a BYE's Reason by which somebody may not come back: what he would get then."""
 LIFE = 180.0
 """Seconds that an implicit subscription lives at most; Timer C rings no longer."""
+
+RETURN_WITHIN = 30.0
+"""Seconds that a phone may take to come back when its process is gone; then it is told anyway."""
+LOOK = 1.0
+"""Seconds between two looks whether it has."""
 
 # draft-00 4.10 writes <sip:carol@chicago.example.com&method=BYE>; others write
 # ?method=BYE or put the parameter behind the angles. RFC 4579 writes ;method=BYE.
@@ -155,6 +163,9 @@ class Telling(Protocol):
     def tell(self, status: int, now: float, reason: str = "") -> None:
         """Progress; a final status is the last."""
 
+    def about(self, order: Mapping[str, int], now: float) -> None:
+        """What it is about, for another process to go on: {"call": 12}, {"removal": 7}."""
+
 
 class Silence:
     """Nobody wants to know."""
@@ -162,14 +173,29 @@ class Silence:
     def tell(self, status: int, now: float, reason: str = "") -> None:
         """See `Telling`."""
 
+    def about(self, order: Mapping[str, int], now: float) -> None:
+        """See `Telling`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is told, and who writes that down for another process."""
+
+    who: Identity
+    keeper: Keeper
+
 
 @dataclass(slots=True)
 class Referral:
-    """One subscription to how a REFER goes."""
+    """One subscription to how a REFER goes; without an account it ends with this process."""
 
     desk: Desk
     owner: DialogOwner
     subscription: Subscription
+    account: Account | None = None
+    #: The process whose connections are gone, and until when his phone may come back.
+    gone: str = ""
+    returns_by: float = 0.0
     #: What is still to be told, each a status with its reason phrase; the last one ends it.
     waiting: list[tuple[int, str]] = field(default_factory=list)
 
@@ -177,6 +203,11 @@ class Referral:
     def over(self) -> bool:
         """Whether there is nothing left to tell, or nobody to tell it to."""
         return self.subscription.over
+
+    def about(self, order: Mapping[str, int], now: float) -> None:
+        """See `Telling`."""
+        if self.account is not None and not self.over:
+            self.account.keeper.keep_referral(self.account.who, self.subscription, order, now)
 
     def tell(self, status: int, now: float, reason: str = "") -> None:
         """Tell progress as a sipfrag; a final status ends the subscription."""
@@ -188,17 +219,41 @@ class Referral:
         sub = self.subscription
         if not sub.over:
             sub.terminate(self.desk.endpoint, now, reason="timeout", body=None)
-            self.owner.usage_ended(sub.dialog)
+            self._end(now)
+
+    def _end(self, now: float) -> None:
+        self.subscription.over = True
+        if self.account is not None:
+            self.account.keeper.forget_referral(self.subscription, now)
+        self.owner.usage_ended(self.subscription.dialog)
+
+    def _away(self, now: float) -> bool:
+        """Whether his phone was connected to a process that is gone, and may come back."""
+        if not self.gone or now >= self.returns_by:
+            return False
+        dialog = self.desk.endpoint.dialog(self.subscription.dialog)
+        return dialog is not None and dialog.flow.via == self.gone
+
+    def resume(self, gone: str, now: float) -> None:
+        """Another process began it, which is gone: tell on, and wait for a phone of its."""
+        self.gone, self.returns_by = gone, now + RETURN_WITHIN
+        self._look(now)
+
+    def _look(self, now: float) -> None:
+        if self._away(now):
+            self.desk.later(now + LOOK, self._look)
+        else:
+            self._next(now)
 
     def _next(self, now: float) -> None:
         sub = self.subscription
-        if not sub.idle or not self.waiting:
+        if not sub.idle or not self.waiting or self._away(now):
             return
         status, reason = self.waiting.pop(0)
         body = Body(f"SIP/2.0 {status} {reason}\r\n", SIPFRAG)
         if status >= 200:
             sub.terminate(self.desk.endpoint, now, reason="noresource", body=body)
-            self.owner.usage_ended(sub.dialog)
+            self._end(now)
             return
         sent = sub.notify(self.desk.endpoint, now, body)
         self.desk.replies[sent] = self._told
@@ -206,8 +261,7 @@ class Referral:
     def _told(self, reply: ResponseReceived, now: float) -> None:
         self.subscription.in_flight = None
         if reply.response.status >= 300:
-            self.subscription.over = True
-            self.owner.usage_ended(self.subscription.dialog)
+            self._end(now)
             return
         self._next(now)
 

@@ -11,21 +11,24 @@ from __future__ import annotations
 from typing import Protocol
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus import privacy, referral
+from sipgateway.focus import privacy, referral, standing
 from sipgateway.focus.actions import AskRefused, Fact
-from sipgateway.focus.desk import Desk, DialogOwner, Phone, uri_of
+from sipgateway.focus.desk import Desk, DialogOwner, Phone, same_device, uri_of
+from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.refer_state import ReferState
-from sipgateway.focus.referral import Referral, Silence, Telling, Wanted, Wish
+from sipgateway.focus.referral import Account, Referral, Silence, Telling, Wanted, Wish
 from sipgateway.focus.relay import Relay
+from sipgateway.focus.standing import Standing
 from sipgateway.focus.wishes import Asked, Wishes
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import DialogId, RequestReceived, TransactionId
+from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
 from sipgateway.sip.subscription import Subscription
-from sipgateway.sip.uri import OtherUri, SipUri
+from sipgateway.sip.uri import OtherUri, SipUri, parse_uri
 
 #: What is called; the service and the trunk know how.
 _CALLABLE = frozenset({"tel"})
@@ -51,8 +54,9 @@ class Host(DialogOwner, Protocol):
 class Referring:
     """See the module."""
 
-    def __init__(self, desk: Desk, host: Host, wishes: Wishes) -> None:
+    def __init__(self, desk: Desk, host: Host, wishes: Wishes, *, keeper: Keeper) -> None:
         self._desk = desk
+        self._keeper = keeper
         self._host = host
         self._wishes = wishes
         self._told: dict[DialogId, list[Referral]] = {}
@@ -142,7 +146,7 @@ class Referring:
             hidden = privacy.wanted(event.request)
             asker = self._wishes.as_seen(who, Identity(person.aor), hidden=hidden)
             refer_to = headers.REFER_TO.build(contact)
-            relay = Relay(self._desk, event, contact)
+            relay = Relay(self._desk, event, contact, Account(who, self._keeper))
             relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=then)
 
         if self._desk.domain.owns(target):
@@ -170,11 +174,49 @@ class Referring:
         if dialog is None:
             return Silence()
         subscription = Subscription(dialog, referral.event_of(event.request), now + referral.LIFE)
-        told = Referral(self._desk, self._host, subscription)
-        self._told.setdefault(dialog, []).append(told)
-        self._desk.own(dialog, self._host)
-        self._desk.later(now + referral.LIFE, told.expire)
+        told = self._tell(who, subscription)
+        told.about({}, now)
         return told
+
+    def _tell(self, who: Identity, subscription: Subscription) -> Referral:
+        account = Account(who, self._keeper)
+        told = Referral(self._desk, self._host, subscription, account)
+        self._told.setdefault(subscription.dialog, []).append(told)
+        self._desk.own(subscription.dialog, self._host)
+        self._desk.later(subscription.expires_at, told.expire)
+        return told
+
+    # -- in several processes ------------------------------------------------
+
+    def resume(self, one: Standing, dialog: DialogId, gone: str, now: float) -> None:
+        """Tell on how a REFER goes that the process `gone` had taken, or what came of it."""
+        who, subscription = standing.watcher_of(one, dialog)
+        order, outcome = one.what["order"], one.what.get("outcome")
+        told = self._tell(who, subscription)
+        told.about(order, now)
+        told.resume(gone, now)
+        if outcome is not None:
+            told.tell(int(outcome[0]), now, str(outcome[1]))
+        else:
+            self._wishes.resume(order, told, now)
+
+    def abandon(self) -> None:
+        """Another process tells from now on."""
+        for dialog, referrals in self._told.items():
+            for told in referrals:
+                told.subscription.over = True
+            self._desk.disown(dialog)
+        self._told.clear()
+
+    def moved(self, entity: str, contact: SipUri, flow: Flow) -> None:
+        """A phone has registered anew: it is told by the new flow."""
+        for dialog, referrals in self._told.items():
+            known = self._desk.endpoint.dialog(dialog)
+            whose = {told.account.who.uri for told in referrals if told.account is not None}
+            if known is not None and entity in whose:
+                here = parse_uri(known.remote_target)
+                if isinstance(here, SipUri) and same_device(here, contact):
+                    self._desk.endpoint.move(dialog, flow)
 
     def _silent(self, event: RequestReceived, status: int, now: float) -> Telling:
         """RFC 4488: nobody is told."""

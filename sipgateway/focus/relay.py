@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from sipgateway.focus import referral
 from sipgateway.focus.desk import Desk, Phone
+from sipgateway.focus.referral import Account
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body, Fields
 from sipgateway.sip.events import (
@@ -24,19 +25,30 @@ from sipgateway.sip.events import (
 )
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
+from sipgateway.sip.subscription import Subscription
 
 
 class Relay:
     """One REFER on its way; `contact` is ours towards both sides."""
 
-    def __init__(self, desk: Desk, event: RequestReceived, contact: NameAddr) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        event: RequestReceived,
+        contact: NameAddr,
+        account: Account | None = None,
+    ) -> None:
+        """With an `account` the heir of this process says that no more will be told."""
         self._desk = desk
+        self._account = account
         self._event = event
         self._contact = contact
         self._asked = 0
         #: The dialog with the one who asked, and that with the phone which took it.
         self._mine: DialogId | None = None
         self._theirs: DialogId | None = None
+        #: What is written down of the first.
+        self._told: Subscription | None = None
 
     def start(
         self, phones: Sequence[Phone], *, from_: NameAddr, to: NameAddr, refer_to: str, now: float
@@ -86,9 +98,17 @@ class Relay:
         for dialog in (self._mine, self._theirs):
             if dialog is not None:
                 self._desk.own(dialog, self)
-        self._desk.later(now + referral.LIFE, lambda _: self._end())
+        if self._account is not None and self._mine is not None and not fields:
+            self._told = Subscription(
+                self._mine, referral.event_of(self._event.request), now + referral.LIFE
+            )
+            self._account.keeper.keep_referral(self._account.who, self._told, {}, now)
+        self._desk.later(now + referral.LIFE, self._end)
 
-    def _end(self) -> None:
+    def _end(self, now: float) -> None:
+        if self._account is not None and self._told is not None:
+            self._account.keeper.forget_referral(self._told, now)
+            self._told = None
         for dialog in (self._mine, self._theirs):
             if dialog is not None:
                 self._desk.disown(dialog)
@@ -105,7 +125,7 @@ class Relay:
             self._desk.endpoint.respond(
                 event.transaction, 200, now, fields=(("Expires", "0"),), contact=self._contact
             )
-            self._end()
+            self._end(now)
         else:
             self._desk.endpoint.respond(event.transaction, 481, now)
 
@@ -120,7 +140,7 @@ class Relay:
                 self._mine, "NOTIFY", now, fields=fields, body=body
             )
         if state.lower().startswith("terminated"):
-            self._end()
+            self._end(now)
 
     def ack_came(self, event: AckReceived, now: float) -> None:
         """There is no INVITE here."""

@@ -78,8 +78,25 @@ def watcher_written(
     }
 
 
+def referral_written(
+    who: Identity,
+    subscription: Subscription,
+    dialog: Dialog,
+    process: str,
+    *,
+    order: Mapping[str, int],
+) -> Written:
+    """What is to be known of somebody who is told how his REFER goes.
+
+    `order` names the call or the removal that he asked for by its number, once there is one;
+    what came of it meanwhile is put beside it as `outcome` by whoever reads this.
+    """
+    written = watcher_written(who, subscription, dialog, process)
+    return {**written, "usage": "refer", "order": dict(order)}
+
+
 def watcher_of(standing: Standing, dialog: DialogId) -> tuple[Identity, Subscription]:
-    """The watcher that was written down."""
+    """The watcher that was written down, or whoever is told how his REFER goes."""
     what = standing.what
     event = headers.EVENT.parse(what["event"])
     return Identity(**what["identity"]), Subscription(dialog, event, what["expires_at"])

@@ -18,6 +18,7 @@ from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.inheriting import UNREADABLE, Inheriting
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg
+from sipgateway.focus.referring import Referring
 from sipgateway.focus.standing import Standing
 from sipgateway.focus.watchers import Watchers
 from sipgateway.sip.uri import SipUri
@@ -49,6 +50,7 @@ class Succession:
         attendance: Attendance,
         watchers: Watchers,
         dialogs: DialogWatchers,
+        referring: Referring,
         keeper: Keeper,
     ) -> None:
         self._keeper = keeper
@@ -58,6 +60,7 @@ class Succession:
         self._attendance = attendance
         self._watchers = watchers
         self._dialogs = dialogs
+        self._referring = referring
 
     # -- taking over -----------------------------------------------------------
 
@@ -68,6 +71,8 @@ class Succession:
             try:
                 if one.what["usage"] == "leg":
                     legs.append(self._resume_leg(one, now))
+                elif one.what["usage"] == "refer":
+                    self._referring.resume(one, self._inheriting.dialog(one, now), gone, now)
                 else:
                     self._resume_watcher(one, now)
             except UNREADABLE:
@@ -102,3 +107,4 @@ class Succession:
         self._calls.abandon(now)
         self._watchers.abandon()
         self._dialogs.abandon(str(self._host.uri))
+        self._referring.abandon()

@@ -7,6 +7,7 @@ and never fetched by us.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -147,6 +148,7 @@ class Wishes:
 
         def answered(answer: Answer, then: float) -> None:
             if isinstance(answer, CallAsked) and answer.call is not None:
+                told.about({"call": answer.call}, then)
                 self._dialings.follow(answer.call, told)
             else:
                 _refused(told, answer, then)
@@ -185,6 +187,7 @@ class Wishes:
 
         def asked(answer: Answer, then: float) -> None:
             if isinstance(answer, RemovalAsked) and answer.removal is not None:
+                told.about({"removal": answer.removal}, then)
                 self._removals.follow(answer.removal, told, then)
             else:
                 _refused(told, answer, then)
@@ -196,6 +199,15 @@ class Wishes:
             ),
             asked,
         )
+
+    def resume(self, order: Mapping[str, int], told: Telling, now: float) -> None:
+        """Follow an order of another process's, which is placed anew here."""
+        if "call" in order:
+            self._dialings.follow(order["call"], told)
+        elif "removal" in order:
+            self._removals.follow(order["removal"], told, now)
+        else:  # nobody knows any more what it was
+            told.tell(503, now)
 
     def as_seen(self, who: Identity, viewer: Identity, *, hidden: bool = False) -> NameAddr:
         """See `attendance.Attendance`."""

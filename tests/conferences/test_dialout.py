@@ -477,3 +477,29 @@ def test_an_identity_may_be_nameless(live: Joined, quiet: None) -> None:
     )
     told = services.cancel_call(job=call.job, actor=nobody, way=Way.WEB)
     assert told.reason == f"cancelled by {ALICE.uri}"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "reason", "told"),
+    [
+        (CallState.DUE, None, "", None),
+        (CallState.CALLING, 486, "Busy Here", None),
+        (CallState.PLANNED, None, "", None),
+        (CallState.PLANNED, 486, "Busy Here", (486, "Busy Here")),
+        (CallState.DONE, 200, "OK", (200, "OK")),
+        (CallState.FAILED, 603, "Decline", (603, "Decline")),
+        (CallState.FAILED, None, "too late", (480, "too late")),
+        (CallState.CANCELLED, None, "", (487, "The call was called off")),
+    ],
+)
+def test_what_came_of_a_call_for_whoever_asked_by_refer(
+    planned: Call, state: str, status: int | None, reason: str, told: tuple[int, str] | None
+) -> None:
+    """To be tried again later is a failure to somebody who waits for a final word now."""
+    Call.objects.update(state=state, status=status, reason=reason)
+    assert selectors.order_outcome({"call": planned.pk}) == told
+
+
+def test_what_came_of_a_call_that_nobody_knows(planned: Call) -> None:
+    assert selectors.order_outcome({"call": planned.pk + 1}) == (503, "")
+    assert selectors.order_outcome({"removal": 1}) == (503, "")

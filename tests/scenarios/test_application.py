@@ -204,5 +204,5 @@ def test_the_early_variant_when_the_server_stops() -> None:
     _calls_late(stage, alice)
     stage.switchboard.stop(stage.now)
     stage.pump()
-    alice.gets("480")
+    alice.gets("503", reason="The server is stopping")
     assert not stage.switchboard.occupied

@@ -73,8 +73,8 @@ def _agrees(person: Person) -> None:
     person.gets("ACK")
 
 
-def _bye_of_bob(bob: Person) -> Request:
-    bye = bob.request("BYE", bob.target, call_id=bob.call_id, to=bob.to["call"])
+def _bye_of_bob(bob: Person, method: str = "BYE") -> Request:
+    bye = bob.request(method, bob.target, call_id=bob.call_id, to=bob.to["call"])
     mine = f"<sip:bob@{DOMAIN}>;tag=bob-uas"
     bye.fields = [(name, mine if name == "from" else value) for name, value in bye.fields]
     return bye
@@ -103,6 +103,33 @@ def test_two_people_talk_on() -> None:
     assert system.here.standing_calls == {}
     assert system.here.media.rooms == {}
     assert system.here.switchboard.kept == []
+
+
+def test_who_had_the_others_phone_call_is_told_by_the_next_process() -> None:
+    """RFC 5589 6.1: what Bob's phone tells of its call goes on to Alice, by the Event of hers."""
+    system = System()
+    alice, bob = _talking(system)
+    refer = alice.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN}>")
+    system.carries()
+    asked = bob.gets("REFER")
+    assert isinstance(asked, Request)
+    bob.replies(asked, 202)
+    system.carries()
+    alice.gets("202")
+    _dies(system)
+    _agrees(bob)
+    again = _comes_back(system, alice)
+    _agrees(again)
+    notify = _bye_of_bob(bob, "NOTIFY")
+    notify.append("Event", "refer")
+    notify.append("Subscription-State", "terminated;reason=noresource")
+    bob.feeds(notify)
+    bob.gets("200")
+    number = refer.must(headers.CSEQ).number
+    told = again.gets("NOTIFY", event="refer", terminated=True)
+    assert told.get("event") == f"refer;id={number}"
+    kept = [what for _, what in system.here.standing_calls.values()]
+    assert [what["asked"] for what in kept] == ["", ""]
 
 
 def test_a_call_that_was_taken_over_becomes_a_conference() -> None:
