@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sipgateway.media.codec import Samples
+from sipgateway.media.resample import windows
 
 REMEMBERED = 0.05
 """Seconds of the past that are looked into."""
@@ -64,7 +65,7 @@ class Concealment:
         past, longest = self._past, int(LONGEST * self._rate)
         lags = np.arange(int(SHORTEST * self._rate), longest + 1)
         window = past[-longest:]
-        views = np.lib.stride_tricks.sliding_window_view(past, longest)[-1 - lags]
+        views = windows(past, longest)[-1 - lags]
         energy = np.sqrt(np.einsum("ij,ij->i", views, views)) + np.float32(1e-9)
         lag = int(lags[int(np.argmax((views @ window) / energy))])
         period = past[-lag:].copy()

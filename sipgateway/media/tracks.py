@@ -57,8 +57,7 @@ class Tracks:
         self._opus = opus
         self._tracks: dict[str, Track] = {}
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._write, name="tracks", daemon=True)
-        self._begun = False
+        self._thread: threading.Thread | None = None
 
     def __iter__(self) -> Iterator[Track]:
         return iter(self._tracks.values())
@@ -95,13 +94,13 @@ class Tracks:
 
     def join(self) -> None:
         """Wait until all is written; for a worker that ends."""
-        if self._begun:
+        if self._thread is not None:
             self._thread.join(END)
 
     @property
     def done(self) -> bool:
         """Whether all is written, after the end."""
-        return not self._thread.is_alive()
+        return self._thread is None or not self._thread.is_alive()
 
     def _get(self, name: str) -> Track | None:
         """The track, begun or gone on with; None for one of another recording."""
@@ -153,8 +152,9 @@ class Tracks:
     def _put(self, track: Track, make: Callable[[], bytes]) -> None:
         if track.failed:
             return
-        if not self._begun:  # most recordings have no tracks
-            self._begun = True
+        if self._thread is None:
+            # Most recordings have no tracks, and a thread that never ran keeps what it is to run.
+            self._thread = threading.Thread(target=self._write, name="tracks", daemon=True)
             self._thread.start()
         if self._jobs.qsize() >= BEHIND:
             track.failed = SLOW
