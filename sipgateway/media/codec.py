@@ -50,6 +50,9 @@ class Encoder(Protocol):
     def expect_loss(self, fraction: float) -> None:
         """Prepare the stream for a loss of `fraction` of its packets."""
 
+    def expect_band(self, band: int) -> None:
+        """From now on there is nothing above so many Hz in the frames."""
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -62,6 +65,10 @@ class Codec:
     encoder: Callable[[], Encoder]
     silence: bytes
     """The payload of a frame of silence."""
+    band: int = RATE // 2
+    """Hz up to which it carries sound."""
+    adaptive: bool = False
+    """Whether a decoder that has missed payloads needs long until it is right again."""
 
     @property
     def duration(self) -> int:

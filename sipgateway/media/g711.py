@@ -91,11 +91,14 @@ class G711Encoder:
 
     def encode(self, frame: Samples) -> bytes:
         """The payload of a frame: 160 octets."""
-        scaled = np.clip(self._down.convert(frame) * FULL_SCALE, -32768, 32767)
+        scaled = np.rint(np.clip(self._down.convert(frame) * FULL_SCALE, -32768, 32767))
         return bytes(self._law.compress[scaled.astype(np.int32) + 32768])
 
     def expect_loss(self, fraction: float) -> None:
         """Nothing: there is no redundancy in G.711."""
+
+    def expect_band(self, band: int) -> None:
+        """Nothing: it has one band."""
 
 
 def _codec(name: str, law: _Law) -> Codec:
@@ -106,6 +109,7 @@ def _codec(name: str, law: _Law) -> Codec:
         decoder=lambda: G711Decoder(law),
         encoder=lambda: G711Encoder(law),
         silence=bytes((int(law.compress[32768]),)) * (FRAME // FACTOR),
+        band=RATE // 2,
     )
 
 

@@ -60,11 +60,14 @@ class G722Encoder:
 
     def encode(self, frame: Samples) -> bytes:
         """The payload of a frame: 160 octets."""
-        scaled = np.clip(self._down.convert(frame) * FULL_SCALE, -32768, 32767)
+        scaled = np.rint(np.clip(self._down.convert(frame) * FULL_SCALE, -32768, 32767))
         return bytes(self._state.encode(scaled.astype(np.int16)))
 
     def expect_loss(self, fraction: float) -> None:
         """Nothing: there is no redundancy in G.722."""
+
+    def expect_band(self, band: int) -> None:
+        """Nothing: it has one band."""
 
 
 def codec() -> Codec:
@@ -76,4 +79,6 @@ def codec() -> Codec:
         decoder=G722Decoder,
         encoder=G722Encoder,
         silence=SILENCE,
+        band=RATE // 2,
+        adaptive=True,
     )

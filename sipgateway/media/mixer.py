@@ -61,6 +61,8 @@ ATTACK_SAMPLES = 240
 class Voice(Protocol):
     """What comes from a member."""
 
+    codec: Codec
+
     def advance(self) -> int:
         """Let a frame pass; its level, 0 to 127 in -dBov."""
 
@@ -326,7 +328,13 @@ class Room:
         if not frames:
             return None
         frame = self._limiter.apply(_sum(frames))
-        return _Mix(frame, self._sources(voices), codec.level(frame), self._levels_of(voices))
+        return _Mix(
+            frame,
+            self._sources(voices),
+            codec.level(frame),
+            self._levels_of(voices),
+            self._band(voices, played=played is not None),
+        )
 
     def _shared(self, kind: Codec, mix: _Mix | None) -> Output:
         """What everybody with this codec hears who does not talk: encoded once."""
@@ -339,6 +347,7 @@ class Room:
                 encoder = self._encoders[kind.name] = self._primed(kind)
             losses = (one.loss for one in self.members.values() if one.codec is kind)
             encoder.expect_loss(max(losses, default=0.0))
+            encoder.expect_band(mix.band)
             output = Output(encoder.encode(mix.frame), mix.sources, mix.level, mix.levels)
             mix.outputs[kind.name] = output
         return output
@@ -352,6 +361,7 @@ class Room:
         if member.encoder is None:
             member.encoder = self._primed(member.codec)
         member.encoder.expect_loss(member.loss)
+        member.encoder.expect_band(self._band(others, played=bool(played)))
         frame = member.limiter.apply(_sum([*others.values(), *played]))
         return Output(
             member.encoder.encode(frame),
@@ -375,6 +385,12 @@ class Room:
     def _sources(self, legs: Iterable[LegId]) -> tuple[int, ...]:
         return tuple(self.members[leg].source for leg in legs)
 
+    def _band(self, legs: Iterable[LegId], *, played: bool) -> int:
+        """Hz up to which there is anything in what is mixed."""
+        if played:
+            return codec.RATE // 2
+        return max(self.members[leg].voice.codec.band for leg in legs)
+
     def _levels_of(self, legs: Iterable[LegId]) -> tuple[int, ...]:
         return tuple(self._levels[leg] for leg in legs)
 
@@ -387,6 +403,7 @@ class _Mix:
     sources: tuple[int, ...]
     level: int
     levels: tuple[int, ...]
+    band: int
     outputs: dict[str, Output] = field(default_factory=dict)
 
 

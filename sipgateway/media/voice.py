@@ -4,7 +4,8 @@ The mixer lets one frame (20 ms) pass at a time and only then says whether it
 wants it decoded. Payloads may be shorter or longer than a frame; what is
 left over waits for the next one. Where packets say their level (RFC 6464)
 nothing is decoded for those who do not have the floor; where they do not,
-everything is, because the level has to be measured.
+everything is, because the level has to be measured, and so is everything of a
+codec whose decoder has to have heard all.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ class Voice:
             self._rest, self._decoding, self._noise = self._rest[:0], False, None
         self._frame = None
         known = self._take()
-        if known is None:
+        if known is None or self.codec.adaptive:
             self._frame = self._decode()
+        if known is None:
             return SILENCE if self._frame is None else codec.level(self._frame)
         return known
 

@@ -117,13 +117,15 @@ def mixed(
     back: Network,
     ear: Codec | None = None,
     ppm: float = 0.0,
-    says_level: bool = True,
+    says_level: bool | None = None,
 ) -> tuple[list[bytes], Voice]:
     """What the mixer sends of it to somebody who listens; and the voice it came by.
 
     `ear` is the codec of the phone that listens, if it is another one; the clock of the
-    phone that sends is faster by `ppm`.
+    phone that sends is faster by `ppm`. Browsers say how loud their packets are,
+    desk phones do not.
     """
+    says_level = kind.name == "opus" if says_level is None else says_level
     voice = Voice(kind)
     room = Room()
     room.members[ALICE] = Member(ALICE, 1, voice, kind)

@@ -74,6 +74,40 @@ def test_redundancy_in_opus_is_better_than_guessing() -> None:
     assert shares[0] > shares[1]
 
 
+def test_opus_spends_no_bits_on_what_cannot_be_there() -> None:
+    """By the configuration in the first octet (RFC 6716 table 2)."""
+    encoder = CODECS["opus"].encoder()
+    frames = sounds.frames(sounds.sine(300, 60))
+
+    def configurations(band: int, some: list[Samples]) -> list[int]:
+        encoder.expect_band(band)
+        return [encoder.encode(frame)[0] >> 3 for frame in some]
+
+    hybrid_fullband, silk_wideband = 15, 9
+    assert set(configurations(24_000, frames[:10])) == {hybrid_fullband}
+    assert set(configurations(CODECS["g722"].band, frames[10:20])) == {silk_wideband}
+    assert set(configurations(CODECS["pcmu"].band, frames[20:30])) == {silk_wideband}
+    # Upwards libopus takes its time, so that the change is not heard.
+    assert configurations(CODECS["opus"].band, frames[30:])[-1] == hybrid_fullband
+
+
+def test_g722_is_decoded_also_while_nobody_wants_to_hear_it() -> None:
+    """Its decoder follows the encoder's steps; one that was missed is heard long after."""
+    kind = CODECS["g722"]
+    encoder, alone, voice = kind.encoder(), kind.decoder(), Voice(kind)
+    heard = codec.silence()
+    for number, frame in enumerate(sounds.frames(sounds.sine(300, 30, 0.05))):
+        payload = encoder.encode(frame)
+        heard = alone.decode(payload)
+        voice.buffer.put(number, payload, 30)
+        if number:
+            voice.advance()
+    voice.advance()
+    wanted = voice.samples()
+    assert wanted is not None
+    assert np.array_equal(wanted, heard)
+
+
 @pytest.mark.parametrize(
     ("name", "payload"), [("opus", b""), ("opus", b"\xff\xff"), ("pcmu", b""), ("g722", b"")]
 )

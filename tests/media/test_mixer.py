@@ -31,7 +31,8 @@ OPUS = codecs.load()["opus"]
 class Tape:
     """A voice that says what is on it."""
 
-    def __init__(self, recording: list[Samples | None]) -> None:
+    def __init__(self, recording: list[Samples | None], kind: Codec = OPUS) -> None:
+        self.codec = kind
         self.recording: Iterator[Samples | None] = iter(recording)
         self.frame: Samples | None = None
         self.decoded = 0
@@ -50,6 +51,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.encoded = 0
+        self.bands: list[int] = []
         self.codec = Codec("raw", 48_000, 1, self.decoder, self.encoder, silence=b"")
 
     def decoder(self) -> Decoder:
@@ -65,9 +67,16 @@ class Counting:
     def expect_loss(self, fraction: float) -> None:
         pass
 
+    def expect_band(self, band: int) -> None:
+        self.bands.append(band)
+
+
+def sounds_of(frequency: float, frames: int = 60, gain: float = 0.2) -> list[Samples | None]:
+    return [*sounds.frames(sounds.sine(frequency, frames, gain))]
+
 
 def tone(frequency: float, frames: int = 60, gain: float = 0.2) -> Tape:
-    return Tape([*sounds.frames(sounds.sine(frequency, frames, gain))])
+    return Tape(sounds_of(frequency, frames, gain))
 
 
 def room(kind: Codec, **voices: Tape) -> Room:
@@ -119,6 +128,31 @@ def test_listeners_share_one_encoding() -> None:
     assert len({id(outputs[LegId(name)].payload) for name in listeners}) == 1
     # Alone on the floor, Alice hears nothing: nothing is encoded for her.
     assert outputs[ALICE].payload == raw.codec.silence
+
+
+def test_what_desk_phones_say_is_encoded_for_their_band() -> None:
+    """Bits for what is not there would be missing where there is something."""
+    raw, narrow = Counting(), codecs.load()["pcmu"]
+    made = room(raw.codec, alice=tone(440), bob=tone(1000), carol=Tape([]))
+    made.members[ALICE].voice = Tape(sounds_of(440), narrow)
+    made.members[BOB].voice = Tape([*[None] * 5, *sounds_of(1000)])
+    for _ in range(5):
+        made.tick()
+    assert set(raw.bands) == {4000}
+    raw.bands.clear()
+    for _ in range(5):
+        made.tick()
+    # To Alice and to Carol with Bob's voice, to Bob without it.
+    assert sorted(raw.bands[-3:]) == [4000, 24_000, 24_000]
+    raw.bands.clear()
+    made.members[BOB].muted = True
+    for _ in range(2 * HOLD):
+        made.tick()
+    assert raw.bands[-1] == 4000
+    raw.bands.clear()
+    made.player = Player("beep", sounds.sine(1000, 2))
+    made.tick()
+    assert set(raw.bands) == {24_000}
 
 
 def test_silence_costs_nothing() -> None:
