@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipgateway.media import codecs, ogg
+from sipgateway.media import codec, codecs, ogg
 from sipgateway.media.archive import Archive
 from sipgateway.media.codec import FRAME, RATE, Samples
 from sipgateway.media.engine import LegId, RoomId
@@ -300,3 +302,20 @@ def test_silence_is_as_long_as_it_says(frames: int, number: int) -> None:
         octets = octets[page.size :]
     assert (seen, octets) == (frames, b"")
     assert at == ogg.after_silence(place, frames)
+
+
+@pytest.mark.parametrize("says", [False, True])
+def test_nothing_of_it_is_left_to_the_collector(tmp_path: Path, *, says: bool) -> None:
+    """A worker makes so little garbage that it would lie there for an hour."""
+    tracks = Tracks(tmp_path, "one", OPUS)
+    if says:
+        tracks.take(0, {"one-alice": codec.silence()})
+    tracks.close(50, end=True)
+    tracks.join()
+    left = weakref.ref(tracks)
+    gc.disable()
+    try:
+        del tracks
+        assert left() is None
+    finally:
+        gc.enable()
