@@ -1,8 +1,8 @@
 """The JSON edge: parse, ask access, call a service, print.
 
 Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `rooms`,
-`floor`, `sounds`, `phones` and `webhooks`, who calls in `access`, what goes in and out in
-`schemas`, errors in `problems`.
+`floor`, `sounds`, `records`, `phones`, `factories`, `people` and `webhooks`, who calls in
+`access`, what goes in and out in `schemas`, errors in `problems`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from conferences.api import (
     again,
     bookings,
     delegates,
+    factories,
     floor,
     mine,
     occurrences,
+    people,
     phones,
     problems,
+    records,
     rooms,
     sounds,
     waiting,
@@ -79,6 +82,9 @@ api.add_router("", floor.router)
 api.add_router("", waiting.router)
 api.add_router("", webhooks.router)
 api.add_router("", mine.router)
+api.add_router("", records.router)
+api.add_router("", factories.router)
+api.add_router("", people.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)
 problems.install(api)

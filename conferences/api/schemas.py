@@ -34,11 +34,13 @@ Moment = Annotated[datetime.datetime, BeforeValidator(_written_out)]
 """A date and a time (RFC 3339 5.6)."""
 
 
-class _Strict(Schema):
+class Strict(Schema):
+    """What is sent: a member that is not known is an error."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class InviteeIn(_Strict):
+class InviteeIn(Strict):
     """Somebody on the list, by `uri` (or user name) or by `email`."""
 
     uri: str = ""
@@ -47,7 +49,7 @@ class InviteeIn(_Strict):
     dial_out: bool = Field(False, description="Call him when the conference opens.")
 
 
-class PolicyIn(_Strict):
+class PolicyIn(Strict):
     """Who may do what."""
 
     admission: Admission = Admission.INVITED
@@ -87,7 +89,7 @@ class PolicyIn(_Strict):
     )
 
 
-class ChangeIn(_Strict):
+class ChangeIn(Strict):
     """A booking, all of which may be left out when it is changed."""
 
     title: str = ""
@@ -116,7 +118,7 @@ class BookIn(ChangeIn):
     template: str = Field("", description="The same of a template of yours.")
 
 
-class OccurrenceIn(_Strict):
+class OccurrenceIn(Strict):
     """What becomes of one time; what is left out stays, null and "" are as in the series."""
 
     title: str = ""
@@ -126,7 +128,7 @@ class OccurrenceIn(_Strict):
     duration_minutes: int | None = None
 
 
-class FollowingIn(_Strict):
+class FollowingIn(Strict):
     """What becomes of this one and all that follow; what is left out stays."""
 
     title: str = ""
@@ -136,7 +138,7 @@ class FollowingIn(_Strict):
     rrule: str = ""
 
 
-class CallIn(_Strict):
+class CallIn(Strict):
     """Whom to call."""
 
     uri: str
@@ -144,7 +146,7 @@ class CallIn(_Strict):
     role: Role = Role.PARTICIPANT
 
 
-class CalledIn(_Strict):
+class CalledIn(Strict):
     """Who is being called."""
 
     uri: str
@@ -156,13 +158,13 @@ class CancelledOut(Schema):
     cancelled: int
 
 
-class MoveIn(_Strict):
+class MoveIn(Strict):
     """The `id` of the phone on which the call is to go on."""
 
     phone: int
 
 
-class RemovalIn(_Strict):
+class RemovalIn(Strict):
     """Why, and whether he may not come back."""
 
     reason: str = ""
@@ -175,20 +177,20 @@ class EjectionIn(RemovalIn):
     participants: list[str] = Field(min_length=1, max_length=1000)
 
 
-class TargetIn(_Strict):
+class TargetIn(Strict):
     """Whom a moderator means: a roster entry's `id`; everybody where it is left out."""
 
     participant: str | None = None
     spare: list[str] = Field([], description="Where all are muted: those who are not.")
 
 
-class LetInIn(_Strict):
+class LetInIn(Strict):
     """Who is let in: a waiter's `id`; everybody who waits where it is left out."""
 
     waiter: str | None = None
 
 
-class WaitingRoomIn(_Strict):
+class WaitingRoomIn(Strict):
     """Who has to wait from now on."""
 
     waiting_room: WaitingRoom
@@ -216,14 +218,14 @@ class LetInOut(Schema):
     let_in: int
 
 
-class HandIn(_Strict):
+class HandIn(Strict):
     """Whose hand: a roster entry's `id`; without one all are lowered."""
 
     participant: str | None = None
     raised: StrictBool = True
 
 
-class WhomIn(_Strict):
+class WhomIn(Strict):
     """Who is meant: a roster entry's `id`."""
 
     participant: str
@@ -252,7 +254,7 @@ class RecordingOut(Schema):
     tracks: list[TrackOut]
 
 
-class SoundIn(_Strict):
+class SoundIn(Strict):
     """What a sound is called; left empty, as its file."""
 
     title: str = ""
@@ -276,7 +278,7 @@ class OccurrencesIn(Schema):
     most: int = Field(50, ge=1, le=500)
 
 
-class ExtendIn(_Strict):
+class ExtendIn(Strict):
     """For how much longer."""
 
     minutes: int = Field(15, ge=1, le=240)
@@ -523,7 +525,7 @@ class OccurrenceEventsOut(Schema):
     events: list[EventOut]
 
 
-class WebhookChangeIn(_Strict):
+class WebhookChangeIn(Strict):
     """An endpoint, all of which may be left out when it is changed."""
 
     url: str = Field("", description="Where messages are sent by POST: https:// or http://.")
@@ -540,7 +542,7 @@ class WebhookIn(WebhookChangeIn):
     url: str
 
 
-class ReplayIn(_Strict):
+class ReplayIn(Strict):
     """The first message that is to be sent again; all that follow are, too."""
 
     number: int = Field(ge=1, le=2**63 - 1)
@@ -639,7 +641,7 @@ class AttendanceOut(Schema):
     pages: int
 
 
-class DelegateIn(_Strict):
+class DelegateIn(Strict):
     """What a delegate commands."""
 
     everything: bool = Field(False, description="All of yours, not only what he books.")
@@ -659,7 +661,7 @@ class DelegatesOut(Schema):
     books_for: list[str]
 
 
-class KeepIn(_Strict):
+class KeepIn(Strict):
     """What the template is called; as the booking, where it is left out."""
 
     title: str = ""
@@ -701,7 +703,7 @@ class MailsOut(Schema):
     pages: int
 
 
-class MeIn(_Strict):
+class MeIn(Strict):
     """What one may change of oneself."""
 
     display_name: str = Field("", max_length=100)

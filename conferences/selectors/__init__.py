@@ -52,10 +52,12 @@ from conferences.selectors.identities import (
     identity_of_request_session,
     identity_of_user,
     keep_guest,
+    people,
     person_exists,
     user_of_calendar,
     user_of_token,
 )
+from conferences.selectors.ladders import Arrow, bare, fold
 from conferences.selectors.links import account_link, link_token, link_url, open_invitations
 from conferences.selectors.loads import Stretch, load
 from conferences.selectors.personal import ADDRESSES, everything_about
@@ -88,6 +90,7 @@ from conferences.selectors.rosters import (
     events_of,
     has_calls,
     heard,
+    heard_line,
     is_masked,
     job,
     order_outcome,
@@ -96,6 +99,7 @@ from conferences.selectors.rosters import (
     owner_of,
     owner_of_call,
     participant_by_key,
+    phones_heard,
     roster,
     roster_version,
     show,
@@ -142,6 +146,7 @@ from conferences.selectors.webhooks import (
 __all__ = [
     "ADDRESSES",
     "Account",
+    "Arrow",
     "Heard",
     "Planned",
     "Quota",
@@ -162,6 +167,7 @@ __all__ = [
     "attempt_waits",
     "attendance",
     "attendance_line",
+    "bare",
     "booked",
     "booking",
     "books_for",
@@ -184,10 +190,12 @@ __all__ = [
     "everything_about",
     "factories",
     "factory",
+    "fold",
     "grade",
     "guest_of_session",
     "has_calls",
     "heard",
+    "heard_line",
     "identity_of_guest",
     "identity_of_request_session",
     "identity_of_user",
@@ -219,7 +227,9 @@ __all__ = [
     "owner_of_call",
     "participant_by_key",
     "pattern",
+    "people",
     "person_exists",
+    "phones_heard",
     "planned",
     "planned_one",
     "played_sound",

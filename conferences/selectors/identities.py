@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from conferences import policy
@@ -35,6 +36,17 @@ class Account:
 def aor(username: str) -> str:
     """The address of record of a person of ours."""
     return f"sip:{username.lower()}@{settings.SIP_DOMAIN}"
+
+
+def people(text: str = "") -> QuerySet[User]:
+    """The accounts that there are, by user name; `text` stands in a name or an address."""
+    rows = User.objects.filter(deleting_since__isnull=True).order_by("username")
+    if not text.strip():
+        return rows
+    fields = ("username", "display_name", "email")
+    return rows.filter(
+        functools.reduce(operator.or_, (Q(**{f"{one}__icontains": text.strip()}) for one in fields))
+    )
 
 
 def address_of_mail(email: str) -> str:

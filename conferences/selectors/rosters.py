@@ -125,14 +125,27 @@ class Heard:
     quality: Quality | None
 
 
+def phones_heard(conference: Conference) -> QuerySet[Endpoint]:
+    """The phones of a conference with what was measured, the last that came first."""
+    rows = Endpoint.objects.filter(participant__conference=conference)
+    return rows.select_related("participant", "quality").order_by("-joined_at", "-pk")
+
+
 def heard(conference: Conference, *, by: Viewer, most: int) -> list[Heard]:
     """The latest phones of a conference, the last first. One query."""
-    rows = (
-        Endpoint.objects.filter(participant__conference=conference)
-        .select_related("participant", "quality")
-        .order_by("-joined_at", "-pk")[:most]
-    )
-    return [_heard(row, by) for row in rows]
+    return [_heard(row, by) for row in phones_heard(conference)[:most]]
+
+
+def heard_line(row: Endpoint, by: Viewer) -> dict[str, Any]:
+    """One of `phones_heard`, for scripts."""
+    told = _heard(row, by)
+    return {
+        "entity": told.entity,
+        "display_text": told.name,
+        "joined_at": told.joined_at,
+        "left_at": told.left_at,
+        "quality": quality(row),
+    }
 
 
 def _heard(row: Endpoint, by: Viewer) -> Heard:

@@ -27,6 +27,12 @@ from conferences.services.accounts import (
     withdraw_invitation,
 )
 from conferences.services.adhoc import create_adhoc
+from conferences.services.administration import (
+    AccountTerms,
+    change_account,
+    make_account,
+    may_administer,
+)
 from conferences.services.answers import KeyInUse, KeyTaken, claim_key, forget_key, keep_answer
 from conferences.services.attempts import (
     TooManyAttempts,
@@ -56,7 +62,13 @@ from conferences.services.dialouts import (
     place_calls,
 )
 from conferences.services.extending import EXTENDED_BY, extend
-from conferences.services.factories import delete_factory, keep_factory
+from conferences.services.factories import (
+    delete_factory,
+    keep_factory,
+    may_have_factories,
+    may_keep_factory,
+    may_name_factory,
+)
 from conferences.services.floor import ask_to_speak, lower_hands, raise_hand
 from conferences.services.jobs import (
     carry_out_removals,
@@ -93,6 +105,7 @@ from conferences.services.people import (
     issue_api_token,
     issue_phone_credentials,
     let_book,
+    renew_sip_password,
     set_sip_password,
     withdraw_phone_credentials,
 )
@@ -180,6 +193,7 @@ from conferences.services.webhooks import (
 
 __all__ = [
     "EXTENDED_BY",
+    "AccountTerms",
     "BadReply",
     "CalendarRefused",
     "Changes",
@@ -224,6 +238,7 @@ __all__ = [
     "canonical_uri",
     "carry_out_removals",
     "change",
+    "change_account",
     "change_following",
     "change_occurrence",
     "change_person",
@@ -277,9 +292,14 @@ __all__ = [
     "link_shown",
     "lock",
     "lower_hands",
+    "make_account",
     "make_delegate",
+    "may_administer",
     "may_call_himself",
+    "may_have_factories",
     "may_invite",
+    "may_keep_factory",
+    "may_name_factory",
     "may_try",
     "new_calendar_link",
     "new_webhook_secret",
@@ -304,6 +324,7 @@ __all__ = [
     "removal_ended",
     "renew_gateway",
     "renew_leases",
+    "renew_sip_password",
     "reservation",
     "reserve",
     "restore_occurrence",

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from conferences.models import FACTORY, Factory
+from conferences.models import FACTORY, Factory, User
 from conferences.services import names
+
+
+def may_have_factories(user: User) -> bool:
+    """Whether somebody may see them all, and have some of his own."""
+    return user.is_organizer or user.is_staff
+
+
+def may_keep_factory(user: User, factory: Factory) -> bool:
+    """Whether that one is his to change and delete; those of nobody are the administrators'."""
+    if not may_have_factories(user):
+        return False
+    return user.is_staff or (not factory._state.adding and factory.owner_id == user.pk)
+
+
+def may_name_factory(user: User) -> bool:
+    """Whether he chooses what a new one is called; else it gets a number."""
+    return user.is_staff or settings.USER_CHOSEN_URIS != "off"
 
 
 def keep_factory(*, factory: Factory) -> Factory:

@@ -21,6 +21,9 @@ from conferences.models import (
 )
 from conferences.services import names
 
+#: Of a SIP password that is made up: 128 bits.
+SIP_PASSWORD_OCTETS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneCredentials:
@@ -114,6 +117,13 @@ def set_sip_password(user: User, password: str) -> SipAccount:
             **_hashes(user.username, password),
         },
     )[0]
+
+
+def renew_sip_password(user: User) -> str:
+    """A made-up one, which cannot be read again: it is typed into a phone once."""
+    password = secrets.token_urlsafe(SIP_PASSWORD_OCTETS)
+    set_sip_password(user, password)
+    return password
 
 
 def choose_language(*, user: User, language: str) -> None:

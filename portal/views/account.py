@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
@@ -19,9 +17,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from conferences import forms, selectors, services
 from conferences.models import SipAccount, User
 from portal import access
-
-#: Octets of a made-up SIP password, 128 bits: it is typed into a phone once.
-SIP_PASSWORD_OCTETS = 16
 
 
 @never_cache
@@ -48,12 +43,13 @@ def sip_password(request: HttpRequest, user: User) -> HttpResponse:
     if not form.is_valid():
         return _page(request, user, sip_form=form)
     chosen = form.cleaned_data["password"]
-    password = chosen or secrets.token_urlsafe(SIP_PASSWORD_OCTETS)
-    services.set_sip_password(user, password)
+    if chosen:
+        services.set_sip_password(user, chosen)
+    password = "" if chosen else services.renew_sip_password(user)
     messages.success(
         request, _("The SIP password is set. Phones with the old one have to be told.")
     )
-    return _page(request, user, sip_password="" if chosen else password)
+    return _page(request, user, sip_password=password)
 
 
 @never_cache

@@ -38,7 +38,13 @@ def factories(request: HttpRequest, user: User) -> HttpResponse:
     """All of them, and the conference application beside them."""
     _check(user)
     rows = [
-        Row(one, selectors.aor(one.name), story(one), _owns(user, one), one.name == FACTORY)
+        Row(
+            one,
+            selectors.aor(one.name),
+            story(one),
+            services.may_keep_factory(user, one),
+            one.name == FACTORY,
+        )
         for one in selectors.factories()
     ]
     context = {
@@ -66,9 +72,8 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 
 def _form(request: HttpRequest, user: User, factory: Factory) -> HttpResponse:
-    chooses = user.is_staff or settings.USER_CHOSEN_URIS != "off"
     data = request.POST if request.method == "POST" else None
-    form = forms.FactoryForm(data, factory=factory, chooses=chooses)
+    form = forms.FactoryForm(data, factory=factory, chooses=services.may_name_factory(user))
     if form.is_valid():
         try:
             kept = services.keep_factory(factory=form.apply())
@@ -101,12 +106,8 @@ def delete(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 
 def _check(user: User) -> None:
-    if not (user.is_organizer or user.is_staff):
+    if not services.may_have_factories(user):
         raise PermissionDenied
-
-
-def _owns(user: User, factory: Factory) -> bool:
-    return user.is_staff or (not factory._state.adding and factory.owner_id == user.pk)
 
 
 def _mine(user: User, name: str) -> Factory:
@@ -115,7 +116,7 @@ def _mine(user: User, name: str) -> Factory:
     found = next((one for one in selectors.factories() if one.name == name), None)
     if found is None:
         raise Http404
-    if not _owns(user, found):
+    if not services.may_keep_factory(user, found):
         raise PermissionDenied
     return found
 

@@ -16,7 +16,6 @@ from conferences import policy, selectors, services
 from conferences.models import Conference, Trace, User
 from conferences.selectors import Seen
 from conferences.services import traces
-from portal.views import ladder
 
 
 def _seen(first_line: str, cseq: str, *, sent: bool, call: str = "a", peer: str = "bob@x") -> Seen:
@@ -44,7 +43,7 @@ CALL = [
 
 def test_messages_are_folded_to_the_arrows_of_the_figure() -> None:
     """RFC 4579 figure 1 has INVITE, 200, ACK: not the challenge, 100, or what was sent twice."""
-    arrows = ladder.fold(CALL)
+    arrows = selectors.fold(CALL)
     assert [(arrow.what, arrow.sent, arrow.note) for arrow in arrows] == [
         ("INVITE", False, "after a challenge"),
         ("200 OK", True, "sent 2 times"),
@@ -74,14 +73,14 @@ def test_messages_are_folded_to_the_arrows_of_the_figure() -> None:
     ],
 )
 def test_an_arrow_says_what_it_is_about_and_why(first: str, field: str, what: str) -> None:
-    (arrow,) = ladder.fold([replace(CALL[0], text=f"{first}\n{field}\n\n")])
+    (arrow,) = selectors.fold([replace(CALL[0], text=f"{first}\n{field}\n\n")])
     assert arrow.what == what
 
 
 def test_nothing_breaks_the_fold() -> None:
     odd = [replace(CALL[0], text=text) for text in ("", "\n", "SIP/2.0", "SIP/2.0 x", "CSeq:")]
-    assert len(ladder.fold(odd)) == len({one.text for one in odd})
-    alone = ladder.fold([CALL[2], CALL[3], CALL[9]])
+    assert len(selectors.fold(odd)) == len({one.text for one in odd})
+    alone = selectors.fold([CALL[2], CALL[3], CALL[9]])
     assert [arrow.what for arrow in alone] == ["401 Unauthorized", "ACK", "200 OK"]
 
 
