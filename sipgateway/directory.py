@@ -97,6 +97,7 @@ from sipgateway.focus.events import (
     FocusEvent,
     PhonesEnded,
     PhonesFound,
+    PhonesKept,
     PhonesRemembered,
     QuestionFailed,
     RemovalAsked,
@@ -127,12 +128,20 @@ Questions = (
     | AskCancel
     | OpenSetup
     | FindPhones
+    | KeepPhones
 )
-Phones = KeepPhones | ForgetPhones
 Notes = NoteRecording | NoteSound
 Calls = KeepCall | ForgetCall | LookAtSetup
 DirectoryAction = (
-    Questions | Wish | AnswerSetup | CloseSetup | WriteAttempts | Notes | Record | Phones | Calls
+    Questions
+    | Wish
+    | AnswerSetup
+    | CloseSetup
+    | WriteAttempts
+    | Notes
+    | Record
+    | ForgetPhones
+    | Calls
 )
 _Work = Callable[[], FocusEvent | list[FocusEvent] | None]
 
@@ -302,9 +311,6 @@ class Directory:
         if isinstance(item, KeepCall):
             self._tenure.keep_call(item)
             return
-        if isinstance(item, KeepPhones):
-            services.keep_registrations(gateway=self._owner, entries=item.entries)
-            return
         answer = item() if callable(item) else self._answer(item)
         for event in answer if isinstance(answer, list) else self._tenure.settled(answer):
             self._tell(event)
@@ -312,6 +318,9 @@ class Directory:
     def _answer(self, item: DirectoryAction) -> FocusEvent | None:
         if isinstance(item, FindPhones):
             return PhonesFound(item.question, self._tenure.phones_elsewhere(item.aor))
+        if isinstance(item, KeepPhones):
+            services.keep_registrations(gateway=self._owner, entries=item.entries)
+            return PhonesKept(item.question)
         return _QUESTIONS[type(item)](item)
 
     def _failed(self, batch: list[DirectoryAction | _Work], error: Exception) -> None:

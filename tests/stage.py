@@ -45,6 +45,7 @@ from sipgateway.focus.events import (
     Negotiated,
     NegotiationFailed,
     PhonesFound,
+    PhonesKept,
     PhonesRemembered,
     Reached,
     RemovalAsked,
@@ -54,6 +55,7 @@ from sipgateway.focus.events import (
     SetupRefused,
 )
 from sipgateway.focus.halls import UserChosen
+from sipgateway.focus.registrar import CONFIRMED_WITHIN
 from sipgateway.focus.switchboard import House, Switchboard
 from sipgateway.gate import Gate, Verdict
 from sipgateway.gateway import AFTER_REFUSAL
@@ -427,8 +429,6 @@ class Stage:
             self.standing_calls.pop(action.key, None)
         elif isinstance(action, actions.LookAtSetup):
             self.looked_at.append(action.token)
-        elif isinstance(action, actions.KeepPhones):
-            self.phones.update({entry.name: entry for entry in action.entries})
         elif isinstance(action, actions.ForgetPhones):
             for name in action.names:
                 self.phones.pop(name, None)
@@ -452,6 +452,9 @@ class Stage:
             self._tell(self._created(action))
         elif isinstance(action, actions.FindPhones):
             self._tell(PhonesFound(action.question, self.elsewhere.get(action.aor, ())))
+        elif isinstance(action, actions.KeepPhones):
+            self.phones.update({entry.name: entry for entry in action.entries})
+            self._tell(PhonesKept(action.question))
         elif isinstance(action, actions.Reopen):
             self._tell(Reopened(action.question, self.found_again.get((action.host, action.port))))
         else:
@@ -750,9 +753,8 @@ class Person:
         if challenged is None:
             return request
         self.feeds(self.ack(challenged, request)) if method == "INVITE" else None
-        again = self.request(
-            method, uri, body=body, call_id=request.must(headers.CALL_ID), **fields
-        )
+        fields["call_id"] = request.must(headers.CALL_ID)
+        again = self.request(method, uri, body=body, **fields)
         field = "Authorization" if challenged.status == 401 else "Proxy-Authorization"
         again.append(field, self.credentials(challenged, method, uri))
         self.last = again
@@ -827,8 +829,10 @@ class Person:
         self.gets("200")
 
     def registers(self, **fields: str) -> None:
-        """REGISTER, 200."""
+        """REGISTER, 200: where there are several processes, once it is written down."""
         self.sends("REGISTER", f"sip:{DOMAIN}", to=f"<sip:{self.name}@{DOMAIN}>", **fields)
+        if self.stage.switchboard._desk.process:
+            self.stage.passes(CONFIRMED_WITHIN)
         self.gets("200")
 
     def replies(self, request: Request, status: int, *, body: str = "") -> None:

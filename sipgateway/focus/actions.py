@@ -253,10 +253,12 @@ class FindPhones:
     aor: str
 
 
+# One answer: PhonesKept.
 @dataclass(frozen=True, slots=True)
 class KeepPhones:
     """Write down bindings that are new or have changed."""
 
+    question: int
     entries: tuple[Entry, ...]
 
 
@@ -714,6 +716,7 @@ Question = (
     | Reach
     | Reopen
     | FindPhones
+    | KeepPhones
 )
 Action = (
     Question
@@ -731,7 +734,6 @@ Action = (
     | Track
     | DropMedia
     | Record
-    | KeepPhones
     | ForgetPhones
     | KeepCall
     | ForgetCall

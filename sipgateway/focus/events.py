@@ -166,6 +166,13 @@ class PhonesFound:
 
 
 @dataclass(frozen=True, slots=True)
+class PhonesKept:
+    """Answers `KeepPhones`: every process can find them now."""
+
+    question: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhonesRemembered:
     """What an earlier life of this process knew of phones; told once, at the start."""
 
@@ -286,6 +293,7 @@ Answer = (
     | Reached
     | Reopened
     | PhonesFound
+    | PhonesKept
 )
 FocusEvent = (
     SipEvent

@@ -8,6 +8,7 @@ that is started anew begins a new one, one that was lost does not.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from email.utils import formatdate
@@ -39,6 +40,8 @@ FLOW_TIMER = 120
 CHANGE_WITHIN, REFRESH_WITHIN = 0.1, 5.0
 """Seconds until a change, or a mere refresh, is written down: what a page may be late,
 and what a crash may forget, which costs a phone that much of its time."""
+CONFIRMED_WITHIN = 0.02
+"""The same for a change where other processes have to know of it before it is confirmed."""
 SWEEP = 60.0
 """Seconds between two looks for what has expired."""
 ENDED_FOR = 86_400.0
@@ -56,6 +59,8 @@ class Registrar:
         self._location = Location()
         self._ended: dict[tuple[str, str], float] = {}
         self._unwritten: dict[Name, float] = {}
+        #: What answers requests once other processes can find the phones that they registered.
+        self._unconfirmed: list[Callable[[float], None]] = []
         self._sweeping = False
 
     # -- REGISTER ------------------------------------------------------------
@@ -71,8 +76,12 @@ class Registrar:
                 event.transaction, no.status, now, reason=no.reason, fields=no.fields
             )
         else:
-            self._apply(wanted, now)
-            self._confirm(event, known, now)
+            placed, refreshed = self._apply(wanted, now)
+            confirm = functools.partial(self._confirm, event, known, placed)
+            if refreshed or not self._desk.process:
+                confirm(now)
+            else:
+                self._unconfirmed.append(confirm)
 
     def _register(
         self, event: RequestReceived, identity: Identity, now: float
@@ -95,7 +104,9 @@ class Registrar:
                 known.pop(binding.entry.key, None)
         return [*wanted, *_crowded_out(known, wanted, now)], known
 
-    def _apply(self, wanted: list[Binding], now: float) -> None:
+    def _apply(self, wanted: list[Binding], now: float) -> tuple[list[Binding], bool]:
+        """The bindings that hold now, and whether all of them held before."""
+        placed, refreshed = [], True
         for binding in wanted:
             if binding.entry.expires_at <= now:
                 self._forget([binding.entry.name], now)
@@ -104,9 +115,11 @@ class Registrar:
             binding = self._at_its_port(binding, before)
             self._location.put(binding)
             refresh = before is not None and before.refreshed_by(binding)
-            self._write(binding, now + (REFRESH_WITHIN if refresh else CHANGE_WITHIN))
-            self._tell_moved(binding, now)
+            self._write(binding, now + (REFRESH_WITHIN if refresh else self._change_within))
+            placed.append(binding)
+            refreshed = refreshed and refresh
         self._sweep_later(now)
+        return placed, refreshed
 
     def _at_its_port(self, binding: Binding, before: Binding | None) -> Binding:
         """By the flow to where a phone listens; one that is not known yet is sought."""
@@ -136,7 +149,19 @@ class Registrar:
             gruu = public_gruu(uri_of(aor), binding.entry.instance)
             self._moved(aor, gruu, binding.flow, now)
 
-    def _confirm(self, event: RequestReceived, known: Mapping[str, Binding], now: float) -> None:
+    def _confirm(
+        self,
+        event: RequestReceived,
+        known: Mapping[str, Binding],
+        placed: Iterable[Binding],
+        now: float,
+    ) -> None:
+        """Answer, and go on with calls whose phones have come back."""
+        self._answer(event, known, now)
+        for binding in placed:
+            self._tell_moved(binding, now)
+
+    def _answer(self, event: RequestReceived, known: Mapping[str, Binding], now: float) -> None:
         """10.3, step 8: all bindings there are, and what of outbound and Path was taken."""
         request = event.request
         gruus = request.has_token(headers.SUPPORTED, "gruu")
@@ -185,7 +210,7 @@ class Registrar:
                 self._desk.act(ForgetPhones((entry.name,), now))
                 return
             self._location.put(binding)
-            self._write(binding, now + CHANGE_WITHIN)
+            self._write(binding, now + self._change_within)
             self._sweep_later(now)
 
         port = port_of(entry)
@@ -250,6 +275,10 @@ class Registrar:
         """Have everything written down that waits for it."""
         self._flush(now + REFRESH_WITHIN)
 
+    @property
+    def _change_within(self) -> float:
+        return CONFIRMED_WITHIN if self._desk.process else CHANGE_WITHIN
+
     def _write(self, binding: Binding, when: float) -> None:
         before = self._unwritten.get(binding.entry.name)
         if before is None or when < before:
@@ -262,8 +291,15 @@ class Registrar:
             return
         names, self._unwritten = self._unwritten, {}
         found = (self._location.get(name) for name in names)
-        if entries := tuple(one.entry for one in found if one is not None):
-            self._desk.act(KeepPhones(entries))
+        confirms, self._unconfirmed = self._unconfirmed, []
+
+        def kept(_: Answer, then: float) -> None:
+            for confirm in confirms:
+                confirm(then)
+
+        entries = tuple(one.entry for one in found if one is not None)
+        if entries or confirms:
+            self._desk.ask(lambda number: KeepPhones(number, entries), kept)
 
     def _forget(self, names: list[Name], now: float) -> None:
         for name in names:

@@ -8,6 +8,7 @@ import pytest
 
 from conferences.policy import ConferenceId
 from sipgateway.focus.events import PhonesEnded
+from sipgateway.focus.registrar import CONFIRMED_WITHIN
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Flow, Transport
 from sipgateway.sip.message import Request, Response
@@ -485,3 +486,18 @@ def test_a_phone_that_was_quicker_than_the_restart(stage: Stage) -> None:
     stage.happens(stage.memories())
     found = stage.switchboard._registrar.phones(BOB, stage.now)
     assert [phone.flow for phone in found] == [new]
+
+
+def test_who_is_registered_is_found_by_all_processes() -> None:
+    """The 200 waits for the binding to be written down; a mere refresh does not."""
+    stage = Stage(name="0000abcd")
+    bob = stage.person("bob")
+    register = ("REGISTER", f"sip:{DOMAIN}")
+    fields = {"to": f"<{BOB}>", "call_id": "of-bobs-phone"}
+    bob.sends(*register, **fields)
+    assert (bob.inbox, stage.phones) == ([], {})
+    stage.passes(CONFIRMED_WITHIN)
+    assert [entry.aor for entry in stage.phones.values()] == [BOB]
+    bob.gets("200")
+    bob.sends(*register, **fields)
+    bob.gets("200")

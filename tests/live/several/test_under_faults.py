@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from playwright.async_api import Browser
 
@@ -296,6 +297,16 @@ async def hear_each_other(one: BrowserPhone, other: BrowserPhone) -> None:
         await browsers.hears_the_other_alone(here.page, own=here.tone, other=there.tone)
 
 
+def written_down(cluster: Cluster) -> set[str]:
+    """The Call-IDs of the calls that another process could go on with."""
+    with psycopg.connect(cluster.database.url) as connection:
+        rows = connection.execute(
+            "SELECT call_id FROM conferences_standingcall"
+            " UNION SELECT call_id FROM conferences_standingdialog"
+        )
+        return {call_id for (call_id,) in rows}
+
+
 async def comes_back(phone: DeskPhone, dialog: Dialog, to: Gateway) -> DeskPhone:
     """The same phone by another connection, which it registers there; its call goes on."""
     again = await DeskPhone.open(to, phone.account, "tcp")
@@ -321,13 +332,13 @@ async def test_calls_without_a_conference_outlive_their_process(
         "mallory": f"sip:conference-app@{spread.bob.domain}",
     }
     phones: list[tuple[DeskPhone, Dialog]] = []
-    await asyncio.sleep(1.5)  # until all processes know where Carol is
     for name, uri in called.items():
         phone = await DeskPhone.open(one, getattr(spread, name), "tcp")
         await phone.register()
         phones.append((phone, await phone.dials(uri)))
     await carol.receives(is_request("INVITE"))
-    await asyncio.sleep(1.0)  # a moment for what stands to be written down
+    calls = {dialog.call_id for _, dialog in phones}
+    assert await met(lambda: calls <= written_down(cluster))
     one.kill()
     await carol.receives(is_request("INVITE"), within=TAKEN_OVER)
     back = [await comes_back(phone, dialog, two) for phone, dialog in phones]
