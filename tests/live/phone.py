@@ -250,13 +250,20 @@ class Phone:
         dialog = Dialog(self, remote=f"<{uri}>")
         headers = [
             ("Event", event),
-            ("Accept", "application/conference-info+xml"),
+            ("Accept", _DOCUMENTS[event]),
             ("Expires", "600"),
         ]
         response = await self.ask("SUBSCRIBE", uri, headers, dialog=dialog)
         if response.status < 300:
             dialog.confirm(response)
         return response, dialog
+
+
+#: What is told of each event package.
+_DOCUMENTS = {
+    "conference": "application/conference-info+xml",
+    "dialog": "application/dialog-info+xml",
+}
 
 
 @dataclass

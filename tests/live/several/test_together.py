@@ -50,6 +50,27 @@ async def test_one_conference_for_the_phones_of_all_processes(
     assert until(lambda: not spread.api.roster(room["id"]), within=5.0)
 
 
+async def test_a_person_sees_his_calls_wherever_they_live(cluster: Cluster, spread: People) -> None:
+    """RFC 4235: Bob watches where he is connected, the conference lives where Alice is."""
+    room = cluster.gateways[0].conference("--open")
+    async with (
+        await Phone.connect(spread.alice) as alice,
+        await Phone.connect(spread.bob) as bob,
+        await Phone.connect(spread.mallory) as mallory,
+    ):
+        held = await alice.joins(room["uri"])
+        called = await bob.joins(room["uri"])
+        assert (await mallory.subscribe(spread.bob.aor, "dialog"))[0].status == 403
+        assert (await bob.subscribe(spread.bob.aor, "dialog"))[0].status == 200
+        told = await bob.receives(is_request("NOTIFY", event="dialog"))
+        assert f'call-id="{called.call_id}"' in told.body, told.body
+        assert "<state>confirmed</state>" in told.body
+        await called.hang_up()
+        over = await bob.receives(is_request("NOTIFY", event="dialog"))
+        assert "<state>terminated</state>" in over.body, over.body
+        await held.hang_up()
+
+
 def test_healthz_says_what_each_process_runs(cluster: Cluster) -> None:
     def asked() -> list[dict[str, Any]]:
         return [gateway.request("GET", "/healthz")[1] for gateway in cluster.gateways]

@@ -139,6 +139,12 @@ def versions(phone: Phone) -> list[int]:
     return [version(one.body) for one in notifies if one.body]
 
 
+def told_of_refer(phone: Phone) -> str:
+    """What has been told of a REFER last."""
+    told = [one.body for one in phone.inbox if is_request("NOTIFY", event="refer")(one)]
+    return told[-1] if told else ""
+
+
 def version(document: str) -> int:
     found = re.search(r'<conference-info[^>]* version="(\d+)"', document)
     assert found is not None, document
@@ -235,15 +241,30 @@ async def test_workers_are_killed_in_the_middle_of_a_call(
 
 
 async def test_the_owner_is_stopped_in_good_order(cluster: Cluster, spread: People) -> None:
-    """It hands the conference over: nobody who is connected elsewhere hears a BYE."""
-    one, two, _ = cluster.gateways
+    """It hands the conference over: nobody who is connected elsewhere hears a BYE.
+
+    Alice has Mallory called meanwhile, and is told by the next owner how that goes.
+    """
+    one, two, three = cluster.gateways
     held = await meet(cluster, spread, owner=two)
+    mallory = await Ringing.open(three, spread.mallory, "tcp")
+    assert isinstance(mallory, Ringing)
+    await mallory.register()
+    asks = next(dialog for dialog in held.dialogs if dialog.phone is held.alice)
+    refer = await asks.ask("REFER", [("Refer-To", f"<{spread.mallory.aor}>")])
+    assert refer.status == 202, refer.start
+    await mallory.receives(is_request("INVITE"))
     await asyncio.to_thread(two.stop)
+    await mallory.says(
+        await mallory.receives(is_request("INVITE"), within=TAKEN_OVER), 200, "OK", OFFER
+    )
     for phone in (held.alice, held.carol):
         await phone.receives(is_request("INVITE"), within=TAKEN_OVER)
         assert [message for message in phone.inbox if is_request("BYE")(message)] == []
     api = await asyncio.to_thread(one.api, "alice")
-    assert {"alice", "carol"} <= present(api, held.room)
+    assert await met(lambda: {"alice", "carol", "mallory"} <= present(api, held.room))
+    assert await met(lambda: "SIP/2.0 200" in told_of_refer(held.alice))
+    await mallory.close()
     for dialog in (one for one in held.dialogs if one.phone is not held.bob):
         await dialog.hang_up()
     await asyncio.to_thread(two.start)
