@@ -498,7 +498,10 @@ def _ask_call(action: AskCall) -> CallAsked:
 
 
 def _ask_call_out(action: AskCallOut) -> CallOutAsked:
-    refusal = services.may_call_himself(action.actor, action.uri)
+    if action.call is None:
+        refusal = services.may_call_himself(action.actor, action.uri)
+    else:
+        refusal = services.send_on(call=action.call, uri=action.uri)
     return CallOutAsked(action.question, refusal)
 
 

@@ -196,8 +196,12 @@ class Stage:
         #: What leads out of the house: servers in the order of trying, and the trunk.
         self.servers: list[Person] = []
         self.trunk: Trunk | None = None
+        #: Where calls of conferences may be sent on to, and what was asked of that.
+        self.sends_on: set[str] = set()
+        self.asked_to_send_on: list[tuple[int, str]] = []
         #: Whether the DNS takes its time.
         self.dns_thinks = False
+        self.looked_up: list[actions.Reach] = []
         #: Which process serves a conference, where that is another one.
         self.owners: dict[str, str] = {}
         #: What is to be told to other processes, and sent by flows that end there.
@@ -465,13 +469,26 @@ class Stage:
         """Who may call out, and the way there."""
         if isinstance(action, actions.AskCallOut):
             allowed = action.actor.organizer and not action.actor.is_guest
+            if action.call is not None:
+                self.asked_to_send_on.append((action.call, action.uri))
+                allowed = action.uri in self.sends_on
             refusal = None if allowed else policy.Refusal.TARGET_NOT_ALLOWED
             self._tell(CallOutAsked(action.question, refusal))
             return True
-        if isinstance(action, actions.Reach) and not self.dns_thinks:
-            self._tell(self._reached(action))
+        if isinstance(action, actions.Reach):
+            if self.dns_thinks:
+                self.looked_up.append(action)
+            else:
+                self._tell(self._reached(action))
             return True
         return False
+
+    def dns_answers(self) -> None:
+        """What the DNS was asked while it took its time."""
+        self.dns_thinks = False
+        asked, self.looked_up = self.looked_up, []
+        for action in asked:
+            self.happens(self._reached(action))
 
     def _wish(self, action: actions.Wish) -> None:
         """What the services do about a wish that policy allows."""

@@ -102,6 +102,8 @@ class Call(models.Model):
     anonymous = models.BooleanField(default=False)
     #: Who else is called by the same list, for the phone to show (RFC 5366 5).
     history = models.TextField(blank=True)
+    #: Where outside a phone has sent it on to, which takes a line like any call there.
+    sent_on = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -60,6 +60,7 @@ from conferences.services.dialouts import (
     cancel_calls_to,
     may_call_himself,
     place_calls,
+    send_on,
 )
 from conferences.services.extending import EXTENDED_BY, extend
 from conferences.services.factories import (
@@ -334,6 +335,7 @@ __all__ = [
     "send_again",
     "send_links",
     "send_mail",
+    "send_on",
     "send_webhooks",
     "set_password_by_link",
     "set_sip_password",

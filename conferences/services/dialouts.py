@@ -71,6 +71,26 @@ def may_call_himself(who: Identity, uri: str) -> Refusal | None:
     return None
 
 
+def send_on(*, call: int, uri: str) -> Refusal | None:
+    """A phone sends a call of a conference's on to a target outside (302); why not, or None.
+
+    As if whoever had the call made had asked for that target, and only where there is a line,
+    which it takes then.
+    """
+    row = Call.objects.filter(pk=call, state=CallState.CALLING).first()
+    if row is None:
+        return Refusal.UNKNOWN
+    commanded = commands(ConferenceId(row.conference_id), Identity(row.by))
+    if not may_call(uri, commands=commanded):
+        return Refusal.TARGET_NOT_ALLOWED
+    with transaction.atomic():  # whoever counts the calls that run does so alone
+        limits = DialOutRules.objects.select_for_update().get(pk=rules().pk)
+        if _outside_now() >= limits.outside_at_once:
+            return Refusal.TOO_MANY_CALLS
+        Call.objects.filter(pk=call).update(sent_on=uri[:255])
+    return None
+
+
 def commands(conference: ConferenceId, who: Identity) -> bool:
     """Whether somebody commands a conference as far as calls out are concerned.
 
@@ -128,7 +148,8 @@ def _place(call: Call, now: datetime.datetime) -> bool:
         return True
     if _no_line(call, limits):
         return False
-    if mine.update(state=CallState.CALLING, claimed_at=now, attempts=F("attempts") + 1) != 1:
+    claimed = {"state": CallState.CALLING, "claimed_at": now, "sent_on": ""}
+    if mine.update(**claimed, attempts=F("attempts") + 1) != 1:
         return True
     why_not = _why_not(call, now)
     if why_not:
@@ -169,8 +190,14 @@ def _no_line(call: Call, limits: DialOutRules) -> bool:
         return True
     if username_of(call.uri):
         return False
-    outside = [uri for uri in running.values_list("uri", flat=True) if not username_of(uri)]
-    return len(outside) >= limits.outside_at_once
+    return _outside_now() >= limits.outside_at_once
+
+
+def _outside_now() -> int:
+    """Calls to telephone numbers and other domains that are being made."""
+    running = Call.objects.filter(state=CallState.CALLING)
+    called = running.values_list("uri", "sent_on")
+    return sum(bool(sent_on) or not username_of(uri) for uri, sent_on in called)
 
 
 def _why_not(call: Call, now: datetime.datetime) -> str:

@@ -169,11 +169,15 @@ class AskCancel:
 # One answer: CallOutAsked.
 @dataclass(frozen=True, slots=True)
 class AskCallOut:
-    """Ask whether somebody may call a target outside from his own phone."""
+    """Ask whether somebody may call a target outside from his own phone.
+
+    With `call` whether a call of a conference's, which he had made, may be sent on there.
+    """
 
     question: int
     uri: str
     actor: Identity
+    call: int | None = None
 
 
 # One answer each: Negotiated or NegotiationFailed.

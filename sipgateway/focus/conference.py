@@ -217,6 +217,13 @@ class Conference(Nameplate):
         """Take a REFER that led to this conference; gives whoever is told how it goes."""
         return self._referring.accept(event, who, now)
 
+    def may_take(self, entity: str, now: float) -> bool:
+        """See `dialing.Host`: who could come in by himself, without a PIN and without waiting."""
+        who = Identity(entity)
+        refusal = policy.may_join(self.snapshot, who, present=0, now=now)
+        asked = policy.needs_pin(self.snapshot, who) or self._lobby.has_to_wait(who)
+        return refusal is None and not asked
+
     def is_full(self, entity: str) -> bool:
         """See `dialing.Host`."""
         return self._entrance.is_full(entity)

@@ -14,17 +14,20 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import CallOrder, Identity
-from sipgateway.focus import outside
-from sipgateway.focus.actions import CallProgressed, Fact
+from sipgateway.focus import diversion, failures, outside
+from sipgateway.focus.actions import AskCallOut, CallProgressed, Fact
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
+from sipgateway.focus.diversion import Allowed, Diversions, Place
+from sipgateway.focus.events import Answer, CallOutAsked
+from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
 from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers, message
-from sipgateway.sip.uri import Uri
+from sipgateway.sip.uri import SipUri, Uri
 
 NOT_CONFIRMED = "Not Confirmed"
 RINGS = 60.0
@@ -40,6 +43,9 @@ class Host(Protocol):
     def is_full(self, entity: str) -> bool:
         """Whether there is no place for somebody who is not in yet."""
 
+    def may_take(self, entity: str, now: float) -> bool:
+        """Whether somebody who was not called himself may come in by another's call."""
+
     def shown(self, entity: str) -> str:
         """The address that everybody may read for that of somebody."""
 
@@ -54,9 +60,42 @@ class _Dialing:
     order: CallOrder
     legs: list[Leg] = field(default_factory=list)
     told: list[Telling] = field(default_factory=list)
-    #: The failure to tell if nobody answers: the most telling of all legs'.
-    status: int = 0
-    reason: str = ""
+    #: How its phones have failed; the one that says most is told.
+    failures: list[Failure] = field(default_factory=list)
+    #: Where they send the call on to; None where one certain phone was to be called.
+    diversions: Diversions | None = None
+
+
+class _Diverted:
+    """One order, as `diversion.Caller`."""
+
+    def __init__(self, dialings: Dialings, dialing: _Dialing) -> None:
+        self._dialings = dialings
+        self._dialing = dialing
+
+    @property
+    def seeks(self) -> bool:
+        """See `diversion.Caller`."""
+        return self._dialings.seeks(self._dialing)
+
+    def may_reach(self, entity: str, now: float) -> bool:
+        """See `diversion.Caller`."""
+        return self._dialings.may_take(entity, now)
+
+    def may_leave(self, entity: str, told: Allowed) -> None:
+        """See `diversion.Caller`."""
+        self._dialings.may_leave(self._dialing, entity, told)
+
+    def ring_at(self, entity: str, phones: list[Phone], now: float, way: Way | None = None) -> None:
+        """See `diversion.Caller`."""
+        self._dialings.ring_at(self._dialing, entity, phones, now, way)
+
+    def no_phones_at(self, uri: SipUri) -> None:
+        """See `diversion.Caller`: a conference calls no other."""
+
+    def search_ended(self, now: float) -> None:
+        """See `diversion.Caller`."""
+        self._dialings.settle(self._dialing, now)
 
 
 class Dialings:
@@ -99,6 +138,9 @@ class Dialings:
     def _place(self, order: CallOrder, now: float) -> None:
         dialing = _Dialing(order, told=self._waiting.pop(order.id, []))
         self._running[order.id] = dialing
+        if not (order.phone or order.takes_over or order.replaces):
+            place = self._place_of(order)
+            dialing.diversions = Diversions(self._desk, _Diverted(self, dialing), place)
         outsider = outside.read(self._desk.domain, order.uri)
         if outsider is not None:
             self._place_outside(dialing, outsider, now)
@@ -215,12 +257,65 @@ class Dialings:
         bye = leg.farewell
         if leg.confirming and bye.status < 300:  # picked up, and hung up again
             bye = Farewell(Departure.FAILED, status=480, reason=NOT_CONFIRMED)
-        # 6xx and busy say more than a phone that could not be reached (RFC 3261 16.7).
-        if not dialing.status or bye.status >= 600 or bye.method is Departure.BUSY:
-            dialing.status = bye.status if bye.status >= 300 else 487
-            dialing.reason = bye.reason or bye.text
-        if not dialing.legs:
-            self._fail(dialing, dialing.status, dialing.reason, now)
+        dialing.failures.append(_failure(bye))
+        if bye.status >= 600:
+            self._decline(dialing, bye.status, now)
+        elif dialing.diversions is not None:
+            dialing.diversions.follow(bye.elsewhere, now)
+        self.settle(dialing, now)
+
+    def _decline(self, dialing: _Dialing, status: int, now: float) -> None:
+        """A 6xx is a person's word for all his phones (RFC 3261 16.7, step 5)."""
+        declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
+        for leg in list(dialing.legs):
+            self._calls.hang_up(leg, declined, now)
+
+    # -- where phones send a call on to ----------------------------------------
+
+    def settle(self, dialing: _Dialing, now: float) -> None:
+        """With nobody left to ring or to be looked for, the best failure is told."""
+        looking = dialing.diversions is not None and dialing.diversions.pending
+        if dialing.legs or (looking and self.seeks(dialing)):
+            return
+        if self._running.get(dialing.order.id) is dialing:
+            found = failures.best(dialing.failures)
+            self._fail(dialing, found.status, found.reason, now)
+
+    def seeks(self, dialing: _Dialing) -> bool:
+        """Whether it is not over, and nobody has declined."""
+        declined = any(one.status >= 600 for one in dialing.failures)
+        return self._running.get(dialing.order.id) is dialing and not declined
+
+    def may_take(self, entity: str, now: float) -> bool:
+        """Whether somebody else of this house may take a call that was meant for another."""
+        return self._host.may_take(entity, now) and not self._host.is_full(entity)
+
+    def may_leave(self, dialing: _Dialing, entity: str, told: Allowed) -> None:
+        """Ask whether it may go to somebody outside, in the name of whoever had it made."""
+        order = dialing.order
+
+        def asked(answer: Answer, now: float) -> None:
+            told(isinstance(answer, CallOutAsked) and answer.refusal is None, now)
+
+        who = Identity(order.by)
+        self._desk.ask(lambda number: AskCallOut(number, entity, who, call=order.id), asked)
+
+    def ring_at(
+        self, dialing: _Dialing, entity: str, phones: list[Phone], now: float, way: Way | None
+    ) -> None:
+        """Ring there too. What is outside is another phone of the one who was to be called."""
+        order = dialing.order
+        called = entity if way is None else self._place_of(order)[0]
+        legs = [self._leg(order, called, phone) for phone in phones]
+        for leg in legs:
+            leg.way = way
+        self._ring(dialing, legs, now)
+
+    def _place_of(self, order: CallOrder) -> Place:
+        outsider = outside.read(self._desk.domain, order.uri)
+        if outsider is not None:
+            return outside.canonical(outsider), ""
+        return diversion.place_of(self._desk, uri_of(order.uri))
 
     def _no_answer(self, order: int, now: float) -> None:
         dialing = self._running.get(order)
@@ -240,3 +335,14 @@ class Dialings:
 
     def _of(self, leg: Leg) -> _Dialing | None:
         return next((d for d in self._running.values() if leg in d.legs), None)
+
+
+def _failure(bye: Farewell) -> Failure:
+    """How one phone has failed, in its own words: it is we who called it.
+
+    One that is let go by us has not failed by itself.
+    """
+    if bye.status < 300:
+        return Failure(487, bye.reason or bye.text)
+    says_little = Failure.of(bye).says_little
+    return Failure(bye.status, bye.reason or bye.text, says_little=says_little)

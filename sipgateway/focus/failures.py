@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sipgateway.focus import answers
+from sipgateway.focus import answers, diversion
 from sipgateway.focus.leg import Farewell
 from sipgateway.focus.roster import Departure
 from sipgateway.sip import message
@@ -62,7 +62,7 @@ class Failure:
     @classmethod
     def of(cls, bye: Farewell) -> Failure:
         """What the caller is told of a phone that has gone like that."""
-        if bye.status < 400:  # it was never asked, or names other places, which are not followed
+        if bye.status < 400:  # it was never asked, or has sent the call on
             return cls(says_little=True)
         if bye.status not in _BETWEEN_US:
             return cls(bye.status, bye.reason, bye.fields)
@@ -92,4 +92,10 @@ def farewell(response: Response, host: str) -> Farewell:
         for name in _EXPLAINING
         for value in response.all(name.lower())
     )
-    return Farewell(method, status=response.status, reason=response.reason, fields=fields)
+    return Farewell(
+        method,
+        status=response.status,
+        reason=response.reason,
+        fields=fields,
+        elsewhere=diversion.places(response),
+    )

@@ -16,7 +16,7 @@ from sipgateway.focus.doorstep import Doorstep
 from sipgateway.focus.events import Answer, ConferenceInherited, ConferenceLoaded
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People
-from sipgateway.focus.person_call import PersonCall
+from sipgateway.focus.person_call import Led, PersonCall
 from sipgateway.focus.standing import Standing
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.headers import NameAddr
@@ -53,6 +53,7 @@ class Halls:
         self._user_chosen = user_chosen
         self.by_id: dict[ConferenceId, Conference] = {}
         people.gatherer = self._gather
+        people.leader = self._lead
 
     def __iter__(self) -> Iterator[Conference]:
         return iter(list(self.by_id.values()))
@@ -166,6 +167,27 @@ class Halls:
             self._make_of(event, call, asker, name)
         else:
             self._desk.ask(lambda number: LoadConference(number, name), loaded)
+
+    def _lead(self, call: Led, event: RequestReceived, uri: SipUri) -> None:
+        """A phone has sent a caller on to a conference: he comes in by himself, if he may.
+
+        Where another process serves it, his phone is told to call there (302).
+        """
+        who, name = call.calling, uri.name.lower()
+
+        def loaded(answer: Answer, then: float) -> None:
+            if not self._desk.endpoint.pending(event.transaction):
+                return
+            if not isinstance(answer, ConferenceLoaded) or answer.snapshot is None:
+                call.lead_nowhere(then)
+                return
+            call.led()
+            if answer.owner:
+                self._redirect(event, answer.snapshot, then)
+            else:
+                self._route(self.open(answer.snapshot, then), event, who, then)
+
+        self._desk.ask(lambda number: LoadConference(number, name), loaded)
 
     def _make_of(self, event: RequestReceived, call: PersonCall, asker: Leg, factory: str) -> None:
         who = asker.identity

@@ -19,6 +19,7 @@ from sipgateway.sip.events import DialogId, TransactionId
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import HOPS, Request
+from sipgateway.sip.uri import Uri
 
 
 class State(enum.Enum):
@@ -163,6 +164,8 @@ class Farewell:
     removal: int | None = None
     #: Header fields of a refusal besides Reason.
     fields: Sequence[tuple[str, str]] = ()
+    #: Where a phone says that its person is instead (RFC 3261 8.1.3.4).
+    elsewhere: Sequence[Uri] = ()
     #: What a phone without a page is told before the BYE, as a script of prompts.
     words: str = ""
 

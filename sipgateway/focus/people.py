@@ -13,7 +13,7 @@ from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg
-from sipgateway.focus.person_call import PersonCall
+from sipgateway.focus.person_call import Led, PersonCall
 from sipgateway.focus.placed_call import PlacedCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.roster import Departure
@@ -24,9 +24,10 @@ from sipgateway.sip.events import (
     RequestReceived,
 )
 from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.uri import Uri
+from sipgateway.sip.uri import SipUri, Uri
 
 Gather = Callable[[RequestReceived, PersonCall, Leg, str], None]
+Lead = Callable[[Led, RequestReceived, SipUri], None]
 
 
 MAX_OUTSIDE = 5
@@ -43,6 +44,8 @@ class People:
         self.calls: list[PersonCall] = []
         #: Makes a conference of a call; whoever keeps conferences brings it.
         self.gatherer: Gather | None = None
+        #: Leads a caller into a conference; the same.
+        self.leader: Lead | None = None
 
     def request(self, event: RequestReceived, name: str, who: Identity, now: float) -> None:
         """A request from somebody known, for the person called `name`."""
@@ -134,6 +137,16 @@ class People:
         """See `person_call.Line`."""
         if self.gatherer is not None:
             self.gatherer(event, call, asker, name)
+
+    def may_leave(self, call: PersonCall) -> bool:
+        """See `person_call.Line`."""
+        others = (one for one in self.calls if one is not call)
+        return sum(one.caller == call.caller and one.outside for one in others) < MAX_OUTSIDE
+
+    def lead_in(self, call: Led, event: RequestReceived, uri: SipUri) -> None:
+        """See `person_call.Line`."""
+        if self.leader is not None:
+            self.leader(call, event, uri)
 
     def other_end(self, dialog: DialogId, who: Identity) -> DialogId | None:
         """See `desk.Desk`: None where that is no call of his."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from conferences.policy import Identity
 from sipgateway.focus import messages, privacy, referral, standing
 from sipgateway.focus.actions import Mute, Place
 from sipgateway.focus.anteroom import Anteroom
@@ -32,6 +33,20 @@ from sipgateway.sip.uri import SipUri, parse_uri
 HUNG_UP = Farewell(Departure.DEPARTED, text="The other side hung up")
 
 
+class Led(Protocol):
+    """A call that nobody has taken, whose caller may be led into a conference."""
+
+    @property
+    def calling(self) -> Identity:
+        """Who calls."""
+
+    def led(self) -> None:
+        """The conference answers him."""
+
+    def lead_nowhere(self, now: float) -> None:
+        """There is none of that name."""
+
+
 class Line(Protocol):
     """Whoever keeps the calls."""
 
@@ -40,6 +55,12 @@ class Line(Protocol):
 
     def gather(self, event: RequestReceived, call: PersonCall, asker: Leg, name: str) -> None:
         """A REFER asks that it become a conference of the factory called `name`."""
+
+    def may_leave(self, call: PersonCall) -> bool:
+        """Whether its caller may have one more that leaves the house."""
+
+    def lead_in(self, call: Led, event: RequestReceived, uri: SipUri) -> None:
+        """A phone has sent a caller on to what may be a conference: in as any other caller."""
 
 
 class PersonCall(Anteroom):

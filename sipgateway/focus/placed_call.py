@@ -7,8 +7,11 @@ in every response. After that it is a `PersonCall` like any other.
 from __future__ import annotations
 
 from conferences.policy import Identity
-from sipgateway.focus import failures, outside, privacy
+from sipgateway.focus import diversion, failures, outside, privacy
+from sipgateway.focus.actions import AskCallOut
 from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.diversion import Allowed, Diversions
+from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
@@ -18,7 +21,7 @@ from sipgateway.media.engine import LegId
 from sipgateway.sip import headers, message
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.flow import Flow
-from sipgateway.sip.uri import Uri
+from sipgateway.sip.uri import SipUri, Uri
 
 RINGS = 60.0
 """Seconds that a phone may ring."""
@@ -43,6 +46,12 @@ class PlacedCall(PersonCall):
         )
         self._failures: list[Failure] = []
         self._ringing: list[Leg] = []
+        dialed = uri_of(event.request.uri)
+        place = (called, "") if called else diversion.place_of(desk, dialed)
+        secure = dialed.scheme == "sips"
+        self._diversions = Diversions(desk, self, place, secure=secure)
+        #: What may be a conference's, where there is no phone.
+        self._perhaps: SipUri | None = None
 
     def ring(self, phones: list[Phone], now: float) -> None:
         """Call all phones of the person."""
@@ -68,6 +77,48 @@ class PlacedCall(PersonCall):
             self._ring([leg], then)
 
         outside.find(self._desk, uri, found)
+
+    # -- diversion.Caller ------------------------------------------------------
+
+    @property
+    def seeks(self) -> bool:
+        """See `diversion.Caller`: a 6xx of one phone is the word of its person for all."""
+        declined = any(failure.status >= 600 for failure in self._failures)
+        pending = self._desk.endpoint.pending(self._event.transaction)
+        return self._callee is None and not declined and pending
+
+    def may_reach(self, entity: str, now: float) -> bool:
+        """See `diversion.Caller`: whom the caller could call himself, but for himself."""
+        del now
+        return entity != self.caller
+
+    def may_leave(self, entity: str, told: Allowed) -> None:
+        """See `diversion.Caller`: as if the caller had dialed it."""
+
+        def asked(answer: Answer, now: float) -> None:
+            allowed = isinstance(answer, CallOutAsked) and answer.refusal is None
+            told(allowed and self._line.may_leave(self), now)
+
+        who = self._caller.identity
+        self._desk.ask(lambda number: AskCallOut(number, entity, who), asked)
+
+    def ring_at(self, entity: str, phones: list[Phone], now: float, way: Way | None = None) -> None:
+        """See `diversion.Caller`; the caller hears that it goes on."""
+        legs = [self._leg_to(Identity(entity), phone) for phone in phones]
+        if way is not None:
+            self.outside = True
+            legs[0].way = way
+        contact = self.contact_of(self._caller)
+        self._desk.endpoint.respond(self._event.transaction, 181, now, contact=contact)
+        self._ring(legs, now)
+
+    def no_phones_at(self, uri: SipUri) -> None:
+        """See `diversion.Caller`."""
+        self._perhaps = self._perhaps or uri
+
+    def search_ended(self, now: float) -> None:
+        """See `diversion.Caller`."""
+        self._settle(now)
 
     def _leg_to(self, person: Identity, phone: Phone) -> Leg:
         leg = _leg(self._desk, person, phone.flow, Joining.DIALED_OUT, endpoint=phone.uri)
@@ -138,6 +189,11 @@ class PlacedCall(PersonCall):
         else:
             super().departed(leg, now)
 
+    def freed(self, leg: Leg, now: float) -> None:
+        """See `room.Room`: while somebody is looked for it is not over."""
+        if len(self.calls) or not self._diversions.pending:
+            super().freed(leg, now)
+
     def _failed(self, leg: Leg, now: float) -> None:
         """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, else the best goes back."""
         failure = Failure.of(leg.farewell)
@@ -148,8 +204,36 @@ class PlacedCall(PersonCall):
             for other in list(self._ringing):
                 self.calls.hang_up(other, declined, now)
             return  # each of them tells that it has gone
-        if not self._ringing and self._callee is None:
+        if self.seeks:
+            self._diversions.follow(leg.farewell.elsewhere, now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """With nobody left to ring or to be looked for, the best failure goes back."""
+        looking = self._diversions.pending and self.seeks
+        if self._ringing or looking or not self._desk.endpoint.pending(self._event.transaction):
+            return
+        if self._perhaps is not None and self.seeks:
+            uri, self._perhaps = self._perhaps, None
+            self._diversions.pending += 1
+            self._line.lead_in(self, self._event, uri)
+        elif self._callee is None:
             self._fail(failures.best(self._failures), now)
+
+    def lead_nowhere(self, now: float) -> None:
+        """See `person_call.Led`: it is no conference."""
+        self._diversions.pending -= 1
+        self._settle(now)
+
+    @property
+    def calling(self) -> Identity:
+        """See `person_call.Led`."""
+        return self._caller.identity
+
+    def led(self) -> None:
+        """See `person_call.Led`: the caller is the conference's from now on."""
+        self._desk.cancels.pop(self._event.transaction, None)
+        self._line.over(self)
 
     def _fail(self, why: Failure, now: float) -> None:
         self._desk.cancels.pop(self._event.transaction, None)

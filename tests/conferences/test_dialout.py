@@ -503,3 +503,47 @@ def test_what_came_of_a_call_for_whoever_asked_by_refer(
 def test_what_came_of_a_call_that_nobody_knows(planned: Call) -> None:
     assert selectors.order_outcome({"call": planned.pk + 1}) == (503, "")
     assert selectors.order_outcome({"removal": 1}) == (503, "")
+
+
+@pytest.fixture
+def calling(alice: User, quiet: None) -> Call:
+    """Alice's room calls Carol, whose phone may send that on."""
+    room = services.book(organizer=alice, title="Room")
+    services.ask_to_call(conference=room.key, uri=CAROL.uri, actor=ALICE, way=Way.REFER)
+    services.place_calls(now=timezone.now())
+    return Call.objects.get()
+
+
+@pytest.mark.parametrize(
+    ("who", "refusal"),
+    [
+        (Who.NOBODY, Refusal.TARGET_NOT_ALLOWED),
+        (Who.COMMANDERS, None),
+        (Who.ADDERS, None),
+    ],
+)
+def test_a_call_is_sent_on_where_whoever_asked_for_it_may_call(
+    calling: Call, who: Who, refusal: Refusal | None
+) -> None:
+    DialTarget.objects.create(pattern="tel:+49*", who=who)
+    assert services.send_on(call=calling.pk, uri=PHONE) is refusal
+    assert services.send_on(call=calling.pk, uri="tel:+881999") is Refusal.TARGET_NOT_ALLOWED
+    calling.refresh_from_db()
+    assert calling.sent_on == ("" if refusal else PHONE)
+
+
+def test_mallorys_call_is_sent_on_nowhere_that_costs_money(calling: Call) -> None:
+    """Whoever does not command calls numbers by no phone's word either."""
+    Call.objects.update(by=MALLORY.uri)
+    DialTarget.objects.create(pattern="tel:*", who=Who.COMMANDERS)
+    assert services.send_on(call=calling.pk, uri=PHONE) is Refusal.TARGET_NOT_ALLOWED
+
+
+def test_a_call_that_is_sent_on_takes_a_line(calling: Call) -> None:
+    """And none where there is none left; what is over is sent on nowhere."""
+    DialTarget.objects.create(pattern="tel:*", who=Who.COMMANDERS)
+    DialOutRules.objects.update(outside_at_once=1)
+    assert services.send_on(call=calling.pk, uri=PHONE) is None
+    assert services.send_on(call=calling.pk, uri=PHONE) is Refusal.TOO_MANY_CALLS
+    Call.objects.update(state=CallState.CANCELLED)
+    assert services.send_on(call=calling.pk, uri=PHONE) is Refusal.UNKNOWN
