@@ -1,4 +1,4 @@
-"""The methods: OPTIONS, PROPFIND, REPORT, GET, PUT, DELETE, and those that are refused."""
+"""The methods: OPTIONS, PROPFIND, REPORT, GET, PUT, DELETE, POST, and those that are refused."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.views.decorators.csrf import csrf_exempt
 from lxml import etree
 
 from conferences import services
-from conferences.dav import access, reports, tree, xml
+from conferences.dav import access, reports, scheduling, tree, xml
 from conferences.dav.tree import Place
 from conferences.dav.xml import cal, dav
 from conferences.services import CalendarRefused
 
-#: RFC 4791 5.1, RFC 3744 7.2. Class 1 alone: nothing is locked.
-DAV_FIELD = "1, 3, access-control, calendar-access"
-ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT"
+#: RFC 4791 5.1, RFC 6638 2, RFC 3744 7.2. Class 1 alone: nothing is locked.
+DAV_FIELD = "1, 3, access-control, calendar-access, calendar-auto-schedule"
+ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, POST, PROPFIND, PROPPATCH, REPORT"
 _STATUSES = {"no-uid-conflict": 409, "max-resource-size": 413}
 
 
@@ -75,10 +75,11 @@ def _propfind(request: HttpRequest, here: Place) -> HttpResponse:
     places = [here, *(tree.inside(here, now=now) if depth == "1" else [])]
     found = [tree.told(one, names) for one in places]
     for one, told in zip(places, found, strict=True):
-        if one.kind == "calendar" and tree.CTAG in told.lacks:
-            tag = xml.element(tree.CTAG, text=tree.ctag(one.user, now=now))
-            told.has = {**told.has, tree.CTAG: tag}
-            told.lacks = [name for name in told.lacks if name != tree.CTAG]
+        if one.kind == "calendar":
+            lacks = list(told.lacks)
+            wanted = [name for name in (tree.CTAG, tree.SYNC_TOKEN) if name in lacks]
+            told.has = {**told.has} | {name: tree.dated(name, one.user, now=now) for name in wanted}
+            told.lacks = [name for name in lacks if name not in wanted]
     return xml.multistatus(found)
 
 
@@ -113,7 +114,17 @@ def _get(request: HttpRequest, here: Place) -> HttpResponse:
         return HttpResponse(status=304, headers={"ETag": f'"{here.stored.etag}"'})
     response = HttpResponse(here.data, content_type="text/calendar; charset=utf-8")
     response["ETag"] = f'"{here.stored.etag}"'
+    response["Schedule-Tag"] = f'"{here.stored.schedule_tag}"'
     return response
+
+
+def _post(request: HttpRequest, here: Place) -> HttpResponse:
+    """Who has time (RFC 6638 5); everything else that is scheduled is done by PUT."""
+    if here.kind != "outbox":
+        return HttpResponse(status=405)
+    if not tree.may_ask(here.user):
+        return xml.error(403, dav("need-privileges"))
+    return scheduling.post(here, request.body, now=timezone.now())
 
 
 def _put(request: HttpRequest, here: Place) -> HttpResponse:
@@ -139,7 +150,8 @@ def _delete(request: HttpRequest, here: Place) -> HttpResponse:
     if not _as_expected(request, here):
         return HttpResponse(status=412)
     try:
-        services.delete_calendar_object(user=here.user, name=here.name)
+        tell = request.headers.get("Schedule-Reply", "T").strip().upper() != "F"
+        services.delete_calendar_object(user=here.user, name=here.name, tell=tell)
     except CalendarRefused as refused:
         return _refusal(refused, here)
     return HttpResponse(status=204)
@@ -158,6 +170,10 @@ def _as_expected(request: HttpRequest, here: Place) -> bool:
     """Whether ``If-Match`` and ``If-None-Match`` hold (RFC 9110 13.1)."""
     etag = here.stored.etag if here.stored else ""
     wanted, unwanted = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    # RFC 6638 3.2.10: an answer that came meanwhile does not stand in the way.
+    scheduled = _tags(request, "If-Schedule-Tag-Match")
+    if scheduled and not (here.stored and here.stored.schedule_tag in scheduled):
+        return False
     if wanted and not (etag and ("*" in wanted or etag in wanted)):
         return False
     return not (etag and ("*" in unwanted or etag in unwanted))
@@ -175,5 +191,6 @@ _METHODS: dict[str, Callable[[HttpRequest, Place], HttpResponse]] = {
     "GET": _get,
     "HEAD": _get,
     "PUT": _put,
+    "POST": _post,
     "DELETE": _delete,
 }

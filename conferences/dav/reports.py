@@ -1,4 +1,8 @@
-"""REPORT (RFC 3253 3.6): ``calendar-query`` and ``calendar-multiget`` (RFC 4791 7.8, 7.9)."""
+"""REPORT (RFC 3253 3.6): questions about the calendar.
+
+``calendar-query``, ``calendar-multiget`` and ``free-busy-query`` (RFC 4791 7.8 to 7.10),
+``sync-collection`` (RFC 6578 3.2).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 from django.http import HttpResponse
 from lxml import etree
 
-from conferences import invitations, selectors
-from conferences.dav import tree, xml
+from conferences import invitations, selectors, services
+from conferences.dav import scheduling, tree, xml
 from conferences.dav.tree import Place
 from conferences.dav.xml import cal, dav
 
@@ -66,7 +70,63 @@ def _one(here: Place, href: str, known: dict[str, Place], names: list[str] | Non
     return tree.told(found, names)
 
 
-_REPORTS = {cal("calendar-query"): _query, cal("calendar-multiget"): _multiget}
+def _sync(here: Place, root: etree._Element, now: datetime.datetime) -> HttpResponse:
+    """What has changed since the program last asked, whatever its Depth (many say 1)."""
+    if here.kind != "calendar":
+        return xml.error(403, dav("supported-report"))
+    before = _before(here, root)
+    if before is None:
+        return xml.error(403, dav("valid-sync-token"))
+    places = {one.name: one for one in tree.bookings(here.user, now=now)}
+    etags = {name: one.stored.etag for name, one in places.items() if one.stored}
+    changed = sorted(name for name, etag in etags.items() if before.get(name) != etag)
+    gone = sorted(before.keys() - etags.keys())
+    most = _limit(root)
+    told, after = [*changed, *gone][:most], etags
+    cut = len(told) < len(changed) + len(gone)
+    if cut:
+        after = {name: etags.get(name, "") for name in told} | {
+            name: etag for name, etag in before.items() if name not in told
+        }
+        after = {name: etag for name, etag in after.items() if etag}
+    names = _names(root)
+    found = [tree.told(places[name], names) for name in told if name in etags]
+    lost = (Place("object", here.user, name).href for name in told if name not in etags)
+    found += [xml.Found(href, status=404) for href in lost]
+    if cut:
+        limits = dav("number-of-matches-within-limits")
+        found.append(xml.Found(here.href, status=507, precondition=limits))
+    digest = services.keep_calendar_state(user=here.user, etags=after, now=now)
+    return xml.multistatus(found, token=tree.STATE + digest)
+
+
+def _before(here: Place, root: etree._Element) -> dict[str, str] | None:
+    """What the program knows; None where nobody knows that any more."""
+    token = (root.findtext(dav("sync-token")) or "").strip()
+    if root.findtext(dav("sync-level"), "1").strip() not in ("1", "infinite"):
+        raise xml.BadBody("A sync-level is 1 or infinite.")
+    if not token:
+        return {}
+    known = selectors.calendar_state(here.user, token.removeprefix(tree.STATE))
+    return known if token.startswith(tree.STATE) else None
+
+
+def _limit(root: etree._Element) -> int | None:
+    """How many changes are wanted at the most (RFC 5323 5.17)."""
+    said = root.findtext(f"{dav('limit')}/{dav('nresults')}")
+    if said is None:
+        return None
+    if not (said.strip().isascii() and said.strip().isdigit() and 0 < int(said) < 10**9):
+        raise xml.BadBody("nresults is a number from 1 on.")
+    return int(said)
+
+
+_REPORTS = {
+    cal("calendar-query"): _query,
+    cal("calendar-multiget"): _multiget,
+    cal("free-busy-query"): scheduling.free_busy,
+    dav("sync-collection"): _sync,
+}
 
 
 def _names(root: etree._Element) -> list[str] | None:

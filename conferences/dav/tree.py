@@ -7,6 +7,8 @@
     /dav/calendars/alice/                 his home (RFC 4791 6.2.1)
     /dav/calendars/alice/bookings/        his calendar
     /dav/calendars/alice/bookings/x.ics   a booking
+    /dav/calendars/alice/inbox/           always empty (RFC 6638 2.2)
+    /dav/calendars/alice/outbox/          who has time is asked here (RFC 6638 2.1)
 
 Each person finds his own and nobody else's.
 """
@@ -23,7 +25,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext
 from lxml import etree
 
-from conferences import invitations, selectors
+from conferences import invitations, selectors, services
 from conferences.dav import xml
 from conferences.dav.xml import cal, dav, element
 from conferences.models import User
@@ -63,6 +65,8 @@ _HREFS = {
     "principal": ROOT + "principals/{user}/",
     "home": ROOT + "calendars/{user}/",
     "calendar": ROOT + "calendars/{user}/bookings/",
+    "inbox": ROOT + "calendars/{user}/inbox/",
+    "outbox": ROOT + "calendars/{user}/outbox/",
     "object": ROOT + "calendars/{user}/bookings/{name}",
 }
 
@@ -78,6 +82,8 @@ def place(user: User, path: str) -> Place | None:
             return Place("home", user)
         case ["calendars", name, "bookings"] if name == user.username:
             return Place("calendar", user)
+        case ["calendars", name, "inbox" | "outbox" as box] if name == user.username:
+            return Place(box, user)
         case ["calendars", name, "bookings", event] if name == user.username:
             return Place("object", user, event, selectors.calendar_object(user, event))
     return None
@@ -88,7 +94,7 @@ def inside(here: Place, *, now: datetime.datetime) -> list[Place]:
     if here.kind == "root":
         return [Place("principal", here.user), Place("home", here.user)]
     if here.kind == "home":
-        return [Place("calendar", here.user)]
+        return [Place(kind, here.user) for kind in ("calendar", "inbox", "outbox")]
     return bookings(here.user, now=now) if here.kind == "calendar" else []
 
 
@@ -125,6 +131,8 @@ def _type(here: Place) -> etree._Element:
         "principal": [dav("principal")],
         "home": [dav("collection")],
         "calendar": [dav("collection"), cal("calendar")],
+        "inbox": [dav("collection"), cal("schedule-inbox")],
+        "outbox": [dav("collection"), cal("schedule-outbox")],
         "object": [],
     }
     return element(dav("resourcetype"), *(element(name) for name in names[here.kind]))
@@ -157,6 +165,14 @@ def _addresses(here: Place) -> etree._Element | None:
     return element(cal("calendar-user-address-set"), *(xml.href(one) for one in found))
 
 
+def _of_principals(make: Callable[[Place], etree._Element]) -> Property:
+    return lambda here: make(here) if here.kind == "principal" else None
+
+
+def _box(name: str, kind: str) -> Property:
+    return _of_principals(lambda here: element(cal(name), xml.href(Place(kind, here.user).href)))
+
+
 def _of_calendars(make: Callable[[Place], etree._Element]) -> Property:
     return lambda here: make(here) if here.kind == "calendar" else None
 
@@ -170,6 +186,11 @@ def _etag(here: Place) -> etree._Element:
     return element(dav("getetag"), text=f'"{here.stored.etag}"')
 
 
+def _schedule_tag(here: Place) -> etree._Element:
+    assert here.stored is not None, "asked of bookings alone"
+    return element(cal("schedule-tag"), text=f'"{here.stored.schedule_tag}"')
+
+
 def ctag(user: User, *, now: datetime.datetime) -> str:
     """Another one whenever anything in his calendar is another."""
     every = "".join(one.stored.etag for one in bookings(user, now=now) if one.stored)
@@ -180,10 +201,19 @@ def _may(here: Place) -> etree._Element:
     rights = ["read", "read-current-user-privilege-set"]
     if here.kind in ("calendar", "object") and here.user.is_organizer:
         rights += ["write", "write-content", "bind", "unbind"]
+    named = [dav(one) for one in rights]
+    named += [cal("read-free-busy")] if here.kind == "calendar" else []
+    if here.kind == "outbox" and may_ask(here.user):
+        named += [cal(f"schedule-send{which}") for which in ("", "-freebusy")]
     return element(
         dav("current-user-privilege-set"),
-        *(element(dav("privilege"), element(dav(one))) for one in rights),
+        *(element(dav("privilege"), element(one)) for one in named),
     )
+
+
+def may_ask(user: User) -> bool:
+    """Whether he may ask when others are busy: those who book may."""
+    return user.books
 
 
 def _reports(here: Place) -> etree._Element:
@@ -192,7 +222,12 @@ def _reports(here: Place) -> etree._Element:
         dav("supported-report-set"),
         *(
             element(dav("supported-report"), element(dav("report"), element(name)))
-            for name in (cal("calendar-query"), cal("calendar-multiget"))
+            for name in (
+                cal("calendar-query"),
+                cal("calendar-multiget"),
+                cal("free-busy-query"),
+                dav("sync-collection"),
+            )
         ),
     )
 
@@ -217,6 +252,17 @@ PROPERTIES: Mapping[str, Property] = {
     dav("supported-report-set"): _of_calendars(_reports),
     cal("calendar-home-set"): _home,
     cal("calendar-user-address-set"): _addresses,
+    cal("calendar-user-type"): _of_principals(
+        lambda _: element(cal("calendar-user-type"), text="INDIVIDUAL")
+    ),
+    cal("schedule-inbox-URL"): _box("schedule-inbox-URL", "inbox"),
+    cal("schedule-outbox-URL"): _box("schedule-outbox-URL", "outbox"),
+    cal("schedule-default-calendar-URL"): lambda here: (
+        element(cal("schedule-default-calendar-URL"), xml.href(Place("calendar", here.user).href))
+        if here.kind == "inbox"
+        else None
+    ),
+    cal("schedule-tag"): _of_bookings(_schedule_tag),
     cal("supported-calendar-component-set"): _of_calendars(
         lambda _: element(
             cal("supported-calendar-component-set"), element(cal("comp"), name="VEVENT")
@@ -238,3 +284,15 @@ PROPERTIES: Mapping[str, Property] = {
 #: What is told where nothing is asked for by name (RFC 4918 9.1).
 _USUAL = (dav("resourcetype"), dav("displayname"), dav("getetag"), dav("getcontenttype"))
 CTAG = f"{{{xml.CS}}}getctag"
+SYNC_TOKEN = dav("sync-token")
+#: Before the digest of a state of a calendar; a token is a URI (RFC 6578 6.2).
+STATE = "urn:parley:sync:"
+
+
+def dated(name: str, user: User, *, now: datetime.datetime) -> etree._Element:
+    """What changes whenever anything in his calendar does: `CTAG` or `SYNC_TOKEN`."""
+    if name == CTAG:
+        return element(CTAG, text=ctag(user, now=now))
+    etags = {one.name: one.stored.etag for one in bookings(user, now=now) if one.stored}
+    digest = services.keep_calendar_state(user=user, etags=etags, now=now)
+    return element(SYNC_TOKEN, text=STATE + digest)

@@ -88,14 +88,18 @@ class Found:
     lacks: Iterable[str] = ()
     #: Where it is not there at all, or may not be changed.
     status: int = 0
+    #: Why, in Clark's notation.
+    precondition: str = ""
 
 
-_PHRASES = {200: "OK", 403: "Forbidden", 404: "Not Found"}
+_PHRASES = {200: "OK", 403: "Forbidden", 404: "Not Found", 507: "Insufficient Storage"}
 
 
-def multistatus(found: Iterable[Found]) -> HttpResponse:
-    """207, with a response for each (RFC 4918 13)."""
+def multistatus(found: Iterable[Found], *, token: str = "") -> HttpResponse:
+    """207, with a response for each (RFC 4918 13), and what to ask with next (RFC 6578 6.4)."""
     root = element(dav("multistatus"), *(_response(one) for one in found))
+    if token:
+        root.append(element(dav("sync-token"), text=token))
     return document(root, 207)
 
 
@@ -103,6 +107,8 @@ def _response(found: Found) -> etree._Element:
     made = element(dav("response"), href(found.href))
     if found.status:
         made.append(_status(found.status))
+        if found.precondition:
+            made.append(element(dav("error"), element(found.precondition)))
         return made
     if found.has or not found.lacks:
         made.append(_propstat(found.has.values(), 200))

@@ -6,11 +6,12 @@ lies in a calendar (RFC 4791).
 """
 
 from conferences.invitations import objects
-from conferences.invitations.ics import PARTSTAT, Attendee, exact_until, feed, uid
+from conferences.invitations.ics import PARTSTAT, PRODUCT, Attendee, exact_until, feed, uid
 from conferences.invitations.letters import Letter, letter, message, way_in
 
 __all__ = [
     "PARTSTAT",
+    "PRODUCT",
     "Attendee",
     "Letter",
     "exact_until",

@@ -14,7 +14,7 @@ because a rule recurs in local time.
 from conferences.models.answers import KeptAnswer
 from conferences.models.attempts import HeldOff, KnownSource
 from conferences.models.bookings import Conference, Hold, Lease, Ledger, Setup
-from conferences.models.calendars import CalendarObject
+from conferences.models.calendars import CalendarObject, CalendarState
 from conferences.models.choices import (
     AdmissionChoice,
     AnnounceChoice,
@@ -84,6 +84,7 @@ __all__ = [
     "Ban",
     "BookingTemplate",
     "CalendarObject",
+    "CalendarState",
     "Call",
     "CallState",
     "Conference",

@@ -26,3 +26,24 @@ class CalendarObject(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CalendarState(models.Model):
+    """What somebody's calendar was like when a program of his last looked (RFC 6578 3)."""
+
+    owner = models.ForeignKey(
+        "conferences.User", on_delete=models.CASCADE, related_name="calendar_states"
+    )
+    #: Made of what is in it: the same calendar has the same.
+    digest = models.CharField(max_length=32)
+    #: The ETags by name, as JSON, compressed.
+    packed = models.BinaryField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("owner", "digest", name="calendar_state_kept_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest

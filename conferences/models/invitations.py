@@ -34,6 +34,8 @@ class Invitation(models.Model):
     token = models.CharField(max_length=43, unique=True)
     answer = models.CharField(max_length=9, choices=Answer.choices, blank=True, default="")
     answered_at = models.DateTimeField(null=True, blank=True)
+    #: He took it out of his calendar; it is there again when he is asked anew.
+    hidden = models.BooleanField(default=False)
     #: SEQUENCE of the booking when he was last asked: an answer to less is outdated.
     asked_sequence = models.PositiveIntegerField(default=0)
 

@@ -11,13 +11,22 @@ import datetime
 import hashlib
 import json
 import re
+import zlib
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from conferences import recurrence
-from conferences.models import CalendarObject, Conference, Kind, User
+from conferences.models import (
+    Answer,
+    CalendarObject,
+    CalendarState,
+    Conference,
+    Invitation,
+    Kind,
+    User,
+)
 from conferences.selectors import bookings
 from conferences.selectors.times import series
 
@@ -44,7 +53,10 @@ _SHOWN_OF_TIMES = (
     "duration_minutes",
     "title",
 )
-_SHOWN_OF_INVITEES = ("uri", "email", "role", "answer", "pin", "token")
+_LISTED = ("uri", "email", "role", "pin", "token")
+_SHOWN_OF_INVITEES = (*_LISTED, "answer")
+#: Of an event that takes no time (RFC 5545 3.8.2.7).
+_FREE = re.compile(r"^TRANSP(?:;[^:]*)?:TRANSPARENT\r?$", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,60 @@ class Stored:
     etag: str
     #: What is in it of the program that made it.
     kept: str
+    #: Another one when the event is another, and not when somebody answers (RFC 6638 3.2.10).
+    schedule_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """When somebody is in a conference; `surely` where he said so, or organizes it."""
+
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    surely: bool
+
+
+def calendar_state(user: User, digest: str) -> dict[str, str] | None:
+    """The ETags by name of his calendar as it was then; None where that is forgotten."""
+    found = CalendarState.objects.filter(owner=user, digest=digest).first()
+    if found is None:
+        return None
+    etags: dict[str, str] = json.loads(zlib.decompress(bytes(found.packed)))
+    return etags
+
+
+def busy(
+    user: User, *, since: datetime.datetime, until: datetime.datetime, most: int
+) -> list[Busy]:
+    """When he is busy, even in part, from `since` to `until`, by start; `most` at the most.
+
+    Neither by what he has declined, nor by what his calendar program shows as free.
+    """
+    found: list[Busy] = []
+    for row in _prefetched(bookings.calendar(user, since=since)):
+        answer = _answer(row, user)
+        kept = getattr(row, "calendar_object", None)
+        free = kept is not None and kept.owner_id == user.pk and _FREE.search(kept.kept)
+        if answer is None or free:
+            continue
+        for one in recurrence.merged([each.pattern for each in series(row)], after=since):
+            if one.starts_at >= until or len(found) >= most:
+                break
+            found.append(Busy(one.starts_at, one.ends_at, answer == Answer.ACCEPTED))
+    return sorted(found, key=lambda one: (one.starts_at, one.ends_at))
+
+
+def _answer(row: Conference, user: User) -> Answer | None:
+    """Whether he comes, or may; None where he does not."""
+    if row.organizer_id == user.pk:
+        return Answer.ACCEPTED
+    mine = [Answer(one.answer) for one in row.invitations.all() if one.user_id == user.pk]
+    return next((one for one in mine if one is not Answer.DECLINED), None)
 
 
 def calendar_objects(user: User, *, since: datetime.datetime) -> list[Stored]:
     """What stands in his calendar and was not over by `since`. Five queries."""
-    rows = _prefetched(bookings.calendar(user, since=since))
+    rows = _prefetched(bookings.calendar(user, since=since).exclude(pk__in=_hidden(user)))
     return [_stored(row, one.number, user) for row in rows for one in series(row)]
 
 
@@ -69,7 +130,9 @@ def calendar_object(user: User, name: str) -> Stored | None:
     """The object of that address, if it is in his calendar."""
     mine = CalendarObject.objects.filter(owner=user, name=name).first()
     found = _NAMED.fullmatch(name)
-    rows = _prefetched(bookings.visible_to(user).filter(kind=Kind.BOOKED))
+    rows = _prefetched(
+        bookings.visible_to(user).filter(kind=Kind.BOOKED).exclude(pk__in=_hidden(user))
+    )
     if mine is not None:
         row, number = rows.filter(pk=mine.conference_id).first(), 0
     elif found is not None:
@@ -96,6 +159,11 @@ def takes_place(
     return found is not None and found.starts_at < until
 
 
+def _hidden(user: User) -> QuerySet[Invitation, int]:
+    """What he has taken out of his calendar."""
+    return Invitation.objects.filter(user=user, hidden=True).values_list("conference_id", flat=True)
+
+
 def _prefetched(rows: QuerySet[Conference]) -> QuerySet[Conference]:
     return rows.select_related("calendar_object").prefetch_related("invitations__user")
 
@@ -105,10 +173,11 @@ def _stored(row: Conference, number: int, user: User) -> Stored:
     own = made if made is not None and made.owner_id == user.pk and number == 0 else None
     name = own.name if own else f"{row.name}~{number}.ics" if number else f"{row.name}.ics"
     kept = own.kept if own else ""
-    return Stored(row, number, name, _etag(row, number, kept), kept)
+    etag, tag = (_digest(row, number, kept, fields) for fields in (_SHOWN_OF_INVITEES, _LISTED))
+    return Stored(row, number, name, etag, kept, tag)
 
 
-def _etag(row: Conference, number: int, kept: str) -> str:
+def _digest(row: Conference, number: int, kept: str, of_invitees: tuple[str, ...]) -> str:
     """Another one whenever what is shown is another."""
     shown = [
         number,
@@ -120,8 +189,7 @@ def _etag(row: Conference, number: int, kept: str) -> str:
         [[getattr(one, field) for field in _SHOWN_OF_TIMES] for one in row.overrides.all()],
         [[one.number, one.rrule, one.title] for one in row.earlier.all()],
         [
-            [getattr(one, field) for field in _SHOWN_OF_INVITEES]
-            + [one.user.email if one.user else ""]
+            [getattr(one, field) for field in of_invitees] + [one.user.email if one.user else ""]
             for one in row.invitations.all()
         ],
     ]

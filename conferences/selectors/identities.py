@@ -55,6 +55,16 @@ def address_of_mail(email: str) -> str:
     return aor(known.username) if known else ""
 
 
+def person_at(address: str) -> User | None:
+    """The person of ours whom a calendar names so: ``mailto:``, or his address of record."""
+    address = address.strip().lower()
+    rows = User.objects.filter(is_active=True)
+    if address.startswith("mailto:"):
+        return rows.filter(email__iexact=address.removeprefix("mailto:")).first()
+    user, _, host = address.removeprefix("sip:").partition("@")
+    return rows.filter(username=user).first() if host == settings.SIP_DOMAIN else None
+
+
 def creator(row: Conference) -> str:
     """The address of whoever is behind it."""
     return row.creator or (aor(row.organizer.username) if row.organizer else "")

@@ -165,6 +165,7 @@ from conferences.services.sounds import (
     sound_ended,
     stop_sound,
 )
+from conferences.services.synced import keep_calendar_state
 from conferences.services.templates import (
     Copied,
     copied,
@@ -282,6 +283,7 @@ __all__ = [
     "issue_phone_credentials",
     "join_refused",
     "keep_answer",
+    "keep_calendar_state",
     "keep_call",
     "keep_dialog",
     "keep_factory",

@@ -19,7 +19,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conferences import invitations, policy, recurrence, selectors
-from conferences.models import CalendarObject, Conference, Event, User, Way
+from conferences.models import (
+    Answer,
+    CalendarObject,
+    Conference,
+    Event,
+    Invitation,
+    Mail,
+    MailKind,
+    MailState,
+    User,
+    Way,
+)
 from conferences.services import bookings, mails, occurrences, readings
 from conferences.services.names import Invitee
 from conferences.services.readings import Attending, CalendarRefused, Wanted
@@ -37,9 +48,10 @@ def put_calendar_object(*, user: User, name: str, octets: bytes) -> bool:
             User.objects.select_for_update().get(pk=user.pk)
             found = selectors.calendar_object(user, name)
             if found is None:
-                _book(user, name, wanted)
+                _without_mails(_book(user, name, wanted), wanted)
             elif _may_change(user, found.conference):
                 _change(user, found, wanted)
+                _without_mails(found.conference, wanted)
             else:
                 _answer(user, found, wanted)
     except ValidationError as error:
@@ -49,15 +61,34 @@ def put_calendar_object(*, user: User, name: str, octets: bytes) -> bool:
     return found is None
 
 
+def _without_mails(row: Conference, wanted: Wanted) -> None:
+    """To those whom the program invites by itself (RFC 6638 7.1) nothing is sent of this."""
+    silent = {one.address.lower() for one in wanted.people if one.by_program}
+    if not silent:
+        return
+    keys = [
+        one.pk
+        for one in row.invitations.select_related("user")
+        if silent & {one.uri.lower(), one.email.lower(), one.user.email.lower() if one.user else ""}
+    ]
+    unsent = Mail.objects.filter(invitation__in=keys, state__in=[MailState.DUE, MailState.KEPT])
+    unsent.filter(kind__in=[MailKind.INVITED, MailKind.CHANGED], sequence=row.sequence).delete()
+
+
 @transaction.atomic
-def delete_calendar_object(*, user: User, name: str) -> None:
-    """Cancel what the object of that address is. Raises `CalendarRefused`, `Refused`."""
+def delete_calendar_object(*, user: User, name: str, tell: bool = True) -> None:
+    """Cancel what the object of that address is; an invitee declines, and has it no more.
+
+    Unless the program wants nobody to be told (RFC 6638 8.1): then it is his alone to hide.
+    Raises `CalendarRefused`, `Refused`.
+    """
     found = selectors.calendar_object(user, name)
     if found is None:
         return
-    if not _may_change(user, found.conference):
-        raise CalendarRefused("not-allowed", str(_NOT_YOURS))
-    _cancel(user, found)
+    if _may_change(user, found.conference):
+        _cancel(user, found)
+    else:
+        _decline(user, found.conference, tell=tell)
 
 
 _NOT_YOURS = gettext_lazy("You may not change this conference; ask whoever organizes it.")
@@ -84,16 +115,31 @@ def _answer(user: User, found: selectors.Stored, wanted: Wanted) -> None:
     if invitation is None or answer is None or touched or _differing(series, wanted):
         raise CalendarRefused("not-allowed", str(_NOT_YOURS))
     if answer != invitation.answer:
-        now = clock.now()
-        mails.answer(invitation=invitation, answer=answer, at=now)
-        Event.objects.create(
-            conference=row,
-            at=now,
-            kind="answered",
-            actor=selectors.aor(user.username),
-            way=Way.CALDAV,
-            detail={"answer": answer.value},
-        )
+        _answered(user, invitation, answer)
+
+
+def _answered(user: User, invitation: Invitation, answer: Answer) -> None:
+    now = clock.now()
+    mails.answer(invitation=invitation, answer=answer, at=now)
+    Event.objects.create(
+        conference=invitation.conference,
+        at=now,
+        kind="answered",
+        actor=selectors.aor(user.username),
+        way=Way.CALDAV,
+        detail={"answer": answer.value},
+    )
+
+
+def _decline(user: User, row: Conference, *, tell: bool) -> None:
+    mine = row.invitations.filter(user=user)
+    invitation = mine.first()
+    if invitation is None:
+        raise CalendarRefused("not-allowed", str(_NOT_YOURS))
+    over = selectors.window(row, now=clock.now()).over
+    if tell and not over and invitation.answer != Answer.DECLINED:
+        _answered(user, invitation, Answer.DECLINED)
+    mine.update(hidden=True)
 
 
 def _cancel(user: User, found: selectors.Stored) -> None:
@@ -104,7 +150,7 @@ def _cancel(user: User, found: selectors.Stored) -> None:
     bookings.cancel(conference=found.conference, actor=selectors.aor(user.username), way=Way.CALDAV)
 
 
-def _book(user: User, name: str, wanted: Wanted) -> None:
+def _book(user: User, name: str, wanted: Wanted) -> Conference:
     if not user.is_organizer:
         raise CalendarRefused("not-allowed", _("You may not book conferences."))
     if len(name) > 255:
@@ -129,6 +175,7 @@ def _book(user: User, name: str, wanted: Wanted) -> None:
     CalendarObject.objects.create(conference=row, owner=user, name=name, kept=wanted.kept)
     row.refresh_from_db()
     _follow(user, row, 0, wanted)
+    return row
 
 
 def _change(user: User, found: selectors.Stored, wanted: Wanted) -> None:

@@ -46,6 +46,7 @@ from conferences.services import (
     records,
     registrations,
     sounds,
+    synced,
     traces,
     waiting,
     webhooks,
@@ -207,6 +208,7 @@ def prune(*, now: datetime.datetime) -> None:
     attempts.prune_attempts(now=now)
     answers.prune_answers(now=now)
     webhooks.prune_deliveries(now=now)
+    synced.prune_calendar_states(now=now)
     accounts.prune_links(now=now)
     dialogs.prune_gateways(now=now)
     Session.objects.filter(expire_date__lte=now).delete()

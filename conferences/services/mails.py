@@ -156,7 +156,7 @@ def withdraw(
 
 def _ask_again(conference: Conference) -> None:
     conference.invitations.update(
-        answer=Answer.NONE, answered_at=None, asked_sequence=conference.sequence
+        answer=Answer.NONE, answered_at=None, hidden=False, asked_sequence=conference.sequence
     )
     OccurrenceAnswer.objects.filter(invitation__conference=conference).delete()
 
@@ -283,7 +283,7 @@ def answer(*, invitation: Invitation, answer: Answer, at: datetime.datetime) -> 
     """What an invitee says. Raises `ValidationError` where it is too late."""
     if selectors.window(invitation.conference, now=at).over:
         raise ValidationError(_("This conference is over, or was cancelled."))
-    Invitation.objects.filter(pk=invitation.pk).update(answer=answer, answered_at=at)
+    Invitation.objects.filter(pk=invitation.pk).update(answer=answer, answered_at=at, hidden=False)
 
 
 def new_calendar_link(user: User) -> str:

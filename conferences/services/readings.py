@@ -54,6 +54,8 @@ class Attending:
     role: str
     #: PARTSTAT (RFC 5545 3.2.12).
     answer: str = ""
+    #: The program invites him itself: SCHEDULE-AGENT is not SERVER (RFC 6638 7.1).
+    by_program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ def _listed(event: Component, name: str) -> list[Any]:
 
 def _people(event: Component) -> list[Attending]:
     found = []
+    host = any(_by_program(one) for one in _listed(event, "ORGANIZER"))
     for one in _listed(event, "ATTENDEE"):
         text = str(one)
         if text.lower().startswith("mailto:"):
@@ -203,8 +206,12 @@ def _people(event: Component) -> list[Attending]:
             words = _("%(who)s can be invited neither by mail nor by phone.") % {"who": one}
             raise CalendarRefused("cannot-be-booked", words)
         role, answer = (str(one.params.get(name, "")).upper() for name in ("ROLE", "PARTSTAT"))
-        found.append(Attending(text, role, answer))
+        found.append(Attending(text, role, answer, by_program=host or _by_program(one)))
     return found
+
+
+def _by_program(said: Any) -> bool:
+    return str(said.params.get("SCHEDULE-AGENT", "SERVER")).upper() in ("CLIENT", "NONE")
 
 
 def _kept(event: Component) -> str:

@@ -102,7 +102,16 @@ def _caldav(server: Server, token: str) -> None:
         assert len(times) == count
     with pytest.raises((PutError, AuthorizationError)):
         calendar.save_event(SERIES.replace("weekly@", "daily@").replace("WEEKLY", "HOURLY"))
+    day = START.replace(hour=0)
+    busy = calendar.freebusy_request(day, day + datetime.timedelta(days=1))
+    assert f"FREEBUSY;FBTYPE=BUSY:{START:%Y%m%d}T070000Z/{START:%Y%m%d}T080000Z" in busy.data
+    assert client.check_scheduling_support()
+    assert client.principal().schedule_outbox().url.path == "/dav/calendars/alice/outbox/"
+    changes = calendar.objects_by_sync_token(load_objects=True)
+    assert len(list(changes)) == 1
     event.delete()
+    changes.sync()
+    assert list(changes) == []
     assert calendar.events() == []
 
 
