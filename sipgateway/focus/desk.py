@@ -216,10 +216,11 @@ class Desk:
         self.endpoint.forget(dialog)
 
     def understands(self, event: RequestReceived) -> bool:
-        """Whether we know all that a request for us requires; else it is answered 420."""
-        objection = sanity.unsupported(event.request)
+        """Whether we know all that a request for us requires; else it is answered 420, or 400."""
+        objection = sanity.unsupported(event.request) or sanity.misplaced(event.request)
         if objection is not None:
-            self.endpoint.refuse(event.transaction, 420, fields=objection.fields)
+            status, reason, fields = objection.status, objection.reason, objection.fields
+            self.endpoint.refuse(event.transaction, status, reason=reason, fields=fields)
         return objection is None
 
     def unavailable(self, transaction: TransactionId, now: float) -> None:

@@ -48,6 +48,10 @@ class Refused:
     owner: str = ""
 
 
+OVER = Refused(603, "That Call Is Over")
+"""RFC 3891 3, RFC 3911 4: the dialog has been terminated."""
+
+
 def wanted(request: Request) -> tuple[Verb, DialogRef] | Refused | None:
     """Which dialog an INVITE names; None for the usual one that names none."""
     joins, replaces = request.every(headers.JOIN), request.every(headers.REPLACES)
@@ -61,6 +65,8 @@ def wanted(request: Request) -> tuple[Verb, DialogRef] | Refused | None:
 def find(desk: Desk, verb: Verb, ref: DialogRef, who: Identity) -> Meant | Refused | None:
     """The leg that `ref` names, for somebody who may; None where there is none."""
     dialog = desk.endpoint.find_dialog(ref.call_id, ref.to_tag, ref.from_tag)
+    if dialog is None and desk.endpoint.has_ended(ref.call_id, ref.to_tag, ref.from_tag):
+        return OVER
     owner = desk.dialogs.get(dialog.id) if dialog else None
     if dialog is None or not isinstance(owner, Conference):
         return None
@@ -68,7 +74,7 @@ def find(desk: Desk, verb: Verb, ref: DialogRef, who: Identity) -> Meant | Refus
     if leg is None:
         return None
     if leg.state not in TALKING:
-        return Refused(603, "That Call Is Over")
+        return OVER
     if verb is Verb.REPLACE and leg.identity.uri != who.uri:
         return Refused(403, "Not Your Call", owner, leg.identity.uri)
     early_only = headers.param_of(ref.params, "early-only") is not None

@@ -23,7 +23,7 @@ from sipgateway.focus.leg import Leg
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.watchers import Watchers
 from sipgateway.media.engine import Session
-from sipgateway.sip import headers
+from sipgateway.sip import headers, sanity
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import RequestReceived, TransactionId
 from sipgateway.sip.headers import NameAddr
@@ -151,7 +151,7 @@ class Reception:
             self._dialogs.subscribe(event, self._host.dialogs_for(who), now)
             return
         if event.request.must(headers.EVENT).value != "conference":
-            fields = (("Allow-Events", "conference"),)
+            fields = (("Allow-Events", ", ".join(sanity.EVENT_PACKAGES)),)
             self._desk.endpoint.respond(event.transaction, 489, now, fields=fields)
             return
         refusal = policy.may_subscribe(self._host.snapshot, who)

@@ -163,7 +163,7 @@ class Referring:
     def _accept(self, event: RequestReceived, who: Identity, now: float) -> Telling:
         """A 2xx, and whoever is told how it goes."""
         if referral.requires(event.request, "nosub"):
-            self._desk.endpoint.respond(event.transaction, 200, now)
+            self._desk.endpoint.respond(event.transaction, 200, now, fields=self._contact())
             return Silence()
         if referral.requires(event.request, "explicitsub"):
             return self._explicit(event, who, now)
@@ -220,16 +220,21 @@ class Referring:
 
     def _silent(self, event: RequestReceived, status: int, now: float) -> Telling:
         """RFC 4488: nobody is told."""
-        fields = (("Refer-Sub", "false"),)
+        fields = (("Refer-Sub", "false"), *self._contact())
         self._desk.endpoint.respond(event.transaction, status, now, fields=fields)
         return Silence()
 
     def _explicit(self, event: RequestReceived, who: Identity, now: float) -> Telling:
         """RFC 7614: an address to subscribe to, in a 200."""
         state = ReferState(self._desk, who, now)
-        fields: Fields = (("Refer-Events-At", f"<{state.address.uri}>"),)
+        events_at = ("Refer-Events-At", f"<{state.address.uri}>")
+        fields: Fields = (events_at, *self._contact())
         self._desk.endpoint.respond(event.transaction, 200, now, fields=fields)
         return state
+
+    def _contact(self) -> Fields:
+        """RFC 3515 2.2: every 2xx has one, also where no dialog is made."""
+        return (("Contact", headers.CONTACT.build(self._host.contact)),)
 
 
 def _objection(wanted: tuple[Wanted, ...]) -> tuple[int, str] | None:

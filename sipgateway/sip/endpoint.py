@@ -283,6 +283,10 @@ class Endpoint:
         """The dialog of that identifier, as Replaces, Join and Target-Dialog name it."""
         return self._tables.find((call_id, local_tag, remote_tag))
 
+    def has_ended(self, call_id: str, local_tag: str, remote_tag: str) -> bool:
+        """Whether a dialog of that identifier was here, and is over."""
+        return self._tables.has_ended((call_id, local_tag, remote_tag))
+
     @property
     def process(self) -> str:
         """The name of this process, where it is one of several; else ""."""

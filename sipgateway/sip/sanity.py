@@ -191,6 +191,14 @@ def unsupported(request: Request) -> Objection | None:
     return _unknown(request.every(headers.REQUIRE))
 
 
+def misplaced(request: Request) -> Objection | None:
+    """What no request for us but an INVITE may have (RFC 3891 3, RFC 3911 4)."""
+    if request.method == "INVITE":
+        return None
+    found = next((name for name in ("Join", "Replaces") if request.all(name.lower())), None)
+    return Objection(400, f"{found} Outside An INVITE") if found else None
+
+
 def _unknown(wanted: list[str]) -> Objection | None:
     unknown = [tag for tag in wanted if tag.lower() not in EXTENSIONS]
     return Objection(420, fields=(("Unsupported", ", ".join(unknown)),)) if unknown else None

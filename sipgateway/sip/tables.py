@@ -38,6 +38,10 @@ class Body:
         return cls(text, "application/sdp")
 
 
+#: How many dialogs that are over are known as such.
+ENDED = 4096
+
+
 class Tables:
     """See the module."""
 
@@ -49,6 +53,8 @@ class Tables:
         self.transactions: dict[TransactionId, Transaction] = {}
         self.dialogs: dict[DialogId, Dialog] = {}
         self._dialog_keys: dict[DialogKey, DialogId] = {}
+        #: Identifiers of dialogs that are over, the oldest first.
+        self._ended: dict[DialogKey, None] = {}
         self._calls: dict[str, set[DialogId]] = {}
         self._of: dict[_Key, dict[TransactionId, Transaction]] = {}
         self._ids = itertools.count(1)
@@ -100,6 +106,9 @@ class Tables:
         if known is None:
             return
         self._dialog_keys.pop(known.key, None)
+        self._ended[known.key] = None
+        if len(self._ended) > ENDED:
+            del self._ended[next(iter(self._ended))]
         others = self._calls[known.call_id]
         others.discard(dialog)
         if not others:
@@ -113,6 +122,10 @@ class Tables:
         """The dialog of that identifier."""
         known = self._dialog_keys.get(key)
         return self.dialogs.get(known) if known is not None else None
+
+    def has_ended(self, key: DialogKey) -> bool:
+        """Whether that was the identifier of a dialog, and not long ago."""
+        return key in self._ended
 
     def knows(self, call_id: str) -> bool:
         """Whether a dialog or a transaction of that Call-ID is here."""

@@ -115,7 +115,11 @@ class UserAgentServer:
         dialog = self._tables.find(_dialog_key(request, tag)) if tag else None
         objection = self._out_of_place(request, dialog) or self._overload(request, dialog)
         if objection is None and dialog is not None:
-            objection = sanity.unsupported(request) or self._out_of_turn(dialog, request)
+            objection = (
+                sanity.unsupported(request)
+                or sanity.misplaced(request)
+                or self._out_of_turn(dialog, request)
+            )
         if objection is not None:
             self._refuse(request, flow, objection)
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conferences.policy import Admission, Role
 from sipgateway.sip import headers
 from tests.stage import DOMAIN, OFFER, Person, Stage
@@ -112,6 +114,30 @@ def test_a_terminated_dialog(stage: Stage) -> None:
     stage.removes("bob")
     alice.sends("INVITE", f"sip:4711@{DOMAIN}", body=OFFER, Join=dialog)
     alice.gets("603")
+
+
+@pytest.mark.parametrize("field", ["Join", "Replaces"])
+def test_a_call_that_is_over_cannot_be_joined(stage: Stage, field: str) -> None:
+    """It was here; 603, and 481 for what never was (RFC 3911 4, RFC 3891 3)."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    dialog = _dialog(bob)
+    bob.in_dialog("BYE")
+    bob.gets("200")
+    alice.sends("INVITE", f"sip:conference-factory@{DOMAIN}", body=OFFER, **{field: dialog})
+    alice.gets("603")
+    alice.sends("INVITE", f"sip:conference-factory@{DOMAIN}", body=OFFER, **{field: f"x{dialog}"})
+    alice.gets("481")
+
+
+@pytest.mark.parametrize("field", ["Join", "Replaces"])
+@pytest.mark.parametrize("method", ["OPTIONS", "SUBSCRIBE", "MESSAGE"])
+def test_only_an_invite_names_another_call(stage: Stage, method: str, field: str) -> None:
+    bob, alice = stage.joined("bob"), stage.person("alice")
+    named = {field: _dialog(bob), "Event": "conference"}
+    alice.sends(method, f"sip:4711@{DOMAIN}", **named)
+    alice.gets("400")
+    bob.in_dialog("OPTIONS", **{field: _dialog(bob)})
+    bob.gets("400")
 
 
 def test_a_listener_is_heard_by_nobody(stage: Stage) -> None:

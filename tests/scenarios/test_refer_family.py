@@ -6,7 +6,9 @@ import pytest
 
 from conferences.policy import Refusal, Role
 from sipgateway.focus.actions import AskRefused, LinkShown
+from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
+from sipgateway.sip.uri import parse_sip_uri
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
 CONFERENCE = f"sip:4711@{DOMAIN}"
@@ -59,7 +61,7 @@ def test_nosub(stage: Stage) -> None:
     """RFC 7614 5: 200, no subscription, and no dialog by the REFER."""
     alice, carol = stage.joined("alice"), _phone(stage, "carol")
     alice.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN}>", Require="nosub")
-    alice.gets("200")
+    assert alice.gets("200").get("contact") == f"<sip:4711@{DOMAIN}>;isfocus"
     carol.gets("INVITE")
     stage.is_quiet()
 
@@ -71,7 +73,7 @@ def _explicit(person: Person) -> str:
     """The address at which one may subscribe."""
     person.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN}>", Require="explicitsub")
     accepted = person.gets("200")
-    assert accepted.get("contact") is None
+    assert accepted.must(headers.CONTACT).uri == parse_sip_uri(f"sip:4711@{DOMAIN}")
     at = accepted.get("refer-events-at") or ""
     assert at.startswith("<sip:refer-")
     return at.strip("<>")
