@@ -354,6 +354,7 @@ MIDDLEWARE = [
     "portal.languages.PersonsLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.factor.SecondFactor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -405,6 +406,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_UNIQUE_EMAIL = False
 # Who changes how he signs in proves first who he is, for a page may have been left open.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+#: Who has to have a second factor; see `portal.factor`.
+SECOND_FACTOR = _one_of("SECOND_FACTOR", "optional", "administrators", "organizers", "all")
 MFA_ADAPTER = "portal.adapters.SecondFactorAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]

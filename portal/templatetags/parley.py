@@ -17,6 +17,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from conferences.forms import dress as in_our_clothes
+from conferences.models import User
+from portal import factor
 
 register = template.Library()
 
@@ -49,6 +51,18 @@ def keys_work(request: HttpRequest) -> bool:
     except ValueError:
         return True
     return False
+
+
+@register.simple_tag
+def lacks_factor(request: HttpRequest) -> bool:
+    """Whether its reader has to set a second factor up before anything else."""
+    return factor.lacks(request.user)
+
+
+@register.simple_tag
+def must_have_factor(request: HttpRequest) -> bool:
+    """Whether its reader has to have one."""
+    return isinstance(request.user, User) and factor.must_have(request.user)
 
 
 @register.filter
