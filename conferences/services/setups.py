@@ -69,8 +69,20 @@ def answer_setup(
     # Before anybody hears of calls to place: the process that has the caller is to serve it.
     notices.setup_answered(token)
     for uri in uris:
-        moderation.ask_to_call(conference=created, uri=uri, actor=caller, way=Way.WEB)
+        _have_called(created, uri, caller)
     return created
+
+
+def _have_called(conference: ConferenceId, uri: str, caller: policy.Identity) -> None:
+    """Have the focus call somebody; `ValidationError` where the caller may not ask for it."""
+    try:
+        moderation.ask_to_call(conference=conference, uri=uri, actor=caller, way=Way.WEB)
+    except Refused as refused:
+        text = _("%(uri)s may not be called from here; ask whoever runs this server.")
+        if refused.refusal is policy.Refusal.TOO_MANY_CALLS:
+            text = _("You have had too many people called; wait a while.")
+        said = ValidationError(text, code=refused.refusal.value, params={"uri": uri})
+        raise ValidationError({"call": said}) from refused
 
 
 def _checked(call: Iterable[str]) -> list[str]:

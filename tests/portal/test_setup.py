@@ -77,6 +77,16 @@ def test_posted_twice_creates_once(waiting: Setup, phone: Client) -> None:
             "max_participants",
             "greater than or equal to 1",
         ),
+        (
+            {"title": "Planning", "call": "tel:+49900111222"},
+            "call",
+            "tel:+49900111222 may not be called from here",
+        ),
+        (
+            {"title": "Planning", "call": "sip:carol@example.com"},
+            "call",
+            "sip:carol@example.com may not be called from here",
+        ),
     ],
 )
 def test_a_mistake_is_told_at_its_field_and_nothing_is_lost(
@@ -90,6 +100,7 @@ def test_a_mistake_is_told_at_its_field_and_nothing_is_lost(
     for value in filter(None, said.values()):
         assert value in page
     assert not Conference.objects.exists()
+    assert not Call.objects.exists()
     assert Setup.objects.get().waits
 
 
