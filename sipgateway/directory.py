@@ -437,12 +437,12 @@ def _load_account(action: LoadAccount) -> AccountLoaded:
 
 
 def _load_conference(action: LoadConference) -> ConferenceLoaded:
-    found = selectors.conference_by_name(action.name)
+    found = selectors.conference_key(action.name)
     if found is None:
         person = selectors.person_exists(action.name)
         factory = not person and selectors.factory(action.name) is not None
         return ConferenceLoaded(action.question, None, person=person, factory=factory)
-    return ConferenceLoaded(action.question, selectors.snapshot(ConferenceId(found.pk)))
+    return ConferenceLoaded(action.question, selectors.snapshot(found))
 
 
 def _create_conference(action: CreateConference) -> ConferenceLoaded:

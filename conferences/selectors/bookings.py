@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
-from conferences import recurrence
+from conferences import policy, recurrence
 from conferences.models import (
     FACTORY,
     Conference,
@@ -25,11 +25,23 @@ from conferences.models import (
 from conferences.selectors.delegations import delegated_to
 from conferences.selectors.identities import aor, conference_uri, conference_url, creator
 from conferences.selectors.times import all_occurrences, occurrence, window
+from conferences.statements import Rows
 
 
 def conference_by_name(name: str) -> Conference | None:
     """The conference of that public id, in any case; also one that is cancelled or over."""
     return Conference.objects.select_related("organizer", "lease").filter(name=name.lower()).first()
+
+
+_KEY = Rows(
+    lambda name: Conference.objects.filter(name=name).order_by().values_list("pk"), name=str
+)
+
+
+def conference_key(name: str) -> policy.ConferenceId | None:
+    """The primary key of the conference of that public id, as above."""
+    found = _KEY(name=name.lower())
+    return policy.ConferenceId(found[0][0]) if found else None
 
 
 def factory(name: str) -> Factory | None:

@@ -131,5 +131,5 @@ def test_many_cost_as_many_questions(
         leave(room, join(room, "bob"))
     browser = signed_in(alice)
     browser.get("/")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(7):
         browser.get(CSV)
