@@ -2,7 +2,8 @@
 
 Times are POSIX seconds. Everything may be said twice (a report is repeated
 after a crash, or by the next owner of a conference) and counts once. A join
-costs CPU here, so each is a few plain queries.
+costs CPU here, so each is a few plain queries, and those of every join
+are written once (`rows`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from django.utils import timezone as clock
 
 from conferences import notices, policy
 from conferences.models import (
-    Admittance,
     Ban,
     Call,
     CallState,
@@ -38,7 +38,7 @@ from conferences.models import (
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import capacity, recordings, sounds, waiting
+from conferences.services import capacity, recordings, rows, sounds, waiting
 
 #: Outcomes of a removal by which the participant is gone: the focus says so, or the
 #: answer to our BYE (408 and 481 end a dialog too, RFC 3261 15 and 12.2.1.2).
@@ -48,16 +48,12 @@ GONE = frozenset({"removed", "gone", "200", "408", "481"})
 _REPEATED = datetime.timedelta(seconds=10)
 
 
-#: How many of somebody's latest joins are looked through for the one that is told again.
-_REMEMBERED = 20
-
-
 def _time(at: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
 
 
 def _note(conference: int, kind: str, at: datetime.datetime, **columns: Any) -> None:
-    Event.objects.create(conference_id=conference, kind=kind, at=at, **columns)
+    rows.new_event(conference_id=conference, kind=kind, at=at, **columns)
 
 
 # --- Leases -------------------------------------------------------------------
@@ -65,14 +61,12 @@ def _note(conference: int, kind: str, at: datetime.datetime, **columns: Any) -> 
 
 def take_lease(*, conference: ConferenceId, owner: str, until: float, now: float) -> bool:
     """Become, or stay, the one process that serves the conference. False where another is."""
-    free = Lease.objects.filter(conference_id=conference).filter(
-        Q(owner=owner) | Q(expires_at__lte=_time(now))
-    )
-    if free.update(owner=owner, expires_at=_time(until)) == 1:
+    end = _time(until)
+    if rows.taken(conference=conference, by=owner, now=_time(now), owner=owner, expires_at=end):
         return True
     try:
         with transaction.atomic():
-            Lease.objects.create(conference_id=conference, owner=owner, expires_at=_time(until))
+            rows.new_lease(conference_id=conference, owner=owner, expires_at=end)
     except IntegrityError:
         return False
     return True
@@ -94,10 +88,10 @@ def expire_leases(*, owner: str, at: float) -> None:
 
 def release_lease(*, conference: ConferenceId, owner: str) -> None:
     """Serve it no longer."""
-    Lease.objects.filter(conference_id=conference, owner=owner).delete()
+    rows.given_back(conference=conference, owner=owner)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def room_emptied(*, conference: ConferenceId, released_by: str = "") -> None:
     """Nobody is in; whoever serves it may release it with that.
 
@@ -107,13 +101,17 @@ def room_emptied(*, conference: ConferenceId, released_by: str = "") -> None:
     """
     if released_by:
         release_lease(conference=conference, owner=released_by)
-    if Participant.objects.filter(conference_id=conference, left_at__isnull=True).exists():
-        return
-    Conference.objects.filter(pk=conference, locked=True).update(locked=False)
-    recordings.end_recordings(conference=conference, at=clock.now())
-    sounds.forget_playing(conference=conference)
-    for row in Conference.objects.filter(pk=conference).exclude(end_by=""):
-        conference_ended(conference=conference, at=clock.now().timestamp(), by=row.end_by)
+    for locked, end_by, occupied, recorded, playing in rows.left_overs(conference=conference):
+        if occupied:
+            return
+        if locked:
+            Conference.objects.filter(pk=conference).update(locked=False)
+        if recorded:
+            recordings.end_recordings(conference=conference, at=clock.now())
+        if playing:
+            sounds.forget_playing(conference=conference)
+        if end_by:
+            conference_ended(conference=conference, at=clock.now().timestamp(), by=end_by)
 
 
 def close_stale_rosters(*, owner: str, at: float) -> None:
@@ -141,7 +139,7 @@ def close_stale_rosters(*, owner: str, at: float) -> None:
 # --- The roster -----------------------------------------------------------------
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def participant_joined(
     *,
     conference: ConferenceId,
@@ -158,17 +156,12 @@ def participant_joined(
     """A participant is in, with a phone; or one who is in has come with another phone."""
     when = _time(at)
     # One query says whether this was told before and whether he is still muted.
-    known = list(
-        Participant.objects.filter(conference_id=conference, entity=entity).order_by(
-            "-joined_at", "-pk"
-        )[:_REMEMBERED]
-    )
-    participant = next((row for row in known if row.key == key), None)
-    if participant is not None and participant.left_at is not None:
-        return
-    new = participant is None
-    if participant is None:
-        participant = Participant.objects.create(
+    known = rows.joins_of_somebody(conference=conference, entity=entity)
+    before = next((row for row in known if row[1] == key), None)
+    new, muted_by = before is None, MutedBy.NOBODY
+    if before is None:
+        muted_by = _still_muted(known)
+        participant = rows.new_participant(
             conference_id=conference,
             key=key,
             entity=entity,
@@ -176,15 +169,17 @@ def participant_joined(
             role=role,
             private=private,
             joined_at=when,
-            muted_by=_still_muted(known),
+            muted_by=muted_by,
         )
-    elif private and not participant.private:
-        participant.private = True
-        participant.save(update_fields=["private"])
-    known_phone = not new and _taken_up(participant, endpoint)
-    if not known_phone:
-        Endpoint.objects.create(
-            participant=participant,
+    else:
+        participant, _, was_private, _, left_at = before
+        if left_at is not None:
+            return
+        if private and not was_private:
+            Participant.objects.filter(pk=participant).update(private=True)
+    if new or not _taken_up(participant, endpoint):
+        rows.new_endpoint(
+            participant_id=participant,
             uri=endpoint[:512],
             status=EndpointStatus.CONNECTED,
             joining_method=JoiningMethod(joining_method),
@@ -192,13 +187,13 @@ def participant_joined(
         )
         detail = {"participant": key, "endpoint": endpoint, "joining_method": joining_method}
         _note(conference, "joined", when, actor=by or entity, target=entity, detail=detail)
-    if new and participant.muted_by:
+    if muted_by:
         notices.conference_changed(conference)
 
 
-def _taken_up(participant: Participant, endpoint: str) -> bool:
+def _taken_up(participant: int, endpoint: str) -> bool:
     """Whether the phone was there before; then it is there again."""
-    before = Endpoint.objects.filter(participant=participant, uri=endpoint[:512])
+    before = Endpoint.objects.filter(participant_id=participant, uri=endpoint[:512])
     return bool(
         before.update(
             status=EndpointStatus.CONNECTED,
@@ -208,10 +203,10 @@ def _taken_up(participant: Participant, endpoint: str) -> bool:
     )
 
 
-def _still_muted(known: list[Participant]) -> str:
+def _still_muted(known: list[tuple[Any, ...]]) -> MutedBy:
     """Who was muted by a moderator does not get his voice back by calling again."""
-    muted = known and known[0].muted_by == MutedBy.MODERATOR
-    return MutedBy.MODERATOR.value if muted else MutedBy.NOBODY.value
+    muted = known and known[0][3] == MutedBy.MODERATOR
+    return MutedBy.MODERATOR if muted else MutedBy.NOBODY
 
 
 def endpoint_changed(
@@ -276,34 +271,35 @@ def endpoint_left(
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def participant_left(
     *, conference: ConferenceId, key: ParticipantKey, method: str, by: str, reason: str, at: float
 ) -> None:
     """A participant is out, by RFC 4575 5.7.5 `method`; `by` is who saw to it, if anybody."""
     when = _time(at)
-    row = Participant.objects.filter(key=key, left_at__isnull=True).first()
-    if row is None:
+    method = DisconnectionMethod(method).value
+    found = rows.present(key=key)
+    if not found:
         return
-    row.left_at, row.left_method = when, DisconnectionMethod(method)
-    row.left_by, row.left_reason = by, reason[:255]
-    row.save(update_fields=["left_at", "left_method", "left_by", "left_reason"])
-    row.endpoints.filter(left_at__isnull=True).update(
-        status=EndpointStatus.DISCONNECTED, disconnection_method=method, left_at=when
+    ((participant, entity),) = found
+    rows.gone(
+        pk=participant, left_at=when, left_method=method, left_by=by, left_reason=reason[:255]
     )
-    Admittance.objects.filter(conference_id=conference, entity=row.entity, keyed=True).delete()
+    rows.phones_gone(participant=participant, disconnection_method=method, left_at=when)
+    rows.keyed(conference=conference, entity=entity)
     detail = {"participant": key, "method": method, "reason": reason}
-    _note(conference, "left", when, actor=by or row.entity, target=row.entity, detail=detail)
+    _note(conference, "left", when, actor=by or entity, target=entity, detail=detail)
     if method == DisconnectionMethod.BOOTED and by:
-        waiting.withdraw(conference=conference, entity=row.entity)
+        waiting.withdraw(conference=conference, entity=entity)
     if method == DisconnectionMethod.BOOTED:
-        for removal in Removal.objects.filter(participant=row, state=RemovalState.CARRYING):
+        orders = Removal.objects.filter(participant=participant, state=RemovalState.CARRYING)
+        for removal in orders:
             removal_ended(removal=removal.pk, outcome="gone", at=at)
 
 
 def roster_changed(*, conference: ConferenceId, version: int) -> None:
     """The version of the roster that was last published."""
-    Conference.objects.filter(pk=conference).update(roster_version=version)
+    rows.published(conference=conference, roster_version=version)
 
 
 def join_refused(*, conference: ConferenceId, entity: str, refusal: str, at: float) -> None:

@@ -204,7 +204,7 @@ def test_what_is_told_of_a_conference_that_is_gone(db: None) -> None:
     assert selectors.snapshot(gone) is None
 
 
-@pytest.mark.parametrize(("what", "count"), [("join", 6), ("leave", 7), ("account", 1)])
+@pytest.mark.parametrize(("what", "count"), [("join", 4), ("leave", 5), ("account", 1)])
 def test_what_a_report_costs(
     live: Joined,
     alice: Any,
