@@ -205,6 +205,8 @@ class CallOrder:
     attempt: int = 1
     #: The Contact of the one phone that is to ring; all of them without it.
     phone: str = ""
+    #: Only phones that are connected over TLS may ring (``sips:``, RFC 3261 26.2.2).
+    secure: bool = False
     #: The call goes on there: other phones of the person are let go (RFC 4579 5.9).
     takes_over: bool = False
     #: The Replaces that the phone is to get (RFC 4579 5.10).

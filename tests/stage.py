@@ -611,6 +611,7 @@ class Stage:
             action.uri,
             by=action.actor.uri,
             phone=action.phone,
+            secure=action.uri.startswith("sips:"),
             replaces=action.replaces,
             anonymous=action.anonymous,
             history=action.history,
@@ -627,7 +628,7 @@ class Stage:
         self._tell(CancelAsked(action.question, len(running) - len(left)))
         self.changes(name, calls=left)
 
-    def calls(self, who: str, name: str = "4711") -> None:
+    def calls(self, who: str, name: str = "4711", *, secure: bool = False) -> None:
         """The page's button, after service and job."""
         number = next(self._orders)
         order = CallOrder(
@@ -636,6 +637,7 @@ class Stage:
             f"sip:{who}@{DOMAIN}",
             by=f"sip:alice@{DOMAIN}",
             display_name=who.capitalize(),
+            secure=secure,
         )
         self.changes(name, calls=(*self.snapshots[name].calls, order))
 

@@ -94,6 +94,8 @@ class Call(models.Model):
     reason = models.CharField(max_length=255, blank=True)
     #: The Contact of the one phone that is to ring; all of them without it.
     phone = models.TextField(blank=True)
+    #: Asked for as ``sips:``: a phone that is connected over TLS, or none (RFC 3261 26.2.2).
+    secure = models.BooleanField(default=False)
     #: The person's call goes on there (RFC 4579 5.9).
     takes_over = models.BooleanField(default=False)
     #: The Replaces that the phone is to get (RFC 4579 5.10).

@@ -290,7 +290,7 @@ def job(call: Call) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "job": call.job,
         "conference": call.conference.name,
-        "uri": call.uri,
+        "uri": call.uri.replace("sip:", "sips:", 1) if call.secure else call.uri,
         "state": call.state,
     }
     if call.state == "failed":

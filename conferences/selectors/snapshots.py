@@ -254,6 +254,7 @@ def _calls(row: Conference) -> Iterator[policy.CallOrder]:
             role=policy.Role(call.role),
             attempt=call.attempts,
             phone=call.phone,
+            secure=call.secure,
             takes_over=call.takes_over,
             replaces=call.replaces,
             anonymous=call.anonymous,

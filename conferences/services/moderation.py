@@ -31,7 +31,7 @@ from conferences.models import (
 )
 from conferences.policy import ConferenceId, Identity, ParticipantKey
 from conferences.services import dialouts, records
-from conferences.services.names import canonical_uri, username_of
+from conferences.services.names import canonical_uri, is_secure, username_of
 from conferences.services.refused import Refused, unless_none
 
 
@@ -266,6 +266,7 @@ def ask_to_call(
         raise Refused(policy.Refusal.NOT_ALLOWED)
     if role is policy.Role.CO_ORGANIZER:
         unless_none(policy.may_change(snapshot, actor))
+    secure = is_secure(uri)
     uri = _callable(uri)
     if uri in snapshot.banned and not commands:
         raise Refused(policy.Refusal.BANNED)
@@ -292,6 +293,7 @@ def ask_to_call(
         way=way,
         due_at=now,
         phone=phone,
+        secure=secure and bool(username_of(uri)),
         replaces=replaces,
         anonymous=anonymous,
         history=history,

@@ -159,6 +159,11 @@ def canonical_uri(text: str) -> str:
     return f"{sip['scheme'].lower()}:{sip['user']}@{host}{sip['rest'] or ''}"
 
 
+def is_secure(text: str) -> bool:
+    """Whether an address asks for TLS on every hop (``sips:``, RFC 3261 26.2.2)."""
+    return text.strip().lower().startswith("sips:")
+
+
 def _telephone(number: str) -> str:
     return "tel:" + re.sub(r"[^+0-9]", "", number)
 

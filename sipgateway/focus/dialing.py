@@ -159,8 +159,11 @@ class Dialings:
             wanted = phones
             if phone is not None and instance is None:
                 wanted = [one for one in phones if same_device(uri_of(one.uri), phone)]
+            if order.secure:
+                wanted = [one for one in wanted if one.flow.secure]
             if not wanted:
-                self._fail(dialing, 480, "No Phone Is Registered", then)
+                reason = "No Phone Is Registered" + (" Over TLS" if order.secure else "")
+                self._fail(dialing, 480, reason, then)
             else:
                 self._ring(dialing, [self._leg(order, aor, phone) for phone in wanted], then)
 

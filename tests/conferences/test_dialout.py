@@ -215,6 +215,18 @@ def test_what_somebody_asked_for_is_not_tried_again_behind_his_back(
     assert _fails(call, 486, now) == CallState.FAILED
 
 
+def test_who_is_asked_for_over_tls_is_called_over_tls(live: Joined, quiet: None) -> None:
+    """One person, whatever the scheme; the order and the job keep it (RFC 3261 26.2.2)."""
+    secured = CAROL.uri.replace("sip:", "sips:")
+    call = services.ask_to_call(
+        conference=live.conference.key, uri=secured, actor=ALICE, way=Way.REST
+    )
+    assert (call.uri, selectors.job(call)["uri"]) == (CAROL.uri, secured)
+    _goes(call, timezone.now())
+    (order,) = _snapshot(call).calls
+    assert (order.uri, order.secure) == (CAROL.uri, True)
+
+
 def test_nobody_is_called_again_into_what_is_over_by_then(alice: User, quiet: None) -> None:
     now = timezone.now()
     services.book(

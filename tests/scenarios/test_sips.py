@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sipgateway.focus.actions import CallProgressed
 from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request
 from tests.stage import DOMAIN, OFFER, Stage
@@ -54,3 +55,19 @@ def test_a_person_is_called_at_his_secure_phones_alone(stage: Stage) -> None:
     bob.gets("ACK")
     alice.gets("486")
     stage.is_quiet()
+
+
+def test_a_conference_calls_secure_phones_alone(stage: Stage) -> None:
+    """What was asked for as ``sips:`` rings nowhere else (C30)."""
+    carol = stage.person("carol")
+    carol.registers()
+    stage.calls("carol", secure=True)
+    assert carol.inbox == []
+    (failed,) = (fact for fact in stage.facts if isinstance(fact, CallProgressed))
+    assert (failed.status, failed.reason) == (480, "No Phone Is Registered Over TLS")
+    carol.connects(Transport.WSS)
+    carol.registers(contact="<sips:desk@carol.invalid>")
+    stage.calls("carol", secure=True)
+    invite = carol.gets("INVITE")
+    assert isinstance(invite, Request)
+    assert invite.uri == "sips:desk@carol.invalid"
