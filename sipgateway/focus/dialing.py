@@ -156,11 +156,7 @@ class Dialings:
         def found(phones: list[Phone], then: float) -> None:
             if self._running.get(order.id) is not dialing:
                 return  # it was called off meanwhile
-            wanted = phones
-            if phone is not None and instance is None:
-                wanted = [one for one in phones if same_device(uri_of(one.uri), phone)]
-            if order.secure:
-                wanted = [one for one in wanted if one.flow.secure]
+            wanted = _wanted(order, phones, None if instance else phone)
             if not wanted:
                 reason = "No Phone Is Registered" + (" Over TLS" if order.secure else "")
                 self._fail(dialing, 480, reason, then)
@@ -349,3 +345,10 @@ def _failure(bye: Farewell) -> Failure:
         return Failure(487, bye.reason or bye.text)
     says_little = Failure.of(bye).says_little
     return Failure(bye.status, bye.reason or bye.text, says_little=says_little)
+
+
+def _wanted(order: CallOrder, phones: list[Phone], contact: SipUri | None) -> list[Phone]:
+    """Those of a person's phones that may ring: the one of that Contact, those over TLS."""
+    if contact is not None:
+        phones = [one for one in phones if same_device(uri_of(one.uri), contact)]
+    return [one for one in phones if one.flow.secure] if order.secure else phones
