@@ -147,7 +147,7 @@ class Attendance:
         leg.participant = user.key
         entry = user.endpoint(leg.id)
         if entry is None or entry.status is not status:
-            changed = user.with_endpoint(entry_of(leg, status, now))
+            changed = user.with_endpoint(entry_of(leg, user, status, now))
             self._change(self.roster.with_user(changed), now)
 
     def queue(self, roster: Roster, now: float) -> None:
@@ -171,7 +171,7 @@ class Attendance:
         self._host.placing(leg, now)
         self._desk.act(Place(leg.id, room))
         status = Status.ON_HOLD if leg.direction in _HELD else Status.CONNECTED
-        entry = entry_of(leg, status, now, muted=muted)
+        entry = entry_of(leg, user, status, now, muted=muted)
         joined = Joined(
             user.key,
             user.entity,
@@ -202,7 +202,8 @@ class Attendance:
         user = self._user_for(leg)
         user = replace(user, key=leg.participant or user.key)
         leg.participant = user.key
-        entry = entry_of(leg, Status.CONNECTED, joined_at, muted=self._is_muted(user))
+        muted = self._is_muted(user)
+        entry = entry_of(leg, user, Status.CONNECTED, joined_at, muted=muted)
         self.roster = self.roster.with_user(user.with_endpoint(entry))
         self._keeper.keep_leg(leg, joined_at, now)
 
@@ -264,11 +265,6 @@ class Attendance:
         joined, leg.joined = leg.joined, False
         if joined:
             self._keeper.forget_leg(leg, now)
-        if len(user.endpoints) > 1:
-            if joined:
-                self._host.record(EndpointLeft(user.key, entry.entity, bye.method), now)
-            self._change(self.roster.with_user(user.without_endpoint(leg.id)), now)
-            return None
         gone = replace(
             entry,
             status=Status.DISCONNECTED,
@@ -277,6 +273,11 @@ class Attendance:
             disconnected_by=bye.by,
             disconnection_reason=bye.text or bye.reason,
         )
+        if len(user.endpoints) > 1:
+            if joined:
+                self._host.record(EndpointLeft(user.key, entry.entity, bye.method), now)
+            self._change(self.roster.without_phone(user, gone), now)
+            return None
         if joined:
             self._host.record(Left(user.key, bye.method, bye.by, bye.reason), now)
         self._change(self.roster.without_user(user.with_endpoint(gone)), now)
@@ -390,11 +391,20 @@ def _is_in(user: User) -> bool:
     return any(entry.status in PRESENT for entry in user.endpoints)
 
 
-def entry_of(leg: Leg, status: Status, now: float, *, muted: bool = False) -> EndpointEntry:
-    """What a roster says of a phone."""
+def entry_of(
+    leg: Leg, user: User, status: Status, now: float, *, muted: bool = False
+) -> EndpointEntry:
+    """What a roster says of a phone of somebody.
+
+    An endpoint's entity is its key (RFC 4575 5.7): where a phone has two calls to the
+    conference the later one is told apart by a parameter, as long as it stands.
+    """
+    if not leg.entity:
+        taken = any(entry.entity == leg.endpoint for entry in user.endpoints)
+        leg.entity = f"{leg.endpoint};call={leg.id}" if taken else leg.endpoint
     return EndpointEntry(
         leg=leg.id,
-        entity=leg.endpoint,
+        entity=leg.entity,
         status=status,
         joining_method=leg.joining,
         joined_at=now,

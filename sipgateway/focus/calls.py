@@ -239,6 +239,23 @@ class Calls:
         if leg.awaited:
             self.reinvite(leg)
 
+    def texted(self, *, besides: str) -> list[Leg]:
+        """Whom a text reaches: each phone once, however many calls it has; not `besides`."""
+        phones = {
+            (leg.identity.uri, leg.endpoint, leg.flow.id): leg
+            for leg in self
+            if leg.texted and leg.identity.uri != besides
+        }
+        return list(phones.values())
+
+    def ask(self, leg: Leg, now: float) -> None:
+        """Its phone has called anew, and may know nothing of this call any more."""
+        if leg.flow_gone:
+            bye = Farewell(Departure.FAILED, status=408, text="Its phone has called anew")
+            self.hang_up(leg, bye, now)
+        else:
+            self._negotiation.ask(leg, now)
+
     # -- from one process to another -------------------------------------------
 
     def resume(self, leg: Leg, dialog: DialogId) -> None:

@@ -224,6 +224,10 @@ class Conference(Nameplate):
         asked = policy.needs_pin(self.snapshot, who) or self._lobby.has_to_wait(who)
         return refusal is None and not asked
 
+    def is_in(self, entity: str) -> bool:
+        """See `dialing.Host`."""
+        return self._attendance.is_in(entity)
+
     def is_full(self, entity: str) -> bool:
         """See `dialing.Host`."""
         return self._entrance.is_full(entity)

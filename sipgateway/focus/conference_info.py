@@ -8,7 +8,7 @@ exactly what he misses. Elements stand in the order of the schema (section 7).
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -56,7 +56,7 @@ def partial(about: About, had: Roster, roster: Roster, version: int) -> str:
     if changed or gone:
         users = _child(root, "users", state="partial")
         for user in changed:
-            _changed_user(users, before.get(user.entity), user)
+            _changed_user(users, before.get(user.entity), user, roster)
         for key in gone:
             _gone_user(users, key, roster.departed.get(key))
     return _text(root)
@@ -180,7 +180,7 @@ def _about_him(user: User) -> tuple[str, str, Marks]:
     return user.display_text, user.role, user.marks
 
 
-def _changed_user(users: _Element, had: User | None, user: User) -> None:
+def _changed_user(users: _Element, had: User | None, user: User, roster: Roster) -> None:
     if had is None or _about_him(had) != _about_him(user):
         _user(users, user)
         return
@@ -190,7 +190,15 @@ def _changed_user(users: _Element, had: User | None, user: User) -> None:
             _endpoint(element, entry)
     for entry in had.endpoints:
         if user.endpoint(entry.leg) is None:
-            _child(element, "endpoint", entity=entry.entity, state="deleted")
+            _gone_phone(element, entry, roster.left.get(entry.leg))
+
+
+def _gone_phone(user: _Element, had: EndpointEntry, left: EndpointEntry | None) -> None:
+    """A phone of somebody who stays; how it went is told as long as it is known."""
+    if left is None:
+        _child(user, "endpoint", entity=had.entity, state="deleted")
+    else:
+        _endpoint(user, replace(left, entity=had.entity), state="deleted")
 
 
 def _gone_user(users: _Element, entity: str, departed: User | None) -> None:

@@ -30,6 +30,8 @@ from sipgateway.sip import headers, message
 from sipgateway.sip.uri import SipUri, Uri
 
 NOT_CONFIRMED = "Not Confirmed"
+IN_ALREADY = "Is In Already"
+"""What is told of a call to somebody who is in: no phone of his rings."""
 RINGS = 60.0
 """Seconds that a phone may ring: what a person waits; voicemail answers before."""
 
@@ -39,6 +41,9 @@ class Host(Protocol):
 
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
+
+    def is_in(self, entity: str) -> bool:
+        """Whether somebody is in already, with whatever phone."""
 
     def is_full(self, entity: str) -> bool:
         """Whether there is no place for somebody who is not in yet."""
@@ -146,10 +151,8 @@ class Dialings:
             self._place_outside(dialing, outsider, now)
             return
         aor = self._desk.domain.uri(uri_of(order.uri).name.lower()).aor
-        if self._host.is_full(aor):
-            self._fail(dialing, 486, "Conference Is Full", now)
+        if self._is_settled(dialing, aor, now):
             return
-
         phone = headers.sip_uri_of(headers.parse_name_addr(order.phone)) if order.phone else None
         instance = phone.param("gr") if phone is not None else None
 
@@ -165,11 +168,22 @@ class Dialings:
 
         self._desk.find(aor, found, now, instance=instance or "")
 
+    def _is_settled(self, dialing: _Dialing, entity: str, now: float) -> bool:
+        """Whether there is nobody to be called: he is in already, or there is no place."""
+        order = dialing.order
+        elsewhere = order.takes_over or bool(order.replaces)
+        if not elsewhere and self._host.is_in(entity):
+            self._done(dialing, now, reason=IN_ALREADY)
+            return True
+        if self._host.is_full(entity):
+            self._fail(dialing, 486, "Conference Is Full", now)
+            return True
+        return False
+
     def _place_outside(self, dialing: _Dialing, uri: Uri, now: float) -> None:
         """To a telephone number, or to somebody at another domain."""
         order, entity = dialing.order, outside.canonical(uri)
-        if self._host.is_full(entity):
-            self._fail(dialing, 486, "Conference Is Full", now)
+        if self._is_settled(dialing, entity, now):
             return
 
         def found(way: Way | None, then: float) -> None:
@@ -243,9 +257,13 @@ class Dialings:
         for other in dialing.legs:
             if other is not leg:
                 self._calls.hang_up(other, elsewhere, now)
-        self._host.record(CallProgressed(dialing.order.id, "done", 200), now)
+        self._done(dialing, now)
+
+    def _done(self, dialing: _Dialing, now: float, *, reason: str = "") -> None:
+        self._running.pop(dialing.order.id, None)
+        self._host.record(CallProgressed(dialing.order.id, "done", 200, reason), now)
         for told in dialing.told:
-            told.tell(200, now)
+            told.tell(200, now, reason)
 
     def ended(self, leg: Leg, now: float) -> None:
         """A phone is not called any more."""

@@ -14,7 +14,7 @@ from sipgateway.focus import answers, lobby, messages, phrases, privacy, referra
 from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk
+from sipgateway.focus.desk import Desk, same_device, uri_of
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Input, Leg
@@ -33,6 +33,9 @@ MAX_CALLS = 400
 """Calls of one person into one conference: a gateway's account may bring a hall full of
 people, more are a program gone wrong (486)."""
 
+
+SETTLED = 1.0
+"""Seconds after a call of a phone that has one already until that one is asked after."""
 
 MOVED = "Moved to another phone"
 """What a phone is told whose person has taken the call to another."""
@@ -246,6 +249,7 @@ class Entrance:
         self._lobby.greet(leg)
         replaced = self._replaced_by(leg)
         leg.private = leg.private or any(other.private for other in replaced)
+        before = self._other_calls(leg)
         self._attendance.join(leg, now)
         recipients, leg.recipients = leg.recipients, ()
         for uri in recipients:
@@ -254,7 +258,28 @@ class Entrance:
         text = MOVED if leg.takes_over else "Replaced by another phone"
         for other in replaced:
             self._calls.hang_up(other, Farewell(Departure.DEPARTED, text=text), now)
+        if len(before) == 1 and before[0] not in replaced:
+            self._desk.later(now + SETTLED, lambda then: self._calls.ask(before[0], then))
         self._lobby.follow(now)
+
+    def _other_calls(self, leg: Leg) -> list[Leg]:
+        """What the same phone has in the conference already.
+
+        One that was restarted has forgotten that call. A gateway, or whoever brings
+        many people by one phone, has several on purpose.
+        """
+        if leg.identity.gateway:
+            return []
+        here, host = uri_of(leg.endpoint), leg.flow.remote_host
+        theirs = (other for other in self._calls if other.identity.uri == leg.identity.uri)
+        return [
+            other
+            for other in theirs
+            if other is not leg
+            and other.joined
+            and other.flow.remote_host == host
+            and same_device(uri_of(other.endpoint), here)
+        ]
 
     def _replaced_by(self, leg: Leg) -> list[Leg]:
         """The legs whose place one takes that is let in."""

@@ -191,6 +191,8 @@ class Leg:
     transaction: TransactionId | None
     request: Request | None
     endpoint: str
+    #: What a roster calls it: its endpoint, unless another call of the same phone is that.
+    entity: str = ""
     #: The proxies by which the phone is reached (RFC 3327).
     routes: tuple[NameAddr, ...] = ()
     #: Max-Forwards of our INVITE: what the caller's has left, where one is carried on (RFC 7332).

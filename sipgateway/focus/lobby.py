@@ -122,7 +122,7 @@ class Lobby:
         roster, entity = self._attendance.roster, self._entity(leg)
         known = roster.waiting.get(entity)
         user = known or self._newcomer(leg)
-        user = user.with_endpoint(entry_of(leg, Status.ON_HOLD, now))
+        user = user.with_endpoint(entry_of(leg, user, Status.ON_HOLD, now))
         self._attendance.queue(roster.with_waiting(user), now)
         if known is None:
             key = WaiterKey(user.key)

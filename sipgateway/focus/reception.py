@@ -139,11 +139,10 @@ class Reception:
             return
         self._desk.endpoint.respond(event.transaction, 202, now)
         hidden = privacy.wanted(event.request)
-        for leg in self._calls:
-            if leg.texted and leg.identity.uri != who.uri:
-                phone = Phone(leg.endpoint, leg.flow, leg.routes)
-                sender = self._attendance.as_seen(who, leg.identity, hidden=hidden)
-                messages.forward(self._desk.endpoint, event.request, phone, sender, now)
+        for leg in self._calls.texted(besides=who.uri):
+            phone = Phone(leg.endpoint, leg.flow, leg.routes)
+            sender = self._attendance.as_seen(who, leg.identity, hidden=hidden)
+            messages.forward(self._desk.endpoint, event.request, phone, sender, now)
 
     def _subscribe(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Somebody wants to watch the roster (RFC 4575), or the dialogs (RFC 4235)."""

@@ -153,6 +153,7 @@ MAX_DEPARTED = 100
 """More than leave between two NOTIFYs to one watcher; who is not among them is just gone."""
 
 _NOBODY: Mapping[str, User] = MappingProxyType({})
+_NO_PHONE: Mapping[LegId, EndpointEntry] = MappingProxyType({})
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -172,6 +173,8 @@ class Roster:
     sound_by: str = ""
     #: The last who left, as they were when they did; a watcher is told how and why.
     departed: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
+    #: The last phones that went while their person stayed by another, as they went.
+    left: Mapping[LegId, EndpointEntry] = field(default_factory=lambda: _NO_PHONE)
     #: There is a waiting room: who comes waits, unless he need not.
     waiting_room: bool = False
     #: Who waits to be let in, in the order of arrival; for those who command alone.
@@ -213,6 +216,12 @@ class Roster:
         recent = [(key, gone) for key, gone in self.departed.items() if key != user.entity]
         departed = dict([*recent[-MAX_DEPARTED + 1 :], (user.entity, user)])
         return replace(self, version=self.version + 1, users=users, departed=departed)
+
+    def without_phone(self, user: User, entry: EndpointEntry) -> Roster:
+        """The next version, without one phone of a user who stays; `entry` is as it went."""
+        recent = [(leg, gone) for leg, gone in self.left.items() if leg != entry.leg]
+        left = dict([*recent[-MAX_DEPARTED + 1 :], (entry.leg, entry)])
+        return replace(self.with_user(user.without_endpoint(entry.leg)), left=left)
 
     def with_waiting_room(self, waiting_room: bool) -> Roster:
         """The next version, with a waiting room or without."""
@@ -266,22 +275,27 @@ class Roster:
         users = [self._masked(user) for user in self.users.values()]
         departed = [self._masked(user) for user in self.departed.values()]
         waiting = [self._masked(user) for user in self.waiting.values()]
+        # Whose phones these were is in the roster that a watcher had: masked like that.
+        left = {leg: self._masked_phone(entry, private=False) for leg, entry in self.left.items()}
         return replace(
             self,
+            left=left,
             waiting={user.entity: user for user in waiting},
             users={user.entity: user for user in users},
             departed={user.entity: user for user in departed},
         )
 
+    def _masked_phone(self, entry: EndpointEntry, *, private: bool) -> EndpointEntry:
+        return replace(
+            entry,
+            entity=f"sip:{entry.leg}@anonymous.invalid" if private else entry.entity,
+            referred_by=self.aliases.get(entry.referred_by, entry.referred_by),
+            disconnected_by=self.aliases.get(entry.disconnected_by, entry.disconnected_by),
+        )
+
     def _masked(self, user: User) -> User:
         endpoints = tuple(
-            replace(
-                entry,
-                entity=f"sip:{entry.leg}@anonymous.invalid" if user.private else entry.entity,
-                referred_by=self.aliases.get(entry.referred_by, entry.referred_by),
-                disconnected_by=self.aliases.get(entry.disconnected_by, entry.disconnected_by),
-            )
-            for entry in user.endpoints
+            self._masked_phone(entry, private=user.private) for entry in user.endpoints
         )
         if not user.private:
             return replace(user, endpoints=endpoints)

@@ -216,12 +216,11 @@ class Wishes:
     def _show(self, uri: str, who: Identity, now: float, *, hidden: bool) -> None:
         """A text with the link to everybody else who is in; nobody here follows it."""
         self._host.record(LinkShown(uri, policy.NOBODY if hidden else who.uri), now)
-        for leg in self._calls:
-            if leg.texted and leg.identity.uri != who.uri:
-                phone = Phone(leg.endpoint, leg.flow, leg.routes)
-                to = NameAddr(self._host.contact.uri)
-                sender = self.as_seen(who, leg.identity, hidden=hidden)
-                messages.send(self._desk.endpoint, uri, phone, from_=sender, to=to, now=now)
+        for leg in self._calls.texted(besides=who.uri):
+            phone = Phone(leg.endpoint, leg.flow, leg.routes)
+            to = NameAddr(self._host.contact.uri)
+            sender = self.as_seen(who, leg.identity, hidden=hidden)
+            messages.send(self._desk.endpoint, uri, phone, from_=sender, to=to, now=now)
 
 
 def _refused(told: Telling, answer: Answer, now: float) -> None:
