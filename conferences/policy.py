@@ -525,6 +525,16 @@ def may_remove(snapshot: Snapshot, who: Identity, *, target: str) -> Refusal | N
     return may_command(snapshot, who)
 
 
+def may_ban(snapshot: Snapshot, who: Identity, *, target: str) -> Refusal | None:
+    """Whether `who` may see to it that `target` does not come back.
+
+    Nobody shuts himself out, for he could not undo it.
+    """
+    if who.uri == target:
+        return Refusal.NOT_ALLOWED
+    return may_command(snapshot, who) or may_remove(snapshot, who, target=target)
+
+
 def may_add(snapshot: Snapshot, who: Identity, *, joined: bool) -> Refusal | None:
     """Whether `who` may have the focus call somebody."""
     if may_command(snapshot, who) is None:

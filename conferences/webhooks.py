@@ -44,6 +44,7 @@ _TYPES: Mapping[str, str] = {
     "gave-up": "participant.gave_up",
     "let-in": "participant.let_in",
     "not-let-in": "participant.not_let_in",
+    "ban-lifted": "participant.ban_lifted",
     "muted": "participant.muted",
     "unmuted": "participant.unmuted",
     "wrong-pin": "participant.wrong_pin",

@@ -90,6 +90,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("conferences/<str:name>/extend/", booking.extend, name="conference_extend"),
     path("conferences/<str:name>/remove/", ejecting.eject, name="conference_eject"),
     path("conferences/<str:name>/remove/<str:key>/", conference.remove, name="conference_remove"),
+    path(
+        "conferences/<str:name>/bans/<int:ban>/lift/",
+        conference.lift_ban,
+        name="conference_lift_ban",
+    ),
     path("conferences/<str:name>/let-in/", conference.let_in, name="conference_let_in"),
     path(
         "conferences/<str:name>/turn-away/<str:key>/",

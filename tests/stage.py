@@ -597,14 +597,16 @@ class Stage:
 
     def _call(self, action: actions.AskCall) -> None:
         """What service and job do for a call; who does not command calls nobody outside."""
-        booked = next(s for s in self.snapshots.values() if s.id == action.conference)
-        if not action.uri.endswith(f"@{DOMAIN}") and policy.may_command(booked, action.actor):
-            refusal = policy.Refusal.TARGET_NOT_ALLOWED
+        name, booked = next((n, s) for n, s in self.snapshots.items() if s.id == action.conference)
+        refusal = self._may_not_call(booked, action)
+        if refusal is not None:
             self._tell(CallAsked(action.question, None, refusal))
             return
         number = next(self._orders)
         self._tell(CallAsked(action.question, number))
-        name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
+        if policy.may_command(booked, action.actor) is None:
+            pulled_in, banned = booked.pulled_in | {action.uri}, booked.banned - {action.uri}
+            self.snapshots[name] = replace(booked, pulled_in=pulled_in, banned=banned)
         order = CallOrder(
             number,
             f"job-{number}",
@@ -619,6 +621,14 @@ class Stage:
         running = self.snapshots[name].calls
         self.snapshots[name] = replace(self.snapshots[name], calls=(*running, order))
         self._tell(ConferenceChanged(self.snapshots[name]))
+
+    @staticmethod
+    def _may_not_call(booked: Snapshot, action: actions.AskCall) -> Refusal | None:
+        if policy.may_command(booked, action.actor) is None:
+            return None
+        if not action.uri.endswith(f"@{DOMAIN}"):
+            return Refusal.TARGET_NOT_ALLOWED
+        return Refusal.BANNED if action.uri in booked.banned else None
 
     def _cancel(self, action: actions.AskCancel) -> None:
         """What the service does when a call is called off."""

@@ -17,6 +17,7 @@ from ninja.openapi.schema import OpenAPISchema
 from conferences.api import (
     access,
     again,
+    bans,
     bookings,
     delegates,
     factories,
@@ -80,6 +81,7 @@ api.add_router("", phones.router)
 api.add_router("", delegates.router)
 api.add_router("", floor.router)
 api.add_router("", waiting.router)
+api.add_router("", bans.router)
 api.add_router("", webhooks.router)
 api.add_router("", mine.router)
 api.add_router("", records.router)

@@ -212,6 +212,16 @@ class WaitingOut(Schema):
     waiting: list[WaiterOut]
 
 
+class BanOut(Schema):
+    """Somebody who may not come back: who saw to it, and when."""
+
+    id: str
+    entity: str
+    display_text: str
+    by: str
+    at: datetime.datetime
+
+
 class LetInOut(Schema):
     """How many were let in."""
 

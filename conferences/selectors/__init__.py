@@ -11,6 +11,7 @@ from conferences.selectors.attempts import (
     standing_attempts,
 )
 from conferences.selectors.attendance import attendance, attendance_line
+from conferences.selectors.bans import bans
 from conferences.selectors.bookings import (
     booked,
     booking,
@@ -173,6 +174,7 @@ __all__ = [
     "attempt_waits",
     "attendance",
     "attendance_line",
+    "bans",
     "bare",
     "booked",
     "booking",

@@ -42,6 +42,7 @@ from conferences.services.attempts import (
     may_try,
     write_attempts,
 )
+from conferences.services.bans import lift_ban
 from conferences.services.bookings import book, cancel, change
 from conferences.services.calendars import delete_calendar_object, put_calendar_object
 from conferences.services.delegates import dismiss_delegate, make_delegate
@@ -292,6 +293,7 @@ __all__ = [
     "let_book",
     "let_in",
     "lift_attempts",
+    "lift_ban",
     "link_shown",
     "lock",
     "lower_hands",

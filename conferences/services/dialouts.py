@@ -208,6 +208,8 @@ def _why_not(call: Call, now: datetime.datetime) -> str:
     commanded = commands(snapshot.id, Identity(call.by))
     if refusal is None and not may_call(call.uri, commands=commanded):
         refusal = Refusal.TARGET_NOT_ALLOWED
+    if refusal is None and call.uri in snapshot.banned:
+        refusal = Refusal.BANNED
     return refusal.value if refusal else ""
 
 

@@ -30,7 +30,7 @@ from conferences.models import (
     Way,
 )
 from conferences.policy import ConferenceId, Identity, ParticipantKey
-from conferences.services import dialouts, records
+from conferences.services import bans, dialouts, records
 from conferences.services.names import canonical_uri, is_secure, username_of
 from conferences.services.refused import Refused, unless_none
 
@@ -71,7 +71,7 @@ def ask_to_remove(
     target = _present(conference, participant)
     unless_none(policy.may_remove(snapshot, actor, target=target.entity))
     if ban:
-        unless_none(policy.may_command(snapshot, actor))
+        unless_none(policy.may_ban(snapshot, actor, target=target.entity))
         records.ban(target, by=actor.uri, at=timezone.now())
     removal, _ = Removal.objects.get_or_create(
         participant=target,
@@ -249,7 +249,8 @@ def ask_to_call(
 ) -> Call:
     """Have the focus call somebody in. Raises `Refused`, or `ValidationError` about ``uri``.
 
-    Whom a moderator pulls in is asked for no PIN and may come back by himself.
+    Whom a moderator pulls in is asked for no PIN and may come back by himself, also
+    where he was removed for good before.
     With a `phone` (its Contact) that one alone rings; `replaces` is the Replaces
     that it is to get (RFC 3891), `history` who else is called by the same list (RFC
     5364). `anonymous`: nobody in the conference reads who asked; the row knows.
@@ -280,6 +281,7 @@ def ask_to_call(
             create_defaults={"role": role, "token": secrets.token_urlsafe(32)},
         )
     if commands:
+        bans.lifted(conference, uri, actor=actor, way=way)
         Admittance.objects.update_or_create(
             conference_id=conference, entity=uri, defaults={"pulled_in": True}
         )

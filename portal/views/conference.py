@@ -72,6 +72,16 @@ class Invited:
 
 
 @dataclass(frozen=True, slots=True)
+class Banned:
+    """One who may not come back."""
+
+    id: str
+    entity: str
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """All that the page of a conference says."""
 
@@ -94,6 +104,7 @@ class Page:
     people: list[presence.Present]
     waiting: list[presence.Waits]
     waiting_room: str
+    banned: list[Banned]
     invited: list[Invited]
     recordings: list[recording.Kept]
     recordings_kept_days: int
@@ -117,7 +128,12 @@ def conference(request: HttpRequest, user: User, name: str) -> HttpResponse:
 def roster(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Who is there, as a piece of the page that is fetched again and again."""
     visit = access.seen(user, name)
-    page = {"people": presence.people(visit), "waiting": presence.waiting(visit)}
+    page = {
+        "people": presence.people(visit),
+        "waiting": presence.waiting(visit),
+        "banned": _banned(visit),
+        "commands": visit.commands,
+    }
     context = {"conference": visit.conference, "page": page}
     return render(request, "conferences/roster.html", context)
 
@@ -140,6 +156,7 @@ def remove(request: HttpRequest, user: User, name: str, key: str) -> HttpRespons
         "participant": participant,
         "form": form,
         "guest": _is_guest(participant),
+        "oneself": participant.entity == visit.identity.uri,
     }
     return render(request, "conferences/remove.html", context)
 
@@ -181,6 +198,32 @@ def let_in(request: HttpRequest, user: User, name: str) -> HttpResponse:
         if words is None:
             raise PermissionDenied from refused
         messages.warning(request, words)
+    return redirect("conference", visit.conference.name)
+
+
+def _banned(visit: Visit) -> list[Banned]:
+    """Who may not come back, for those who command."""
+    if not visit.commands or not visit.snapshot.banned:
+        return []
+    lines = selectors.bans(visit.conference, visit.viewer)
+    return [Banned(one["id"], one["entity"], one["display_text"], one["at"]) for one in lines]
+
+
+@require_POST
+@access.signed_in
+def lift_ban(request: HttpRequest, user: User, name: str, ban: int) -> HttpResponse:
+    """Let somebody come again who was removed for good."""
+    visit = access.commanded(user, name)
+    who = next((one for one in _banned(visit) if one.id == str(ban)), None)
+    if who is None:
+        raise Http404
+    try:
+        services.lift_ban(
+            conference=visit.conference.key, ban=ban, actor=visit.identity, way=Way.WEB
+        )
+    except services.Refused as refused:
+        raise Http404 from refused
+    messages.success(request, _("%(who)s may come again.") % {"who": who.name})
     return redirect("conference", visit.conference.name)
 
 
@@ -268,6 +311,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         people=presence.people(visit),
         waiting=presence.waiting(visit),
         waiting_room=row.get_waiting_room_display(),
+        banned=_banned(visit),
         invited=[_invited(one) for one in row.invitations.select_related("user")]
         if visit.commands
         else [],

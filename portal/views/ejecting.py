@@ -22,7 +22,8 @@ from portal.views import presence
 def eject(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Choose who is to go, say why and for how long, then have them removed."""
     visit = access.commanded(user, name)
-    there = [one for one in presence.people(visit) if one.removable]
+    people = [one for one in presence.people(visit) if one.removable]
+    there = [one for one in people if one.entity != visit.identity.uri]
     data = request.POST if request.method == "POST" else None
     form = forms.EjectionForm(data, people=[(one.key, one.name) for one in there])
     if form.is_valid():

@@ -72,6 +72,7 @@ _KINDS: Mapping[str, _Told] = {
     "extended": _Told("clock-history", _("{who} extended the conference")),
     "removed": _Told("person-dash", _("{who} removed {whom}"), "bad"),
     "removal-failed": _Told("exclamation-triangle", _("{who} could not remove {whom}"), "bad"),
+    "ban-lifted": _Told("door-open", _("{who} lets {whom} come again")),
     "muted": _Told("mic-mute-fill", _("{who} muted {whom}")),
     "unmuted": _Told("mic-fill", _("{who} unmuted {whom}")),
     "locked": _Told("lock-fill", _("{who} locked the conference")),

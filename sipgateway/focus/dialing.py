@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from conferences import policy
-from conferences.policy import CallOrder, Identity
-from sipgateway.focus import diversion, failures, outside
+from conferences.policy import CallOrder, Identity, Refusal, Snapshot
+from sipgateway.focus import answers, diversion, failures, outside
 from sipgateway.focus.actions import AskCallOut, CallProgressed, Fact
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
@@ -38,6 +38,10 @@ RINGS = 60.0
 
 class Host(Protocol):
     """The conference that calls."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is meant to be."""
 
     def record(self, fact: Fact, now: float) -> None:
         """Write a fact down."""
@@ -174,6 +178,10 @@ class Dialings:
         elsewhere = order.takes_over or bool(order.replaces)
         if not elsewhere and self._host.is_in(entity):
             self._done(dialing, now, reason=IN_ALREADY)
+            return True
+        if entity in self._host.snapshot.banned:
+            status, phrase, _ = answers.REFUSALS[Refusal.BANNED]
+            self._fail(dialing, status, phrase, now)
             return True
         if self._host.is_full(entity):
             self._fail(dialing, 486, "Conference Is Full", now)

@@ -77,8 +77,8 @@ class Wishes:
         """Why `who` may not have that, or None."""
         snapshot, joined = self._host.snapshot, who.uri in self._attendance
         if wanted.wish is Wish.REMOVE:
-            refusal = policy.may_command(snapshot, who) if wanted.ban else None
-            return refusal or policy.may_remove(snapshot, who, target=self._entity(wanted))
+            may = policy.may_ban if wanted.ban else policy.may_remove
+            return may(snapshot, who, target=self._entity(wanted))
         if wanted.wish is Wish.SHOW:
             return None if joined else policy.may_command(snapshot, who)
         return policy.may_add(snapshot, who, joined=joined) or policy.when(snapshot, now=now)

@@ -550,6 +550,8 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/sounds/{sound}",
         "/api/v1/conferences/{conference}/sounds/{sound}/play",
         "/api/v1/conferences/{conference}/waiting",
+        "/api/v1/conferences/{conference}/bans",
+        "/api/v1/conferences/{conference}/bans/{ban}",
         "/api/v1/conferences/{conference}/waiting/let-in",
         "/api/v1/conferences/{conference}/waiting/{waiter}",
         "/api/v1/conferences/{conference}/waiting-room",
@@ -653,6 +655,8 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Have people wait",
         "Let in",
         "Who waits",
+        "Who may not return",
+        "Let one come again",
     }
 
 

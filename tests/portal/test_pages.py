@@ -139,6 +139,28 @@ def test_invitees_see_neither_list_nor_history(
     assert "Cancel it" not in page
 
 
+def test_who_may_not_come_back_is_let_come_again(
+    room: Conference, alice: User, bob: User, signed_in: SignedIn
+) -> None:
+    key = join(room, "bob")
+    actor = selectors.identity_of_user(alice)
+    services.ask_to_remove(conference=room.key, participant=key, actor=actor, way=Way.WEB, ban=True)
+    ban = room.bans.get()
+    path = f"/conferences/planning/bans/{ban.pk}/lift/"
+    assert signed_in(bob).post(path).status_code == 403
+    assert room.bans.exists()
+    browser = signed_in(alice)
+    page = browser.get("/conferences/planning/").content.decode()
+    assert "May not come back" in page
+    assert f'action="{path}"' in page
+    browser.post(path)
+    assert not room.bans.exists()
+    page = browser.get("/conferences/planning/").content.decode()
+    assert "Bob may come again." in page
+    assert 'data-testid="banned-list"' not in page
+    assert browser.post(path).status_code == 404
+
+
 def test_history_tells_who_removed_whom_how_and_when(
     room: Conference, alice: User, bob: User, signed_in: SignedIn
 ) -> None:

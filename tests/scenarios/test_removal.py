@@ -7,7 +7,7 @@ import pytest
 from conferences.policy import RemovalOrder, Role
 from sipgateway.focus.actions import Left, RemovalEnded
 from sipgateway.focus.roster import Departure
-from tests.stage import DOMAIN, OFFER, Stage
+from tests.stage import ANSWER, DOMAIN, OFFER, Stage
 
 SPELLINGS = [
     f"<sip:bob@{DOMAIN};method=BYE>",
@@ -271,3 +271,47 @@ def test_the_server_stops_with_calls_up(stage: Stage) -> None:
     stage.pump()
     alice.gets("BYE", reason="The server is stopping")
     assert not stage.switchboard.occupied
+
+
+def test_whom_a_moderator_calls_may_come_back(stage: Stage) -> None:
+    """Removed for good, and then called: whoever may ban has the word that lifts it."""
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    bob.registers()
+    stage.removes("bob", ban=True)
+    bob.gets("BYE", reason="may not come back")
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:bob@{DOMAIN}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    invite = bob.gets("INVITE")
+    bob.replies(invite, 200, body=ANSWER)  # type: ignore[arg-type]
+    bob.gets("ACK")
+    alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+    stage.passes(1)
+    assert stage.roster() == ["alice", "bob"]
+    stage.is_quiet()
+
+
+def test_nobody_else_has_one_called_who_may_not_come_back(stage: Stage) -> None:
+    """Mallory may add people, but not those: they are not rung, whoever asks or asked."""
+    stage.changes(participants_may_add=True)
+    bob = stage.joined("bob")
+    bob.registers()
+    mallory = stage.joined("mallory")
+    stage.removes("bob", ban=True)
+    bob.gets("BYE")
+    mallory.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:bob@{DOMAIN}>")
+    mallory.gets("202")
+    mallory.gets("NOTIFY", event="refer", body="100 Trying")
+    mallory.gets("NOTIFY", event="refer", body="403", terminated=True)
+    stage.calls("bob")  # was ordered before he was removed
+    stage.is_quiet()
+
+
+def test_an_organizer_does_not_shut_herself_out(stage: Stage) -> None:
+    alice = stage.joined("alice")
+    for_good = f"<sip:alice@{DOMAIN};method=BYE?Reason=SIP%3Bcause%3D403>"
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=for_good)
+    alice.gets("403")
+    assert stage.snapshots["4711"].banned == frozenset()
+    assert stage.roster() == ["alice"]
+    stage.is_quiet()
