@@ -149,6 +149,13 @@ class Identity:
     organizer: bool = False
     #: Not one person, but whoever calls through a gateway.
     gateway: bool = False
+    #: Which of those who call through it: his number, or his call where it is withheld.
+    caller: str = ""
+
+    @property
+    def side(self) -> str:
+        """Who gives wrong PINs: a person, or one caller of a gateway."""
+        return f"{self.uri};caller={self.caller}" if self.caller else self.uri
 
     @property
     def is_guest(self) -> bool:
@@ -298,7 +305,7 @@ class Snapshot:
     let_in: frozenset[str] = frozenset()
     #: Those who still wait and are not to come in.
     turned_away: tuple[TurnedAway, ...] = ()
-    #: Addresses that gave wrong PINs too often and have to wait.
+    #: Those who gave wrong PINs too often and have to wait, by `Identity.side`.
     held_off: frozenset[str] = frozenset()
     #: Roster entries that are muted, by themselves or by a moderator.
     muted: frozenset[ParticipantKey] = frozenset()
@@ -411,7 +418,7 @@ def may_try(snapshot: Snapshot, who: Identity) -> Refusal | None:
         return Refusal.NOT_INVITED
     if who.uri in snapshot.banned:
         return Refusal.BANNED
-    return Refusal.WRONG_PIN_TOO_OFTEN if who.uri in snapshot.held_off else None
+    return Refusal.WRONG_PIN_TOO_OFTEN if who.side in snapshot.held_off else None
 
 
 def has_pin(snapshot: Snapshot) -> bool:

@@ -531,6 +531,7 @@ class JoinRefused:
 class WrongPin:
     """Somebody keyed a wrong PIN; the last one that his call allows, if `last`."""
 
+    #: `Identity.side`.
     entity: str
     last: bool = False
 

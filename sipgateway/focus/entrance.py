@@ -6,6 +6,7 @@ much may have changed while his phone thought or he keyed the PIN.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from conferences import policy
@@ -97,6 +98,8 @@ class Entrance:
         self, event: RequestReceived, identity: Identity, now: float, *, replaces: Leg | None = None
     ) -> None:
         """Somebody dials in (RFC 4579 5.1), or changes his phone (5.9)."""
+        if identity.gateway:
+            identity = replace(identity, caller=privacy.caller_of(event.request))
         if sum(leg.identity.uri == identity.uri for leg in self._calls) >= MAX_CALLS:
             self._desk.endpoint.respond(event.transaction, 486, now, reason="Too Many Calls")
             return
@@ -142,7 +145,7 @@ class Entrance:
             return policy.may_subscribe(self._host.snapshot, identity)
         if self._host.creator_gone:
             return Refusal.OVER  # the row says so in a moment
-        if self._pad.holds_off(identity.uri, now):
+        if self._pad.holds_off(identity.side, now):
             return Refusal.WRONG_PIN_TOO_OFTEN
         present = len(self._present() - {identity.uri})
         snapshot = self._host.snapshot

@@ -71,14 +71,14 @@ class Pad:
         self._attendance = attendance
         self._announcer = announcer
         self._commands = Commands(desk, host, attendance, announcer)
-        #: Wrong PINs by person, on whichever of his calls.
+        #: Wrong PINs by person, or caller of a gateway, on whichever of his calls.
         self._wrong: Counter[str] = Counter()
         self._held_off: dict[str, float] = {}
 
-    def holds_off(self, entity: str, now: float) -> bool:
+    def holds_off(self, side: str, now: float) -> bool:
         """Whether somebody has given wrong PINs too often just now."""
         self._held_off = {who: until for who, until in self._held_off.items() if until > now}
-        return entity in self._held_off
+        return side in self._held_off
 
     def ask_pin(self, leg: Leg, now: float) -> None:
         """Have the PIN keyed before anything else."""
@@ -173,26 +173,26 @@ class Pad:
             leg.pin = ((leg.pin or "") + digit)[-LONGEST_PIN:]
             return
         keyed, leg.pin = leg.pin, ""
-        entity = leg.identity.uri
+        side = leg.identity.side
         right = policy.keyed(self._host.snapshot, leg.identity, keyed or "")
-        if right is not None and not self.holds_off(entity, now):
+        if right is not None and not self.holds_off(side, now):
             leg.pin = None
-            del self._wrong[entity]
+            del self._wrong[side]
             self._know(leg, right, now)
             self._host.welcome(leg, now)
             return
-        self._wrong[entity] += 1
-        last = self._wrong[entity] >= PIN_TRIES
-        self._host.record(WrongPin(entity, last), now)
+        self._wrong[side] += 1
+        last = self._wrong[side] >= PIN_TRIES
+        self._host.record(WrongPin(side, last), now)
         if not last:
             self._announcer.say(leg, "wrong-pin")
             return
-        del self._wrong[entity]
-        self._held_off[entity] = now + HOLD_OFF
+        del self._wrong[side]
+        self._held_off[side] = now + HOLD_OFF
         _, _, text = answers.REFUSALS[Refusal.WRONG_PIN_TOO_OFTEN]
         words = self._announcer.script("held-off", "goodbye")
         for other in self._calls:
-            if other.identity.uri == entity and other.pin is not None:
+            if other.identity.side == side and other.pin is not None:
                 other.pin = None
                 bye = Farewell(Departure.FAILED, status=403, text=text, words=words)
                 self._calls.hang_up(other, bye, now)

@@ -17,6 +17,8 @@ from sipgateway.sip.uri import SipUri
 #: RFC 3323 4.2 and RFC 3325: whoever names one of these does not want to be known.
 _HIDING = frozenset({"id", "user", "header"})
 _NOWHERE = "anonymous.invalid"
+LONGEST_CALLER = 100
+"""Letters of a number, or of a Call-ID, that tell callers of a gateway apart."""
 #: RFC 3323 4.1.1.3.
 NOBODY = NameAddr(uri_of(policy.NOBODY), ANONYMOUS)
 
@@ -34,6 +36,18 @@ def wanted(said: Request | Response) -> bool:
         return False
     sender = said.must(headers.FROM).uri
     return isinstance(sender, SipUri) and sender.host.lower() == _NOWHERE
+
+
+def caller_of(request: Request) -> str:
+    """Which of those who call through a gateway this is.
+
+    The number that it vouches for (RFC 3325), else the one that it names, else this call.
+    """
+    asserted = request.one(headers.P_ASSERTED_IDENTITY)
+    sender = (asserted or request.must(headers.FROM)).uri
+    user = sender.user if isinstance(sender, SipUri) else str(sender)
+    named = user and (asserted is not None or not wanted(request))
+    return (str(user) if named else request.must(headers.CALL_ID))[:LONGEST_CALLER]
 
 
 def sender_of(request: Request, who: Identity) -> NameAddr:

@@ -321,6 +321,7 @@ PRIVACY = Header("Privacy", parse_tokened, build_tokened)
 CALL_INFO = Header("Call-Info", parse_text, build_text, many=True)
 USER_AGENT = Header("User-Agent", parse_text, build_text)
 SUBJECT = Header("Subject", parse_text, build_text)
+P_ASSERTED_IDENTITY = Header("P-Asserted-Identity", parse_name_addr, build_name_addr, many=True)
 REFER_SUB = Header("Refer-Sub", parse_tokened, build_tokened)
 
 #: Every row, by key.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conferences.policy import Admission, PersonalPin, Role
 from sipgateway.focus.actions import Joined, PinGiven, WrongPin
-from sipgateway.media.engine import DigitKeyed
+from sipgateway.media.engine import DigitKeyed, LegId
+from sipgateway.sip.flow import Transport
 from tests.stage import DOMAIN, OFFER, Stage
 
 
@@ -100,3 +103,50 @@ def test_a_conference_under_attack_looks_as_if_there_were_none(stage: Stage) -> 
     mallory.gets("404")
     stage.joined("bob", "4712")
     assert stage.roster("4712") == ["bob"]
+
+
+def _calls_through(stage: Stage, **how: str) -> LegId:
+    """Somebody's call through a gateway; its leg."""
+    trunk = stage.people.get("trunk") or stage.person(
+        "trunk", gateway=True, transport=Transport.UDP
+    )
+    request = trunk.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER, **how)
+    trunk.accepts(request, trunk.gets("200"))
+    return list(stage.switchboard._conferences[stage.snapshots["4712"].id].calls)[-1].id
+
+
+@pytest.mark.parametrize(
+    ("guesser", "honest"),
+    [
+        (
+            {"P_Asserted_Identity": "<sip:+493331@gateway.invalid>"},
+            {"P_Asserted_Identity": "<tel:+493332>"},
+        ),
+        ({"Privacy": "id"}, {"Privacy": "id"}),
+    ],
+    ids=["numbers", "withheld"],
+)
+def test_one_caller_of_a_gateway_guesses(
+    stage: Stage, guesser: dict[str, str], honest: dict[str, str]
+) -> None:
+    """He is held off, and nobody else who calls through it."""
+    stage.conference("4712", pin="2468")
+    waiting, mallory = _calls_through(stage, **honest), _calls_through(stage, **guesser)
+    for digit in "1#2#3#":
+        stage.media_tells(DigitKeyed(mallory, digit))
+    stage.people["trunk"].gets("BYE", reason="Wrong PIN too often")
+    for digit in "2468#":
+        stage.media_tells(DigitKeyed(waiting, digit))
+    assert stage.roster("4712") == ["trunk"]
+    sides = {fact.entity for fact in stage.facts if isinstance(fact, WrongPin)}
+    assert len(sides) == 1
+    stage.changes("4712", held_off=frozenset(sides))
+    _calls_through(stage, **honest)
+
+
+def test_a_caller_of_a_gateway_who_guessed_is_held_off(stage: Stage) -> None:
+    stage.conference("4712", pin="2468", held_off=frozenset({f"sip:trunk@{DOMAIN};caller=+493331"}))
+    trunk = stage.person("trunk", gateway=True, transport=Transport.UDP)
+    number = {"P_Asserted_Identity": "<sip:+493331@gateway.invalid>"}
+    trunk.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER, **number)
+    trunk.gets("403", reason="Wrong PIN too often")
