@@ -524,11 +524,15 @@ class Gateway:
             self._directory.act(action)
 
     def _answer_offer(self, action: AnswerOffer) -> None:
-        work = self._media.answer(action.leg, action.offer, action.session, room=action.room)
+        work = self._media.answer(
+            action.leg, action.offer, action.session, room=action.room, host=action.host
+        )
         self.spawn(action.leg, self._negotiate(action.question, work))
 
     def _make_offer(self, action: MakeOffer) -> None:
-        work = self._media.offer(action.leg, action.kind, action.session, room=action.room)
+        work = self._media.offer(
+            action.leg, action.kind, action.session, room=action.room, host=action.host
+        )
         self.spawn(action.leg, self._negotiate(action.question, work))
 
     def _accept_answer(self, action: AcceptAnswer) -> None:

@@ -104,6 +104,8 @@ class Media:
     """A mixer that agrees to everything, and remembers who is where."""
 
     rooms: dict[LegId, str | None] = field(default_factory=dict)
+    #: Where the SIP of each leg comes from, as the mixer was told last.
+    hosts: dict[LegId, str] = field(default_factory=dict)
     #: Whose answers to offers of ours were taken.
     accepted: list[LegId] = field(default_factory=list)
     muted: dict[LegId, bool] = field(default_factory=dict)
@@ -539,6 +541,8 @@ class Stage:
         if isinstance(action, actions.AcceptAnswer):
             self.media.accepted.append(action.leg)
             sdp = ""
+        else:
+            self.media.hosts[action.leg] = action.host
         self._tell(Negotiated(action.question, _described(sdp, self.media.direction)))
 
     def _account(self, action: actions.LoadAccount) -> AccountLoaded:

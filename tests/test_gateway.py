@@ -50,7 +50,13 @@ class Engine:
         return {"legs": 2}
 
     async def answer(
-        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        offer: str,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",
     ) -> Description:
         self.rooms.append(room)
         if self.errors:
@@ -58,7 +64,13 @@ class Engine:
         return Description(offer, Direction.SENDRECV, 1)
 
     async def offer(
-        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        kind: LegKind,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",
     ) -> Description:
         return await self.answer(leg, OFFER, session, room=room)
 

@@ -191,6 +191,8 @@ class AnswerOffer:
     session: Session
     #: Where the leg is going to be, if that is known.
     room: RoomId | None = None
+    #: The address that the phone's SIP comes from.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,8 @@ class MakeOffer:
     session: Session
     #: Where the leg is going to be, if that is known.
     room: RoomId | None = None
+    #: The address that the phone's SIP comes from.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

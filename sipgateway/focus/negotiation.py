@@ -68,15 +68,16 @@ class Negotiation:
     def negotiate(self, leg: Leg, offer: str, done: Done) -> None:
         """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
         session, room = self._session(leg), self._legs.room.media_room
+        host = leg.flow.remote_host
         if offer:
             self._desk.ask(
-                lambda number: AnswerOffer(number, leg.id, offer, session, room),
+                lambda number: AnswerOffer(number, leg.id, offer, session, room, host),
                 lambda answer, now: done(leg, answer, now),
             )
             return
         kind = LegKind.WEBRTC if leg.flow.web else LegKind.RTP
         self._desk.ask(
-            lambda number: MakeOffer(number, leg.id, kind, session, room),
+            lambda number: MakeOffer(number, leg.id, kind, session, room, host),
             lambda answer, now: done(leg, answer, now),
         )
 

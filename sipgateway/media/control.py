@@ -26,7 +26,8 @@ class Terms(TypedDict):
     `payload_type` is the one sent to it, `noise` that of comfort noise. `level_id`
     and `levels_id` are header extensions (RFC 6464, RFC 6465), `nack` whether lost
     packets may be asked for again. `hears` and `speaks` say which ways
-    the stream goes.
+    the stream goes. `sip_host` is where the phone's SIP comes from, empty where that is
+    not known.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Terms(TypedDict):
     host: str
     port: int
     rtcp_port: int
+    sip_host: str
     mux: bool
     sdes: Sdes | None
 

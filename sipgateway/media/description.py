@@ -64,6 +64,8 @@ class Negotiation:
         self.source = secrets.randbits(32)
         self._plain = plain
         self.kind: LegKind | None = None
+        self.sip_host = ""
+        """Where the phone's SIP comes from, as far as that is known."""
         self._session = secrets.randbits(53)
         self._version = 0
         self._credentials = ice.new_credentials()
@@ -157,6 +159,7 @@ class Negotiation:
             "host": "" if webrtc else stream.description.address(stream.media),
             "port": port,
             "rtcp_port": streams.rtcp_port(stream),
+            "sip_host": "" if webrtc else self.sip_host,
             "mux": stream.media.has("rtcp-mux"),
             "sdes": None if webrtc else self._keys,
         }

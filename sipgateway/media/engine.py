@@ -204,8 +204,9 @@ class MediaEngine(Protocol):
 
     `answer` and `offer` create the leg if it is not known, unless it was
     dropped; `room` says where it is going to be placed, if that is known, and
-    places nothing. Every other call for a leg that is not (or no longer) known
-    does nothing.
+    places nothing; `host` is the address that the phone's SIP comes from, where its
+    media may come from as well, whatever its description says (NAT). Every other
+    call for a leg that is not (or no longer) known does nothing.
     """
 
     async def start(self, listener: Listener) -> None:
@@ -224,7 +225,13 @@ class MediaEngine(Protocol):
         """How much goes on at this moment, for ``/metrics``."""
 
     async def answer(
-        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        offer: str,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",
     ) -> Description:
         """Answer an initial offer or a re-offer of a phone.
 
@@ -232,7 +239,13 @@ class MediaEngine(Protocol):
         """
 
     async def offer(
-        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        kind: LegKind,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",
     ) -> Description:
         """Make an offer: a first one for a new leg, or a session refresh.
 

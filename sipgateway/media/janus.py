@@ -144,7 +144,13 @@ class JanusEngine:
     # Descriptions
 
     async def answer(
-        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        offer: str,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",  # noqa: ARG002  Janus finds out by itself
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
         stream = janus_leg.choose(offer)
@@ -159,7 +165,13 @@ class JanusEngine:
         return Description(text, stream.direction, one.negotiation.source)
 
     async def offer(
-        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        kind: LegKind,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",  # noqa: ARG002  Janus finds out by itself
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
         async with self._made(leg, kind, room) as one:

@@ -93,7 +93,7 @@ class Leg:
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Take a datagram. Raises `PathClosed`."""
-        packet = self.path.receive(data, source)
+        packet = self.path.receive(data, source, now)
         if packet is None:
             return
         if rtp.is_rtcp(packet):

@@ -225,25 +225,39 @@ class LocalEngine:
     # Descriptions
 
     async def answer(
-        self, leg: LegId, offer: str, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        offer: str,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
         stream = streams.choose(streams.read(offer))
         await self._running()
         with self._made(leg, room) as one:
             local = await self._local(leg, one, stream.kind)
+            one.negotiation.sip_host = host
             text, terms = one.negotiation.answer(stream, local, session)
             one.worker.order({"op": "leg", "leg": leg, "terms": terms})
         return Description(text, stream.direction, one.negotiation.source)
 
     async def offer(
-        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None = None
+        self,
+        leg: LegId,
+        kind: LegKind,
+        session: Session,
+        *,
+        room: RoomId | None = None,
+        host: str = "",
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
         await self._running()
         with self._made(leg, room) as one:
             kind = one.negotiation.kind or kind
             local = await self._local(leg, one, kind)
+            one.negotiation.sip_host = host
             text = one.negotiation.offer(kind, local, session)
         return Description(text, engine.Direction.SENDRECV, one.negotiation.source)
 

@@ -5,7 +5,7 @@ takes plain packets and gives datagrams with their destination. What it has
 to say by itself (STUN answers, DTLS flights) waits in `data_to_send`.
 
 Nothing reaches the decoder that was not authenticated (WebRTC, SDES) or did
-not come from the address a plain leg latched on to. What is dropped is
+not come from the address a plain leg has latched on to (`latch`). What is dropped is
 counted in `dropped`.
 """
 
@@ -19,11 +19,12 @@ from sipgateway.media import dtls, ice, rtp, srtp
 from sipgateway.media.control import Terms
 from sipgateway.media.engine import LegKind
 from sipgateway.media.ice import Address, Credentials
+from sipgateway.media.latch import TAKEN_BACK, UNBOUND, Latch, Place
 
 Datagram = tuple[bytes, Address]
 
 
-UNBOUND, EARLY, MALFORMED = "from an unbound address", "before the handshake", "malformed"
+EARLY, MALFORMED = "before the handshake", "malformed"
 FORGED, REPLAYED = "forged", "replayed"
 """Why packets are dropped; `/metrics` says it in these words."""
 
@@ -41,7 +42,7 @@ class Path(Protocol):
     def ready(self) -> bool:
         """Whether media can be sent."""
 
-    def receive(self, data: bytes, source: Address) -> bytes | None:
+    def receive(self, data: bytes, source: Address, now: float) -> bytes | None:
         """Take a datagram; a plain RTP or RTCP packet if it held one.
 
         Raises `PathClosed`.
@@ -98,7 +99,12 @@ class WebRtcPath:
         if first and self.ice.remote is not None:
             self._run_dtls(self._dtls.start)
 
-    def receive(self, data: bytes, source: Address) -> bytes | None:
+    def receive(
+        self,
+        data: bytes,
+        source: Address,
+        now: float,  # noqa: ARG002
+    ) -> bytes | None:
         """Take DTLS, SRTP or SRTCP from a checked address."""
         if source not in self.ice.checked:
             self.dropped[UNBOUND] += 1
@@ -174,25 +180,19 @@ class WebRtcPath:
 class PlainPath:
     """RTP and RTCP on a port pair of the leg's own, with SDES-SRTP or without.
 
-    Sends where the description says until the first packet comes, then to
-    where that came from (symmetric RTP, RFC 4961), and takes from there only.
-    The latch opens again by a re-INVITE, for a packet from where the description
-    says, so that whoever was quicker than the phone does not keep its place, and
-    for one that is authentic (SDES), wherever it comes from.
+    Where it comes from and goes to is the `latch`'s to say. What is authentic (SDES)
+    needs no probation, wherever it comes from.
     """
 
-    def __init__(self, remote: Address, remote_rtcp: Address, keys: srtp.Keys | None) -> None:
+    def __init__(self, place: Place, keys: srtp.Keys | None) -> None:
         self.dropped: Counter[str] = Counter()
+        self.latch = Latch(place)
         self._srtp = None if keys is None else srtp.SrtpSession(keys)
         self._keys = keys
-        self.move(remote, remote_rtcp, keys)
 
-    def move(self, remote: Address, remote_rtcp: Address, keys: srtp.Keys | None) -> None:
+    def move(self, place: Place, keys: srtp.Keys | None) -> None:
         """Take the addresses and keys of a new description."""
-        self._remote, self._remote_rtcp = remote, remote_rtcp
-        self._described = remote
-        self._latched: Address | None = None
-        self._latched_rtcp: Address | None = None
+        self.latch.describe(place)
         if keys != self._keys:
             self._keys = keys
             self._srtp = None if keys is None else srtp.SrtpSession(keys)
@@ -200,40 +200,39 @@ class PlainPath:
     @property
     def ready(self) -> bool:
         """Whether there is somewhere to send to (port 0 and 0.0.0.0 are nowhere)."""
-        return self._remote[1] != 0 and self._remote[0] not in ("0.0.0.0", "::")  # noqa: S104
+        return self.latch.ready
 
-    def receive(self, data: bytes, source: Address) -> bytes | None:
+    def receive(self, data: bytes, source: Address, now: float) -> bytes | None:
         """Take RTP or RTCP."""
-        if len(data) < 8 or data[0] >> 6 != 2:
+        is_rtcp = rtp.is_rtcp(data)
+        if len(data) < (8 if is_rtcp else rtp.HEADER.size) or data[0] >> 6 != 2:
             self.dropped[MALFORMED] += 1
             return None
-        is_rtcp = rtp.is_rtcp(data)
-        if source != (self._latched_rtcp if is_rtcp else self._latched) and not self._may_latch(
-            source, is_rtcp=is_rtcp
-        ):
-            self.dropped[UNBOUND] += 1
+        if self._srtp is not None:
+            return self._unprotect(self._srtp, data, source, is_rtcp=is_rtcp)
+        latch = self.latch
+        reason = latch.receive_rtcp(source) if is_rtcp else latch.receive(data, source, now)
+        if latch.taken_back:
+            self.dropped[TAKEN_BACK] += latch.taken_back
+            latch.taken_back = 0
+        if reason:
+            self.dropped[reason] += 1
             return None
-        packet = self._unprotect(data, is_rtcp=is_rtcp)
-        if packet is None:
-            return None
-        if is_rtcp:
-            self._latched_rtcp = self._remote_rtcp = source
-        else:
-            self._latched = self._remote = source
-        return packet
+        return data
 
     def protect(self, packet: bytes) -> Datagram | None:
         """An RTP packet to the leg's address."""
         if not self.ready:
             return None
-        return (packet if self._srtp is None else self._srtp.protect(packet)), self._remote
+        data = packet if self._srtp is None else self._srtp.protect(packet)
+        return data, self.latch.remote
 
     def protect_rtcp(self, packet: bytes) -> Datagram | None:
         """An RTCP packet to the leg's address."""
         if not self.ready:
             return None
         data = packet if self._srtp is None else self._srtp.protect_rtcp(packet)
-        return data, self._remote_rtcp
+        return data, self.latch.remote_rtcp
 
     def data_to_send(self) -> list[Datagram]:
         """Nothing: RTP says nothing by itself."""
@@ -247,28 +246,22 @@ class PlainPath:
         """Nothing to repeat."""
 
     def change(self, terms: Terms) -> None:
-        """Take new addresses and keys; the latch is open again."""
-        self.move(*_addresses(terms), _keys(terms))
+        """Take new addresses and keys."""
+        self.move(_place(terms), _keys(terms))
 
     def close(self) -> None:
         """Nothing to say."""
 
-    def _may_latch(self, source: Address, *, is_rtcp: bool) -> bool:
-        if is_rtcp:
-            # Its port is another one, its host is the stream's.
-            known = self._latched or self._remote
-            first = self._latched_rtcp is None and source[0] == known[0]
-            return first or self._srtp is not None
-        return self._latched is None or source == self._described or self._srtp is not None
-
-    def _unprotect(self, data: bytes, *, is_rtcp: bool) -> bytes | None:
-        if self._srtp is None:
-            return data
+    def _unprotect(
+        self, session: srtp.SrtpSession, data: bytes, source: Address, *, is_rtcp: bool
+    ) -> bytes | None:
         try:
-            return self._srtp.unprotect_rtcp(data) if is_rtcp else self._srtp.unprotect(data)
+            packet = session.unprotect_rtcp(data) if is_rtcp else session.unprotect(data)
         except srtp.SrtpError as error:
             self.dropped[_reason(error)] += 1
             return None
+        self.latch.settle(packet, source, is_rtcp=is_rtcp)
+        return packet
 
 
 def _reason(error: srtp.SrtpError) -> str:
@@ -284,11 +277,18 @@ def make(terms: Terms, identity: dtls.Identity) -> Path:
             dtls.parse_fingerprint(terms["fingerprint"]),
             client=terms["client"],
         )
-    return PlainPath(*_addresses(terms), _keys(terms))
+    return PlainPath(_place(terms), _keys(terms))
 
 
-def _addresses(terms: Terms) -> tuple[Address, Address]:
-    return (terms["host"], terms["port"]), (terms["host"], terms["rtcp_port"])
+def _place(terms: Terms) -> Place:
+    host = terms["host"]
+    types = (*map(int, terms["codecs"]), *terms["events"], terms["noise"])
+    return Place(
+        (host, terms["port"]),
+        (host, terms["rtcp_port"]),
+        frozenset(filter(None, (terms["sip_host"],))),
+        frozenset(one for one in types if one is not None),
+    )
 
 
 def _keys(terms: Terms) -> srtp.Keys | None:

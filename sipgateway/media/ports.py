@@ -1,19 +1,26 @@
-"""UDP ports out of the configured range: single ones and pairs for RTP and RTCP."""
+"""UDP ports out of the configured range: single ones and pairs for RTP and RTCP.
+
+Pairs are drawn by lot, because whoever can guess a leg's port can send to it (RFC 6056 1).
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
+from collections import deque
+from collections.abc import Iterator
 
 from sipgateway.media.engine import LegId
 
 
 class Ports:
-    """The ports `first` to `last`, handed out in turn, so that none is used again soon."""
+    """The ports `first` to `last`. What was given back rests until others have been used."""
 
     def __init__(self, first: int, last: int) -> None:
         self._first, self._last = first, last
-        self._next = first
+        self._even = range(first + first % 2, last, 2)
+        self._rested: deque[int] = deque(maxlen=len(self._even) // 2)
         self._pairs: dict[LegId, tuple[socket.socket, socket.socket]] = {}
 
     def open(self, host: str) -> socket.socket:
@@ -30,9 +37,7 @@ class Ports:
         known = self._pairs.get(leg)
         if known is not None:
             return int(known[0].getsockname()[1])
-        for _ in range((self._last - self._first) // 2 + 1):
-            port = self._next + self._next % 2
-            self._next = port + 2 if port + 3 <= self._last else self._first
+        for port in self._drawn():
             try:
                 self._pairs[leg] = _bind_pair(host, port)
             except OSError:
@@ -50,8 +55,20 @@ class Ports:
 
     def close(self, leg: LegId) -> None:
         """Give a leg's ports back."""
-        for sock in self._pairs.pop(leg, ()):
+        pair = self._pairs.pop(leg, ())
+        if pair:
+            self._rested.append(pair[0].getsockname()[1])
+        for sock in pair:
             sock.close()
+
+    def _drawn(self) -> Iterator[int]:
+        """All even ports from one on that is drawn by lot; those that rest come last."""
+        count = len(self._even)
+        first = secrets.randbelow(count) if count else 0
+        every = [self._even[(first + step) % count] for step in range(count)]
+        rested = set(self._rested)
+        yield from (port for port in every if port not in rested)
+        yield from (port for port in every if port in rested)
 
 
 def bind(host: str, port: int) -> socket.socket:

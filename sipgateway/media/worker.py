@@ -30,7 +30,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from sipgateway.media import codecs, control, dtls, ice, opus, path, prompts, sounds
+from sipgateway.media import codecs, control, dtls, ice, latch, opus, path, prompts, sounds
 from sipgateway.media.archive import Archive
 from sipgateway.media.clips import Clips
 from sipgateway.media.codec import PERIOD
@@ -228,7 +228,7 @@ class Worker:
             return
         leg = owner or self.legs.at(source)
         if leg is None:
-            self.counters[path.UNBOUND] += 1
+            self.counters[latch.UNBOUND] += 1
             return
         try:
             leg.receive(data, source, now)

@@ -7,6 +7,7 @@ import pytest
 from sipgateway.media import codec, codecs, quality, rtcp, rtp
 from sipgateway.media.control import Terms
 from sipgateway.media.engine import LegId
+from sipgateway.media.latch import Place
 from sipgateway.media.leg import KEPT, Leg
 from sipgateway.media.mixer import Output
 from sipgateway.media.path import PlainPath
@@ -34,6 +35,7 @@ TERMS: Terms = {
     "host": ALICE[0],
     "port": ALICE[1],
     "rtcp_port": ALICE[1],
+    "sip_host": "",
     "mux": True,
     "sdes": None,
 }
@@ -42,7 +44,7 @@ TERMS: Terms = {
 def leg(**terms: object) -> Leg:
     """A desk phone."""
     agreed: Terms = {**TERMS, **terms}  # type: ignore[typeddict-item]
-    return Leg(LegId("alice"), PlainPath(ALICE, ALICE, None), agreed, codecs=CODECS, now=0.0)
+    return Leg(LegId("alice"), PlainPath(Place(ALICE, ALICE), None), agreed, codecs=CODECS, now=0.0)
 
 
 class Phone:

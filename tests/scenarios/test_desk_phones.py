@@ -33,6 +33,11 @@ def falls_silent(stage: Stage, bob: Person, *, answering: int | None) -> int:
     return asked
 
 
+def test_the_mixer_is_told_where_a_phone_is_heard_from(stage: Stage, bob: Person) -> None:
+    """By SIP, so that its media is known although its description names a private address."""
+    assert stage.media.hosts[stage.leg_of("bob")] == bob.flow.remote_host
+
+
 def test_a_muted_phone_is_asked_and_stays(stage: Stage, bob: Person) -> None:
     """RFC 3261 11: OPTIONS in the dialog, no more often than every ten seconds."""
     assert falls_silent(stage, bob, answering=200) == 6
