@@ -173,6 +173,7 @@ class Assembly:
         await self._listeners.start()
         await self._control.start()
         self.gateway.remember_phones()
+        self.gateway.look_at_trunks()
         self.gateway.spawn("notices", self._hear())
         self.gateway.spawn("memory", heap.give_back())
         # What lives now lives for ever. The collector looks at the rest alone, and so finds

@@ -106,6 +106,9 @@ from sipgateway.focus.events import (
     SetupRefused,
 )
 from sipgateway.ladder import Batch
+from sipgateway.sip.credentials import Trunk
+from sipgateway.sip.errors import BadMessage
+from sipgateway.sip.uri import parse_sip_uri
 from sipgateway.tenure import LEASE, Tenure
 
 LOG = logging.getLogger(__name__)
@@ -210,6 +213,16 @@ class Directory:
             owner = self._tenure.owner_of_call(call_id)
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(then, owner)
+
+        self._queue.put(found)
+
+    def look_at_trunks(self, then: Callable[[list[tuple[str, Trunk]]], None]) -> None:
+        """Tell by what calls leave, by prefix of number; nothing if that cannot be read."""
+
+        def found() -> None:
+            trunks = list(_trunks())
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(then, trunks)
 
         self._queue.put(found)
 
@@ -419,6 +432,16 @@ def _setup_answered(token: str) -> SetupAnswered | None:
 
 def _restored() -> AttemptsRestored:
     return AttemptsRestored(selectors.standing_attempts(now=clock.now()))
+
+
+def _trunks() -> Iterator[tuple[str, Trunk]]:
+    for line in selectors.trunks():
+        try:
+            uri = parse_sip_uri(line.uri)
+        except BadMessage:
+            LOG.warning("the address of a trunk cannot be read: %s", line.uri)
+        else:
+            yield line.prefix, Trunk(uri, line.username, line.password, line.caller)
 
 
 def _lifted() -> AttemptsLifted | None:

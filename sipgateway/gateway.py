@@ -162,6 +162,9 @@ class Directory(Protocol):
     def remember_phones(self) -> None:
         """Read what an earlier life of this process knew of phones."""
 
+    def look_at_trunks(self, then: Callable[[list[tuple[str, Trunk]]], None]) -> None:
+        """Tell by what calls leave, by prefix of number."""
+
     def look_at_lifted(self) -> None:
         """Read whom administrators let try again."""
 
@@ -175,8 +178,11 @@ class Directory(Protocol):
 class Routes(Protocol):
     """Ways out that are not connections which phones have opened."""
 
-    #: By what foreign URIs leave, if they do.
-    trunk: Trunk | None
+    def trunk_for(self, uri: Uri) -> Trunk | None:
+        """By what that foreign URI leaves, if it does by a trunk."""
+
+    def use_trunks(self, trunks: list[tuple[str, Trunk]]) -> None:
+        """Have numbers that begin with a prefix leave by its trunk from now on."""
 
     async def reach(self, uri: Uri, tried: Collection[Peer] = ()) -> list[Flow]:
         """Flows to whoever serves a URI, in the order of trying, without those places."""
@@ -453,6 +459,11 @@ class Gateway:
         if self._directory is not None:
             self._directory.remember_phones()
 
+    def look_at_trunks(self) -> None:
+        """See by what calls leave: administrators may have changed that."""
+        if self._directory is not None and self._routes is not None:
+            self._directory.look_at_trunks(self._routes.use_trunks)
+
     def attempts_lifted(self) -> None:
         """Somebody says that an administrator lets somebody try again."""
         if self._directory is not None:
@@ -577,7 +588,7 @@ class Gateway:
 
     async def _find(self, action: Reach) -> None:
         flows: list[Flow] = []
-        trunk = self._routes.trunk if self._routes is not None else None
+        trunk = self._routes.trunk_for(action.uri) if self._routes is not None else None
         try:
             flows = await self.reach(action.uri, action.tried)
         finally:  # whatever breaks, the question gets its one answer
@@ -653,6 +664,7 @@ class Gateway:
                 self._directory.keep_messages(self._ladder.take(self._clock.now()))
             if turn % LOOK == 0:
                 self.registrations_ended()
+                self.look_at_trunks()
                 self._look_at_attempts()
                 for conference in live:
                     self.changed(conference)

@@ -23,6 +23,7 @@ from sipgateway.media.engine import (
     RoomId,
     Session,
 )
+from sipgateway.sip.credentials import Trunk
 from tests.stage import DOMAIN, OFFER, Stage
 
 ALICE = LegId("alice")
@@ -128,6 +129,8 @@ class Directory:
     def look_at_phones(self) -> None: ...
 
     def remember_phones(self) -> None: ...
+
+    def look_at_trunks(self, then: Callable[[list[tuple[str, Trunk]]], None]) -> None: ...
 
     def look_at_lifted(self) -> None: ...
 

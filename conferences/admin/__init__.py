@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from conferences.admin import conferences, names, people
+from conferences.admin import conferences, names, people, trunks
 
-__all__ = ["conferences", "names", "people"]
+__all__ = ["conferences", "names", "people", "trunks"]
 
 names.translate()
 

@@ -68,6 +68,7 @@ from conferences.models.series import EarlierSeries, Override
 from conferences.models.sounds import Playing, Sound
 from conferences.models.templates import BookingTemplate
 from conferences.models.traces import Trace
+from conferences.models.trunks import Trunk
 from conferences.models.waiting import Waiter
 from conferences.models.webhooks import Delivery, Webhook, WebhookState
 
@@ -142,6 +143,7 @@ __all__ = [
     "Trace",
     "Track",
     "Transport",
+    "Trunk",
     "TwoLeftChoice",
     "User",
     "Waiter",

@@ -140,6 +140,7 @@ from conferences.selectors.times import (
     window,
 )
 from conferences.selectors.traces import Seen, messages
+from conferences.selectors.trunks import TrunkLine, trunks
 from conferences.selectors.waiting import may_watch, waiters, waiting
 from conferences.selectors.webhooks import (
     deliveries,
@@ -162,6 +163,7 @@ __all__ = [
     "Stored",
     "Stretch",
     "TrackLine",
+    "TrunkLine",
     "Viewer",
     "Window",
     "account",
@@ -274,6 +276,7 @@ __all__ = [
     "templates_of",
     "track_file",
     "tracks",
+    "trunks",
     "uid_is_taken",
     "upcoming",
     "user_of_calendar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
 
@@ -23,6 +24,9 @@ NO_TCP_FOR = 600.0
 MAX_REMEMBERED = 10_000
 """Phones without TCP that are remembered."""
 
+#: What people write between digits (RFC 3966 3).
+_SEPARATORS = re.compile(r"[().-]")
+
 Spawn = Callable[[str, Coroutine[None, None, None]], None]
 
 
@@ -42,10 +46,24 @@ class Routes:
         self._streams = streams
         self._dns = dns
         self._spawn = spawn
-        #: By what foreign URIs leave.
-        self.trunk = trunk
+        #: By what all leaves that no prefix takes, by the environment.
+        self._trunk = trunk
+        #: By prefix, the longest first.
+        self._trunks: list[tuple[str, Trunk]] = []
         self._waiting: dict[Address, list[tuple[Flow, bytes]]] = {}
         self._without_tcp: dict[Address, float] = {}
+
+    def use_trunks(self, trunks: list[tuple[str, Trunk]]) -> None:
+        """Have numbers that begin with a prefix leave by its trunk; "" takes all the rest."""
+        self._trunks = sorted(trunks, key=lambda one: -len(one[0]))
+
+    def trunk_for(self, uri: Uri) -> Trunk | None:
+        """By what that foreign URI leaves, if it does by a trunk."""
+        number = "" if isinstance(uri, SipUri) else _SEPARATORS.sub("", uri.rest.partition(";")[0])
+        if self._trunk is not None:
+            fitting = (one for prefix, one in self._trunks if prefix and number.startswith(prefix))
+            return next(fitting, self._trunk)
+        return next((one for prefix, one in self._trunks if number.startswith(prefix)), None)
 
     async def reach(self, uri: Uri, tried: Collection[Peer] = ()) -> list[Flow]:
         """Flows to whoever serves a URI that is not ours, in the order of trying.
@@ -54,7 +72,8 @@ class Routes:
         address that answers is given, of UDP every address: nothing tells
         there whether anybody listens. Places that were `tried` in vain are left out.
         """
-        where = self.trunk.uri if self.trunk is not None else uri
+        trunk = self.trunk_for(uri)
+        where = trunk.uri if trunk is not None else uri
         if not isinstance(where, SipUri):
             return []
         supported = [Transport.UDP, *self._streams]

@@ -16,12 +16,12 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
 from conferences import selectors, services
-from conferences.models import Conference, DialTarget, Door, User, Way
+from conferences.models import Conference, DialTarget, Door, Trunk, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
 from tests.conferences.test_registrations import DESK
@@ -48,6 +48,7 @@ def filled(live: Joined, open_room: Conference, alice: User) -> Joined:
     services.attempt_failed(
         door=Door.PAGES, source="203.0.113.66", account="alice", now=timezone.now()
     )
+    Trunk.objects.create(name="Provider", uri="sip:trunk.example")
     services.book(organizer=alice, title="Talk", invitees=[Invitee(email="carol@example.com")])
     services.ask_to_remove(
         conference=live.conference.key,
@@ -200,3 +201,59 @@ def test_staff_below_superusers_touch_none_of_them(bob: User, db: None) -> None:
     root.refresh_from_db()
     assert root.is_active
     assert Authenticator.objects.filter(user=root).exists()
+
+
+TRUNK = {"name": "Provider", "uri": "sip:trunk.example:5080;transport=tcp", "prefix": "+49"}
+
+
+def test_a_trunk_is_kept_and_its_password_shown_nowhere(office: Client) -> None:
+    add, said = "/admin/conferences/trunk/add/", TRUNK | {"active": "on", "caller": "+4930999"}
+    typed = {"username": "parley", "password": "correct horse"}
+    assert office.post(add, said | typed).status_code == 302
+    (row,) = selectors.trunks()
+    assert (row.prefix, row.password, row.caller) == ("+49", "correct horse", "+4930999")
+    kept = Trunk.objects.get()
+    change = f"/admin/conferences/trunk/{kept.pk}/change/"
+    page = office.get(change).content.decode()
+    assert "correct horse" not in page
+    assert kept.sealed_password not in page
+    office.post(change, said | {"username": "parley", "password": ""})
+    assert selectors.trunks()[0].password == "correct horse"
+    office.post(change, said | {"username": "", "password": ""})
+    assert selectors.trunks()[0].password == ""
+    office.post(change, TRUNK)
+    assert selectors.trunks() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"uri": "trunk.example"},
+        {"uri": "sip:me:secret@trunk.example"},
+        {"uri": "sip:trunk.example;transport=ws"},
+        {"prefix": "+49x"},
+        {"caller": "Alice"},
+    ],
+)
+def test_what_is_no_trunk_is_refused(office: Client, wrong: dict[str, str]) -> None:
+    page = office.post("/admin/conferences/trunk/add/", TRUNK | wrong).content.decode()
+    assert "errorlist" in page
+    assert not Trunk.objects.exists()
+
+
+@override_settings(SIP_TRUNK="sip:trunk.test")
+def test_what_the_environment_says_takes_all_the_rest(office: Client) -> None:
+    page = office.post("/admin/conferences/trunk/add/", TRUNK | {"prefix": ""}).content.decode()
+    assert "leaves by SIP_TRUNK already" in page
+
+
+def test_mallory_reads_no_trunk(mallory: User, client: Client) -> None:
+    client.force_login(mallory)
+    assert client.get("/admin/conferences/trunk/").status_code != 200
+    client.post("/admin/conferences/trunk/add/", TRUNK)
+    assert not Trunk.objects.exists()
+
+
+def test_a_password_that_was_sealed_by_another_key_is_none(office: Client) -> None:
+    Trunk.objects.create(name="Old", uri="sip:trunk.example", sealed_password="gone")
+    assert selectors.trunks() == []

@@ -220,6 +220,35 @@ async def test_a_trunk_takes_everything(shell: Shell, server: UdpTransport) -> N
     await stopped(server)
 
 
+@pytest.mark.parametrize(
+    ("environment", "uri", "port"),
+    [
+        (False, "tel:+49-30-123", 5091),
+        (False, "tel:+4989123", 5092),
+        (False, "tel:+33123", 5093),
+        (False, "sip:carol@192.0.2.7:5070", 5093),
+        (True, "tel:+4930123", 5091),
+        (True, "tel:+33123", 5090),
+        (True, "sip:carol@192.0.2.7:5070", 5090),
+    ],
+)
+async def test_the_longest_prefix_chooses_the_trunk(
+    shell: Shell, server: UdpTransport, environment: bool, uri: str, port: int
+) -> None:
+    """What the environment says takes all that no prefix takes."""
+    out = ways(shell, server, "sip:two.test:5090" if environment else "")
+    rows = (("", 5093), ("+49", 5092), ("+4930", 5091))
+    out.use_trunks([(prefix, parse_trunk(f"sip:two.test:{at}")) for prefix, at in rows])
+    (flow,) = await out.reach(parse_uri(uri))
+    assert flow.remote_port == port
+    chosen = out.trunk_for(parse_uri(uri))
+    assert chosen is not None
+    assert chosen.uri.port == port
+    out.use_trunks([])
+    assert (out.trunk_for(parse_uri(uri)) is not None) == environment
+    await stopped(server)
+
+
 async def test_a_phone_that_is_known_may_ask_for_its_address(
     shell: Shell, server: UdpTransport, phone: socket.socket
 ) -> None:
