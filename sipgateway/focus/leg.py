@@ -197,7 +197,7 @@ class Leg:
     routes: tuple[NameAddr, ...] = ()
     #: Max-Forwards of our INVITE: what the caller's has left, where one is carried on (RFC 7332).
     hops: int = HOPS
-    #: What a phone that we call has called itself.
+    #: What a phone that we call, or took over, has called itself.
     agent: str = ""
     #: How somebody outside is reached; None for a phone of this house.
     way: Way | None = None
@@ -289,6 +289,12 @@ class Leg:
             return ()
         self.state, effects = step
         return effects
+
+    @property
+    def made_by(self) -> str:
+        """What the phone calls itself, as it registered or in its own INVITE; "" if nothing."""
+        asked = self.request.get("user-agent") if self.request is not None else None
+        return self.agent or asked or ""
 
     @property
     def awaited(self) -> bool:

@@ -84,8 +84,8 @@ class Negotiation:
     def _session(self, leg: Leg) -> Session:
         """What the description says of the conference, as far as the phone reads it."""
         told = self._legs.room.session
-        agent = leg.agent or (leg.request and leg.request.get("user-agent")) or ""
-        return replace(told, uri="", phone="") if _WITHOUT_LINKS.search(agent) else told
+        plain = _WITHOUT_LINKS.search(leg.made_by)
+        return replace(told, uri="", phone="") if plain else told
 
     def first(self, leg: Leg, answer: Answer, now: float) -> None:
         """The engine's word on a leg that is new: its table goes on."""

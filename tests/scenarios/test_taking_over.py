@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from conferences.policy import CallOrder, ParticipantKey, WaitingRoom
-from sipgateway.focus.actions import DialogForgotten, DialogKept, RosterChanged
+from sipgateway.focus.actions import (
+    Action,
+    DialogForgotten,
+    DialogKept,
+    MakeOffer,
+    RosterChanged,
+)
 from sipgateway.focus.events import ConferenceInherited, LeaseLost
-from sipgateway.media.engine import DigitKeyed
+from sipgateway.media.engine import DigitKeyed, Session
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from tests.scenarios.test_several_processes import HERE, THERE, System
@@ -323,6 +329,33 @@ def test_who_was_put_out_meanwhile_does_not_come_in_by_the_door() -> None:
     system.here.passes(10)
     assert system.here.roster() == []
     assert any("BYE" in repr(message) for message in mallory.inbox)
+
+
+@pytest.mark.parametrize("dials_in", [True, False])
+def test_what_a_phone_calls_itself_is_known_to_the_next_process(dials_in: bool) -> None:
+    """Linphone 5 ends a call over `u=` or `p=`: its new description has none either."""
+    agent = "Linphonec/5.1.65 (belle-sip/5.1.64)"
+    system = System()
+    for stage in (system.here, system.there):
+        stage.changes(info_uri="http://conf.test/c/4711/", info_phone="+1")
+    bob = system.there.person("bob")
+    bob.registers(User_Agent=agent)
+    if dials_in:
+        bob.dials("4711", User_Agent=agent)
+    else:
+        system.there.calls("bob")
+        agrees(bob)
+    told: list[Session] = []
+    note = system.here._act
+
+    def noted(action: Action) -> None:
+        if isinstance(action, MakeOffer):
+            told.append(action.session)
+        note(action)
+
+    system.here._act = noted  # type: ignore[method-assign]
+    dies(system)
+    assert [(one.info, one.uri, one.phone) for one in told] == [("Planning", "", "")]
 
 
 def test_one_process_alone_writes_no_dialogs_down(stage: Stage) -> None:
