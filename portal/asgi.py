@@ -57,6 +57,8 @@ class Application:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/sip":
+            # Daphne listens before all is up: what a phone said by then would be lost.
+            await self.ready.wait()
             await self._assembly.websocket(scope, receive, send)
             return
         await receive()

@@ -11,7 +11,7 @@ import { worded } from "../room/chat.js";
 import { Phone } from "../room/phone.js";
 import { Ringing } from "../room/ringing.js";
 import { Sound } from "../room/sound.js";
-import { PARTED, bare, farewell, missed, refusal } from "../room/words.js";
+import { PARTED, bare, farewell, missed, refusal, restarting } from "../room/words.js";
 import { addressOf } from "./address.js";
 import { SetupPage } from "./setup-page.js";
 import { gettext } from "../words.js";
@@ -22,8 +22,9 @@ const LINES = {
   ready: () => [gettext("Ready for calls"), "live"],
 };
 
-/** How long a renewed roster may lack us before the call counts as forgotten. */
-const FORGOTTEN_MS = 4_000;
+/** How long a call to a conference that was lost waits for the line, and how often it is made. */
+const REGAIN_PATIENCE_MS = 300_000;
+const REGAIN_AGAIN_MS = 20_000;
 
 class PhonePage {
   constructor(config) {
@@ -88,7 +89,8 @@ class PhonePage {
     on("parted", ({ other }) => this._parted(other));
     on("left", (detail) => this._left(detail));
     on("refused", (detail) => this._refused(detail));
-    on("broken", () => this.phone.hangUp());
+    on("broken", () => this._regain(gettext("The audio connection broke. Joining again…")));
+    on("faint", () => this._faint());
     on("rings", (detail) => this._rings(detail));
     on("text", (detail) => this._texted(detail));
     on("unrings", (detail) => this._unrings(detail));
@@ -128,7 +130,9 @@ class PhonePage {
     $("line").className = `tag tag-${kind}`;
     if (line !== "ready") return;
     if (this.state === "idle") notice("");
-    if (this.phone.inCall) this.inCall?.renew();
+    if (!this.phone.inCall) return;
+    this.inCall?.renew();
+    this.inCall?.ifForgotten(() => this._regain(gettext("The call was lost. Joining again…")));
   }
 
   _unready(status) {
@@ -141,16 +145,19 @@ class PhonePage {
     if (this.phone.leaving && this.state === "idle") return;
     this._line("offline");
     const words = this.phone.inCall
-      ? gettext("Reconnecting… You can go on talking: the sound takes another way.")
+      ? gettext("Reconnecting… As long as you hear the others, go on talking: the sound takes another way.")
       : gettext("No connection to Parley. Trying again…");
     notice(words, "warn");
   }
 
+  /** Neither line nor sound: the server is gone, or we are. */
+  _faint() {
+    if (this.line !== "offline" || !this.inCall?.config.conference) return;
+    notice(gettext("The connection is lost. You join again by yourself as soon as Parley is there."), "warn");
+  }
+
   _online() {
     notice("");
-    setTimeout(() => {
-      if (this.phone.inCall && this.inCall?.forgotten) this.phone.hangUp();
-    }, FORGOTTEN_MS);
   }
 
   // --- calling -----------------------------------------------------------------
@@ -163,18 +170,19 @@ class PhonePage {
     else $("dial").focus();
   }
 
-  async dial(said, title) {
+  async dial(said, title, { patience, words = gettext("Connecting…") } = {}) {
     const target = addressOf(said, this.config.domain);
     this.other = { title, target };
     $("told").hidden = true;
     $("dialing-title").textContent = gettext("Calling %(title)s", { title });
-    $("dialing-words").textContent = gettext("Connecting…");
+    $("dialing-words").textContent = words;
     this._show("dialing");
     $("dialing-cancel").focus();
     this.given = false;
+    const wanted = () => !this.given && this.state === "dialing";
     try {
       await this.sound.ready();
-      if (!this.given) await this.phone.call(target, this.sound.stream);
+      if (wanted()) await this.phone.call(target, this.sound.stream, { patience, wanted });
     } catch (error) {
       this._notCalled(error);
     }
@@ -339,7 +347,25 @@ class PhonePage {
     this._show("idle");
   }
 
+  /** A call to a conference was lost, not ended: it is made once more as soon as it can be. */
+  _regain(words) {
+    const { inCall, other } = this;
+    const soon = this.regained && Date.now() - this.regained < REGAIN_AGAIN_MS;
+    if (!inCall?.config.conference || soon) {
+      this.phone.hangUp();
+      return;
+    }
+    this.regained = Date.now();
+    this.phone.drop();
+    this._end();
+    this.dial(other.target, other.title, { patience: REGAIN_PATIENCE_MS, words });
+  }
+
   async _left(detail) {
+    if (detail.by !== "self" && restarting(detail.reason) && this.inCall?.config.conference) {
+      this._regain(gettext("Parley is being restarted. Joining again…"));
+      return;
+    }
     const { inCall } = this;
     const nameOf = inCall?.names() ?? (() => undefined);
     const config = inCall?.config;

@@ -26,6 +26,10 @@ const SPEAKING_EVERY_MS = 150;
 const WRITTEN_MS = 500;
 const QUALITY_EVERY_MS = 2_000;
 const MARKS_EVERY_MS = 8_000;
+/** How often it is looked whether a renewed roster lacks us; how often it has to, and how long. */
+const LOOK_MS = 500;
+const MISSED_LOOKS = 2;
+const MOST_LOOKS = 40;
 
 const QUALITY_ICONS = { good: "reception-4", fair: "reception-2", poor: "reception-1", silent: "wifi-off" };
 
@@ -171,6 +175,7 @@ export class InCall {
     clearInterval(this.beat);
     clearInterval(this.look);
     clearInterval(this.others);
+    clearInterval(this.looking);
     this.watcher?.stop();
     this.inviting?.stop();
     this.queue?.stop();
@@ -190,6 +195,21 @@ export class InCall {
     if (this.watcher?.pending) return roster.place === 0;
     if (!roster || roster.version === null) return false;
     return !roster.people().some((person) => person.entity === this.own);
+  }
+
+  /** The line was cut: does `act` if the roster that was asked for by `renew` comes without us. */
+  ifForgotten(act) {
+    clearInterval(this.looking);
+    let looks = 0;
+    let missed = 0;
+    this.looking = setInterval(() => {
+      looks += 1;
+      missed = this.forgotten ? missed + 1 : 0;
+      const heard = this.watcher?.pending || (this.watcher?.roster.version ?? null) !== null;
+      if (looks < MOST_LOOKS && (missed ? missed < MISSED_LOOKS : !heard)) return;
+      clearInterval(this.looking);
+      if (missed) act();
+    }, LOOK_MS);
   }
 
   /** From an address to the name under which the roster has shown it last. */

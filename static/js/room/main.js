@@ -14,8 +14,6 @@ import { Sound } from "./sound.js";
 import { PARTED, againWords, farewell, mayKnock, refusal, restarting } from "./words.js";
 import { gettext } from "../words.js";
 
-/** How long a renewed roster may lack us before the call counts as forgotten. */
-const FORGOTTEN_MS = 4_000;
 /** A call that broke is made again, but not over and over. */
 const REJOIN_AGAIN_MS = 20_000;
 
@@ -31,7 +29,7 @@ const STATES = {
 
 /** A server that is being restarted gets a moment to go, and a while to come back. */
 const RESTART_MS = 2_000;
-const RESTART_PATIENCE_MS = 60_000;
+const RESTART_PATIENCE_MS = 300_000;
 
 class Room {
   constructor(config) {
@@ -89,6 +87,7 @@ class Room {
     on("left", (detail) => this._left(detail));
     on("refused", (detail) => this._refused(detail));
     on("broken", () => this._rejoin(gettext("The audio connection broke. Joining again…")));
+    on("faint", () => this._faint());
     on("rings", (detail) => this._rings(detail));
     on("unrings", () => this.ringing.hide());
     on("silenced", () =>
@@ -135,7 +134,9 @@ class Room {
   _ready() {
     document.body.dataset.phone = "ready";
     if (this.state === "idle") notice("");
-    if (this.phone.inCall) this.inCall.renew();
+    if (!this.phone.inCall) return;
+    this.inCall.renew();
+    this.inCall.ifForgotten(() => this._rejoin(gettext("The call was lost. Joining again…")));
   }
 
   _unready(status) {
@@ -149,21 +150,22 @@ class Room {
     if (this.phone.leaving) return;
     document.body.dataset.phone = "offline";
     const words = this.phone.inCall
-      ? gettext("Reconnecting… You can go on talking: the sound takes another way.")
+      ? gettext("Reconnecting… As long as you hear the others, go on talking: the sound takes another way.")
       : gettext("No connection to Parley. Trying again…");
     notice(words, "warn");
   }
 
+  /** Neither line nor sound: the server is gone, or we are. */
+  _faint() {
+    if (document.body.dataset.phone !== "offline") return;
+    notice(gettext("The connection is lost. You join again by yourself as soon as Parley is there."), "warn");
+  }
+
   _online() {
+    document.body.dataset.phone = "connecting";
     notice("");
     if (!this.phone.inCall) return;
     say(gettext("Connected again"));
-    setTimeout(() => this._checkForgotten(), FORGOTTEN_MS);
-  }
-
-  /** After the line was cut: is the focus still in this call with us? */
-  _checkForgotten() {
-    if (this.phone.inCall && this.inCall.forgotten) this._rejoin(gettext("The call was lost. Joining again…"));
   }
 
   // --- called in --------------------------------------------------------------------
@@ -210,8 +212,9 @@ class Room {
     }
     this.rejoined = Date.now();
     say(words);
-    await this.join();
+    const joined = this.join(RESTART_PATIENCE_MS);
     notice(words, "warn");
+    await joined;
   }
 
   _joined() {

@@ -5,17 +5,21 @@
 // {status}, "offline", "online", "progress" {ringing}, "joined" {focus, page,
 // other}, "moved" {focus} (the call has become a conference's), "parted" {other}
 // (the conference is a call with that one again), "left" {by,
-// reason}, "refused" {status, reason, phrase, retryAfter}, "broken" (media lost);
+// reason}, "refused" {status, reason, phrase, retryAfter}, "faint" (nothing is heard
+// for some seconds), "broken" (media lost);
 // "rings" {caller, name, by, focus} and "unrings" {reason, answered} of a call
 // that comes in, `by` being who asked for it. A `focus` is {uri, name} of the
 // conference that the other end is (RFC 4579 5.1: isfocus in its Contact), or null.
 
 import JsSIP from "../../vendor/jssip.js";
+import { Line, RECOVERY_SECONDS } from "./line.js";
 import { bare, reasonOf } from "./words.js";
 
 const REGISTER_SECONDS = 600;
-/** A lost WebSocket is taken up again quickly: a call hangs on it. */
-const RECOVERY_SECONDS = { min: 1, max: 8 };
+/** A server that is starting may not know us yet: when it is asked again, and how much later. */
+const REGISTER_AGAIN_MS = { least: 2_000, spread: 2_000 };
+/** Who has no answer to his REGISTER by then is on a line that leads nowhere. */
+const REGISTERED_WITHIN_MS = 15_000;
 /** How often a call may be sent on before it goes in circles. */
 const MOST_MOVES = 3;
 /** How long somebody who has pressed "Join" waits for the WebSocket. */
@@ -59,8 +63,9 @@ export class Phone extends EventTarget {
     this.ringing = null;
     this.leaving = false;
     this.elsewhere = null;
+    this.line = new Line(account.websocket);
     this.ua = new JsSIP.UA({
-      sockets: [new JsSIP.WebSocketInterface(account.websocket)],
+      sockets: [this.line],
       uri: account.uri,
       display_name: account.display_name,
       authorization_user: account.auth_name,
@@ -80,16 +85,23 @@ export class Phone extends EventTarget {
 
   _listen() {
     let lost = false;
-    this.ua.on("registered", () => this._tell("ready"));
+    this.ua.on("registered", () => {
+      clearTimeout(this.answer);
+      this._tell("ready");
+    });
     this.ua.on("registrationFailed", ({ response, cause }) => {
-      if (!response) return;
-      this._tell("unready", { status: response.status_code, cause });
+      clearTimeout(this.answer);
+      if (!response || response.status_code >= 500) this._registerAgain(response);
+      if (response) this._tell("unready", { status: response.status_code, cause });
     });
     this.ua.on("connected", () => {
+      clearTimeout(this.answer);
+      this.answer = setTimeout(() => this.line.hang(), REGISTERED_WITHIN_MS);
       if (lost) this._tell("online");
       lost = false;
     });
     this.ua.on("disconnected", () => {
+      clearTimeout(this.answer);
       lost = true;
       this._tell("offline");
     });
@@ -99,6 +111,22 @@ export class Phone extends EventTarget {
     this.ua.on("newRTCSession", ({ originator, session, request }) => {
       if (originator === "remote") this._rings(session, request);
     });
+  }
+
+  /** JsSIP asks once for each connection. */
+  _registerAgain(response) {
+    const said = Number.parseInt(response?.getHeader("Retry-After") ?? "", 10);
+    const least = said > 0 ? said * 1_000 : REGISTER_AGAIN_MS.least;
+    clearTimeout(this.again);
+    this.again = setTimeout(() => {
+      if (this.ua.isConnected() && !this.ua.isRegistered()) this.ua.register();
+    }, least + Math.random() * REGISTER_AGAIN_MS.spread);
+  }
+
+  /** Somebody looks at the page, or the network is back: no need to wait for the next try. */
+  hurry() {
+    const { transport } = this.ua;
+    if (!this.leaving && transport && !transport.isConnected() && !transport.isConnecting()) transport.connect();
   }
 
   /** A text that somebody sent (RFC 3428); JsSIP answers it. */
@@ -163,10 +191,17 @@ export class Phone extends EventTarget {
 
   start() {
     this.ua.start();
+    this.looking = () => document.visibilityState === "visible" && this.hurry();
+    document.addEventListener("visibilitychange", this.looking);
+    addEventListener("online", this.looking);
   }
 
   stop() {
     this.leaving = true;
+    clearTimeout(this.again);
+    clearTimeout(this.answer);
+    document.removeEventListener("visibilitychange", this.looking);
+    removeEventListener("online", this.looking);
     this.ua.stop();
   }
 
@@ -194,11 +229,15 @@ export class Phone extends EventTarget {
     });
   }
 
-  /** Calls `target` with the microphone in `stream`; `anonymous`: without our name (RFC 3323). */
-  async call(target, stream, { patience = CONNECT_TIMEOUT_MS, anonymous = false, moves = 0 } = {}) {
+  /**
+   * Calls `target` with the microphone in `stream`; `anonymous`: without our name (RFC 3323).
+   * Nothing is called if it is not `wanted` any more once the line is there.
+   */
+  async call(target, stream, { patience = CONNECT_TIMEOUT_MS, anonymous = false, moves = 0, wanted = () => true } = {}) {
     await this._online(patience);
+    if (!wanted()) return;
     this.leaving = false;
-    this.elsewhere = (uri) => this.call(uri, stream, { patience, anonymous, moves: moves + 1 });
+    this.elsewhere = (uri) => this.call(uri, stream, { patience, anonymous, moves: moves + 1, wanted });
     if (moves >= MOST_MOVES) this.elsewhere = null;
     const extraHeaders = anonymous ? ["Privacy: id"] : [];
     const session = this.ua.call(target, { ...this.terms(), mediaStream: stream, extraHeaders });
@@ -266,7 +305,9 @@ export class Phone extends EventTarget {
       this.audio.play().catch(() => this._tell("silenced"));
     });
     connection.addEventListener("connectionstatechange", () => {
-      if (connection.connectionState === "failed" && this.inCall) this._tell("broken");
+      if (!this.inCall || this.connection !== connection) return;
+      if (connection.connectionState === "failed") this._tell("broken");
+      if (connection.connectionState === "disconnected") this._tell("faint");
     });
   }
 
