@@ -39,10 +39,10 @@ async def test_three_pages_come_back(own_server: Server, browser: Browser) -> No
     carol = await PhonePage.open(browser, own_server, own_server.phone("carol"))
     await asyncio.to_thread(own_server.kill)
     await expect(carol.hook("phone-state")).to_have_attribute("data-state", "offline")
-    await carol.says("No connection to Parley. Trying again")
+    await expect(carol.page.get_by_role("alert")).to_contain_text("No connection to Parley")
     for room in (alice, bob):
         await expect(room.page.locator("body")).to_have_attribute("data-phone", "offline")
-        await room.says("Reconnecting")
+        await expect(room.page.get_by_role("alert")).to_contain_text("Reconnecting")
     await asyncio.to_thread(own_server.start)
     await expect(carol.hook("phone-state")).to_have_attribute(
         "data-state", "ready", timeout=BACK_WITHIN
