@@ -15,11 +15,8 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
 
-from django.core.exceptions import ValidationError
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -32,78 +29,41 @@ from django.utils import timezone as clock
 
 from conferences import selectors, services
 from conferences.policy import ConferenceId
-from sipgateway import ladder
+from sipgateway import facts, ladder, questions
 from sipgateway.focus.actions import (
     AnswerSetup,
-    AskAgreement,
     AskCall,
     AskCallOut,
     AskCancel,
-    AskEnd,
-    AskHand,
-    AskLetIn,
-    AskLock,
-    AskMute,
-    AskRecording,
-    AskRefused,
     AskRemoval,
-    CallProgressed,
     CloseSetup,
     CreateConference,
-    DialogForgotten,
-    DialogKept,
-    Emptied,
-    Ended,
-    EndpointChanged,
-    EndpointLeft,
-    EndpointMeasured,
     FindPhones,
     ForgetCall,
     ForgetPhones,
-    Joined,
-    JoinRefused,
     KeepCall,
     KeepPhones,
-    Left,
-    LinkShown,
     LoadAccount,
     LoadConference,
     LookAtSetup,
     NoteRecording,
     NoteSound,
-    Occupied,
     OpenSetup,
-    PinGiven,
     Record,
-    Released,
-    RemovalEnded,
     RosterChanged,
-    TrackBegan,
-    WaitBegan,
-    WaitEnded,
     Wish,
     WriteAttempts,
-    WrongPin,
 )
 from sipgateway.focus.events import (
-    AccountLoaded,
     AttemptsLifted,
     AttemptsRestored,
-    CallAsked,
-    CallOutAsked,
-    CancelAsked,
     ConferenceChanged,
-    ConferenceLoaded,
     FocusEvent,
     PhonesEnded,
     PhonesFound,
     PhonesKept,
     PhonesRemembered,
     QuestionFailed,
-    RemovalAsked,
-    SetupAnswered,
-    SetupOpened,
-    SetupRefused,
 )
 from sipgateway.ladder import Batch
 from sipgateway.sip.credentials import Trunk
@@ -204,7 +164,7 @@ class Directory:
 
     def look_at_setup(self, token: str) -> None:
         """Read what a caller of the conference application has answered."""
-        self._queue.put(lambda: _setup_answered(token))
+        self._queue.put(lambda: questions.setup_answered(token))
 
     def find_owner(self, call_id: str, then: Callable[[str], None]) -> None:
         """Tell the process that has the dialogs of a Call-ID; nothing if that cannot be read."""
@@ -334,7 +294,7 @@ class Directory:
         if isinstance(item, KeepPhones):
             services.keep_registrations(gateway=self._owner, entries=item.entries)
             return PhonesKept(item.question)
-        return _QUESTIONS[type(item)](item)
+        return questions.answer(item)
 
     def _failed(self, batch: list[DirectoryAction | _Work], error: Exception) -> None:
         """Answer what was asked; keep facts until the database answers, or see which is wrong."""
@@ -374,7 +334,7 @@ class Directory:
             self._loop.call_soon_threadsafe(self._told, event)
 
     def _write(self, record: Record) -> None:
-        _FACTS[type(record.fact)](self._tenure, record, record.fact)
+        facts.write(self._tenure, record)
 
 
 def _nothing() -> None:
@@ -422,14 +382,6 @@ def _changed(conference: ConferenceId, *, live: bool) -> ConferenceChanged | Non
     return ConferenceChanged(snapshot) if snapshot else None
 
 
-def _setup_answered(token: str) -> SetupAnswered | None:
-    setup = selectors.setup(token)
-    if setup is None or setup.conference is None:
-        return None
-    snapshot = selectors.snapshot(setup.conference.key)
-    return SetupAnswered(token, snapshot) if snapshot else None
-
-
 def _restored() -> AttemptsRestored:
     return AttemptsRestored(selectors.standing_attempts(now=clock.now()))
 
@@ -447,417 +399,3 @@ def _trunks() -> Iterator[tuple[str, Trunk]]:
 def _lifted() -> AttemptsLifted | None:
     lifted = selectors.lifted_attempts(since=clock.now() - LIFTED_WITHIN)
     return AttemptsLifted(tuple(lifted)) if lifted else None
-
-
-# -- questions -----------------------------------------------------------------
-
-
-def _load_account(action: LoadAccount) -> AccountLoaded:
-    account = selectors.account(action.auth_name, hashed_by=action.hashed_by)
-    if account is None:
-        return AccountLoaded(action.question, None, {})
-    return AccountLoaded(action.question, account.identity, account.ha1, account.auth_name)
-
-
-def _load_conference(action: LoadConference) -> ConferenceLoaded:
-    found = selectors.conference_key(action.name)
-    if found is None:
-        person = selectors.person_exists(action.name)
-        factory = not person and selectors.factory(action.name) is not None
-        return ConferenceLoaded(action.question, None, person=person, factory=factory)
-    return ConferenceLoaded(action.question, selectors.snapshot(found))
-
-
-def _create_conference(action: CreateConference) -> ConferenceLoaded:
-    try:
-        created = services.create_adhoc(
-            creator=action.creator,
-            name=action.name,
-            factory=action.factory,
-            of_call=action.of_call,
-        )
-    except services.Refused as refused:
-        return ConferenceLoaded(action.question, None, refusal=refused.refusal)
-    except ValidationError:
-        return ConferenceLoaded(action.question, None)
-    redirect = selectors.redirects(action.factory)
-    return ConferenceLoaded(action.question, selectors.snapshot(created), redirect=redirect)
-
-
-def _ask_removal(action: AskRemoval) -> RemovalAsked:
-    try:
-        removal = services.ask_to_remove(
-            conference=action.conference,
-            participant=action.participant,
-            actor=action.actor,
-            way=services.Way.KEYPAD if action.keypad else services.Way.REFER,
-            reason=action.reason,
-            ban=action.ban,
-            anonymous=action.anonymous,
-        )
-    except services.Refused as refused:
-        return RemovalAsked(action.question, None, refused.refusal)
-    return RemovalAsked(action.question, removal.pk)
-
-
-def _ask_call(action: AskCall) -> CallAsked:
-    try:
-        call = services.ask_to_call(
-            conference=action.conference,
-            uri=action.uri,
-            actor=action.actor,
-            way=services.Way.REFER,
-            display_name=action.display_name,
-            phone=action.phone,
-            replaces=action.replaces,
-            anonymous=action.anonymous,
-            history=action.history,
-        )
-    except services.Refused as refused:
-        return CallAsked(action.question, None, refused.refusal)
-    except ValidationError:
-        return CallAsked(action.question, None)
-    return CallAsked(action.question, call.pk)
-
-
-def _ask_call_out(action: AskCallOut) -> CallOutAsked:
-    if action.call is None:
-        refusal = services.may_call_himself(action.actor, action.uri)
-    else:
-        refusal = services.send_on(call=action.call, uri=action.uri)
-    return CallOutAsked(action.question, refusal)
-
-
-def _ask_cancel(action: AskCancel) -> CancelAsked:
-    try:
-        cancelled = services.cancel_calls_to(
-            conference=action.conference,
-            uri=action.uri,
-            actor=action.actor,
-            way=services.Way.REFER,
-        )
-    except services.Refused as refused:
-        return CancelAsked(action.question, 0, refused.refusal)
-    return CancelAsked(action.question, cancelled)
-
-
-def _ask_mute(action: AskMute) -> None:
-    services.ask_to_mute(
-        conference=action.conference,
-        participant=action.participant,
-        muted=action.muted,
-        actor=action.actor,
-        way=services.Way.KEYPAD,
-    )
-
-
-def _ask_lock(action: AskLock) -> None:
-    change = services.lock if action.locked else services.unlock
-    change(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
-
-
-def _ask_end(action: AskEnd) -> None:
-    services.end(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
-
-
-def _ask_hand(action: AskHand) -> None:
-    services.raise_hand(
-        conference=action.conference,
-        participant=action.participant,
-        raised=action.raised,
-        actor=action.actor,
-        way=services.Way.KEYPAD,
-    )
-
-
-def _ask_let_in(action: AskLetIn) -> None:
-    services.let_in(
-        conference=action.conference, waiter=None, actor=action.actor, way=services.Way.KEYPAD
-    )
-
-
-def _ask_recording(action: AskRecording) -> None:
-    change = services.start_recording if action.recorded else services.stop_recording
-    change(conference=action.conference, actor=action.actor, way=services.Way.KEYPAD)
-
-
-def _ask_agreement(action: AskAgreement) -> None:
-    services.agree_to_recording(
-        conference=action.conference,
-        participant=action.participant,
-        actor=action.actor,
-        way=services.Way.KEYPAD,
-    )
-
-
-def _note_recording(action: NoteRecording) -> None:
-    services.recording_closed(
-        name=action.name, seconds=action.seconds, failure=action.failed, at=action.at
-    )
-
-
-def _note_sound(action: NoteSound) -> None:
-    services.sound_ended(token=action.token, failure=action.failed, at=action.at)
-
-
-def _wish(carry_out: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A wish that policy refuses stays one; the focus has asked policy before."""
-
-    def asked(action: Any) -> None:
-        try:
-            carry_out(action)
-        except (services.Refused, ValidationError) as refused:
-            LOG.info("a wish by keypad was refused: %s", refused)
-
-    return asked
-
-
-def _open_setup(action: OpenSetup) -> SetupOpened:
-    services.open_setup(token=action.token, caller=action.caller, at=time.time())
-    return SetupOpened(action.question)
-
-
-def _answer_setup(action: AnswerSetup) -> SetupRefused | None:
-    """Where it works, the notice that it did brings the caller in."""
-    try:
-        services.answer_setup(token=action.token, pin=action.pin)
-    except ValidationError as error:
-        LOG.info("a setup was answered by keypad in vain: %s", error)
-        return SetupRefused(action.token)
-    return None
-
-
-def _close_setup(action: CloseSetup) -> None:
-    services.close_setup(token=action.token, at=time.time())
-
-
-def _forget_call(action: ForgetCall) -> None:
-    services.forget_call(key=action.key)
-
-
-def _look_at_setup(action: LookAtSetup) -> SetupAnswered | None:
-    return _setup_answered(action.token)
-
-
-def _forget_phones(action: ForgetPhones) -> None:
-    services.forget_registrations(names=action.names, at=action.at)
-
-
-def _write_attempts(action: WriteAttempts) -> None:
-    services.write_attempts(action.notes, at=action.at)
-
-
-_QUESTIONS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
-    LoadAccount: _load_account,
-    LoadConference: _load_conference,
-    CreateConference: _create_conference,
-    AskRemoval: _ask_removal,
-    AskCall: _ask_call,
-    AskCallOut: _ask_call_out,
-    AskCancel: _ask_cancel,
-    OpenSetup: _open_setup,
-    AskMute: _wish(_ask_mute),
-    AskLock: _wish(_ask_lock),
-    AskEnd: _wish(_ask_end),
-    AskHand: _wish(_ask_hand),
-    AskLetIn: _wish(_ask_let_in),
-    AskRecording: _wish(_ask_recording),
-    AskAgreement: _wish(_ask_agreement),
-    NoteRecording: _note_recording,
-    NoteSound: _note_sound,
-    AnswerSetup: _answer_setup,
-    CloseSetup: _close_setup,
-    ForgetPhones: _forget_phones,
-    ForgetCall: _forget_call,
-    LookAtSetup: _look_at_setup,
-    WriteAttempts: _write_attempts,
-}
-
-
-# -- facts ---------------------------------------------------------------------
-
-
-def _occupied(tenure: Tenure, record: Record, _: Occupied) -> None:
-    tenure.occupied(record.conference)
-
-
-def _emptied(tenure: Tenure, record: Record, _: Emptied) -> None:
-    tenure.emptied(record.conference)
-
-
-def _released(tenure: Tenure, record: Record, _: Released) -> None:
-    tenure.released(record.conference)
-
-
-def _dialog_kept(_: Tenure, record: Record, fact: DialogKept) -> None:
-    services.keep_dialog(conference=record.conference, key=fact.key, what=fact.what, at=record.at)
-
-
-def _dialog_forgotten(_: Tenure, record: Record, fact: DialogForgotten) -> None:
-    del record
-    services.forget_dialog(key=fact.key)
-
-
-def _joined(_: Tenure, record: Record, fact: Joined) -> None:
-    services.participant_joined(
-        conference=record.conference,
-        key=fact.participant,
-        entity=fact.entity,
-        display_text=fact.display_text,
-        role=fact.role,
-        endpoint=fact.endpoint,
-        joining_method=fact.joining_method,
-        at=record.at,
-        by=fact.by,
-        private=fact.private,
-    )
-
-
-def _endpoint_changed(_: Tenure, record: Record, fact: EndpointChanged) -> None:
-    services.endpoint_changed(
-        conference=record.conference,
-        key=fact.participant,
-        endpoint=fact.endpoint,
-        status=fact.status,
-        muted=fact.muted,
-        at=record.at,
-    )
-
-
-def _endpoint_measured(_: Tenure, record: Record, fact: EndpointMeasured) -> None:
-    services.endpoint_measured(
-        key=fact.participant,
-        endpoint=fact.endpoint,
-        now=asdict(fact.now),
-        mean=asdict(fact.mean),
-        worst=fact.worst,
-        at=record.at,
-    )
-
-
-def _endpoint_left(_: Tenure, record: Record, fact: EndpointLeft) -> None:
-    services.endpoint_left(
-        conference=record.conference,
-        key=fact.participant,
-        endpoint=fact.endpoint,
-        method=fact.method,
-        at=record.at,
-    )
-
-
-def _left(_: Tenure, record: Record, fact: Left) -> None:
-    services.participant_left(
-        conference=record.conference,
-        key=fact.participant,
-        method=fact.method,
-        by=fact.by,
-        reason=fact.reason,
-        at=record.at,
-    )
-
-
-def _track_began(_: Tenure, record: Record, fact: TrackBegan) -> None:
-    services.track_began(
-        conference=record.conference,
-        name=fact.name,
-        entity=fact.entity,
-        display_text=fact.display_text,
-    )
-
-
-def _roster_changed(_: Tenure, record: Record, fact: RosterChanged) -> None:
-    services.roster_changed(conference=record.conference, version=fact.version)
-
-
-def _refused(_: Tenure, record: Record, fact: JoinRefused) -> None:
-    services.join_refused(
-        conference=record.conference, entity=fact.entity, refusal=fact.refusal, at=record.at
-    )
-
-
-def _pin_given(_: Tenure, record: Record, fact: PinGiven) -> None:
-    services.pin_given(
-        conference=record.conference,
-        entity=fact.entity,
-        role=fact.role,
-        name=fact.name,
-        at=record.at,
-    )
-
-
-def _wait_began(_: Tenure, record: Record, fact: WaitBegan) -> None:
-    services.wait_began(
-        conference=record.conference,
-        key=fact.waiter,
-        entity=fact.entity,
-        display_text=fact.display_text,
-        private=fact.private,
-        at=record.at,
-    )
-
-
-def _wait_ended(_: Tenure, record: Record, fact: WaitEnded) -> None:
-    services.wait_ended(key=fact.waiter, inside=fact.inside, by=fact.by, at=record.at)
-
-
-def _wrong_pin(_: Tenure, record: Record, fact: WrongPin) -> None:
-    services.wrong_pin(
-        conference=record.conference, entity=fact.entity, at=record.at, last=fact.last
-    )
-
-
-def _removal_ended(_: Tenure, record: Record, fact: RemovalEnded) -> None:
-    services.removal_ended(removal=fact.removal, outcome=fact.outcome, at=record.at)
-
-
-def _call_progressed(_: Tenure, record: Record, fact: CallProgressed) -> None:
-    services.call_progressed(
-        call=fact.call, state=fact.state, status=fact.status, reason=fact.reason, at=record.at
-    )
-
-
-def _ask_refused(_: Tenure, record: Record, fact: AskRefused) -> None:
-    services.ask_refused(
-        conference=record.conference,
-        entity=fact.entity,
-        asked=fact.asked,
-        target=fact.target,
-        refusal=fact.refusal,
-        at=record.at,
-    )
-
-
-def _link_shown(_: Tenure, record: Record, fact: LinkShown) -> None:
-    services.link_shown(conference=record.conference, uri=fact.uri, by=fact.by, at=record.at)
-
-
-def _ended(_: Tenure, record: Record, fact: Ended) -> None:
-    services.conference_ended(
-        conference=record.conference, at=record.at, by=fact.by, parted=fact.parted
-    )
-
-
-_FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
-    Occupied: _occupied,
-    Emptied: _emptied,
-    Released: _released,
-    DialogKept: _dialog_kept,
-    DialogForgotten: _dialog_forgotten,
-    Joined: _joined,
-    EndpointChanged: _endpoint_changed,
-    EndpointLeft: _endpoint_left,
-    EndpointMeasured: _endpoint_measured,
-    Left: _left,
-    TrackBegan: _track_began,
-    RosterChanged: _roster_changed,
-    JoinRefused: _refused,
-    WrongPin: _wrong_pin,
-    PinGiven: _pin_given,
-    WaitBegan: _wait_began,
-    WaitEnded: _wait_ended,
-    RemovalEnded: _removal_ended,
-    CallProgressed: _call_progressed,
-    AskRefused: _ask_refused,
-    LinkShown: _link_shown,
-    Ended: _ended,
-}

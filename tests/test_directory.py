@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from conferences.policy import ConferenceId
-from sipgateway import directory
+from sipgateway import directory, facts
 from sipgateway.directory import Directory
 from sipgateway.focus.actions import Ended, LoadAccount, Record, RosterChanged
 from sipgateway.focus.events import FocusEvent, QuestionFailed
@@ -53,7 +53,7 @@ class Loop:
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     stands = Database()
-    monkeypatch.setitem(directory._FACTS, Ended, stands.write)
+    monkeypatch.setitem(facts._FACTS, Ended, stands.write)
     monkeypatch.setattr(directory, "_answers", stands.answers)
     monkeypatch.setattr(directory, "close_old_connections", lambda: None)
     monkeypatch.setattr(connection, "close", lambda: None)

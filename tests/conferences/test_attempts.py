@@ -13,7 +13,7 @@ from conferences import attempts, selectors, services
 from conferences.attempts import ACCOUNT, PAIR, SOURCE, Held, Notes, Rule, Tally
 from conferences.models import Door, HeldOff, KnownSource, User
 from conferences.services import TooManyAttempts
-from sipgateway import directory
+from sipgateway import directory, questions
 from sipgateway.focus.actions import WriteAttempts
 from sipgateway.focus.events import AttemptsRestored
 from tests.conferences.conftest import NOW
@@ -179,7 +179,7 @@ def test_the_gateway_writes_and_reads_by_its_directory() -> None:
     held = attempts.HeldOff(Held(MALLORY, "alice"), Tally(12.0, now - 9, now, now + 60))
     caught = attempts.HeldOff(Held(MALLORY, ""), Tally(1.0, now, now, now + 60))
     notes = Notes((held,), (Held(HOME, "alice"),), (caught,))
-    directory._QUESTIONS[WriteAttempts](WriteAttempts(notes, now))
+    questions.answer(WriteAttempts(notes, now))
     assert directory._restored() == AttemptsRestored(notes)
     assert directory._lifted() is None
     assert services.lift_attempts(rows=HeldOff.objects.all()) == 2
