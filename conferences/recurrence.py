@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import enum
 import heapq
 import itertools
 import re
@@ -32,6 +33,16 @@ UTC = datetime.UTC
 
 #: How far beyond its start a booking without an end is unrolled.
 HORIZON = datetime.timedelta(days=3660)
+
+#: How long a conference is where nobody says so, in minutes.
+DEFAULT_MINUTES = 60
+#: A week: longer than any meeting, and short enough to be a typing mistake beyond.
+LONGEST_MINUTES = 7 * 24 * 60
+
+#: Letters of a rule.
+LONGEST_RULE = 255
+#: What the numbers of a rule are at most.
+MOST = {"COUNT": 9999, "INTERVAL": 999}
 
 #: RFC 5545 3.3.10 parts that one needs to book a conference. The smaller
 #: frequencies and BYHOUR, BYMINUTE, BYSECOND would make one booking hundreds a day.
@@ -47,8 +58,27 @@ _PART = re.compile(
 _UNTIL = re.compile(r"UNTIL=([0-9]{8})(?:T([0-9]{6})(Z?))?")
 
 
+class Fault(enum.StrEnum):
+    """What is to be mended in a rule; `conferences.wording` has the sentences."""
+
+    PART = "%(part)s is not a part of a rule that can be booked"
+    FREQUENCY = "FREQ is DAILY, WEEKLY, MONTHLY or YEARLY"
+    NUMBER = "%(part)s is a number from 1 to %(most)s"
+    TWICE = "a rule has one FREQ, and each other part once at most"
+    TWO_ENDS = "a rule has either COUNT or UNTIL"
+    LONG = "a rule has %(most)s letters at most"
+    DAY = "%(part)s is no day that can be booked"
+    NO_DAY = "the rule names no day at all"
+    NOTHING_BEFORE = "nothing comes before the first occurrence"
+    UNREADABLE = "the rule cannot be read"
+
+
 class BadRule(ValueError):
-    """The rule cannot be taken; the message says what to mend."""
+    """The rule cannot be taken; `fault` says what to mend, in the `part` that is named."""
+
+    def __init__(self, fault: Fault, part: str = "", most: int = 0) -> None:
+        super().__init__(fault.value % {"part": part, "most": most})
+        self.fault, self.part, self.most = fault, part, most
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +125,24 @@ def parse_rule(text: str) -> str:
     parts = rule.split(";")
     for part in parts:
         if _PART.fullmatch(part) is None:
-            raise BadRule(f"{part!r} is not a part of a rule that can be booked")
+            raise _bad_part(part)
     names = [part.partition("=")[0] for part in parts]
     if "FREQ" not in names or len(set(names)) != len(names):
-        raise BadRule("a rule has one FREQ, and each other part once at most")
+        raise BadRule(Fault.TWICE)
     if {"COUNT", "UNTIL"} <= set(names):
-        raise BadRule("a rule has either COUNT or UNTIL")
+        raise BadRule(Fault.TWO_ENDS)
+    if len(rule) > LONGEST_RULE:
+        raise BadRule(Fault.LONG, most=LONGEST_RULE)
     return rule
+
+
+def _bad_part(part: str) -> BadRule:
+    name = part.partition("=")[0]
+    if name == "FREQ":
+        return BadRule(Fault.FREQUENCY)
+    if name in MOST:
+        return BadRule(Fault.NUMBER, name, MOST[name])
+    return BadRule(Fault.PART, part)
 
 
 def occurrences(
@@ -182,7 +223,7 @@ def first_start(pattern: Pattern) -> datetime.datetime:
     """When the rule really begins: the first start that fits it. Raises `BadRule`."""
     found = next(planned(pattern), None)
     if found is None:
-        raise BadRule("the rule names no day at all")
+        raise BadRule(Fault.NO_DAY)
     return found.starts_at
 
 
@@ -201,7 +242,7 @@ def rule_before(pattern: Pattern, recurrence_id: datetime.datetime) -> str:
     earlier = itertools.takewhile(lambda one: one.starts_at < recurrence_id, planned(pattern))
     last = next(iter(collections.deque(earlier, maxlen=1)), None)
     if last is None:
-        raise BadRule("nothing comes before the first occurrence")
+        raise BadRule(Fault.NOTHING_BEFORE)
     # Days and longer steps: a day has one occurrence at most.
     day = last.starts_at.astimezone(ZoneInfo(pattern.zone))
     return ";".join([*_without_end(pattern.rule), f"UNTIL={day:%Y%m%d}"])
@@ -264,10 +305,10 @@ def _unrolled(pattern: Pattern, first: datetime.datetime) -> Iterator[datetime.d
     try:
         rule = rrule.rrulestr(";".join(_without_end(pattern.rule)), dtstart=first)
         if not isinstance(rule, rrule.rrule):
-            raise BadRule("one rule is wanted")
+            raise BadRule(Fault.UNREADABLE)
         bounded = rule.replace(until=until)
     except ValueError as error:
-        raise BadRule(str(error)) from error
+        raise BadRule(Fault.UNREADABLE) from error
     for index, local in enumerate(bounded):
         if count is not None and index >= int(count[1]):
             return
@@ -288,4 +329,4 @@ def _until(pattern: Pattern, first: datetime.datetime) -> datetime.datetime:
             return until
         return until.replace(tzinfo=UTC).astimezone(ZoneInfo(pattern.zone)).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
-        raise BadRule(f"{found[0]} is no day that can be booked") from error
+        raise BadRule(Fault.DAY, found[0]) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils import dates, formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from conferences import recurrence, repetition
+from conferences import recurrence, repetition, typed
+from conferences.recurrence import Fault
 
 #: A weekday's place in a month.
 _PLACES: Mapping[int, Any] = {
@@ -20,24 +22,43 @@ _PLACES: Mapping[int, Any] = {
     4: gettext_lazy("the fourth %(day)s"),
     -1: gettext_lazy("the last %(day)s"),
 }
-#: Why a rule cannot be booked, where `recurrence` says it in these words.
-_BAD_RULES: Mapping[str, Any] = {
-    "a rule has one FREQ, and each other part once at most": gettext_lazy(
-        "a rule has one FREQ, and each other part once at most"
-    ),
-    "a rule has either COUNT or UNTIL": gettext_lazy("a rule has either COUNT or UNTIL"),
-    "a rule has 255 letters at most": gettext_lazy("a rule has 255 letters at most"),
-    "the rule names no day at all": gettext_lazy("the rule names no day at all"),
-    "nothing comes before the first occurrence": gettext_lazy(
-        "nothing comes before the first occurrence"
-    ),
-    "one rule is wanted": gettext_lazy("one rule is wanted"),
+#: Why a rule cannot be booked.
+_BAD_RULES: Mapping[Fault, Any] = {
+    Fault.PART: gettext_lazy("“%(part)s” is not a part of a rule that can be booked."),
+    Fault.FREQUENCY: gettext_lazy("FREQ is DAILY, WEEKLY, MONTHLY or YEARLY."),
+    Fault.NUMBER: gettext_lazy("%(part)s is a number from 1 to %(most)s."),
+    Fault.TWICE: gettext_lazy("A rule has one FREQ, and each other part once at most."),
+    Fault.TWO_ENDS: gettext_lazy("A rule has either COUNT or UNTIL."),
+    Fault.LONG: gettext_lazy("A rule has %(most)s letters at most."),
+    Fault.DAY: gettext_lazy("“%(part)s” is no day that can be booked."),
+    Fault.NO_DAY: gettext_lazy("The rule names no day at all."),
+    Fault.NOTHING_BEFORE: gettext_lazy("Nothing comes before the first occurrence."),
+    Fault.UNREADABLE: gettext_lazy("The rule cannot be read."),
 }
 
 
 def of_rule(error: recurrence.BadRule) -> str:
     """What is wrong with a rule."""
-    return str(_BAD_RULES.get(str(error), error))
+    return str(_BAD_RULES[error.fault]) % {"part": error.part, "most": error.most}
+
+
+def line(text: str) -> str:
+    """`text` as one line of text (`conferences.typed`). Raises `ValidationError`."""
+    try:
+        return typed.line(text)
+    except typed.NoText as error:
+        raise ValidationError(
+            _("There are control characters in it, which nobody can read. Take them out.")
+        ) from error
+
+
+def person(name: str) -> str:
+    """The name of a person, typed in one line. Raises `ValidationError`."""
+    try:
+        typed.check(name)
+    except typed.NoText as error:
+        raise ValidationError(_("A name is one line of letters.")) from error
+    return line(name)
 
 
 def repeats(rule: str) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Body, Query, Router, Status
 
-from conferences import policy, selectors, services
+from conferences import policy, selectors, services, wording
 from conferences.api import access
 from conferences.api.bookings import YEARS
 from conferences.api.schemas import (
@@ -64,8 +64,11 @@ def change_me(request: HttpRequest, said: MeIn) -> dict[str, Any]:
     sent = said.model_dump(exclude_unset=True)
     if "timezone" in sent and sent["timezone"] not in zoneinfo.available_timezones():
         raise ValidationError({"timezone": _("That is no time zone, as Europe/Berlin is.")})
-    if not sent.get("display_name", "").isprintable():
-        raise ValidationError({"display_name": _("A name is one line of letters.")})
+    if "display_name" in sent:
+        try:
+            sent["display_name"] = wording.person(sent["display_name"])
+        except ValidationError as error:
+            raise ValidationError({"display_name": error}) from error
     services.change_person(user=user, **sent)
     return _me(user)
 

@@ -9,6 +9,7 @@ from django.contrib.auth.forms import SetPasswordForm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from conferences import wording
 from conferences.forms import plain
 from conferences.models import User
 
@@ -65,6 +66,10 @@ class WelcomeForm(PasswordForm):
         username = str(self.cleaned_data["username"]).strip().lower()
         self.user.username = username
         return username
+
+    def clean_display_name(self) -> str:
+        """One line of text."""
+        return wording.person(self.cleaned_data["display_name"])
 
     def complain(self, error: ValidationError) -> None:
         """Show what the service found wrong at the field that it is about."""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conferences import policy, selectors
-from conferences.forms import plain, repeating, rules, window
+from conferences.forms import length, plain, repeating, rules, window
 from conferences.ledger import DEFAULT_SIZE
 from conferences.models import (
     AdmissionChoice,
@@ -30,6 +30,7 @@ from conferences.models import (
     User,
     WaitingRoomChoice,
 )
+from conferences.recurrence import DEFAULT_MINUTES
 from conferences.repetition import Repeats
 
 #: Roles that the form offers; others that a script gave stay as they are.
@@ -110,7 +111,7 @@ class Guestlist:
     dial_out: bool = False
 
 
-class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
+class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, length.LengthForm):
     """Books a conference, or changes one: `values()` is what the services take."""
 
     organizer = forms.ChoiceField(label=gettext_lazy("For whom"), required=False)
@@ -132,13 +133,6 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
         label=gettext_lazy("Time"),
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-    )
-    duration_minutes = forms.TypedChoiceField(
-        label=gettext_lazy("Length"),
-        choices=plain.LENGTHS,
-        coerce=int,
-        empty_value=None,
-        required=False,
     )
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
@@ -258,8 +252,6 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
         self._tell_quota(conference.organizer if conference is not None else owner)
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
-        if shown is not None:
-            plain.keep_length(self.fields["duration_minutes"], shown.duration_minutes)
         self._say_what_cannot_be()
         self.keep_minutes(shown)
         self.settle(shown, called=[one.dial_out for one in self._copied if one.uri])
@@ -322,6 +314,10 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm):
         if not self.invitee_rows:
             self.invitee_rows = [InviteeRow()]
         return values
+
+    def lasts(self, values: dict[str, Any]) -> bool:
+        """A standing room has no length."""
+        return values.get("kind") == Kind.BOOKED.value
 
     def _read(self, row: InviteeRow) -> None:
         try:
@@ -431,14 +427,13 @@ def _suggested(at: Mapping[str, str]) -> dict[str, Any]:
     """What a link suggests, in the owner's zone; nothing where it makes no sense."""
     try:
         start = datetime.datetime.fromisoformat(at["starts_at"]).replace(tzinfo=None)
-        minutes = int(at["minutes"])
     except (KeyError, ValueError):
         return {}
     return {
         "kind": Kind.BOOKED.value,
         "date": start.date(),
         "time": start.time(),
-        "duration_minutes": minutes,
+        **length.suggested(at.get("minutes", "")),
     }
 
 
@@ -448,7 +443,7 @@ def _initial(
     if conference is None:
         return {
             "kind": Kind.ROOM.value,
-            "duration_minutes": 60,
+            **length.initial(DEFAULT_MINUTES),
             "timezone": owner.timezone,
             # Whoever books sends the link around, and expects it to open the door.
             "admission": AdmissionChoice.OPEN.value,
@@ -466,7 +461,7 @@ def _initial(
         "kind": conference.kind if starts else Kind.ROOM.value,
         "date": local.date() if local else None,
         "time": local.time() if local else None,
-        "duration_minutes": conference.duration_minutes or 60,
+        **length.initial(conference.duration_minutes or DEFAULT_MINUTES),
         "timezone": conference.timezone,
         "admission": conference.admission,
         "pin": conference.pin,

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from conferences import recurrence, selectors
-from conferences.forms import plain
+from conferences.forms import length, plain
 
 ONE = "one"
 FOLLOWING = "following"
@@ -24,7 +24,7 @@ _RANGES = [
 ]
 
 
-class OccurrenceForm(plain.PlainForm):
+class OccurrenceForm(length.LengthForm):
     """Times are local in the zone of the booking; `values()` is what the services take."""
 
     title = forms.CharField(
@@ -35,9 +35,6 @@ class OccurrenceForm(plain.PlainForm):
     )
     time = forms.TimeField(
         label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
-    )
-    duration_minutes = forms.TypedChoiceField(
-        label=_("Length"), choices=plain.LENGTHS, coerce=int, empty_value=None
     )
     range = forms.ChoiceField(
         label=_("Change"), choices=_RANGES, widget=forms.RadioSelect, required=False
@@ -53,11 +50,10 @@ class OccurrenceForm(plain.PlainForm):
             "title": one.title or found.series.title,
             "date": begin.date(),
             "time": begin.time(),
-            "duration_minutes": minutes,
+            **length.initial(minutes),
             "range": ONE,
         }
         super().__init__(plain.taken(data), initial=initial)
-        plain.keep_length(self.fields["duration_minutes"], minutes)
 
     @property
     def following(self) -> bool:
@@ -68,10 +64,11 @@ class OccurrenceForm(plain.PlainForm):
         """The arguments of `services.change_occurrence` and `change_following`; once valid."""
         said = self.cleaned_data
         local = datetime.datetime.combine(said["date"], said["time"])
+        minutes = said["duration_minutes"]
         return {
             "title": said["title"],
             "starts_at": local.replace(tzinfo=zoneinfo.ZoneInfo(self._zone)),
-            "duration_minutes": said["duration_minutes"],
+            **({} if minutes is None else {"duration_minutes": minutes}),
         }
 
     def complain(self, error: ValidationError) -> None:

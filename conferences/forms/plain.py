@@ -27,10 +27,6 @@ class Label:
         return str(self.title)
 
 
-#: How long something may be, in minutes.
-_LENGTHS = (15, 30, 45, 60, 90, 120, 180, 240, 480)
-
-
 def minutes_in_words(minutes: int) -> str:
     """As one says it: in days, in hours, or in minutes."""
     if minutes and minutes % 1440 == 0:
@@ -52,9 +48,6 @@ _words_later = lazy(minutes_in_words, str)
 def minute_choices(minutes: Iterable[int]) -> list[tuple[int, Any]]:
     """Choices of a field, in the language of whoever is shown them."""
     return [(one, _words_later(one)) for one in minutes]
-
-
-LENGTHS = minute_choices(_LENGTHS)
 
 
 def zones() -> list[tuple[str, str]]:
@@ -105,13 +98,6 @@ def taken(data: Any) -> Any:
     changed = data.copy()
     changed["date"], changed["time"] = f"{at:%Y-%m-%d}", f"{at:%H:%M}"
     return changed
-
-
-def keep_length(field: forms.Field, minutes: int | None) -> None:
-    """A length that a script chose stays a choice."""
-    assert isinstance(field, forms.TypedChoiceField), "lengths are chosen"
-    if minutes and minutes not in _LENGTHS:
-        field.choices = [*LENGTHS, (minutes, minutes_in_words(minutes))]
 
 
 def keep_choice(field: forms.Field, minutes: int) -> None:

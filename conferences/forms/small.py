@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-from conferences import selectors
+from conferences import selectors, wording
 from conferences.forms import plain
 from conferences.models import User
 
@@ -107,6 +107,10 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         plain.dress(self)
+
+    def clean_display_name(self) -> str:
+        """One line of text."""
+        return wording.person(self.cleaned_data["display_name"])
 
 
 class SipPasswordForm(plain.PlainForm):

@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from conferences import policy
+from conferences import policy, wording
 from conferences.models import User
 from conferences.services import accounts, people
 from conferences.services.refused import Refused
@@ -63,8 +63,6 @@ def change_account(*, by: User, user: User, **said: Unpack[AccountTerms]) -> Non
 
 def _apply(user: User, said: AccountTerms) -> None:
     _check(said)
-    if "display_name" in said:
-        said["display_name"] = " ".join(said["display_name"].split())
     for name, value in said.items():
         setattr(user, name, value)
     user.save(update_fields=list(said))
@@ -77,8 +75,11 @@ def _apply(user: User, said: AccountTerms) -> None:
 
 def _check(said: AccountTerms) -> None:
     wrong: dict[str, str] = {}
-    if not said.get("display_name", "").isprintable():
-        wrong["display_name"] = _("A name is one line of letters.")
+    if "display_name" in said:
+        try:
+            said["display_name"] = wording.person(said["display_name"])
+        except ValidationError as error:
+            wrong["display_name"] = " ".join(error.messages)
     if said.get("timezone", "UTC") not in zoneinfo.available_timezones():
         wrong["timezone"] = _("That is no time zone, as Europe/Berlin is.")
     if said.get("email"):

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
-from conferences import notices, policy, selectors
+from conferences import notices, policy, selectors, wording
 from conferences.models import Admittance, Conference, Event, Guest, Invitation, WrongPin
 from conferences.policy import ConferenceId, Identity, Keyed, Refusal, Snapshot
 from conferences.services import names
@@ -52,8 +52,11 @@ def admit_guest(
 
 
 def _checked_name(display_name: str) -> str:
-    display_name = " ".join(display_name.split())
-    if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
+    try:
+        display_name = wording.line(display_name)
+    except ValidationError as error:
+        raise ValidationError({"display_name": error}) from error
+    if not 1 <= len(display_name) <= 100:
         raise ValidationError({"display_name": _("Type a name of 1 to 100 letters.")})
     return display_name
 

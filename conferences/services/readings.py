@@ -18,7 +18,7 @@ from icalendar import Calendar, Component, Event
 from icalendar.error import GloballyUniqueTZIDGuessed
 
 from conferences import invitations
-from conferences.services.terms import DEFAULT_MINUTES
+from conferences.recurrence import DEFAULT_MINUTES
 
 #: Octets of one object.
 LONGEST = 200_000

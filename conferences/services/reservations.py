@@ -17,7 +17,7 @@ from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conferences import policy, selectors
+from conferences import policy, recurrence, selectors
 from conferences.models import Conference, Event, Kind, User, Way
 from conferences.services import bookings, moderation, terms
 from conferences.services.refused import Refused, unless_none
@@ -130,7 +130,7 @@ def _booked(
                 actor=actor,
                 way=Way.JITSI,
                 starts_at=starts_at,
-                duration_minutes=terms.DEFAULT_MINUTES,
+                duration_minutes=recurrence.DEFAULT_MINUTES,
             )
     else:
         row = bookings.book(
@@ -140,7 +140,7 @@ def _booked(
             title=name,
             admission=policy.Admission.OPEN,
             starts_at=starts_at,
-            duration_minutes=terms.DEFAULT_MINUTES,
+            duration_minutes=recurrence.DEFAULT_MINUTES,
         )
     found = reservation(row, now=now)
     return Reservation(row, found.starts_at, found.lasts, new=True)

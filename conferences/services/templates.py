@@ -16,7 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from conferences import policy, recurrence
+from conferences import policy, recurrence, wording
 from conferences.models import BookingTemplate, Conference, Kind, User
 from conferences.services.names import Invitee
 
@@ -96,8 +96,11 @@ def save_template(*, owner: User, conference: Conference, title: str) -> Booking
 
     Raises `ValidationError` by field.
     """
-    title = " ".join(title.split()) or conference.title[:100]
-    if len(title) > 100 or not title.isprintable():
+    try:
+        title = wording.line(title) or conference.title[:100]
+    except ValidationError as error:
+        raise ValidationError({"title": error}) from error
+    if len(title) > 100:
         raise ValidationError({"title": _("A title has 100 letters at most.")})
     # As it was booked: it is brought to a time ahead when somebody books by it.
     kept = copied(conference, now=datetime.datetime.min.replace(tzinfo=datetime.UTC))

@@ -21,12 +21,10 @@ from django.utils.translation import gettext as _
 
 from conferences import policy, recurrence, selectors, wording
 from conferences.models import Conference, Kind
+from conferences.recurrence import DEFAULT_MINUTES, LONGEST_MINUTES
 from conferences.services import guestlists
 from conferences.services.names import Invitee
 
-DEFAULT_MINUTES = 60
-#: A week: longer than any meeting, and short enough to be a typing mistake beyond.
-LONGEST_MINUTES = 7 * 24 * 60
 #: Somebody who has not answered so often does not want to come.
 MOST_REDIALS = 10
 #: Minutes before the start and after the end: at most a day.
@@ -175,9 +173,10 @@ def say_title(row: Conference, said: Changes, complaints: Complaints) -> None:
 
 def said_title(title: str, complaints: Complaints) -> str:
     """The title, with single blanks."""
-    title = " ".join(title.split())
-    if not 1 <= len(title) <= 200 or not title.isprintable():
-        complaints.say("title", _("Give it a title of 1 to 200 letters."))
+    with complaints.about("title"):
+        title = wording.line(title)
+        if not 1 <= len(title) <= 200:
+            complaints.say("title", _("Give it a title of 1 to 200 letters."))
     return title
 
 
@@ -263,8 +262,6 @@ def _say_rule(row: Conference, said: Changes, complaints: Complaints) -> None:
     with complaints.about("rrule"):
         if text:
             row.rrule = recurrence.parse_rule(text)
-            if len(row.rrule) > 255:
-                raise recurrence.BadRule("a rule has 255 letters at most")
             row.starts_at = recurrence.first_start(selectors.pattern(row))
         close(row)
 

@@ -113,7 +113,7 @@ def test_no_guest_after_the_end(open_room: Conference) -> None:
     assert caught.value.refusal is Refusal.OVER
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\x00b", "\u202ealice"])
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\x00b", "\u200d\u200f"])
 def test_names_that_no_guest_can_have(open_room: Conference, name: str) -> None:
     with pytest.raises(ValidationError) as caught:
         services.admit_guest(conference=open_room, display_name=name)

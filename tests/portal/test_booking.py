@@ -149,8 +149,89 @@ def test_an_odd_length_survives_a_change(alice: User, signed_in: SignedIn) -> No
         timezone="Europe/Berlin",
     )
     page = signed_in(alice).get("/conferences/odd/change/").content.decode()
-    assert '<option value="37" selected>37 minutes</option>' in page
+    assert _shown_length(page) == (0, 37)
     assert row.duration_minutes == 37
+
+
+def _shown_length(page: str) -> tuple[int, int]:
+    """Hours and minutes as the form shows them."""
+    hours, minutes = (
+        re.search(rf'name="duration_{unit}" value="([0-9]*)"', page)
+        for unit in ("hours", "minutes")
+    )
+    assert hours is not None
+    assert minutes is not None
+    return int(hours[1]), int(minutes[1])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "shown"),
+    [
+        ("150", (2, 30)),
+        ("75", (1, 15)),
+        ("300", (5, 0)),
+        ("25", (0, 25)),
+        ("1440", (24, 0)),
+        ("0", (1, 0)),
+        ("10081", (1, 0)),
+        ("-5", (1, 0)),
+        ("²", (1, 0)),
+    ],
+)
+def test_what_is_dragged_over_is_booked_as_long(
+    alice: User, signed_in: SignedIn, minutes: str, shown: tuple[int, int]
+) -> None:
+    browser = signed_in(alice)
+    at = _booked()
+    query = {"starts_at": f"{at['date']}T12:00:00", "minutes": minutes}
+    page = browser.get("/book/", query).content.decode()
+    assert _shown_length(page) == shown
+    said = {**at, "duration_hours": shown[0], "duration_minutes": shown[1]}
+    assert browser.post("/book/", said).status_code == 302
+    assert Conference.objects.get().duration_minutes == shown[0] * 60 + shown[1]
+
+
+@pytest.mark.parametrize(
+    ("hours", "minutes", "lasts"),
+    [
+        ("0", "25", 25),
+        ("", "50", 50),
+        ("2", "", 120),
+        ("", "", 60),
+        ("1", "75", 135),
+        ("168", "0", 10080),
+    ],
+)
+def test_any_length_is_booked(
+    alice: User, signed_in: SignedIn, hours: str, minutes: str, lasts: int
+) -> None:
+    said = _booked(duration_hours=hours, duration_minutes=minutes)
+    assert signed_in(alice).post("/book/", said).status_code == 302
+    assert Conference.objects.get().duration_minutes == lasts
+
+
+@pytest.mark.parametrize(
+    ("hours", "minutes", "words"),
+    [
+        ("0", "0", "Choose a length from 1 minute to 7 days."),
+        ("168", "1", "Choose a length from 1 minute to 7 days."),
+        ("169", "0", "less than or equal to 168"),
+        ("-1", "90", "greater than or equal to 0"),
+        ("one", "0", "Enter a whole number."),
+    ],
+)
+def test_what_is_no_length_is_told(
+    alice: User, signed_in: SignedIn, hours: str, minutes: str, words: str
+) -> None:
+    said = _booked(duration_hours=hours, duration_minutes=minutes)
+    assert words in signed_in(alice).post("/book/", said).content.decode()
+    assert not Conference.objects.exists()
+
+
+def test_a_standing_room_has_no_length(alice: User, signed_in: SignedIn) -> None:
+    said = {**ROOM, "duration_hours": "0", "duration_minutes": "0"}
+    assert signed_in(alice).post("/book/", said).status_code == 302
+    assert Conference.objects.get().duration_minutes is None
 
 
 def test_cancelling_asks_first(room: Conference, alice: User, signed_in: SignedIn) -> None:
@@ -240,7 +321,18 @@ def test_the_page_of_a_series_says_it_in_words(alice: User, signed_in: SignedIn)
         ({"repeats": "daily", "every": "0"}, "greater than or equal to 1"),
         ({"repeats": "weekly", "days": ["XX"]}, "Select a valid choice."),
         ({"repeats": "rule"}, "Type a rule."),
-        ({"repeats": "rule", "rrule": "FREQ=SECONDLY"}, "is not a part of a rule"),
+        (
+            {"repeats": "rule", "rrule": "FREQ=SECONDLY"},
+            "FREQ is DAILY, WEEKLY, MONTHLY or YEARLY.",
+        ),
+        (
+            {"repeats": "rule", "rrule": "FREQ=DAILY;COUNT=100000"},
+            "COUNT is a number from 1 to 9999.",
+        ),
+        (
+            {"repeats": "rule", "rrule": "FREQ=DAILY;BYHOUR=9"},
+            "“BYHOUR=9” is not a part of a rule that can be booked.",
+        ),
         ({"repeats": "hourly"}, "Select a valid choice."),
     ],
 )

@@ -137,3 +137,16 @@ def test_mallory_is_refused(
     assert signed_in(bob).post(_on(1) + what).status_code in (403, 405)
     assert daily.overrides.count() == 0
     assert people.MALLORY.uri not in {one.actor for one in selectors.events(daily)}
+
+
+@pytest.mark.parametrize(("hours", "minutes", "lasts"), [("0", "25", 25), ("2", "30", 150)])
+def test_one_is_as_long_as_one_says(
+    alice: User, daily: Conference, signed_in: SignedIn, hours: str, minutes: str, lasts: int
+) -> None:
+    said = _said(1, duration_hours=hours, duration_minutes=minutes)
+    browser = signed_in(alice)
+    assert browser.post(_on(1) + "change/", said).status_code == 302
+    assert daily.overrides.get().duration_minutes == lasts
+    page = browser.get(_on(1)).content.decode()
+    assert f'name="duration_hours" value="{hours}"' in page
+    assert f'name="duration_minutes" value="{minutes}"' in page
