@@ -378,6 +378,13 @@ def may_join(
         return Refusal.UNKNOWN
     if (refusal := may_try(snapshot, who)) is not None:
         return refusal
+    refusal = _shut(snapshot, who, present=present, now=now)
+    if refusal is not None and is_stranger(snapshot, who) and not keyed:
+        return Refusal.NOT_INVITED
+    return refusal
+
+
+def _shut(snapshot: Snapshot, who: Identity, *, present: int, now: float) -> Refusal | None:
     if (refusal := when(snapshot, now=now)) is not None:
         return refusal
     if snapshot.locked and snapshot.role_of(who) not in COMMANDING:
@@ -421,6 +428,11 @@ def may_try(snapshot: Snapshot, who: Identity) -> Refusal | None:
     return Refusal.WRONG_PIN_TOO_OFTEN if who.side in snapshot.held_off else None
 
 
+def is_stranger(snapshot: Snapshot, who: Identity) -> bool:
+    """Whether `who` may try a personal PIN and has not yet: he learns nothing of the booking."""
+    return not _on_the_list(snapshot, who) and who.uri not in snapshot.admitted
+
+
 def has_pin(snapshot: Snapshot) -> bool:
     """Whether there is a PIN to give."""
     return bool(snapshot.pin or snapshot.personal_pins)
@@ -450,6 +462,8 @@ def keyed(snapshot: Snapshot, who: Identity | None, pin: str) -> Keyed | None:
     return Keyed() if right and (who is None or _on_the_list(snapshot, who)) else None
 
 
+#: Before the address of somebody who gives a PIN on a page and has said no more of himself.
+ON_THE_WEB = "web:"
 #: Wrong PINs that are answered with another try; the next one has to wait.
 WRONG_PINS = 5
 #: Seconds of the first wait; each further wrong PIN doubles it, up to the second.

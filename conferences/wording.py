@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,12 @@ _BAD_RULES: Mapping[Fault, Any] = {
 def of_rule(error: recurrence.BadRule) -> str:
     """What is wrong with a rule."""
     return str(_BAD_RULES[error.fault]) % {"part": error.part, "most": error.most}
+
+
+def moment(local: datetime.datetime, today: datetime.datetime) -> str:
+    """A time on the clock on the wall, with its year where that is another."""
+    name = "DAY_TIME_FORMAT" if local.year == today.year else "DAY_YEAR_TIME_FORMAT"
+    return formats.date_format(local, name)
 
 
 def line(text: str) -> str:

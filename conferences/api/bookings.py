@@ -33,14 +33,19 @@ YEARS = range(1900, 2201)
 
 
 def _shown(row: Conference, who: policy.Identity) -> dict[str, Any]:
-    """The booking for `who`: the list for those who command, the PIN for all who are on it."""
+    """The booking for `who`: the list for those who command, the PIN for all who are on it.
+
+    A personal PIN makes its bearer its owner: moderators read their own alone.
+    """
     snapshot = selectors.snapshot(row.key)
     assert snapshot is not None, "the row was read a moment ago"
+    owns = policy.may_change(snapshot, who) is None
     return selectors.booking(
         row,
         now=timezone.now(),
         pin=who.uri in snapshot.roles,
         guest_list=policy.may_command(snapshot, who) is None,
+        pins_of=lambda uri: owns or uri == who.uri,
     )
 
 

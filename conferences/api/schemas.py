@@ -351,7 +351,7 @@ class InviteeOut(Schema):
     role: Role
     dial_out: bool
     answer: str
-    pin: str
+    pin: str = Field(description="Of his own; organizers read all, others theirs alone.")
 
 
 class ConferenceOut(Schema):

@@ -12,13 +12,11 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from conferences import policy, selectors
 from conferences.forms import length, plain, repeating, rules, window
-from conferences.ledger import DEFAULT_SIZE
 from conferences.models import (
     AdmissionChoice,
     AnnounceChoice,
@@ -170,10 +168,6 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         min_value=1,
         max_value=100_000,
         required=False,
-        help_text=format_lazy(
-            gettext_lazy("How many can be in it at once; left empty, {ports} ports are kept."),
-            ports=DEFAULT_SIZE,
-        ),
         widget=forms.NumberInput(attrs={"placeholder": gettext_lazy("No limit")}),
     )
     language = forms.ChoiceField(
@@ -276,8 +270,14 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
 
     def _tell_quota(self, organizer: User | None) -> None:
         """How much he may take at a time, where somebody has said so."""
+        field = self.fields["max_participants"]
+        kept = selectors.ports_kept(organizer.pk if organizer is not None else None)
+        field.help_text = ngettext(
+            "How many can be in it at once; left empty, %(ports)s port is kept.",
+            "How many can be in it at once; left empty, %(ports)s ports are kept.",
+            kept,
+        ) % {"ports": kept}
         for quota in selectors.quotas(organizer.pk) if organizer is not None else ():
-            field = self.fields["max_participants"]
             words = _("You may take %(ports)s ports at a time.")
             if quota.group:
                 words = _("%(group)s may take %(ports)s ports at a time together.")

@@ -68,7 +68,7 @@ from conferences.selectors.links import account_link, link_token, link_url, open
 from conferences.selectors.loads import Stretch, load
 from conferences.selectors.personal import ADDRESSES, everything_about
 from conferences.selectors.qualities import grade, worst_qualities
-from conferences.selectors.quotas import Quota, quotas
+from conferences.selectors.quotas import Quota, ports_kept, quotas
 from conferences.selectors.recordings import (
     TrackLine,
     recording_file,
@@ -114,7 +114,7 @@ from conferences.selectors.rosters import (
     viewer,
 )
 from conferences.selectors.searching import search, template, templates_of
-from conferences.selectors.snapshots import answers_of, invitee_name, snapshot
+from conferences.selectors.snapshots import answers_of, invitee_name, pin_wait, snapshot
 from conferences.selectors.sounds import (
     played_sound,
     sound_directory,
@@ -244,9 +244,11 @@ __all__ = [
     "person_at",
     "person_exists",
     "phones_heard",
+    "pin_wait",
     "planned",
     "planned_one",
     "played_sound",
+    "ports_kept",
     "quotas",
     "recording_file",
     "recording_line",

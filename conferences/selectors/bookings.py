@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,9 +245,17 @@ def _order(
 
 
 def booking(
-    conference: Conference, *, now: datetime.datetime, pin: bool, guest_list: bool
+    conference: Conference,
+    *,
+    now: datetime.datetime,
+    pin: bool,
+    guest_list: bool,
+    pins_of: Callable[[str], bool] = lambda _: True,
 ) -> dict[str, Any]:
-    """The booking as scripts read it, with its PIN and with its list where the reader may."""
+    """The booking as scripts read it, with its PIN and with its list where the reader may.
+
+    `pins_of` says of whose address the reader may read the PIN that makes its bearer him.
+    """
     when = window(conference, now=now)
     shown: dict[str, Any] = {
         "id": conference.name,
@@ -294,18 +302,19 @@ def booking(
     if guest_list:
         prefetch_related_objects([conference], "invitations__user")
         shown["moderator_pin"] = conference.moderator_pin
-        shown["invitees"] = [_invited(one) for one in conference.invitations.all()]
+        shown["invitees"] = [_invited(one, pins_of) for one in conference.invitations.all()]
     return shown
 
 
-def _invited(one: Invitation) -> dict[str, Any]:
+def _invited(one: Invitation, pins_of: Callable[[str], bool]) -> dict[str, Any]:
+    uri = aor(one.user.username) if one.user else one.uri
     return {
-        "uri": aor(one.user.username) if one.user else one.uri,
+        "uri": uri,
         "email": one.email,
         "role": one.role,
         "dial_out": one.dial_out,
         "answer": one.answer,
-        "pin": one.pin,
+        "pin": one.pin if pins_of(uri) else "",
     }
 
 

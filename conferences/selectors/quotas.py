@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conferences.ledger import DEFAULT_SIZE
 from conferences.models import GroupQuota, User
 
 
@@ -15,6 +16,16 @@ class Quota:
     whose: frozenset[int]
     #: The name of the group; empty for one's own.
     group: str = ""
+
+
+def ports_kept(organizer: int | None) -> int:
+    """The ports that a conference of his takes where nobody says how many.
+
+    No more than he may take at all: who has a small quota could else book by saying its
+    size alone.
+    """
+    own = quotas(organizer) if organizer is not None else []
+    return max(1, min([DEFAULT_SIZE, *(one.ports for one in own)]))
 
 
 def quotas(organizer: int) -> list[Quota]:

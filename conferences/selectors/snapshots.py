@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -217,6 +218,13 @@ def _wrong_pins(row: Conference) -> list[tuple[str, float]]:
         return []
     rows = row.wrong_pins.values_list("entity", "at")
     return [(entity, at.timestamp()) for entity, at in rows]
+
+
+def pin_wait(conference: Conference, entity: str, *, now: datetime.datetime) -> int:
+    """Seconds until a PIN of `entity` is looked at again; 0 if it may come now."""
+    given = conference.wrong_pins.filter(entity=entity).values_list("at", flat=True)
+    until = policy.held_off_until([at.timestamp() for at in given])
+    return max(0, math.ceil(until - now.timestamp()))
 
 
 def _held_off(wrong: Iterable[tuple[str, float]], now: datetime.datetime) -> frozenset[str]:

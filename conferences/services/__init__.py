@@ -143,7 +143,7 @@ from conferences.services.records import (
     take_lease,
     wrong_pin,
 )
-from conferences.services.refused import Refused
+from conferences.services.refused import HeldOff, Refused
 from conferences.services.registrations import (
     end_registration,
     end_registrations,
@@ -201,6 +201,7 @@ __all__ = [
     "CalendarRefused",
     "Changes",
     "Copied",
+    "HeldOff",
     "Invitee",
     "KeyInUse",
     "KeyTaken",

@@ -6,8 +6,8 @@ IMMEDIATE), so of two who want the last ports one waits, then sees what the
 other took. All occurrences that a rule can ever have (`recurrence.HORIZON`,
 ten years) are taken at once: nothing has to be found room for later.
 
-A conference takes `max_participants` ports, or `DEFAULT_SIZE` where nothing
-is said.
+A conference takes `max_participants` ports; where nothing is said, `DEFAULT_SIZE` of
+them, or as many as its organizer may take at all (`selectors.ports_kept`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django.utils import formats
+from django.utils import timezone as clock
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy
 
-from conferences import ledger, recurrence, selectors
-from conferences.ledger import DEFAULT_SIZE, FOR_EVER, Limit, Load, Span, Taken
+from conferences import ledger, recurrence, selectors, wording
+from conferences.ledger import FOR_EVER, Limit, Load, Span, Taken
 from conferences.models import Conference, Hold, Kind, Ledger
 
 #: How many starts a refusal proposes.
@@ -48,7 +48,7 @@ class NoRoom(Exception):
 
 def size(conference: Conference) -> int:
     """How many ports it takes."""
-    return conference.max_participants or DEFAULT_SIZE
+    return conference.max_participants or selectors.ports_kept(conference.organizer_id)
 
 
 def shape(conference: Conference) -> tuple[object, ...]:
@@ -62,7 +62,7 @@ def shape(conference: Conference) -> tuple[object, ...]:
         conference.early_minutes,
         conference.grace_minutes,
         conference.closes_at,
-        size(conference),
+        conference.max_participants,
     )
 
 
@@ -112,7 +112,7 @@ def complaint(
     """
     free = _proposals(conference, now, one)
     booked = conference.kind == Kind.BOOKED
-    told: dict[str, object] = {"ports": size(conference), "count": no_room.free}
+    told: dict[str, object] = {"ports": _ports(size(conference)), "count": no_room.free}
     if no_room.quota is not None:
         told |= {"quota": no_room.quota.ports, "group": no_room.quota.group}
     if not booked:
@@ -130,43 +130,41 @@ def complaint(
 #: What is lacking: of the installation's ports, of one's quota, and of a group's.
 _THEN = (
     ngettext_lazy(
-        "This takes %(ports)s ports, and only %(count)s of them is free at that time.",
-        "This takes %(ports)s ports, and only %(count)s of them are free at that time.",
+        "This takes %(ports)s, and only %(count)s is free at that time.",
+        "This takes %(ports)s, and only %(count)s are free at that time.",
         "count",
     ),
     ngettext_lazy(
-        "This takes %(ports)s ports of your quota of %(quota)s, "
-        "and only %(count)s of them is free at that time.",
-        "This takes %(ports)s ports of your quota of %(quota)s, "
-        "and only %(count)s of them are free at that time.",
+        "This takes %(ports)s of your quota of %(quota)s, and only %(count)s is free at that time.",
+        "This takes %(ports)s of your quota of %(quota)s, "
+        "and only %(count)s are free at that time.",
         "count",
     ),
     ngettext_lazy(
-        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
-        "and only %(count)s of them is free at that time.",
-        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
-        "and only %(count)s of them are free at that time.",
+        "This takes %(ports)s of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s is free at that time.",
+        "This takes %(ports)s of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s are free at that time.",
         "count",
     ),
 )
 _ALWAYS = (
     ngettext_lazy(
-        "This takes %(ports)s ports, and only %(count)s of them is free at all times.",
-        "This takes %(ports)s ports, and only %(count)s of them are free at all times.",
+        "This takes %(ports)s, and only %(count)s is free at all times.",
+        "This takes %(ports)s, and only %(count)s are free at all times.",
         "count",
     ),
     ngettext_lazy(
-        "This takes %(ports)s ports of your quota of %(quota)s, "
-        "and only %(count)s of them is free at all times.",
-        "This takes %(ports)s ports of your quota of %(quota)s, "
-        "and only %(count)s of them are free at all times.",
+        "This takes %(ports)s of your quota of %(quota)s, and only %(count)s is free at all times.",
+        "This takes %(ports)s of your quota of %(quota)s, "
+        "and only %(count)s are free at all times.",
         "count",
     ),
     ngettext_lazy(
-        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
-        "and only %(count)s of them is free at all times.",
-        "This takes %(ports)s ports of the quota of %(quota)s that %(group)s has together, "
-        "and only %(count)s of them are free at all times.",
+        "This takes %(ports)s of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s is free at all times.",
+        "This takes %(ports)s of the quota of %(quota)s that %(group)s has together, "
+        "and only %(count)s are free at all times.",
         "count",
     ),
 )
@@ -178,8 +176,12 @@ def _lacking(no_room: NoRoom, words: tuple[Any, Any, Any]) -> Any:
     return words[2] if no_room.quota.group else words[1]
 
 
+def _ports(count: int) -> str:
+    return ngettext("%(count)s port", "%(count)s ports", count) % {"count": count}
+
+
 def _words(at: datetime.datetime, zone: str) -> str:
-    return formats.date_format(at.astimezone(zoneinfo.ZoneInfo(zone)), "DAY_TIME_FORMAT")
+    return wording.moment(recurrence.local(at, zone), recurrence.local(clock.now(), zone))
 
 
 def _spans(conference: Conference, now: datetime.datetime) -> Iterable[Span]:

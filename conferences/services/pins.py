@@ -9,6 +9,7 @@ phone may be anybody's.
 from __future__ import annotations
 
 import datetime
+import math
 import secrets
 
 from django.core.exceptions import ValidationError
@@ -19,8 +20,8 @@ from django.utils.translation import gettext as _
 from conferences import notices, policy, selectors, wording
 from conferences.models import Admittance, Conference, Event, Guest, Invitation, WrongPin
 from conferences.policy import ConferenceId, Identity, Keyed, Refusal, Snapshot
-from conferences.services import names
-from conferences.services.refused import Refused, unless_none
+from conferences.services import names, records
+from conferences.services.refused import HeldOff, Refused, unless_none
 
 #: How long a guest of a standing room is a guest.
 GUEST_STAYS = datetime.timedelta(hours=12)
@@ -44,7 +45,8 @@ def admit_guest(
     snapshot = _snapshot(conference)
     given = Keyed()
     if policy.has_pin(snapshot):
-        given = _compare(snapshot, None, entity=f"web:{source}"[:255], pin=pin, now=now)
+        entity = f"{policy.ON_THE_WEB}{source}"[:255]
+        given = _compare(snapshot, None, entity=entity, pin=pin, now=now)
     guest = _guest(conference, given.name or display_name, now=now)
     if given.role is not None:
         _admit(conference, selectors.identity_of_guest(guest).uri, given)
@@ -137,21 +139,26 @@ def _compare(
     pin: str,
     now: datetime.datetime,
 ) -> Keyed:
-    """What the PIN makes of somebody, whose wrong ones are counted as `entity`'s."""
+    """What the PIN makes of somebody, whose wrong ones are counted as `entity`'s, and told."""
+    stamp = now.timestamp()
     with transaction.atomic():
         Conference.objects.select_for_update().get(pk=snapshot.id)
         known = list(WrongPin.objects.filter(conference_id=snapshot.id).values_list("entity", "at"))
         wrong = [(other, at.timestamp()) for other, at in known]
-        if policy.hidden_until(wrong) > now.timestamp():
+        if policy.hidden_until(wrong) > stamp:
             raise Refused(Refusal.UNKNOWN)
         mine = [at for other, at in wrong if other == entity]
-        if policy.held_off_until(mine) > now.timestamp():
-            raise Refused(Refusal.WRONG_PIN_TOO_OFTEN)
-        given = policy.keyed(snapshot, who, pin)
-        if given is None:
-            WrongPin.objects.create(conference_id=snapshot.id, entity=entity, at=now)
+        wait = math.ceil(policy.held_off_until(mine) - stamp)
+        given = policy.keyed(snapshot, who, pin) if wait <= 0 else None
+        if wait > 0:
+            refusal = Refusal.WRONG_PIN_TOO_OFTEN.value
+            records.join_refused(conference=snapshot.id, entity=entity, refusal=refusal, at=stamp)
+        elif given is None:
+            records.wrong_pin(conference=snapshot.id, entity=entity, at=stamp)
         elif mine:
             WrongPin.objects.filter(conference_id=snapshot.id, entity=entity).delete()
+    if wait > 0:
+        raise HeldOff(wait)
     if given is None:
         raise ValidationError({"pin": ValidationError(_("The PIN is wrong."), code="wrong")})
     return given

@@ -13,6 +13,14 @@ class Refused(Exception):
         self.refusal = refusal
 
 
+class HeldOff(Refused):
+    """Too many wrong PINs; `wait` is in seconds, at least one."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(policy.Refusal.WRONG_PIN_TOO_OFTEN)
+        self.wait = wait
+
+
 def unless_none(refusal: policy.Refusal | None) -> None:
     """Raise `Refused` where there is a refusal."""
     if refusal is not None:

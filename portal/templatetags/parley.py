@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from conferences import wording
 from conferences.forms import dress as in_our_clothes
 from conferences.models import User
 from portal import factor
@@ -68,7 +69,9 @@ def must_have_factor(request: HttpRequest) -> bool:
 @register.filter
 def initials(name: str) -> str:
     """One or two letters that stand for a person."""
-    words = [word for word in re.split(r"[\s._@:-]+", name) if word and word != "sip"]
+    if "@" in name:  # of an address its user, for the rest is where many are
+        name = name.partition("@")[0].rpartition(":")[2]
+    words = [word for word in re.split(r"[\s._:+-]+", name) if word and word not in ("sip", "tel")]
     if not words:
         return "?"
     return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
@@ -93,6 +96,12 @@ def day(moment: datetime.datetime) -> str:
         return near
     form = "DAY_FORMAT" if local.year == today.year else "DAY_YEAR_FORMAT"
     return formats.date_format(local, form)
+
+
+@register.filter
+def offered(local: datetime.datetime) -> str:
+    """A time that is proposed, on the clock of its zone; with its year, where that is another."""
+    return wording.moment(local, timezone.localtime())
 
 
 @register.filter(name="json")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
@@ -20,6 +20,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -35,6 +36,8 @@ from conferences.models import (
 from conferences.policy import Refusal
 from portal import access
 from portal.views import in_call, presence, story
+
+R = TypeVar("R", bound=HttpResponse)
 
 #: How long the page's phone may register where the booking sets no end.
 CREDENTIALS_LAST = timedelta(hours=12)
@@ -114,7 +117,7 @@ DOORS: Mapping[Refusal, Door] = {
         429,
         "hourglass-split",
         _("Too many wrong PINs"),
-        _("Wait a while before the next try. Each further wrong PIN makes the wait longer."),
+        _("Each further wrong PIN makes the wait longer."),
         tone="bad",
         waiting=True,
     ),
@@ -196,8 +199,10 @@ def enter(request: HttpRequest, name: str) -> JsonResponse:
         if refused.refusal is Refusal.UNKNOWN:
             raise Http404 from refused
         door = DOORS[refused.refusal]
-        body = {"refusal": refused.refusal.value, "title": door.title, "text": door.text}
-        return JsonResponse(body, status=max(door.status, 403))
+        wait = refused.wait if isinstance(refused, services.HeldOff) else 0
+        text = f"{_wait_in_words(wait)} {door.text}" if wait else door.text
+        body = {"refusal": refused.refusal.value, "title": door.title, "text": text}
+        return _retry_after(JsonResponse(body, status=max(door.status, 403)), wait)
     except ValidationError as error:
         errors = {field: " ".join(words) for field, words in error.message_dict.items()}
         return JsonResponse({"errors": errors}, status=422)
@@ -230,29 +235,76 @@ def _door(request: HttpRequest, entrance: Entrance, refusal: Refusal) -> HttpRes
     """The shut door. Who is not on the list does not even read the title."""
     door = DOORS[refusal]
     stamp = entrance.snapshot.opens_at if refusal is Refusal.TOO_EARLY else None
+    wait = 0
+    if refusal is Refusal.WRONG_PIN_TOO_OFTEN and entrance.identity is not None:
+        wait = selectors.pin_wait(entrance.conference, entrance.identity.uri, now=timezone.now())
     context = {
         "door": door,
         "refusal": refusal.value,
-        "title": "" if refusal is Refusal.NOT_INVITED else entrance.conference.title,
+        "title": "" if _is_stranger(entrance) else entrance.conference.title,
         "opens": None if stamp is None else datetime.fromtimestamp(stamp, tz=UTC),
-        "opens_stamp": "" if stamp is None else int(stamp),
+        "opens_stamp": _look_again(stamp, wait),
+        "wait": _wait_in_words(wait) if wait else "",
     }
-    return render(request, "room/door.html", context, status=door.status)
+    response = render(request, "room/door.html", context, status=door.status)
+    return _retry_after(response, wait)
+
+
+def _is_stranger(entrance: Entrance) -> bool:
+    return entrance.identity is not None and policy.is_stranger(
+        entrance.snapshot, entrance.identity
+    )
+
+
+def _look_again(opens: float | None, wait: int) -> int | str:
+    """When the page tries again by itself, in POSIX seconds; "" for now and then."""
+    if wait:
+        return int(timezone.now().timestamp()) + wait + 1
+    return "" if opens is None else int(opens)
+
+
+def _wait_in_words(seconds: int) -> str:
+    """How long somebody who gave wrong PINs waits."""
+    if seconds <= 120:
+        words = ngettext(
+            "The next PIN is looked at in %(count)s second.",
+            "The next PIN is looked at in %(count)s seconds.",
+            seconds,
+        )
+        return words % {"count": seconds}
+    minutes = -(-seconds // 60)
+    words = ngettext(
+        "The next PIN is looked at in %(count)s minute.",
+        "The next PIN is looked at in %(count)s minutes.",
+        minutes,
+    )
+    return words % {"count": minutes}
+
+
+def _retry_after(response: R, wait: int) -> R:
+    """With the seconds after which a try makes sense (RFC 9110 10.2.3)."""
+    if wait:
+        response["Retry-After"] = str(wait)
+    return response
 
 
 def _context(request: HttpRequest, entrance: Entrance) -> dict[str, Any]:
     """The room's context; what the page's phone needs is in `config`."""
     conference, snapshot, identity = entrance.conference, entrance.snapshot, entrance.identity
     guest = identity is None or identity.is_guest
+    stranger = _is_stranger(entrance)
     shown = in_call.context(request, conference, snapshot, identity)
     shown["config"] |= {
         "phone": _phone(request, entrance),
         "enter": reverse("room_enter", args=[conference.name]),
     }
+    title = str(_("Conference")) if stranger else conference.title
+    shown["config"]["conference"]["title"] = title
     return {
         **shown,
+        "title": title,
         "identity": identity,
-        "present": presence.count(conference),
+        "present": None if stranger else presence.count(conference),
         "asks_name": guest,
         "guest_name": identity.display_name if identity and guest else "",
         "hides_from_moderators": snapshot.anonymity is policy.Anonymity.STRICT,

@@ -226,6 +226,9 @@ def names(
             return policy.ANONYMOUS
         if uri.startswith(policy.FORMER):
             return gettext("Former user")
+        if uri.startswith(policy.ON_THE_WEB):
+            source = uri.removeprefix(policy.ON_THE_WEB)
+            return gettext("Somebody at %(address)s") % {"address": source}
         return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
 
     return name

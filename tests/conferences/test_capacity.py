@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from bench import booking
-from conferences import ledger, policy, recurrence, selectors, services
+from conferences import ledger, policy, recurrence, selectors, services, wording
 from conferences.ledger import Load, Span, Taken
 from conferences.models import Conference, GroupQuota, Hold, Kind, Lease, Ledger, User
 from conferences.services import Refused
@@ -81,7 +81,7 @@ def test_a_refusal_says_what_is_free(alice: User) -> None:
     with pytest.raises(ValidationError) as caught:
         _book(alice, start)
     assert caught.value.message_dict["starts_at"] == [
-        "This takes 10 ports, and only 1 of them is free at that time. There is room at: "
+        "This takes 10 ports, and only 1 is free at that time. There is room at: "
         + "; ".join(
             f"{start:%a} {start.day} {start:%b}, {hour:%H:%M}"
             for hour in (start + HOUR, start + 2 * HOUR, start + 3 * HOUR)
@@ -408,7 +408,7 @@ def test_the_quota_of_a_group_is_its_members_together(
     with pytest.raises(ValidationError) as caught:
         _book(mallory, start, max_participants=5)
     error = caught.value.message_dict["starts_at"][0]
-    assert "of the quota of 12 that Sales has together, and only 4 of them are free" in error
+    assert "of the quota of 12 that Sales has together, and only 4 are free" in error
     assert "There is room at" in error
     _book(bob, start, max_participants=50)
     with pytest.raises(ValidationError):
@@ -418,6 +418,26 @@ def test_the_quota_of_a_group_is_its_members_together(
     with pytest.raises(ValidationError) as caught:
         _book(alice, None, max_participants=1)
     assert "at all times" in caught.value.message_dict["max_participants"][0]
+
+
+def test_who_has_a_small_quota_may_leave_the_size_out(alice: User, bob: User) -> None:
+    """The ports that are kept then are no more than he may take at all."""
+    User.objects.filter(pk=alice.pk).update(ports_quota=5)
+    start = _noon()
+    row = _book(alice, start, max_participants=None)
+    assert [one.ports for one in row.holds.all()] == [5]
+    with pytest.raises(ValidationError) as caught:
+        _book(alice, start, max_participants=1)
+    (error,) = caught.value.message_dict["starts_at"]
+    assert "This takes 1 port of your quota of 5, and only 0 are free" in error
+    _group("Twos", bob, ports=2)
+    assert [one.ports for one in _book(bob, start, max_participants=None).holds.all()] == [2]
+
+
+@pytest.mark.parametrize(("year", "shown"), [(2026, False), (2027, True)])
+def test_what_is_proposed_has_its_year_where_that_is_another(year: int, shown: bool) -> None:
+    told = wording.moment(datetime.datetime(year, 3, 1, 9), datetime.datetime(2026, 11, 22, 12))  # noqa: DTZ001
+    assert ("2027" in told) is shown
 
 
 def test_each_of_a_group_has_a_quota_unless_he_has_his_own(

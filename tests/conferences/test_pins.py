@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import functools
+from dataclasses import replace
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -14,6 +16,7 @@ from conferences.policy import Identity, Refusal, Role
 from conferences.services import Invitee, Refused
 from tests import people
 from tests.conferences.conftest import Joined
+from tests.conferences.test_api import Api
 
 ALICE = people.ALICE.uri
 CAROL_MAIL = "carol@example.org"
@@ -76,6 +79,36 @@ def test_who_keys_a_pin_of_his_own_on_any_phone_is_let_in(guarded: Conference) -
     assert policy.needs_pin(told, people.MALLORY)
     guest = Identity("sip:guest-1@conf.test", guest_of=guarded.key)
     assert policy.may_join(told, guest, present=0, now=_now()) is Refusal.NOT_INVITED
+
+
+def test_who_has_keyed_no_pin_yet_does_not_learn_when_it_opens(guarded: Conference) -> None:
+    told = _snapshot(guarded)
+    for shut in (
+        replace(told, opens_at=_now() + 60),
+        replace(told, over=True),
+        replace(told, locked=True),
+        replace(told, max_participants=0),
+    ):
+        join = functools.partial(policy.may_join, shut, people.MALLORY, present=0, now=_now())
+        assert join() is Refusal.NOT_INVITED
+        assert join(keyed=True) not in (None, Refusal.NOT_INVITED)
+        assert policy.may_join(shut, people.BOB, present=0, now=_now()) is join(keyed=True)
+
+
+@pytest.mark.parametrize("role", [Role.MODERATOR, Role.CO_ORGANIZER])
+def test_a_moderator_reads_no_pin_but_his_own(
+    guarded: Conference, bob: User, mallory: User, role: Role
+) -> None:
+    services.change(
+        conference=guarded,
+        actor=ALICE,
+        invitees=[Invitee(people.BOB.uri, role=role), Invitee(email=CAROL_MAIL)],
+    )
+    status, told = Api(bob).call("GET", f"/conferences/{guarded.name}")
+    pins = {one["uri"] or one["email"]: one["pin"] for one in told["invitees"]}
+    carols = _pin_of(guarded, CAROL_MAIL) if role is Role.CO_ORGANIZER else ""
+    assert (status, pins) == (200, {people.BOB.uri: _pin_of(guarded), CAROL_MAIL: carols})
+    assert Api(mallory).call("GET", f"/conferences/{guarded.name}")[0] == 403
 
 
 def test_a_role_that_was_keyed_lasts_as_long_as_the_call(guarded: Conference) -> None:

@@ -360,7 +360,7 @@ def test_who_is_refused_the_last_ports_takes_a_time_that_is_free(
     assert signed_in(alice).post("/book/", said).status_code == 302
     browser = signed_in(mallory)
     page = browser.post("/book/", {**said, "title": "Mine"}).content.decode()
-    assert "only 5 of them are free at that time" in page
+    assert "only 5 are free at that time" in page
     found = re.findall(r'name="take" value="([^"]+)"', page)
     assert found == [f"{said['date']}T{hour}:00" for hour in (13, 14, 15)]
     assert browser.post("/book/", {**said, "title": "Mine", "take": found[0]}).status_code == 302

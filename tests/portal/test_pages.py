@@ -340,7 +340,14 @@ def test_no_page_has_a_script_or_style_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("name", "letters"),
-    [("Alice Ample", "AA"), ("bob", "B"), ("sip:carol@conf.test", "CT"), ("", "?"), ("…", "…")],
+    [
+        ("Alice Ample", "AA"),
+        ("bob", "B"),
+        ("sip:carol@conf.test", "C"),
+        ("eve.green@example.org", "EG"),
+        ("", "?"),
+        ("…", "…"),
+    ],
 )
 def test_initials(name: str, letters: str) -> None:
     assert parley.initials(name) == letters

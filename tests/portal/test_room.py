@@ -16,6 +16,7 @@ from conferences.models import Conference, Guest, Removal, RemovalState, SipAcco
 from conferences.policy import ParticipantKey, Refusal
 from conferences.services import Invitee
 from portal.views import room as views
+from tests import people
 from tests.portal.conftest import SignedIn, join
 
 
@@ -116,6 +117,65 @@ def test_guessing_the_pin_is_held_off(open_room: Conference, client: Client) -> 
     response = fresh.post("/c/open/enter/", {"display_name": "M", "pin": "4711"})
     assert response.status_code == 429
     assert response.json()["refusal"] == "wrong-pin-too-often"
+    assert 0 < int(response["Retry-After"]) <= 30
+    assert "The next PIN is looked at in " in response.json()["text"]
+
+
+def test_who_guesses_the_pin_is_written_down(
+    open_room: Conference, client: Client, alice: User, signed_in: SignedIn
+) -> None:
+    for _ in range(policy.WRONG_PINS + 3):
+        client.post("/c/open/enter/", {"display_name": "Mallory", "pin": "1"})
+    told = [(one.kind, one.actor) for one in open_room.events.exclude(kind="booked")]
+    guesses = [("wrong-pin", "web:127.0.0.1")] * policy.WRONG_PINS
+    assert told == [*guesses, ("refused", "web:127.0.0.1")]
+    page = signed_in(alice).get("/conferences/open/").content.decode()
+    assert "<b>Somebody at 127.0.0.1</b> keyed a wrong PIN" in page
+    assert "<b>Somebody at 127.0.0.1</b> was not let in" in page
+    assert "too many wrong PINs" in page
+
+
+def test_who_is_held_off_reads_for_how_long(
+    alice: User, bob: User, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.book(
+        organizer=alice, name="planning", title="P", pin="4711", invitees=[Invitee(uri="bob")]
+    )
+    monkeypatch.setattr(policy, "HOLD_OFF", (600.0, 3600.0))
+    browser = signed_in(bob)
+    for _ in range(policy.WRONG_PINS):
+        browser.post("/c/planning/enter/", {"pin": "1"})
+    door = browser.get("/c/planning/")
+    assert (door.status_code, door["Retry-After"]) == (429, "600")
+    assert "The next PIN is looked at in 10 minutes." in door.content.decode()
+
+
+def test_a_stranger_learns_nothing_of_a_booking_with_personal_pins(
+    alice: User, bob: User, mallory: User, signed_in: SignedIn
+) -> None:
+    row = services.book(
+        organizer=alice,
+        name="plan",
+        title="Merger",
+        personal_pins=True,
+        invitees=[Invitee(uri="bob")],
+        starts_at=timezone.now() + datetime.timedelta(days=1),
+    )
+    browser = signed_in(mallory)
+    door = browser.get("/c/plan/")
+    assert door.status_code == 403
+    assert "You are not on the list" in door.content.decode()
+    services.change(conference=row, actor=people.ALICE.uri, starts_at=timezone.now())
+    for page in (door, browser.get("/c/plan/")):
+        assert "Merger" not in page.content.decode()
+        assert "in the call" not in page.content.decode()
+    services.lock(conference=row.key, actor=people.ALICE, way=Way.WEB)
+    assert browser.get("/c/plan/").status_code == 403
+    services.unlock(conference=row.key, actor=people.ALICE, way=Way.WEB)
+    # Whoever gives the PIN of somebody invited is let in, and reads what it is.
+    pin = row.invitations.get().pin
+    assert browser.post("/c/plan/enter/", {"pin": pin}).json() == {"phone": None}
+    assert "Merger" in browser.get("/c/plan/").content.decode()
 
 
 def test_a_guest_of_one_conference_is_a_stranger_to_another(
