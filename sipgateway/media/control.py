@@ -24,10 +24,11 @@ class Terms(TypedDict):
 
     `codecs` maps each payload type the phone may send to a codec's name;
     `payload_type` is the one sent to it, `noise` that of comfort noise. `level_id`
-    and `levels_id` are header extensions (RFC 6464, RFC 6465), `nack` whether lost
+    and `levels_id` are header extensions (RFC 6464, RFC 6465), `tells_level` whether the first is
+    sent and not only read, `nack` whether lost
     packets may be asked for again. `hears` and `speaks` say which ways
     the stream goes. `sip_host` is where the phone's SIP comes from, empty where that is
-    not known.
+    not known. `association` is another one where DTLS begins anew (RFC 8842 5).
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Terms(TypedDict):
     events: list[int]
     level_id: int | None
     levels_id: int | None
+    tells_level: bool
     noise: int | None
     nack: bool
     hears: bool
@@ -45,6 +47,7 @@ class Terms(TypedDict):
     ufrag: str
     password: str
     fingerprint: str
+    association: str
     client: bool
     # Plain RTP
     host: str

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from sipgateway.media import ice, srtp, streams
 from sipgateway.media.control import Sdes, Terms
@@ -71,6 +72,9 @@ class Negotiation:
         self._credentials = ice.new_credentials()
         self._remote_fragment = ""
         self._client = False
+        self._association = ""
+        """What the phone's end of the DTLS association is known by (RFC 8842 5)."""
+        self._tls_id = secrets.token_hex(16)
         self._blocks: tuple[Media, ...] = ()
         self._index = 0
         self._keys: Sdes | None = None
@@ -80,9 +84,10 @@ class Negotiation:
         self._note_kind(stream.kind)
         if stream.kind is LegKind.WEBRTC:
             self._note_fragment(stream)
-            if not self._remote_fragment:
-                self._client = stream.get("setup") == "passive"
+            self._note_association(stream)
             protocol = self._webrtc_lines(local, "active" if self._client else "passive")
+            if stream.get("tls-id") is not None:
+                protocol.append(Attribute("tls-id", self._tls_id))
         else:
             protocol = self._plain_lines(stream)
         self._remote_fragment = stream.get("ice-ufrag") or ""
@@ -113,8 +118,8 @@ class Negotiation:
         stream = streams.choose(description)
         if stream.index != self._index or stream.kind is not self.kind:
             raise MediaError(488, "The answer takes another stream than was offered")
-        if stream.kind is LegKind.WEBRTC and not self._remote_fragment:
-            self._client = stream.get("setup") == "passive"
+        if stream.kind is LegKind.WEBRTC:
+            self._note_association(stream)
         self._remote_fragment = stream.get("ice-ufrag") or ""
         if stream.kind is LegKind.RTP:
             self._take_keys(stream)
@@ -136,6 +141,18 @@ class Negotiation:
         if self._remote_fragment not in ("", stream.get("ice-ufrag")):
             self._credentials = ice.new_credentials()
 
+    def _note_association(self, stream: Stream) -> None:
+        """Another certificate or tls-id is another association, with roles of its own.
+
+        A restart of ICE alone is not (RFC 8842 5).
+        """
+        known = f"{stream.fingerprint} {stream.get('tls-id') or ''}"
+        if known != self._association:
+            if self._association:
+                self._tls_id = secrets.token_hex(16)
+            self._association = known
+            self._client = stream.get("setup") == "passive"
+
     def _terms(self, stream: Stream) -> Terms:
         webrtc = stream.kind is LegKind.WEBRTC
         direction = stream.direction
@@ -147,7 +164,8 @@ class Negotiation:
             "codecs": {str(stream.codec.payload_type): stream.codec.encoding.lower()},
             "events": [one.payload_type for one in stream.events],
             "level_id": None if stream.level is None else stream.level.identifier,
-            "levels_id": None if stream.levels is None else stream.levels.identifier,
+            "levels_id": stream.levels.identifier if _wanted(stream.levels) else None,
+            "tells_level": _wanted(stream.level),
             "noise": None if stream.noise is None else stream.noise.payload_type,
             "nack": stream.nack,
             "hears": direction in (Direction.SENDRECV, Direction.RECVONLY),
@@ -155,6 +173,7 @@ class Negotiation:
             "ufrag": self._credentials.ufrag if webrtc else "",
             "password": self._credentials.password if webrtc else "",
             "fingerprint": stream.fingerprint,
+            "association": self._association if webrtc else "",
             "client": self._client,
             "host": "" if webrtc else stream.description.address(stream.media),
             "port": port,
@@ -218,8 +237,8 @@ class Negotiation:
         attributes += _codec_lines(codecs)
         for extension in (stream.level, stream.levels):
             if extension is not None:
-                both_ways = replace(extension, direction="")
-                attributes.append(Attribute("extmap", sdp.build_extmap(both_ways)))
+                mirrored = replace(extension, direction=_mirrored(extension.direction))
+                attributes.append(Attribute("extmap", sdp.build_extmap(mirrored)))
         if stream.nack:
             attributes.append(Attribute("rtcp-fb", f"{stream.codec.payload_type} nack"))
         attributes += protocol
@@ -276,9 +295,11 @@ class Negotiation:
 
     def _take_keys(self, stream: Stream) -> sdp.Crypto | None:
         """Take the phone's key; ours stays the same. Raises `MediaError`."""
-        if stream.media.protocol != "RTP/SAVP":
+        if stream.media.protocol not in streams.SECURE_PROTOCOLS:
+            self._keys = None
             return None
         profiles = {one.sdes: one for one in srtp.SDES_PROFILES}
+        reason = "No SRTP key in common"
         for line in stream.media.cryptos():
             profile = profiles.get(line.suite)
             if profile is None or line.has_mki or line.parameters:
@@ -286,12 +307,13 @@ class Negotiation:
             try:
                 srtp.read_key(line.key, profile)
             except srtp.SrtpError as error:
-                raise MediaError(488, f"Cannot use {error}") from error
+                reason = f"Cannot use {error}"
+                continue
             known = self._keys is not None and self._keys["suite"] == line.suite
             ours = self._keys["ours"] if known and self._keys else srtp.new_key(profile)
             self._keys = {"suite": line.suite, "ours": ours, "theirs": line.key}
             return line
-        raise MediaError(488, "No SRTP key in common")
+        raise MediaError(488, reason)
 
 
 def write(description: sdp.Description, session: Session) -> str:
@@ -349,6 +371,16 @@ def _codec_lines(codecs: tuple[RtpMap, ...]) -> list[Attribute]:
             lines.append(Attribute("fmtp", f"{one.payload_type} {parameters}"))
     lines.append(Attribute("ptime", "20"))
     return lines
+
+
+def _wanted(extension: sdp.ExtMap | None) -> TypeGuard[sdp.ExtMap]:
+    """Whether the phone takes a header extension, and does not only send it."""
+    return extension is not None and extension.direction not in ("sendonly", "inactive")
+
+
+def _mirrored(direction: str) -> str:
+    """The direction of a header extension as the other side says it (RFC 8285 6)."""
+    return str(ANSWERS[Direction(direction)]) if direction else ""
 
 
 def _taken(stream: Stream) -> tuple[RtpMap, ...]:

@@ -98,6 +98,12 @@ class IceLite:
             self.previous, self.local = self.local, local
             self.nominated = False
 
+    def forget(self) -> None:
+        """Nobody is anywhere: another peer connection has taken this one's place."""
+        self.previous = self.remote = None
+        self.nominated = False
+        self.checked.clear()
+
     def receive(self, message: stun.Message, source: Address) -> bytes:
         """Check a request and answer it. Raises `IceError` where it is not authentic."""
         credentials = self._authentic(message)

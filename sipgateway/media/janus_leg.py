@@ -188,7 +188,7 @@ def choose(text: str) -> Stream:
     stream = streams.choose(streams.read(text))
     if stream.kind is LegKind.WEBRTC:
         return stream
-    if stream.media.protocol == "RTP/SAVP":
+    if stream.media.protocol in streams.SECURE_PROTOCOLS:
         raise MediaError(488, "This mixer takes no SRTP by SDES")
     known = tuple(_known(stream.codecs))
     if not known:

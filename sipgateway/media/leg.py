@@ -211,7 +211,8 @@ class Leg:
                 del self._sent[next(iter(self._sent))]
 
     def _extension(self, output: Output) -> bytes:
-        level_id, levels_id = self._terms["level_id"], self._terms["levels_id"]
+        level_id = self._terms["level_id"] if self._terms["tells_level"] else None
+        levels_id = self._terms["levels_id"]
         if levels_id is not None:
             return rtp.build_levels(level_id, output.level, levels_id, output.levels)
         return b"" if level_id is None else rtp.build_level(level_id, output.level)

@@ -80,11 +80,14 @@ class WebRtcPath:
         fingerprint: dtls.Fingerprint,
         *,
         client: bool,
+        association: str = "",
     ) -> None:
         self.ice = ice.IceLite(credentials)
         self.dropped: Counter[str] = Counter()
-        self._dtls = dtls.DtlsSession(identity, fingerprint, client=client)
-        self._srtp: srtp.SrtpSession | None = None
+        self._identity = identity
+        self._association = association
+        self._started = False
+        self._begin(fingerprint, client=client)
         self._out: list[Datagram] = []
 
     @property
@@ -94,9 +97,9 @@ class WebRtcPath:
 
     def check(self, data: bytes, source: Address) -> None:
         """Take a connectivity check. Raises `ice.IceError` where it is not authentic."""
-        first = self.ice.remote is None
         self._out.append((self.ice.receive(ice.parse(data), source), source))
-        if first and self.ice.remote is not None:
+        if not self._started and self.ice.remote is not None:
+            self._started = True
             self._run_dtls(self._dtls.start)
 
     def receive(
@@ -151,8 +154,25 @@ class WebRtcPath:
         self._run_dtls(self._dtls.handle_timeout)
 
     def change(self, terms: Terms) -> None:
-        """Take the credentials of an ICE restart."""
-        self.ice.restart(Credentials(terms["ufrag"], terms["password"]))
+        """Take the credentials of an ICE restart, and what begins another DTLS association.
+
+        Its packets have other keys, so from now on none of the old ones are taken.
+        """
+        credentials = Credentials(terms["ufrag"], terms["password"])
+        restarted = credentials != self.ice.local
+        self.ice.restart(credentials)
+        if terms["association"] == self._association:
+            return
+        self._association = terms["association"]
+        self._begin(dtls.parse_fingerprint(terms["fingerprint"]), client=terms["client"])
+        if restarted:
+            self.ice.forget()
+
+    def _begin(self, fingerprint: dtls.Fingerprint, *, client: bool) -> None:
+        """Begin a DTLS association (RFC 8842 5); a client speaks at the next check."""
+        self._dtls = dtls.DtlsSession(self._identity, fingerprint, client=client)
+        self._srtp: srtp.SrtpSession | None = None
+        self._started = False
 
     def close(self) -> None:
         """Send close_notify."""
@@ -276,6 +296,7 @@ def make(terms: Terms, identity: dtls.Identity) -> Path:
             Credentials(terms["ufrag"], terms["password"]),
             dtls.parse_fingerprint(terms["fingerprint"]),
             client=terms["client"],
+            association=terms["association"],
         )
     return PlainPath(_place(terms), _keys(terms))
 

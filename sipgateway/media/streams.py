@@ -35,8 +35,13 @@ STATIC = {one.payload_type: one for one in (PCMU, PCMA, G722, NOISE)}
 
 KNOWN = {(one.encoding.lower(), one.clock) for one in (OPUS, G722, PCMU, PCMA)}
 EVENT = "telephone-event"
-WEBRTC_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
-PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP"})
+DTLS_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"})
+"""RFC 5764 8."""
+
+SECURE_PROTOCOLS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+"""SRTP (RFC 3711, RFC 5124), with keys by SDES, or by DTLS as browsers once wrote it."""
+
+PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
 NOWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104
 
 
@@ -162,11 +167,13 @@ def _direction(description: sdp.Description, media: Media) -> Direction:
 
 
 def _kind(description: sdp.Description, media: Media) -> LegKind:
-    if media.protocol in WEBRTC_PROTOCOLS:
+    if media.protocol in DTLS_PROTOCOLS:
         return LegKind.WEBRTC
-    if media.protocol in PLAIN_PROTOCOLS:
+    if media.protocol in SECURE_PROTOCOLS | PLAIN_PROTOCOLS:
         described = description.inherited(media, "fingerprint") is not None
-        return LegKind.WEBRTC if described and media.has("ice-ufrag") else LegKind.RTP
+        secure = media.protocol in SECURE_PROTOCOLS and not media.has("crypto")
+        by_dtls = described and (secure or description.inherited(media, "ice-ufrag") is not None)
+        return LegKind.WEBRTC if by_dtls else LegKind.RTP
     raise MediaError(488, f"Transport {media.protocol} is not supported")
 
 
@@ -178,9 +185,9 @@ def _check_webrtc(stream: Stream) -> None:
         ("rtcp-mux", "rtcp-mux"),
     ):
         if stream.get(name) is None:
-            raise MediaError(488, f"WebRTC audio needs {words}")
+            raise MediaError(488, f"DTLS-SRTP audio needs {words} here")
     if not stream.fingerprint:
-        raise MediaError(488, "WebRTC audio needs a fingerprint by SHA-256 or better")
+        raise MediaError(488, "DTLS-SRTP audio needs a fingerprint by SHA-256 or better")
 
 
 def _check_plain(stream: Stream) -> None:

@@ -129,14 +129,14 @@ def test_a_phone_that_waits_gets_a_client() -> None:
 @pytest.mark.parametrize(
     ("offer", "status", "reason"),
     [
-        (without(CHROMIUM, "a=rtcp-mux"), 488, "WebRTC audio needs rtcp-mux"),
-        (without(CHROMIUM, "a=fingerprint"), 488, "WebRTC audio needs a DTLS fingerprint"),
-        (without(CHROMIUM, "a=ice-ufrag"), 488, "WebRTC audio needs ICE"),
-        (without(CHROMIUM, "a=ice-pwd"), 488, "WebRTC audio needs ICE"),
+        (without(CHROMIUM, "a=rtcp-mux"), 488, "DTLS-SRTP audio needs rtcp-mux here"),
+        (without(CHROMIUM, "a=fingerprint"), 488, "DTLS-SRTP audio needs a DTLS fingerprint here"),
+        (without(CHROMIUM, "a=ice-ufrag"), 488, "DTLS-SRTP audio needs ICE here"),
+        (without(CHROMIUM, "a=ice-pwd"), 488, "DTLS-SRTP audio needs ICE here"),
         (
             CHROMIUM.replace("sha-256 7D", "sha-1 7D"),
             488,
-            "WebRTC audio needs a fingerprint by SHA-256 or better",
+            "DTLS-SRTP audio needs a fingerprint by SHA-256 or better",
         ),
         (CHROMIUM.replace(" 111 63 9 0 8 13 110 126", " 63 13 110"), 488, "No codec in common"),
         (CHROMIUM.replace("m=audio", "m=video"), 488, "No audio stream"),
@@ -342,3 +342,88 @@ def test_comfort_noise_of_a_desk_phone_is_agreed() -> None:
     assert answer.media[0].formats == ("0", "13", "101")
     _, terms = answered(Negotiation(), offers.BARESIP.replace("96 0 8 101", "96 0 13 101"))
     assert terms["noise"] is None, "Opus has its own"
+
+
+def test_another_peer_connection_is_another_association() -> None:
+    """RFC 8842 5: by its certificate or tls-id, with roles of its own; ICE alone is none."""
+    negotiation = Negotiation()
+    _, first = answered(negotiation, CHROMIUM)
+    _, restarted = answered(negotiation, CHROMIUM.replace("sOd2", "Xy3z"))
+    assert restarted["association"] == first["association"]
+    other = CHROMIUM.replace("sha-256 7D", "sha-256 00")
+    answer, second = answered(negotiation, other.replace("actpass", "passive"))
+    assert second["association"] != first["association"]
+    assert (answer.media[0].get("setup"), second["client"]) == ("active", True)
+    answer, again = answered(negotiation, other)
+    assert again["association"] == second["association"]
+    assert answer.media[0].get("setup") == "active", "as it was, for it is the same"
+
+
+def test_who_names_his_associations_is_told_the_name_of_ours() -> None:
+    negotiation = Negotiation()
+    named = CHROMIUM.replace("a=mid:0", "a=mid:0\r\na=tls-id:91bbf309c0990a6bec11e38ba2933cee")
+    first, before = answered(negotiation, named)
+    again, _ = answered(negotiation, named)
+    other, after = answered(negotiation, named.replace("91bbf309", "00000000"))
+    ours = [one.media[0].get("tls-id") or "" for one in (first, again, other)]
+    assert len(ours[0]) >= 20
+    assert ours[0] == ours[1] != ours[2]
+    assert before["association"] != after["association"]
+    plain, _ = answered(Negotiation(), CHROMIUM)
+    assert plain.media[0].get("tls-id") is None
+
+
+def test_keys_that_were_given_up_are_forgotten() -> None:
+    """RTP/SAVP, then RTP/AVP, then RTP/SAVP again: what is said is what is done."""
+    negotiation = Negotiation()
+    _, terms = answered(negotiation, SAVP)
+    assert terms["sdes"] is not None
+    answer, terms = answered(negotiation, without(SAVP, "a=crypto").replace("SAVP", "AVP"))
+    assert answer.media[0].protocol == "RTP/AVP"
+    assert not answer.media[0].cryptos()
+    assert terms["sdes"] is None
+    answer, terms = answered(negotiation, SAVP)
+    assert terms["sdes"] is not None
+    assert answer.media[0].cryptos()[0].key == terms["sdes"]["ours"]
+
+
+@pytest.mark.parametrize("protocol", ["RTP/SAVPF", "RTP/SAVP"])
+def test_srtp_with_feedback_is_srtp(protocol: str) -> None:
+    """RFC 5124: keys in the description, no ICE."""
+    answer, terms = answered(Negotiation(), SAVP.replace("RTP/SAVP", protocol))
+    assert (answer.media[0].protocol, terms["kind"]) == (protocol, "rtp")
+    assert terms["sdes"] is not None
+
+
+def test_feedback_without_srtp_is_plain() -> None:
+    """RFC 4585."""
+    offer = BARESIP.replace("RTP/AVP", "RTP/AVPF") + "a=rtcp-fb:96 nack\r\n"
+    answer, terms = answered(Negotiation(), offer)
+    assert (answer.media[0].protocol, terms["kind"], terms["nack"]) == ("RTP/AVPF", "rtp", True)
+
+
+def test_a_browser_of_old_is_a_browser() -> None:
+    """RTP/SAVPF with a fingerprint, as it was written before RFC 5764 8 was followed."""
+    _, terms = answered(Negotiation(), CHROMIUM.replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF"))
+    assert terms["kind"] == "webrtc"
+
+
+def test_a_key_that_cannot_be_used_before_one_that_can() -> None:
+    bad = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:dG9vIHNob3J0\r\n"
+    offer = SAVP.replace("a=crypto:1 F8", bad + "a=crypto:3 F8")
+    answer, terms = answered(Negotiation(), offer)
+    assert [one.tag for one in answer.media[0].cryptos()] == [2]
+    assert terms["sdes"] is not None
+    assert terms["sdes"]["theirs"].startswith("WVN")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "tells"),
+    [("sendonly", "recvonly", False), ("recvonly", "sendonly", True), ("sendrecv",) * 2 + (True,)],
+)
+def test_the_direction_of_an_extension_is_mirrored(theirs: str, ours: str, tells: bool) -> None:
+    """RFC 8285 6; what the phone only sends is not sent to it."""
+    offer = CHROMIUM.replace("a=extmap:1 ", f"a=extmap:1/{theirs} ")
+    answer, terms = answered(Negotiation(), offer)
+    assert answer.media[0].extmaps() == (sdp.ExtMap(1, streams.LEVEL_URI, ours),)
+    assert (terms["level_id"], terms["tells_level"]) == (1, tells)

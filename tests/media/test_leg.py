@@ -24,6 +24,7 @@ TERMS: Terms = {
     "events": [101],
     "level_id": None,
     "levels_id": None,
+    "tells_level": True,
     "noise": 13,
     "nack": False,
     "hears": True,
@@ -31,6 +32,7 @@ TERMS: Terms = {
     "ufrag": "",
     "password": "",
     "fingerprint": "",
+    "association": "",
     "client": False,
     "host": ALICE[0],
     "port": ALICE[1],
@@ -204,6 +206,13 @@ def test_levels_of_the_mixed_for_those_who_asked() -> None:
     assert rtp.parse(with_levels, 1).level == 30
     assert bytes((2 << 4 | 1, 31, 45)) in with_levels
     assert rtp.parse(with_levels).payload == b"x"
+
+
+def test_an_extension_that_is_only_read_is_not_sent() -> None:
+    one = leg(level_id=1, tells_level=False)
+    one.send(Output(b"x", (1,), 30, (31,)))
+    (packet,) = sent(one)
+    assert packet[0] & 0x10 == 0
 
 
 def test_comfort_noise_is_taken_for_what_it_is() -> None:

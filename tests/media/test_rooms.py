@@ -37,6 +37,7 @@ def terms(**changes: object) -> Terms:
         "ufrag": "ours",
         "password": "0123456789abcdef01234567",
         "fingerprint": dtls.build_fingerprint(dtls.Fingerprint("sha-256", bytes(32))),
+        "association": "",
         "client": False,
         "host": "",
         "port": 0,

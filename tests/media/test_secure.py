@@ -10,8 +10,10 @@ import pytest
 from aioice import stun
 
 from sipgateway.media import dtls, ice, srtp
+from sipgateway.media.control import Terms
 from sipgateway.media.latch import Place
 from sipgateway.media.path import PathClosed, PlainPath, WebRtcPath
+from tests.media.test_leg import TERMS
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 ALICE = ("192.0.2.1", 4000)
@@ -242,14 +244,30 @@ def connected(server: dtls.Identity, client: dtls.Identity) -> tuple[WebRtcPath,
     return path, srtp.SrtpSession(phone.keys)
 
 
-def talk(path: WebRtcPath, phone: dtls.DtlsSession) -> None:
+def webrtc_terms(
+    credentials: ice.Credentials, fingerprint: dtls.Fingerprint, *, client: bool = False
+) -> Terms:
+    """What a later description says."""
+    said = dtls.build_fingerprint(fingerprint)
+    return {
+        **TERMS,
+        "kind": "webrtc",
+        "ufrag": credentials.ufrag,
+        "password": credentials.password,
+        "fingerprint": said,
+        "association": said,
+        "client": client,
+    }
+
+
+def talk(path: WebRtcPath, phone: dtls.DtlsSession, at: ice.Address = ALICE) -> None:
     """Carry DTLS to and fro between a path and a phone."""
     for _ in range(4):
         for datagram, _ in path.data_to_send():
             if dtls.is_dtls(datagram):
                 phone.receive(datagram)
         for datagram in phone.data_to_send():
-            path.receive(datagram, ALICE, 0.0)
+            path.receive(datagram, at, 0.0)
 
 
 def test_media_flows_both_ways(server: dtls.Identity, client: dtls.Identity) -> None:
@@ -308,6 +326,70 @@ def test_we_can_be_the_dtls_client(server: dtls.Identity, client: dtls.Identity)
     assert phone.keys is not None
 
 
+def test_another_peer_connection_gets_an_association_of_its_own(
+    server: dtls.Identity, client: dtls.Identity
+) -> None:
+    """A browser's page was loaded anew: other certificate, fragment and port (RFC 8842 5)."""
+    path, before = connected(server, client)
+    old = before.protect(PACKET)
+    other, new = dtls.Identity(NOW), ice.new_credentials()
+    path.change(webrtc_terms(new, other.fingerprint))
+    assert not path.ready
+    assert path.receive(old, ALICE, 0.0) is None, "what has the old keys is not taken"
+    with pytest.raises(ice.IceError):
+        path.check(check(), ALICE)
+    moved = ("192.0.2.1", 4100)
+    path.check(check(new, {"USE-CANDIDATE": None}), moved)
+    phone = dtls.DtlsSession(other, server.fingerprint, client=True)
+    phone.start()
+    talk(path, phone, moved)
+    assert phone.keys is not None
+    assert path.receive(srtp.SrtpSession(phone.keys).protect(PACKET), moved, 0.0) == PACKET
+    sent = path.protect(PACKET)
+    assert sent is not None
+    assert sent[1] == moved
+
+
+def test_another_certificate_alone_begins_anew_too(
+    server: dtls.Identity, client: dtls.Identity
+) -> None:
+    path, before = connected(server, client)
+    other = dtls.Identity(NOW)
+    path.change(webrtc_terms(OURS, other.fingerprint))
+    assert path.receive(before.protect(PACKET), ALICE, 0.0) is None
+    phone = dtls.DtlsSession(other, server.fingerprint, client=True)
+    phone.start()
+    talk(path, phone)
+    assert path.ready
+    assert phone.keys is not None
+    path.change(webrtc_terms(OURS, other.fingerprint))
+    assert path.ready, "a session refresh changes nothing"
+
+
+def test_whoever_keeps_the_old_certificate_is_not_taken_for_the_new_one(
+    server: dtls.Identity, client: dtls.Identity
+) -> None:
+    path, _ = connected(server, client)
+    path.change(webrtc_terms(OURS, dtls.Identity(NOW).fingerprint))
+    phone = dtls.DtlsSession(client, server.fingerprint, client=True)
+    phone.start()
+    with pytest.raises(PathClosed, match="not the one of its description"):
+        talk(path, phone)
+
+
+def test_we_are_the_client_of_another_association(
+    server: dtls.Identity, client: dtls.Identity
+) -> None:
+    path, _ = connected(server, client)
+    other, new = dtls.Identity(NOW), ice.new_credentials()
+    path.change(webrtc_terms(new, other.fingerprint, client=True))
+    assert path.data_to_send() == [], "nobody is there yet"
+    path.check(check(new), ALICE)
+    phone = dtls.DtlsSession(other, server.fingerprint, client=False)
+    talk(path, phone)
+    assert phone.keys is not None
+
+
 def test_a_plain_leg_with_keys_latches_on_what_is_authentic() -> None:
     size = srtp.CM_80.key + srtp.CM_80.salt
     ours, theirs = bytes(range(size)), bytes(range(1, size + 1))
@@ -318,6 +400,21 @@ def test_a_plain_leg_with_keys_latches_on_what_is_authentic() -> None:
     sent = path.protect(PACKET)
     assert sent is not None
     assert phone.unprotect(sent[0]) == PACKET
+
+
+def test_a_plain_leg_goes_from_srtp_to_rtp_and_back() -> None:
+    size = srtp.CM_80.key + srtp.CM_80.salt
+    ours, theirs = bytes(range(size)), bytes(range(1, size + 1))
+    keys = srtp.Keys(srtp.CM_80, ours, theirs)
+    place = Place(ALICE, ALICE)
+    path = PlainPath(place, keys)
+    path.move(place, None)
+    assert path.protect(PACKET) == (PACKET, ALICE)
+    assert path.receive(PACKET, ALICE, 0.0) == PACKET
+    path.move(place, keys)
+    assert path.receive(PACKET, ALICE, 0.0) is None
+    phone = srtp.SrtpSession(srtp.Keys(srtp.CM_80, theirs, ours))
+    assert path.receive(phone.protect(PACKET), ALICE, 0.0) == PACKET
 
 
 def test_an_authentic_phone_may_move_and_a_replay_moves_nothing() -> None:
