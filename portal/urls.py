@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("start/", booking.start, name="start"),
     path("book/", booking.book, name="book"),
     path("conferences/", search.search, name="search"),
+    path("templates/<str:key>/rename/", booking.rename, name="template_rename"),
     path("templates/<str:key>/delete/", booking.forget, name="template_delete"),
     path("conferences/<str:name>/template/", booking.keep, name="conference_template"),
     path("load/", load.load, name="load"),

@@ -24,6 +24,7 @@ from conferences.api.schemas import (
     MeIn,
     MeOut,
     PageIn,
+    RenameIn,
     TemplateOut,
     TemplatesOut,
 )
@@ -104,13 +105,25 @@ def keep(
     return Status(201, _line(made))
 
 
+@router.patch("/templates/{template}", response=TemplateOut, summary="Rename a template")
+def rename(request: HttpRequest, template: str, said: RenameIn) -> dict[str, Any]:
+    """What it is like stays; keep a booking under its title to write it over."""
+    found = _template(request, template)
+    services.rename_template(template=found, title=said.title)
+    return _line(found)
+
+
+def _template(request: HttpRequest, key: str) -> BookingTemplate:
+    found = selectors.template(_person(request), key)
+    if found is None:
+        raise Http404(f"You have no template {key!r}.")
+    return found
+
+
 @router.delete("/templates/{template}", response={204: None}, summary="Delete a template")
 def forget(request: HttpRequest, template: str) -> Status[None]:
     """What was booked by it stays."""
-    found = selectors.template(_person(request), template)
-    if found is None:
-        raise Http404(f"You have no template {template!r}.")
-    services.delete_template(template=found)
+    services.delete_template(template=_template(request, template))
     return Status(204, None)
 
 

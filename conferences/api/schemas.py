@@ -677,6 +677,12 @@ class KeepIn(Strict):
     title: str = ""
 
 
+class RenameIn(Strict):
+    """What it is called from now on."""
+
+    title: str = Field(min_length=1, max_length=100)
+
+
 class TemplateOut(Schema):
     """A booking that is kept to book like it again."""
 

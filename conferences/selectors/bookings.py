@@ -91,7 +91,7 @@ def calendar(user: User, *, since: datetime.datetime) -> QuerySet[Conference]:
 
 
 #: Conferences of a kind that a list of what is soon shows.
-MOST_UPCOMING = 50
+MOST_UPCOMING = 40
 
 
 def visible_to(user: User, *, delegated: bool = False) -> QuerySet[Conference]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 
 from conferences import policy
-from conferences.models import Conference, Recording, Track
+from conferences.models import Conference, Participant, Recording, Track, User
+from conferences.selectors.identities import aor
 
 SUFFIX = ".opus"
 
@@ -22,6 +24,21 @@ SUFFIX = ".opus"
 def recordings(conference: Conference) -> QuerySet[Recording]:
     """Those of a conference, the latest first."""
     return conference.recordings.order_by("-started_at", "-pk").prefetch_related("tracks")
+
+
+def recordings_with(user: User) -> QuerySet[Recording]:
+    """Recordings of others' conferences that were made while he was in; his voice is in the mix.
+
+    The latest first. One query.
+    """
+    there = Participant.objects.filter(
+        Q(left_at__isnull=True) | Q(left_at__gt=OuterRef("started_at")),
+        conference=OuterRef("conference"),
+        entity=aor(user.username),
+    ).exclude(joined_at__gt=Coalesce(OuterRef("ended_at"), Now()))
+    others = Recording.objects.exclude(conference__organizer=user)
+    rows = others.select_related("conference__organizer").filter(Exists(there))
+    return rows.order_by("-started_at", "-pk")
 
 
 def recording_file(recording: Recording) -> Path:

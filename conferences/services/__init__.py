@@ -172,6 +172,7 @@ from conferences.services.templates import (
     copied,
     delete_template,
     of_template,
+    rename_template,
     save_template,
 )
 from conferences.services.terms import Changes
@@ -328,6 +329,7 @@ __all__ = [
     "release_lease",
     "remind",
     "removal_ended",
+    "rename_template",
     "renew_gateway",
     "renew_leases",
     "renew_sip_password",

@@ -138,7 +138,8 @@ def _unname(address: str) -> None:
         detail = {key: said for key, said in event.detail.items() if user_part not in str(said)}
         if detail != event.detail:
             Event.objects.filter(pk=event.pk).update(detail=detail)
-    Track.objects.filter(entity=address).update(display_text="")
+    for track in Track.objects.filter(entity=address):
+        recordings.delete_track(track)
     Waiter.objects.filter(entity=address).update(display_text="")
     Waiter.objects.filter(decided_by=address).update(decided_by_name="")
     Removal.objects.filter(actor=address).update(actor_name="")

@@ -140,6 +140,13 @@ def delete_files(recording: Recording) -> None:
         transaction.on_commit(functools.partial(path.unlink, missing_ok=True))
 
 
+def delete_track(track: Track) -> None:
+    """Delete one voice by itself, and its file once that holds; in the mix it stays."""
+    path = selectors.track_file(track)
+    track.delete()
+    transaction.on_commit(functools.partial(path.unlink, missing_ok=True))
+
+
 def end_recordings(*, conference: ConferenceId, at: datetime.datetime) -> None:
     """Nobody is left in the conference."""
     going = Recording.objects.filter(conference_id=conference, state__in=GOING)

@@ -96,12 +96,7 @@ def save_template(*, owner: User, conference: Conference, title: str) -> Booking
 
     Raises `ValidationError` by field.
     """
-    try:
-        title = wording.line(title) or conference.title[:100]
-    except ValidationError as error:
-        raise ValidationError({"title": error}) from error
-    if len(title) > 100:
-        raise ValidationError({"title": _("A title has 100 letters at most.")})
+    title = _checked_title(title.strip() or conference.title[:100])
     # As it was booked: it is brought to a time ahead when somebody books by it.
     kept = copied(conference, now=datetime.datetime.min.replace(tzinfo=datetime.UTC))
     fields = json.loads(json.dumps(kept.fields, cls=DjangoJSONEncoder))
@@ -116,6 +111,28 @@ def save_template(*, owner: User, conference: Conference, title: str) -> Booking
         row.fields, row.invitees = fields, invitees
         row.save()
     return row
+
+
+def _checked_title(title: str) -> str:
+    try:
+        title = wording.line(title)
+    except ValidationError as error:
+        raise ValidationError({"title": error}) from error
+    if not title:
+        raise ValidationError({"title": _("Give it a title.")})
+    if len(title) > 100:
+        raise ValidationError({"title": _("A title has 100 letters at most.")})
+    return title
+
+
+def rename_template(*, template: BookingTemplate, title: str) -> None:
+    """Call it otherwise. Raises `ValidationError` about ``title``, also where one is called so."""
+    title = _checked_title(title)
+    same = BookingTemplate.objects.filter(owner=template.owner, title=title)
+    if same.exclude(pk=template.pk).exists():
+        raise ValidationError({"title": _("Another template of yours is called so.")})
+    BookingTemplate.objects.filter(pk=template.pk).update(title=title)
+    template.title = title
 
 
 def delete_template(*, template: BookingTemplate) -> None:

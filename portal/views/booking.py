@@ -85,6 +85,23 @@ def keep(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 @require_POST
 @access.signed_in
+def rename(request: HttpRequest, user: User, key: str) -> HttpResponse:
+    """Call a template otherwise."""
+    found = selectors.template(user, key)
+    if found is None:
+        raise Http404
+    try:
+        services.rename_template(template=found, title=request.POST.get("title", ""))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        words = _("The template is called “%(title)s” now.")
+        messages.success(request, words % {"title": found.title})
+    return redirect("book")
+
+
+@require_POST
+@access.signed_in
 def forget(request: HttpRequest, user: User, key: str) -> HttpResponse:
     """Delete a template; what was booked by it stays."""
     found = selectors.template(user, key)

@@ -17,12 +17,17 @@ from conferences import selectors, services
 from conferences.models import User
 from portal import access
 
+#: Recordings on the page, the latest.
+MOST = 50
+
 
 @require_safe
 @access.signed_in
-def data(request: HttpRequest, user: User) -> HttpResponse:  # noqa: ARG001
-    """What can be done with it."""
-    return render(request, "account/data.html")
+def data(request: HttpRequest, user: User) -> HttpResponse:
+    """What can be done with it, and what stays of it with others."""
+    heard = list(selectors.recordings_with(user)[: MOST + 1])
+    context = {"heard": heard[:MOST], "more": len(heard) > MOST}
+    return render(request, "account/data.html", context)
 
 
 @never_cache

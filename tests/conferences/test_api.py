@@ -587,6 +587,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Who you are",
         "Change your name or zone",
         "List your templates",
+        "Rename a template",
         "Keep a booking as a template",
         "Delete a template",
         "What invitees were sent",

@@ -73,7 +73,13 @@ def test_like_another_and_by_a_template(alices: Script, alice: User) -> None:
     said = {"title": "By it", "template": kept["id"], "invitees": []}
     status, made = alices.call("POST", "/conferences", said)
     assert (status, made["pin"], made["invitees"]) == (201, "4711", [])
-    assert alices.call("DELETE", f"/templates/{kept['id']}")[0] == 204
+    path = f"/templates/{kept['id']}"
+    assert alices.call("PATCH", path, {"title": "New"})[1] == kept | {"title": "New"}
+    alices.call("POST", f"/conferences/{row.name}/template", {"title": "Other"})
+    status, told = alices.call("PATCH", path, {"title": "Other"})
+    assert (status, told["errors"][0]["field"]) == (422, "title")
+    assert alices.call("PATCH", "/templates/nothing", {"title": "x"})[0] == 404
+    assert alices.call("DELETE", path)[0] == 204
     for field in ("like", "template"):
         status, told = alices.call("POST", "/conferences", {"title": "x", field: "nothing"})
         assert (status, told["errors"][0]["field"]) == (422, field)

@@ -8,7 +8,7 @@ import json
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from conferences import policy, selectors, services
@@ -22,6 +22,7 @@ from conferences.models import (
     Recording,
     RecordingState,
     Trace,
+    Track,
     User,
     Way,
 )
@@ -143,6 +144,36 @@ def test_recordings_go_with_their_files(
         gone(alice)
     assert not path.exists()
     assert not Conference.objects.exists()
+
+
+def test_a_voice_by_itself_goes_and_in_the_mix_is_told(
+    live: Joined, bob: User, mallory: User, client: Client
+) -> None:
+    """The mix is the organizer's; whose voice is in it learns whom to ask."""
+    recording = Recording.objects.create(
+        conference=live.conference,
+        name="mix",
+        state=RecordingState.ENDED,
+        started_at=timezone.now(),
+        started_by=people.ALICE.uri,
+        ended_at=timezone.now() + DAY,
+    )
+    tracks = [
+        Track.objects.create(recording=recording, name=f"mix-{number}", entity=one.uri)
+        for number, one in enumerate((people.ALICE, people.BOB))
+    ]
+    assert [list(selectors.recordings_with(one)) for one in (bob, mallory)] == [[recording], []]
+    client.force_login(bob)
+    page = client.get("/account/data/").content.decode()
+    assert "it cannot be taken out again" in page
+    assert "Weekly, " in page
+    assert "organized by Alice" in page
+    client.force_login(mallory)
+    assert "organized by Alice" not in client.get("/account/data/").content.decode()
+    live.leave(people.BOB)
+    gone(bob)
+    assert list(recording.tracks.all()) == tracks[:1]
+    assert Recording.objects.count() == 1
 
 
 def test_not_while_a_conference_of_his_goes_on(live: Joined, alice: User, bob: User) -> None:

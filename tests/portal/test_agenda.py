@@ -33,7 +33,7 @@ def test_what_lists_cost(
     for browser in (signed_in(alice), signed_in(bob)):
         with django_assert_num_queries(QUERIES["/"]):
             page = browser.get("/").content.decode()
-        assert page.count('class="row-title"') == min(count, 100) or count == 10
+        assert page.count('class="row-title"') == min(count, 80) or count == 10
     browser = signed_in(alice)
     for path in sorted(QUERIES.keys() - {"/"}):
         with django_assert_num_queries(QUERIES[path]):

@@ -154,6 +154,12 @@ def test_a_template_outlives_its_booking(
     services.cancel(conference=rich, actor="")
     assert browser.post(path, sent).status_code == 302
     is_like(Conference.objects.filter(cancelled_at=None).get(), rich)
+    renamed = browser.post(f"/templates/{kept.key}/rename/", {"title": "Theirs"}, follow=True)
+    assert "is called “Theirs” now" in renamed.content.decode()
+    unnamed = browser.post(f"/templates/{kept.key}/rename/", {"title": " "}, follow=True)
+    assert "Give it a title" in unnamed.content.decode()
+    kept.refresh_from_db()
+    assert kept.title == "Theirs"
     browser.post(f"/templates/{kept.key}/delete/")
     assert not BookingTemplate.objects.exists()
 
@@ -192,6 +198,7 @@ def test_mallory_copies_nothing(
     assert browser.get(f"/book/?template={kept.key}").status_code == 404
     assert browser.post("/conferences/rich/template/").status_code == 404
     assert browser.post(f"/templates/{kept.key}/delete/").status_code == 404
+    assert browser.post(f"/templates/{kept.key}/rename/", {"title": "y"}).status_code == 404
     bob.is_organizer = True
     bob.save()
     assert signed_in(bob).get("/book/?like=rich").status_code == 403
