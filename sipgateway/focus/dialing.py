@@ -149,7 +149,8 @@ class Dialings:
         self._running[order.id] = dialing
         if not (order.phone or order.takes_over or order.replaces):
             place = self._place_of(order)
-            dialing.diversions = Diversions(self._desk, _Diverted(self, dialing), place)
+            caller = _Diverted(self, dialing)
+            dialing.diversions = Diversions(self._desk, caller, place, secure=order.secure)
         outsider = outside.read(self._desk.domain, order.uri)
         if outsider is not None:
             self._place_outside(dialing, outsider, now)

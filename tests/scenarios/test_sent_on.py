@@ -320,6 +320,17 @@ def test_mallory_comes_into_no_conference_by_bobs_phone(
     assert _failed(stage, 302)
 
 
+def test_a_secure_call_of_a_conference_is_sent_on_to_secure_places_alone(stage: Stage) -> None:
+    carol, bob = stage.person("carol"), stage.person("bob", transport=Transport.TLS)
+    carol.registers()
+    bob.registers(contact="<sips:bob@192.0.2.1:5061>")
+    order = CallOrder(7, "job-7", BOB, by=f"sip:alice@{DOMAIN}", secure=True)
+    stage.changes(calls=(order,))
+    _sends_on(bob, CAROL, f"sips:carol@{DOMAIN}")
+    assert carol.inbox == []
+    assert _failed(stage, 302)
+
+
 def test_a_conference_is_sent_on_to_no_other_conference(stage: Stage) -> None:
     stage.conference("4712")
     bob = _phone_of(stage, "bob")
