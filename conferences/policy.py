@@ -131,6 +131,7 @@ class Refusal(enum.StrEnum):
     TOO_MANY_CALLS = "too-many-calls"
     NOT_ALLOWED = "not-allowed"
     NOT_RECORDED = "not-recorded"
+    LISTENS = "listens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,11 +408,18 @@ def has_to_wait(snapshot: Snapshot, who: Identity, *, opened: bool) -> bool:
     return snapshot.waiting_room is WaitingRoom.LET_IN or not opened
 
 
+def sees_nobody(snapshot: Snapshot, who: Identity) -> bool:
+    """Whether `who`, who is not in, is not to see who is: he would have to wait, or key a PIN."""
+    if snapshot.role_of(who) in COMMANDING:
+        return False
+    return needs_pin(snapshot, who) or has_to_wait(snapshot, who, opened=False)
+
+
 def may_watch(snapshot: Snapshot, who: Identity, *, inside: bool) -> Refusal | None:
     """Whether `who` may see who is in now: not as long as he is not to be in himself."""
     if (refusal := may_subscribe(snapshot, who)) is not None:
         return refusal
-    outside = not inside and has_to_wait(snapshot, who, opened=False)
+    outside = not inside and sees_nobody(snapshot, who)
     return Refusal.NOT_ALLOWED if outside else None
 
 

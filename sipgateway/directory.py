@@ -36,6 +36,7 @@ from sipgateway.focus.actions import (
     AskCallOut,
     AskCancel,
     AskRemoval,
+    AskTurnAway,
     CloseSetup,
     CreateConference,
     FindPhones,
@@ -86,6 +87,7 @@ Questions = (
     | LoadConference
     | CreateConference
     | AskRemoval
+    | AskTurnAway
     | AskCall
     | AskCallOut
     | AskCancel

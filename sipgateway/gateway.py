@@ -33,6 +33,7 @@ from sipgateway.focus.actions import (
     AskMute,
     AskRecording,
     AskRemoval,
+    AskTurnAway,
     CloseSetup,
     CreateConference,
     Describe,
@@ -110,6 +111,7 @@ DirectoryAction = (
     | LoadConference
     | CreateConference
     | AskRemoval
+    | AskTurnAway
     | AskCallOut
     | AskCancel
     | AskCall
@@ -688,6 +690,7 @@ _ACTIONS: Mapping[type[Action], Callable[[Gateway, Any], None]] = {
     LoadConference: Gateway._ask_directory,
     CreateConference: Gateway._ask_directory,
     AskRemoval: Gateway._ask_directory,
+    AskTurnAway: Gateway._ask_directory,
     AskCallOut: Gateway._ask_directory,
     AskCancel: Gateway._ask_directory,
     AskCall: Gateway._ask_directory,

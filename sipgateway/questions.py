@@ -27,6 +27,7 @@ from sipgateway.focus.actions import (
     AskMute,
     AskRecording,
     AskRemoval,
+    AskTurnAway,
     CloseSetup,
     CreateConference,
     ForgetCall,
@@ -50,6 +51,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
     SetupRefused,
+    TurnAwayAsked,
 )
 
 LOG = logging.getLogger(__name__)
@@ -115,6 +117,31 @@ def _ask_removal(action: AskRemoval) -> RemovalAsked:
     except services.Refused as refused:
         return RemovalAsked(action.question, None, refused.refusal)
     return RemovalAsked(action.question, removal.pk)
+
+
+def _ask_turn_away(action: AskTurnAway) -> TurnAwayAsked:
+    try:
+        if action.waiter is not None:
+            services.turn_away(
+                conference=action.conference,
+                waiter=action.waiter,
+                actor=action.actor,
+                way=services.Way.REFER,
+                reason=action.reason,
+                ban=action.ban,
+            )
+        else:
+            services.shut_out(
+                conference=action.conference,
+                entity=action.entity,
+                actor=action.actor,
+                way=services.Way.REFER,
+                reason=action.reason,
+                ban=action.ban,
+            )
+    except services.Refused as refused:
+        return TurnAwayAsked(action.question, refused.refusal)
+    return TurnAwayAsked(action.question)
 
 
 def _ask_call(action: AskCall) -> CallAsked:
@@ -269,6 +296,7 @@ _ANSWERS: Mapping[type, Callable[[Any], FocusEvent | None]] = {
     LoadConference: _load_conference,
     CreateConference: _create_conference,
     AskRemoval: _ask_removal,
+    AskTurnAway: _ask_turn_away,
     AskCall: _ask_call,
     AskCallOut: _ask_call_out,
     AskCancel: _ask_cancel,

@@ -53,6 +53,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
     SetupRefused,
+    TurnAwayAsked,
 )
 from sipgateway.focus.halls import UserChosen
 from sipgateway.focus.registrar import CONFIRMED_WITHIN
@@ -433,6 +434,8 @@ class Stage:
             self.standing_calls[action.key] = (action.group, dict(action.what))
         elif isinstance(action, actions.ForgetCall):
             self.standing_calls.pop(action.key, None)
+        elif isinstance(action, actions.AskTurnAway):
+            self._turn_away(action)
         elif isinstance(action, actions.LookAtSetup):
             self.looked_at.append(action.token)
         elif isinstance(action, actions.ForgetPhones):
@@ -598,6 +601,16 @@ class Stage:
         removals, banned = (*snapshot.removals, order), snapshot.banned | gone
         self.snapshots[name] = replace(snapshot, removals=removals, banned=banned)
         self._tell(ConferenceChanged(self.snapshots[name]))
+
+    def _turn_away(self, action: actions.AskTurnAway) -> None:
+        """What the service does about somebody before the door."""
+        self._tell(TurnAwayAsked(action.question))
+        name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
+        banned = self.snapshots[name].banned | ({action.entity} if action.ban else set())
+        if action.waiter is not None:
+            by = action.actor
+            order = TurnedAway(action.waiter, by.uri, by.display_name, action.reason, action.ban)
+            self.changes(name, turned_away=(order,), banned=banned)
 
     def _call(self, action: actions.AskCall) -> None:
         """What service and job do for a call; who does not command calls nobody outside."""

@@ -54,6 +54,10 @@ REFUSALS: dict[Refusal, tuple[int, Any]] = {
         403,
         gettext_lazy("This conference may not be recorded; its organizer can allow it."),
     ),
+    Refusal.LISTENS: (
+        409,
+        gettext_lazy("Listeners are never heard; give another role to one who is to speak."),
+    ),
 }
 
 

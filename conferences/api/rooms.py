@@ -49,7 +49,7 @@ router = Router(tags=["Rooms"])
 def participants(request: HttpRequest, conference: str) -> dict[str, Any]:
     """Who is there now; who wants to be anonymous is, but for those who command.
 
-    Not for those who have to wait before they are let in.
+    Not for those who have to wait before they are let in, or to give a PIN.
     """
     row, by = access.view(request, conference, selectors.may_watch)
     return selectors.roster(row, by=by)

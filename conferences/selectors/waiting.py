@@ -40,7 +40,7 @@ def waiter_line(waiter: Waiter, by: Viewer) -> dict[str, Any]:
 
 
 def may_watch(snapshot: policy.Snapshot, who: policy.Identity) -> policy.Refusal | None:
-    """Whether `who` may see who is in: not as long as he has to wait."""
+    """Whether `who` may see who is in: not before he is, or could be at once."""
     refusal = policy.may_watch(snapshot, who, inside=False)
     if refusal is not policy.Refusal.NOT_ALLOWED:
         return refusal

@@ -42,7 +42,7 @@ from conferences.services.attempts import (
     may_try,
     write_attempts,
 )
-from conferences.services.bans import lift_ban
+from conferences.services.bans import lift_ban, shut_out
 from conferences.services.bookings import book, cancel, change
 from conferences.services.calendars import delete_calendar_object, put_calendar_object
 from conferences.services.delegates import dismiss_delegate, make_delegate
@@ -347,6 +347,7 @@ __all__ = [
     "set_password_by_link",
     "set_sip_password",
     "set_waiting_room",
+    "shut_out",
     "sound_ended",
     "start_recording",
     "stop_recording",

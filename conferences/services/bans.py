@@ -31,6 +31,41 @@ def lift_ban(*, conference: ConferenceId, ban: int, actor: Identity, way: Way) -
     notices.conference_changed(conference)
 
 
+@transaction.atomic
+def shut_out(
+    *,
+    conference: ConferenceId,
+    entity: str,
+    actor: Identity,
+    way: Way,
+    reason: str = "",
+    ban: bool = False,
+) -> None:
+    """Write down that somebody who stood at the PIN was sent away; `ban` for good.
+
+    The focus hangs up. Raises `Refused`.
+    """
+    snapshot = selectors.snapshot(conference)
+    if snapshot is None:
+        raise Refused(Refusal.UNKNOWN)
+    may = policy.may_ban if ban else policy.may_remove
+    unless_none(may(snapshot, actor, target=entity))
+    now = timezone.now()
+    if ban:
+        row = {"by": actor.uri, "at": now}
+        Ban.objects.get_or_create(conference_id=conference, entity=entity, defaults=row)
+    Event.objects.create(
+        conference_id=conference,
+        at=now,
+        kind="not-let-in",
+        actor=actor.uri,
+        target=entity,
+        way=way,
+        detail={"reason": reason, "ban": ban},
+    )
+    notices.conference_changed(conference)
+
+
 def lifted(conference: ConferenceId, entity: str, *, actor: Identity, way: Way) -> bool:
     """Whether `entity` was banned; then he is so no longer, and the history says by whom.
 

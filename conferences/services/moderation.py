@@ -132,7 +132,7 @@ def ask_to_mute(
 
     One may mute oneself and undo that. What a moderator has muted only a
     moderator opens; and nobody opens the microphone of somebody who closed it
-    himself. Raises `Refused`.
+    himself. Who only listens is never heard (LISTENS). Raises `Refused`.
     """
     snapshot = _snapshot(conference)
     if participant is None:
@@ -167,6 +167,8 @@ def _mute_one(snapshot: policy.Snapshot, target: Participant, muted: bool, actor
     commands = policy.may_command(snapshot, actor) is None
     if not himself and not commands:
         raise Refused(policy.Refusal.NOT_ALLOWED)
+    if not muted and target.role == policy.Role.LISTENER:
+        raise Refused(policy.Refusal.LISTENS)
     if not muted and not _may_open(target, himself=himself, commands=commands):
         raise Refused(policy.Refusal.NOT_ALLOWED)
     target.asked_to_speak = False

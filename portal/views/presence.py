@@ -82,7 +82,7 @@ def people(visit: Visit) -> list[Present]:
             role=row.role,
             role_words=row.get_role_display(),
             joined_at=row.joined_at,
-            muted=row.muted_by != MutedBy.NOBODY,
+            muted=row.muted_by != MutedBy.NOBODY or row.role == policy.Role.LISTENER,
             removable=visit.commands
             and row.entity != visit.identity.uri
             and policy.may_remove(visit.snapshot, visit.identity, target=row.entity) is None,

@@ -136,6 +136,9 @@ DOORS: Mapping[Refusal, Door] = {
     Refusal.NOT_RECORDED: Door(
         403, "shield-lock", _("No recordings here"), _("This conference may not be recorded.")
     ),
+    Refusal.LISTENS: Door(
+        409, "mic-mute", _("Only listens"), _("Give another role to a listener who is to speak.")
+    ),
 }
 
 

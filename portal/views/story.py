@@ -165,6 +165,7 @@ _REFUSALS: Mapping[str, Any] = {
     "target-not-allowed": _("that address may not be called"),
     "too-many-calls": _("too many calls"),
     "not-recorded": _("not recorded"),
+    "listens": _("only listens"),
     "unknown": _("unknown"),
 }
 #: Reasons that Parley itself writes down; those of people stay as they were typed.

@@ -110,6 +110,22 @@ class AskRemoval:
     anonymous: bool = False
 
 
+# One answer: TurnAwayAsked.
+@dataclass(frozen=True, slots=True)
+class AskTurnAway:
+    """Ask that somebody before the door not come in: who waits, or stands at the PIN."""
+
+    question: int
+    conference: ConferenceId
+    entity: str
+    actor: Identity
+    #: Who waits; None for one who stands at the PIN.
+    waiter: WaiterKey | None = None
+    reason: str = ""
+    #: He may not come again.
+    ban: bool = False
+
+
 # One answer: SetupOpened.
 @dataclass(frozen=True, slots=True)
 class OpenSetup:
@@ -714,6 +730,7 @@ Question = (
     | LoadConference
     | CreateConference
     | AskRemoval
+    | AskTurnAway
     | AskCall
     | AskCancel
     | AskCallOut

@@ -25,6 +25,7 @@ REFUSALS: Mapping[Refusal, tuple[int, str, str]] = {
     Refusal.TOO_MANY_CALLS: (403, "Too Many Calls", "You have had too many people called"),
     Refusal.NOT_ALLOWED: (403, "Forbidden", "You may not do this here"),
     Refusal.NOT_RECORDED: (403, "Not Recorded", "This conference may not be recorded"),
+    Refusal.LISTENS: (403, "Only Listens", "Listeners only listen"),
 }
 
 #: RFC 4579 5.13, what is really done of it.

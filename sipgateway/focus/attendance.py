@@ -6,7 +6,7 @@ watchers; the room in the mixer follows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol, TypedDict
 
@@ -88,17 +88,24 @@ class Attendance:
 
     def find(self, target: Uri) -> User | None:
         """The participant whom a URI names: by his address, or by one of his devices."""
-        if (outsider := self.roster.users.get(outside.canonical(target))) is not None:
+        return self._find(self.roster.users, target)
+
+    def find_waiting(self, target: Uri) -> User | None:
+        """The same of those who wait to be let in."""
+        return self._find(self.roster.waiting, target)
+
+    def _find(self, users: Mapping[str, User], target: Uri) -> User | None:
+        if (outsider := users.get(outside.canonical(target))) is not None:
             return outsider
         if not isinstance(target, SipUri):
             return None
-        for user in self:
+        for user in users.values():
             if target.aor in (user.entity, policy.alias(user.key)):
                 return user
             if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
                 return user
         if self._desk.domain.owns(target):
-            return self.roster.users.get(self._desk.domain.uri(target.name.lower()).aor)
+            return users.get(self._desk.domain.uri(target.name.lower()).aor)
         return None
 
     # -- legs come and go ----------------------------------------------------
@@ -183,6 +190,8 @@ class Attendance:
             private=user.private,
         )
         self._host.record(joined, now)
+        if muted or status is not Status.CONNECTED:
+            self._host.record(EndpointChanged(user.key, entry.entity, status, muted), now)
         self._keeper.keep_leg(leg, now, now)
         self._change(self.roster.with_user(user.with_endpoint(entry)), now)
         self._mark(now)

@@ -197,7 +197,7 @@ class Conference(Nameplate):
 
     def sight(self, who: Identity) -> Sight:
         """See `watchers.Host`."""
-        if policy.has_to_wait(self.snapshot, who, opened=False):
+        if policy.sees_nobody(self.snapshot, who):
             inside = not who.gateway and self._attendance.is_in(who.uri)
             return Sight.OTHERS if inside else Sight.OWN
         if policy.may_command(self.snapshot, who) is not None:
@@ -425,6 +425,7 @@ class Conference(Nameplate):
         for removal in snapshot.removals:
             self._removals.carry_out(removal, now)
         self._lobby.follow(now)
+        self._pad.follow(now)
         self._dialings.obey(snapshot.calls, now)
         for entity in snapshot.banned - before.banned:
             self._banish(entity, now)

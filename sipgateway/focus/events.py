@@ -56,6 +56,14 @@ class ConferenceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnAwayAsked:
+    """Answers `AskTurnAway`: that it is written down, or why not."""
+
+    question: int
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RemovalAsked:
     """Answers `AskRemoval`: the order's id, or why not."""
 
@@ -283,6 +291,7 @@ Answer = (
     AccountLoaded
     | ConferenceLoaded
     | RemovalAsked
+    | TurnAwayAsked
     | CallAsked
     | CallOutAsked
     | CancelAsked

@@ -86,6 +86,13 @@ class Pad:
         self._announcer.say(leg, "enter-pin")
         self._desk.later(now + PATIENCE, lambda then: self._waited(leg, then))
 
+    def follow(self, now: float) -> None:
+        """Let in who need not key the PIN any more: pulled in, say, or asked on a page."""
+        for leg in self._calls:
+            if leg.pin is not None and not policy.needs_pin(self._host.snapshot, leg.identity):
+                leg.pin = None
+                self._host.welcome(leg, now)
+
     def _waited(self, leg: Leg, now: float) -> None:
         if leg.pin is not None:
             text = "No PIN was keyed"

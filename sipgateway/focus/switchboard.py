@@ -61,6 +61,7 @@ from sipgateway.focus.events import (
     SetupAnswered,
     SetupOpened,
     SetupRefused,
+    TurnAwayAsked,
 )
 from sipgateway.focus.guard import Guard
 from sipgateway.focus.halls import FACTORY, Halls, UserChosen
@@ -455,6 +456,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     AccountLoaded: Switchboard._answer,
     ConferenceLoaded: Switchboard._answer,
     RemovalAsked: Switchboard._answer,
+    TurnAwayAsked: Switchboard._answer,
     CallAsked: Switchboard._answer,
     CallOutAsked: Switchboard._answer,
     CancelAsked: Switchboard._answer,

@@ -14,15 +14,23 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
 from sipgateway.focus import answers, messages, outside
-from sipgateway.focus.actions import AskCall, AskCancel, AskRemoval, Fact, LinkShown
+from sipgateway.focus.actions import (
+    AskCall,
+    AskCancel,
+    AskRemoval,
+    AskTurnAway,
+    Fact,
+    LinkShown,
+)
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
 from sipgateway.focus.dialing import Dialings
-from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked
+from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked, TurnAwayAsked
+from sipgateway.focus.leg import Farewell
 from sipgateway.focus.referral import Telling, Wanted, Wish
 from sipgateway.focus.removals import Removals
-from sipgateway.focus.roster import CALLED
+from sipgateway.focus.roster import CALLED, Departure
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.headers import DialogRef, NameAddr
@@ -100,7 +108,7 @@ class Wishes:
         elif wanted.wish is not Wish.REMOVE:
             self.add(str(wanted.target), who, told, asked=asked)
         elif (user := self._attendance.find(wanted.target)) is None:
-            told.tell(404, now)
+            self._turn_away(wanted, who, told, now)
         elif all(entry.status in CALLED for entry in user.endpoints):
             self._call_off(user.entity, who, told)
         else:
@@ -168,6 +176,39 @@ class Wishes:
             answered,
         )
 
+    def _turn_away(self, wanted: Wanted, who: Identity, told: Telling, now: float) -> None:
+        """One who is not in may stand before the door: he waits, or is to key the PIN."""
+        waiter = self._attendance.find_waiting(wanted.target)
+        entity = waiter.entity if waiter is not None else outside.canonical(wanted.target)
+        at_pin = [leg for leg in self._calls if leg.identity.uri == entity and leg.pin is not None]
+        if waiter is None and not at_pin:
+            told.tell(404, now)
+            return
+
+        def asked(answer: Answer, then: float) -> None:
+            if isinstance(answer, TurnAwayAsked) and answer.refusal is None:
+                text = "You were not let in"
+                bye = Farewell(Departure.BOOTED, by=who.uri, status=403, text=text)
+                for leg in at_pin:
+                    self._calls.hang_up(leg, bye, then)
+                told.tell(200, then)
+            else:
+                _refused(told, answer, then)
+
+        conference = self._host.snapshot.id
+        self._desk.ask(
+            lambda number: AskTurnAway(
+                number,
+                conference,
+                entity,
+                who,
+                waiter=waiter.marks.waits if waiter is not None else None,
+                reason=wanted.reason,
+                ban=wanted.ban,
+            ),
+            asked,
+        )
+
     def _call_off(self, entity: str, who: Identity, told: Telling) -> None:
         """Who is being called is let go by calling him no longer."""
 
@@ -225,7 +266,7 @@ class Wishes:
 
 def _refused(told: Telling, answer: Answer, now: float) -> None:
     """The service says no, or the database does not answer."""
-    if isinstance(answer, CallAsked | CancelAsked | RemovalAsked):
+    if isinstance(answer, CallAsked | CancelAsked | RemovalAsked | TurnAwayAsked):
         status, phrase, _ = answers.REFUSALS[answer.refusal or Refusal.NOT_ALLOWED]
         told.tell(status, now, phrase)
     else:

@@ -98,3 +98,23 @@ def test_mallory_and_bob_neither_read_nor_lift(
     with pytest.raises(Refused):
         services.lift_ban(conference=banned.conference.key, ban=ban.pk, actor=MALLORY, way=Way.REST)
     assert Ban.objects.exists()
+
+
+def _shut_out(live: Joined, actor: Identity, *, ban: bool = False) -> None:
+    services.shut_out(
+        conference=live.conference.key,
+        entity=CAROL.uri,
+        actor=actor,
+        way=Way.REFER,
+        reason="later",
+        ban=ban,
+    )
+
+
+@pytest.mark.parametrize("ban", [False, True])
+def test_who_is_sent_away_from_the_pin_is_in_the_history(live: Joined, ban: bool) -> None:
+    _shut_out(live, ALICE, ban=ban)
+    assert live.history()[-1] == ("not-let-in", ALICE.uri, CAROL.uri)
+    assert (CAROL.uri in live.snapshot().banned) is ban
+    with pytest.raises(Refused):
+        _shut_out(live, MALLORY)

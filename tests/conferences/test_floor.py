@@ -119,3 +119,15 @@ def test_all_are_muted_but_some(live: Joined) -> None:
         spare=[live.key(CAROL)],
     )
     assert live.snapshot().silenced == {live.key(BOB)}
+
+
+def test_a_listener_is_not_unmuted(live: Joined) -> None:
+    """Neither by himself nor by who commands: his role says so, and the refusal tells it."""
+    live.join(CAROL, Role.LISTENER)
+    for who in (CAROL, ALICE):
+        with pytest.raises(Refused) as caught:
+            mute(live, who, CAROL, muted=False)
+        assert caught.value.refusal is Refusal.LISTENS
+    with pytest.raises(Refused) as caught:
+        mute(live, MALLORY, CAROL, muted=False)
+    assert caught.value.refusal is Refusal.NOT_ALLOWED

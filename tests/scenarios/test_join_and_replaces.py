@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import Admission, Role
+from sipgateway.focus.actions import EndpointChanged
 from sipgateway.sip import headers
 from tests.stage import DOMAIN, OFFER, Person, Stage
 
@@ -145,5 +146,7 @@ def test_a_listener_is_heard_by_nobody(stage: Stage) -> None:
     stage.changes(roles={f"sip:alice@{DOMAIN}": Role.ORGANIZER, f"sip:bob@{DOMAIN}": Role.LISTENER})
     stage.joined("bob")
     assert stage.media.muted[stage.leg_of("bob")] is True
+    (told,) = [fact for fact in stage.facts if isinstance(fact, EndpointChanged)]
+    assert told.muted, "the page and scripts read what watchers do"
     stage.changes(roles={f"sip:alice@{DOMAIN}": Role.ORGANIZER})
     assert stage.media.muted[stage.leg_of("bob")] is False

@@ -150,3 +150,62 @@ def test_a_caller_of_a_gateway_who_guessed_is_held_off(stage: Stage) -> None:
     number = {"P_Asserted_Identity": "<sip:+493331@gateway.invalid>"}
     trunk.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER, **number)
     trunk.gets("403", reason="Wrong PIN too often")
+
+
+def test_who_is_there_is_not_told_before_the_pin_is_keyed(stage: Stage) -> None:
+    """Mallory watches a conference with a PIN: she is held off with nothing, as is Bob until
+    he has keyed it; whom a moderator had called, and who commands, read it all."""
+    stage.conference("4712", pin="2468")
+    alice = stage.joined("alice", "4712")
+    alice.subscribes("4712")
+    assert alice.sees().users() == {"alice": "full"}
+    mallory = stage.person("mallory")
+    mallory.subscribes("4712")
+    held = mallory.gets("NOTIFY", event="conference", subscription_state="pending")
+    assert held.body == b""
+    bob = stage.joined("bob", "4712")
+    bob.subscribes("4712")
+    bob.gets("NOTIFY", event="conference", subscription_state="pending")
+    _keys(stage, "bob", "2468#")
+    stage.passes(1)
+    assert bob.sees().users() == {"alice": "full", "bob": "full"}
+    alice.sees()
+    stage.is_quiet()
+    carol = stage.person("carol")
+    stage.changes("4712", pulled_in=frozenset({f"sip:carol@{DOMAIN}"}))
+    carol.subscribes("4712")
+    assert set(carol.sees().users()) == {"alice", "bob"}
+    stage.is_quiet()
+
+
+def test_a_moderator_of_the_list_watches_without_a_pin(stage: Stage) -> None:
+    roles = {f"sip:alice@{DOMAIN}": Role.ORGANIZER, f"sip:bob@{DOMAIN}": Role.MODERATOR}
+    stage.conference("4712", pin="2468", roles=roles)
+    stage.joined("alice", "4712")
+    bob = stage.person("bob")
+    bob.subscribes("4712")
+    assert bob.sees().users() == {"alice": "full"}
+
+
+def test_one_at_the_pin_is_put_out_by_refer(stage: Stage) -> None:
+    stage.conference("4712", pin="2468")
+    alice, bob = stage.joined("alice", "4712"), stage.joined("bob", "4712")
+    alice.sends("REFER", f"sip:4712@{DOMAIN}", Refer_To=f"<sip:bob@{DOMAIN};method=BYE>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    bob.gets("BYE", reason="not let in")
+    alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+    stage.is_quiet()
+
+
+def test_one_at_the_pin_whom_a_moderator_adds_is_in(stage: Stage) -> None:
+    stage.conference("4712", pin="2468")
+    alice, bob = stage.joined("alice", "4712"), stage.person("bob")
+    bob.registers()
+    bob.dials("4712")
+    alice.sends("REFER", f"sip:4712@{DOMAIN}", Refer_To=f"<sip:bob@{DOMAIN}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    alice.gets("NOTIFY", event="refer", body="200 Is In Already", terminated=True)
+    assert stage.roster("4712") == ["alice", "bob"]
+    stage.is_quiet()

@@ -622,3 +622,40 @@ def test_everybody_sees_whether_there_is_a_waiting_room(stage: Stage) -> None:
     assert seen.state == "partial"
     assert seen.root.find(f".//{FLOOR}waiting-room") is None
     assert seen.text("locked") == "false"
+
+
+# By REFER (RFC 4579 5.5, 5.11)
+
+
+def test_whom_a_moderator_removes_who_waits_is_turned_away(stage: Stage) -> None:
+    alice, bob = stage.joined("alice"), stage.joined("bob")
+    alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=BYE>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+    bob.gets("BYE", reason="Alice did not let you in")
+    assert stage.queue() == []
+    stage.is_quiet()
+
+
+def test_whom_a_moderator_adds_who_waits_is_let_in(stage: Stage) -> None:
+    """His phone is in his hand already: it is not rung a second time."""
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    bob.dials()
+    assert stage.queue() == ["bob"]
+    alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    alice.gets("NOTIFY", event="refer", body="200 Is In Already", terminated=True)
+    assert (stage.roster(), stage.queue()) == (["alice", "bob"], [])
+    stage.is_quiet()
+
+
+def test_mallory_turns_nobody_away_by_refer(stage: Stage) -> None:
+    stage.joined("alice")
+    stage.joined("bob")
+    mallory = stage.person("mallory")
+    mallory.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=BYE>")
+    mallory.gets("403")
+    assert stage.queue() == ["bob"]
