@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Field, Model, QuerySet
+from django.db.models.constants import OnConflict
 from django.db.models.sql import DeleteQuery, InsertQuery, Query, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -134,10 +135,14 @@ class Deletion(_Command):
 
 
 class Entry:
-    """An INSERT of one row of a model; columns that are not named get their defaults."""
+    """An INSERT of one row of a model; columns that are not named get their defaults.
 
-    def __init__(self, model: type[Model]) -> None:
+    It takes the place of the row that has the same in the column `instead_of`.
+    """
+
+    def __init__(self, model: type[Model], *, instead_of: str = "") -> None:
         self._model = model
+        self._instead_of = instead_of
         self._fields = [one for one in model._meta.local_concrete_fields if not one.primary_key]
         self._written: dict[str, str] = {}
 
@@ -158,12 +163,22 @@ class Entry:
             raise TypeError(f"{self._model.__name__} has no columns {sorted(columns)}")
 
     def _write(self) -> str:
-        query = InsertQuery(self._model)
+        query = InsertQuery(self._model, **self._replacing())
         query.insert_values(self._fields, [self._model()])
         compiler = query.get_compiler(connection=connection)
         compiler.returning_fields = [self._key()]
         ((sql, _),) = compiler.as_sql()
         return str(sql)
+
+    def _replacing(self) -> dict[str, Any]:
+        if not self._instead_of:
+            return {}
+        unique = self._model._meta.get_field(self._instead_of)
+        return {
+            "on_conflict": OnConflict.UPDATE,
+            "update_fields": [one for one in self._fields if one is not unique],
+            "unique_fields": [unique],
+        }
 
     def _key(self) -> Field[Any, Any]:
         return self._model._meta.pk

@@ -32,6 +32,7 @@ from conferences.selectors import times
 from conferences.selectors.bookings import booking
 from conferences.selectors.identities import conference_uri
 from conferences.selectors.qualities import quality, quality_row
+from conferences.statements import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,16 @@ def participant_by_key(
     ).first()
 
 
+_OWNER = Rows(
+    lambda conference: Lease.objects.filter(conference_id=conference).values_list("owner"),
+    conference=int,
+)
+
+
 def owner_of(conference: policy.ConferenceId) -> str:
     """The process that holds the lease of a conference, or held it last; "" if none does."""
-    owner = Lease.objects.filter(conference_id=conference).values_list("owner", flat=True)
-    return owner.first() or ""
+    found = _OWNER(conference=conference)
+    return str(found[0][0]) if found else ""
 
 
 def roster_version(conference: policy.ConferenceId) -> int:

@@ -13,11 +13,10 @@ from conferences.models import (
     GatewayLease,
     Participant,
     StandingCall,
-    StandingDialog,
     Waiter,
 )
 from conferences.policy import ConferenceId, ParticipantKey
-from conferences.services import records, waiting
+from conferences.services import records, rows, waiting
 
 #: Nobody has taken over what it left by then; its phones have called again.
 GATEWAY_GONE = datetime.timedelta(hours=1)
@@ -27,20 +26,12 @@ def keep_dialog(*, conference: ConferenceId, key: str, what: Mapping[str, Any], 
     """Write a usage of a dialog down, or how it is now. One query."""
     when = datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
     call_id = str(what["dialog"]["call_id"])[:255]
-    row = StandingDialog(
-        conference_id=conference, key=key, call_id=call_id, what=dict(what), at=when
-    )
-    StandingDialog.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        unique_fields=["key"],
-        update_fields=["conference", "call_id", "what", "at"],
-    )
+    rows.dialog(conference_id=conference, key=key, call_id=call_id, what=dict(what), at=when)
 
 
 def forget_dialog(*, key: str) -> None:
     """It is over."""
-    StandingDialog.objects.filter(key=key).delete()
+    rows.no_dialog(key=key)
 
 
 def keep_call(*, owner: str, group: str, key: str, what: Mapping[str, Any], at: float) -> None:

@@ -17,6 +17,7 @@ from conferences.models import (
     Participant,
     Playing,
     Recording,
+    StandingDialog,
 )
 from conferences.services import recordings
 from conferences.statements import Change, Deletion, Entry, Rows
@@ -109,3 +110,6 @@ published = Change(
     {"roster_version": int},
     conference=int,
 )
+
+dialog = Entry(StandingDialog, instead_of="key")
+no_dialog = Deletion(lambda key: StandingDialog.objects.filter(key=key), key=str)

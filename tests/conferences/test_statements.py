@@ -125,6 +125,14 @@ def test_an_entry_has_the_defaults_of_its_model(room: Conference) -> None:
         prepared(conference_id=room.pk, at=SOON, kind="joined", colour="red")
 
 
+def test_an_entry_takes_the_place_of_another(lease: Lease, open_room: Conference) -> None:
+    prepared = Entry(Lease, instead_of="conference")
+    assert prepared(conference_id=lease.conference_id, owner="two", expires_at=LATER) == lease.pk
+    prepared(conference_id=open_room.pk, owner="one", expires_at=SOON)
+    found = Lease.objects.order_by("pk").values_list("conference_id", "owner", "expires_at")
+    assert list(found) == [(lease.conference_id, "two", LATER), (open_room.pk, "one", SOON)]
+
+
 def test_an_argument_that_the_statement_does_not_have_is_found_out(db: None) -> None:
     prepared = Rows(
         lambda conference, owner: Lease.objects.filter(conference_id=conference).values_list("pk"),
