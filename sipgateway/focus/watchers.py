@@ -139,8 +139,8 @@ class Watchers:
             self._tell(watcher, now)
 
     def _tell(self, watcher: Watcher, now: float) -> None:
-        if not watcher.subscription.idle or self._knows(watcher):
-            return
+        if watcher.woken or not watcher.subscription.idle or self._knows(watcher):
+            return  # who is woken soon is told then
         if now < watcher.not_before:
             self._wake(watcher)
             return
