@@ -55,6 +55,23 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a phone asks of what is sent to it (RFC 7587 6.1, 7.1).
+
+    `bitrate` in bits a second on average and `band` in Hz, 0 for as much as there is;
+    `cbr` is whether every packet has the same size, `fec` whether redundancy is of use.
+    """
+
+    bitrate: int = 0
+    band: int = 0
+    cbr: bool = False
+    fec: bool = True
+
+
+UNLIMITED = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Codec:
     """A codec by its name in descriptions; `clock` is the RTP clock in Hz."""
 
@@ -69,6 +86,13 @@ class Codec:
     """Hz up to which it carries sound."""
     adaptive: bool = False
     """Whether a decoder that has missed payloads needs long until it is right again."""
+
+    limited: Callable[[Limits], Codec] | None = None
+    """The same within limits, where it can be held to any: the same limits, the same codec."""
+
+    def within(self, limits: Limits) -> Codec:
+        """The codec by which a phone with these limits is sent to."""
+        return self if self.limited is None or limits == UNLIMITED else self.limited(limits)
 
     @property
     def duration(self) -> int:

@@ -19,6 +19,15 @@ class Sdes(TypedDict):
     theirs: str
 
 
+class Bounds(TypedDict):
+    """Those of `codec.Limits`."""
+
+    bitrate: int
+    band: int
+    cbr: bool
+    fec: bool
+
+
 class Terms(TypedDict):
     """What was negotiated with a leg.
 
@@ -41,6 +50,7 @@ class Terms(TypedDict):
     tells_level: bool
     noise: int | None
     nack: bool
+    limits: Bounds
     hears: bool
     speaks: bool
     # WebRTC

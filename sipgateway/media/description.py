@@ -168,6 +168,7 @@ class Negotiation:
             "tells_level": _wanted(stream.level),
             "noise": None if stream.noise is None else stream.noise.payload_type,
             "nack": stream.nack,
+            "limits": streams.limits(stream),
             "hears": direction in (Direction.SENDRECV, Direction.RECVONLY),
             "speaks": direction in (Direction.SENDRECV, Direction.SENDONLY),
             "ufrag": self._credentials.ufrag if webrtc else "",

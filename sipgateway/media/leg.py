@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from sipgateway.media import dtmf, quality, rtcp, rtp
-from sipgateway.media.codec import PERIOD, Codec
+from sipgateway.media.codec import PERIOD, Codec, Limits
 from sipgateway.media.control import Report, Terms
 from sipgateway.media.engine import LegId
 from sipgateway.media.ice import Address
@@ -71,7 +71,8 @@ class Leg:
         self._name = secrets.token_hex(8)
         codec = codecs[terms["codecs"][str(terms["payload_type"])]]
         self.voice = Voice(codec)
-        self.member = Member(leg, terms["source"], self.voice, codec, hears=terms["hears"])
+        sent = codec.within(Limits(**terms["limits"]))
+        self.member = Member(leg, terms["source"], self.voice, sent, hears=terms["hears"])
         self.meter = quality.Meter(codec.clock)
 
     def change(self, terms: Terms) -> None:
@@ -79,6 +80,7 @@ class Leg:
         self._terms = terms
         self.path.change(terms)
         codec = self._codecs[terms["codecs"][str(terms["payload_type"])]]
+        codec = codec.within(Limits(**terms["limits"]))
         if codec is not self.member.codec:
             self.member.codec, self.member.encoder = codec, None
             self.meter.clock = codec.clock

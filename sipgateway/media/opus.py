@@ -14,7 +14,7 @@ from typing import Any
 import cffi
 import numpy as np
 
-from sipgateway.media.codec import FRAME, RATE, Codec, CodecError, Samples
+from sipgateway.media.codec import FRAME, RATE, UNLIMITED, Codec, CodecError, Limits, Samples
 
 DECLARATIONS = """
 typedef struct OpusEncoder OpusEncoder;
@@ -34,9 +34,25 @@ int opus_packet_get_nb_samples(const unsigned char packet[], int32_t len, int32_
 # opus_defines.h
 APPLICATION_VOIP = 2048
 SET_BITRATE, SET_MAX_BANDWIDTH, SET_COMPLEXITY, SET_FEC, SET_LOSS = 4002, 4004, 4010, 4012, 4014
+SET_VBR = 4006
 BANDWIDTHS = {8000: 1103, 20_000: 1105}
 """Wideband and fullband, by the Hz up to which they go. With less than wideband libopus would
 change its inner rate whenever the talkers do."""
+
+NARROWER = {4000: 1101, 6000: 1102, 8000: 1103, 12_000: 1104}
+"""Bandwidths that phones ask for, by Hz."""
+
+STEPS = {
+    6000: 4500,
+    8000: 7200,
+    12_000: 10_800,
+    16_000: 14_400,
+    24_000: 21_600,
+    32_000: 28_800,
+    40_000: 36_000,
+}
+"""Bits a second that phones are held to: few, so that those who ask for much the same share an
+encoder; and what that aims at, for what it makes of music is above its aim."""
 
 BITRATE = 48_000
 """Bits a second. RFC 7587 3.1.1 has 28-40 kb/s for fullband speech that is encoded once;
@@ -67,6 +83,18 @@ def load(ffi: Any) -> Any:
         return ffi.dlopen(str(Path(spec.origin).parent / "_native" / "libopus.so"))
 
 
+def _stepped(limits: Limits) -> Limits:
+    """The nearest limits within these that there are encoders for."""
+    bitrate, band = limits.bitrate, limits.band
+    if bitrate:
+        within = (one for one in reversed(STEPS) if one <= bitrate)
+        bitrate = 0 if bitrate >= BITRATE else next(within, min(STEPS))
+    if band:
+        wide = (one for one in sorted(NARROWER, reverse=True) if one <= band)
+        band = 0 if band >= max(BANDWIDTHS) else next(wide, min(NARROWER))
+    return Limits(bitrate, band, limits.cbr, limits.fec)
+
+
 class Library:
     """libopus, opened once in a process."""
 
@@ -76,23 +104,31 @@ class Library:
         self.opus = load(self.ffi)
         self.complexity = COMPLEXITY
         """What every encoder may cost from its next frame on, 0 to 10."""
+        self._codecs: dict[Limits, Codec] = {}
 
-    def codec(self) -> Codec:
-        """Opus as the mixer sees it."""
-        return Codec(
-            "opus",
-            clock=RATE,
-            channels=2,
-            decoder=lambda: OpusDecoder(self),
-            encoder=lambda: OpusEncoder(self),
-            silence=SILENCE,
-        )
+    def codec(self, limits: Limits = UNLIMITED) -> Codec:
+        """Opus as the mixer sees it; within limits it is a codec of its own, once made."""
+        limits = _stepped(limits)
+        known = self._codecs.get(limits)
+        if known is None:
+            known = self._codecs[limits] = Codec(
+                "opus" if limits == UNLIMITED else f"opus within {limits}",
+                clock=RATE,
+                channels=2,
+                decoder=lambda: OpusDecoder(self),
+                encoder=lambda: OpusEncoder(self, limits=limits),
+                silence=SILENCE,
+                limited=self.codec,
+            )
+        return known
 
 
 class OpusEncoder:
     """One stream that is sent."""
 
-    def __init__(self, library: Library, bitrate: int = BITRATE) -> None:
+    def __init__(
+        self, library: Library, bitrate: int = BITRATE, limits: Limits = UNLIMITED
+    ) -> None:
         self._ffi, self._opus, self._library = library.ffi, library.opus, library
         error = self._ffi.new("int *")
         state = self._opus.opus_encoder_create(RATE, 1, APPLICATION_VOIP, error)
@@ -101,11 +137,13 @@ class OpusEncoder:
         self._state = self._ffi.gc(state, self._opus.opus_encoder_destroy)
         self._out = self._ffi.new("unsigned char[]", MAX_PAYLOAD)
         self._loss, self._complexity = 0, library.complexity
+        self._most = NARROWER.get(limits.band, max(BANDWIDTHS.values()))
         self._bandwidth = max(BANDWIDTHS.values())
         for request, value in (
-            (SET_BITRATE, bitrate),
+            (SET_BITRATE, STEPS.get(limits.bitrate, bitrate)),
             (SET_COMPLEXITY, self._complexity),
-            (SET_FEC, 1),
+            (SET_FEC, int(limits.fec)),
+            (SET_VBR, int(not limits.cbr)),
         ):
             self._set(request, value)
 
@@ -133,7 +171,7 @@ class OpusEncoder:
         libopus finds that out by itself only from complexity 7 on.
         """
         fits = (value for top, value in BANDWIDTHS.items() if top >= band)
-        bandwidth = next(fits, max(BANDWIDTHS.values()))
+        bandwidth = min(self._most, next(fits, max(BANDWIDTHS.values())))
         if bandwidth != self._bandwidth:
             self._bandwidth = bandwidth
             self._set(SET_MAX_BANDWIDTH, bandwidth)

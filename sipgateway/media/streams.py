@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sipgateway.media import dtls
+from sipgateway.media.control import Bounds
 from sipgateway.media.engine import Direction, LegKind, MediaError
 from sipgateway.sip import sdp
 from sipgateway.sip.sdp import Media, RtpMap
@@ -199,6 +200,26 @@ def _check_plain(stream: Stream) -> None:
         raise MediaError(488, f"{text} is not an IP address") from error
     if address.is_multicast:
         raise MediaError(488, f"{text} is a multicast address")
+
+
+def limits(stream: Stream) -> Bounds:
+    """What the phone asks of the Opus that it is sent (RFC 7587 6.1).
+
+    Our Opus is mono, whatever `stereo` says. Where nothing is said of redundancy, sending
+    it is allowed.
+    """
+    said: dict[str, int] = {}
+    if stream.codec.encoding.lower() == "opus":
+        for part in stream.media.fmtp(stream.codec.payload_type).split(";"):
+            name, _, value = part.strip().partition("=")
+            if value.isdecimal() and len(value) < 8:
+                said[name.strip().lower()] = int(value)
+    return {
+        "bitrate": said.get("maxaveragebitrate", 0),
+        "band": said.get("maxplaybackrate", 0) // 2,
+        "cbr": said.get("cbr") == 1,
+        "fec": said.get("useinbandfec") != 0,
+    }
 
 
 def rtcp_port(stream: Stream) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sipgateway.media import codec, codecs, resample
-from sipgateway.media.codec import FRAME, RATE, CodecError, Samples
+from sipgateway.media.codec import FRAME, RATE, CodecError, Limits, Samples
 from sipgateway.media.voice import Voice
 from tests.media import sounds
 
@@ -89,6 +89,59 @@ def test_opus_spends_no_bits_on_what_cannot_be_there() -> None:
     assert set(configurations(CODECS["pcmu"].band, frames[20:30])) == {silk_wideband}
     # Upwards libopus takes its time, so that the change is not heard.
     assert configurations(CODECS["opus"].band, frames[30:])[-1] == hybrid_fullband
+
+
+@pytest.mark.parametrize("bitrate", [5000, 12_000, 13_500, 20_000, 40_000])
+def test_opus_keeps_within_the_bits_that_a_phone_asks_for(bitrate: int) -> None:
+    """RFC 7587 7.1: MUST NOT; tones are dear."""
+    kind = CODECS["opus"].within(Limits(bitrate=bitrate))
+    encoder = kind.encoder()
+    tones = sum((sounds.sine(hertz, 150, 0.1) for hertz in (311, 1234, 4321)), sounds.sine(99, 150))
+    sent = [len(encoder.encode(frame)) for frame in sounds.frames(tones)]
+    average = 8 * sum(sent) / (len(sent) * codec.PERIOD)
+    assert average <= max(bitrate, 6000)
+    assert average > 0.5 * bitrate
+
+
+def test_opus_keeps_within_the_band_that_a_phone_plays() -> None:
+    """RFC 7587 6.1 maxplaybackrate."""
+    high = sounds.sine(7000, 50)
+    for rate, passes in ((8000, False), (16_000, True), (48_000, True)):
+        kind = CODECS["opus"].within(Limits(band=rate // 2))
+        encoder, decoder = kind.encoder(), kind.decoder()
+        encoder.expect_band(24_000)
+        out = [decoder.decode(encoder.encode(frame)) for frame in sounds.frames(high)]
+        assert (sounds.share(np.concatenate(out[10:]), 7000) > 0.5) is passes
+
+
+def test_opus_of_one_size() -> None:
+    """RFC 7587 6.1 cbr, which hides what is said from who counts octets (RFC 6562)."""
+    encoder = CODECS["opus"].within(Limits(bitrate=24_000, cbr=True)).encoder()
+    loud, quiet = sounds.frames(sounds.sine(800, 20)), [codec.silence()] * 20
+    assert len({len(encoder.encode(frame)) for frame in (*loud, *quiet)}) == 1
+
+
+def test_redundancy_is_left_out_where_it_is_of_no_use() -> None:
+    sound = sounds.frames(sounds.sine(440, 60))
+    guessed = []
+    for fec in (True, False):
+        kind = CODECS["opus"].within(Limits(bitrate=32_000, fec=fec))
+        encoder, decoder = kind.encoder(), kind.decoder()
+        encoder.expect_loss(0.2)
+        payloads = [encoder.encode(frame) for frame in sound]
+        for payload in payloads[:30]:
+            decoder.decode(payload)
+        guessed.append(decoder.conceal(payloads[31]))
+    assert not np.array_equal(guessed[0], guessed[1])
+
+
+def test_who_asks_for_much_the_same_shares_a_codec() -> None:
+    opus = CODECS["opus"]
+    assert opus.within(Limits()) is opus
+    assert opus.within(Limits(bitrate=510_000, band=24_000)) is opus
+    assert opus.within(Limits(bitrate=12_000)) is opus.within(Limits(bitrate=15_000))
+    assert opus.within(Limits(bitrate=12_000)) is not opus
+    assert CODECS["pcmu"].within(Limits(bitrate=6000)) is CODECS["pcmu"]
 
 
 def test_g722_is_decoded_also_while_nobody_wants_to_hear_it() -> None:

@@ -395,6 +395,25 @@ def test_srtp_with_feedback_is_srtp(protocol: str) -> None:
     assert terms["sdes"] is not None
 
 
+@pytest.mark.parametrize(
+    ("parameters", "limits"),
+    [
+        ("minptime=10;useinbandfec=1", (0, 0, False, True)),
+        ("maxaveragebitrate=12000; maxplaybackrate=16000", (12_000, 8000, False, True)),
+        ("MaxAverageBitrate=20000;cbr=1;useinbandfec=0", (20_000, 0, True, False)),
+        ("maxaveragebitrate=-1;maxplaybackrate=;cbr=yes;=;;99999999999", (0, 0, False, True)),
+        ("maxaveragebitrate=99999999999999", (0, 0, False, True)),
+    ],
+)
+def test_what_a_phone_asks_of_opus(parameters: str, limits: tuple[int, int, bool, bool]) -> None:
+    """RFC 7587 6.1."""
+    offer = BARESIP.replace("stereo=1;sprop-stereo=1", parameters)
+    _, terms = answered(Negotiation(), offer)
+    assert tuple(terms["limits"].values()) == limits
+    _, terms = answered(Negotiation(), offer.replace("96 0 8 101", "0 96 8 101"))
+    assert tuple(terms["limits"].values()) == (0, 0, False, True), "G.711 was chosen"
+
+
 def test_feedback_without_srtp_is_plain() -> None:
     """RFC 4585."""
     offer = BARESIP.replace("RTP/AVP", "RTP/AVPF") + "a=rtcp-fb:96 nack\r\n"

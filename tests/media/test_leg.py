@@ -27,6 +27,7 @@ TERMS: Terms = {
     "tells_level": True,
     "noise": 13,
     "nack": False,
+    "limits": {"bitrate": 0, "band": 0, "cbr": False, "fec": True},
     "hears": True,
     "speaks": True,
     "ufrag": "",
@@ -213,6 +214,15 @@ def test_an_extension_that_is_only_read_is_not_sent() -> None:
     one.send(Output(b"x", (1,), 30, (31,)))
     (packet,) = sent(one)
     assert packet[0] & 0x10 == 0
+
+
+def test_a_phone_is_sent_what_it_asks_for_and_heard_as_ever() -> None:
+    tight = {"bitrate": 12_000, "band": 0, "cbr": False, "fec": True}
+    one = leg(codecs={"0": "opus"}, limits=tight)
+    assert one.member.codec is not CODECS["opus"]
+    assert one.voice.codec is CODECS["opus"]
+    one.change({**TERMS, "codecs": {"0": "opus"}})
+    assert one.member.codec is CODECS["opus"]
 
 
 def test_comfort_noise_is_taken_for_what_it_is() -> None:

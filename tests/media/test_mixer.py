@@ -130,6 +130,19 @@ def test_listeners_share_one_encoding() -> None:
     assert outputs[ALICE].payload == raw.codec.silence
 
 
+def test_those_with_limits_have_an_encoder_of_their_own() -> None:
+    """One for each group, and none where nobody asks for any."""
+    tight = OPUS.within(codec.Limits(bitrate=12_000))
+    made = room(OPUS, alice=tone(440), bob=tone(0, gain=0), carol=tone(0, gain=0))
+    made.members[CAROL].codec = tight
+    for _ in range(20):
+        outputs = made.tick()
+    assert made.encoders == 2
+    assert len(outputs[CAROL].payload) < len(outputs[BOB].payload)
+    made.leave(CAROL)
+    assert made.encoders == 1
+
+
 def test_what_desk_phones_say_is_encoded_for_their_band() -> None:
     """Bits for what is not there would be missing where there is something."""
     raw, narrow = Counting(), codecs.load()["pcmu"]
