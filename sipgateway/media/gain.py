@@ -49,10 +49,12 @@ class Leveller:
     power: float = 0.0
     """Of its speech, averaged."""
     count: int = 0
+    level: float = 0.0
+    """Of the last frame as it came, in dBov."""
 
     def apply(self, frame: Samples) -> Samples:
         """The frame as loud as it is to be heard."""
-        level = -float(codec.level(frame))
+        self.level = level = -float(codec.level(frame))
         self.noise = min(level, self.noise + RISE)
         before = self.gain
         if level > max(SPEECH, self.noise + ABOVE_NOISE):

@@ -5,7 +5,8 @@ wants it decoded. Payloads may be shorter or longer than a frame; what is
 left over waits for the next one. Where packets say their level (RFC 6464)
 nothing is decoded for those who do not have the floor; where they do not,
 everything is, because the level has to be measured, and so is everything of a
-codec whose decoder has to have heard all.
+codec whose decoder has to have heard all. Who gets the floor by saying to be
+louder than he is, is taken at his word no longer: he would keep others from it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,15 @@ FADE = 240
 
 LONGEST_WAIT = 4
 """Payloads taken for one frame: 4 of 5 ms."""
+
+MOST_SAID = 30.0
+"""dB by which one frame counts at most as louder said than it is."""
+
+BOAST = 0.04
+"""Share of a frame in how much louder a voice says to be than it is: half a second."""
+
+DOUBTED = 12.0
+"""dB from which on it is not believed. Browsers measure what they encode: a few dB at most."""
 
 QUIETEST_NOISE = 75
 """Level (-dBov) from which on comfort noise is nothing."""
@@ -55,6 +65,11 @@ class Voice:
         self._noise: int | None = None
         """The level of the comfort noise that is to be heard, in -dBov."""
         self._hissed = 0
+        self._said: int | None = None
+        """The level that the packets of this frame say."""
+        self._boast = 0.0
+        """dB by which it says to be louder than it is, smoothed."""
+        self.doubted = False
 
     def put_noise(self, sequence: int, payload: bytes) -> None:
         """The phone stops sending: what its room sounds like meanwhile (RFC 3389 3)."""
@@ -67,10 +82,10 @@ class Voice:
             self._taken.clear()
             self._rest, self._decoding, self._noise = self._rest[:0], False, None
         self._frame = None
-        known = self._take()
-        if known is None or self.codec.adaptive:
+        self._said = known = self._take()
+        if known is None or self.doubted or self.codec.adaptive:
             self._frame = self._decode()
-        if known is None:
+        if known is None or self.doubted:
             return SILENCE if self._frame is None else codec.level(self._frame)
         return known
 
@@ -124,7 +139,17 @@ class Voice:
             frame = frame.copy()
             frame[:FADE] *= np.linspace(0.0, 1.0, FADE, dtype=np.float32)
         self._decoding = True
-        return self._leveller.apply(frame)
+        levelled = self._leveller.apply(frame)
+        self._weigh(self._leveller.level)
+        return levelled
+
+    def _weigh(self, level: float) -> None:
+        """Compare what the packets say with what is in them, in dBov."""
+        if self._said is None:
+            return
+        more = min(MOST_SAID, -self._said - level)
+        self._boast = max(0.0, self._boast + BOAST * (more - self._boast))
+        self.doubted = self.doubted or self._boast > DOUBTED
 
     def _decoded(self, entry: Entry | Gap) -> Samples:
         try:

@@ -22,6 +22,7 @@ from sipgateway.media.mixer import (
     Player,
     Room,
 )
+from sipgateway.media.voice import Voice
 from tests.media import sounds
 
 ALICE, BOB, CAROL, MALLORY = (LegId(name) for name in ("alice", "bob", "carol", "mallory"))
@@ -303,3 +304,21 @@ def test_who_leaves_loses_the_floor() -> None:
 
 def test_a_frame_is_20_ms() -> None:
     assert FRAME == 960
+
+
+def test_who_says_to_be_louder_than_he_is_does_not_keep_the_floor() -> None:
+    """Three inaudible phones of Mallory's, and Bob, who speaks softly."""
+    kind = codecs.load()["pcmu"]
+    encoder, made = kind.encoder(), Room()
+    phones = {LegId(f"mallory-{n}"): Voice(kind) for n in range(3)} | {BOB: Voice(kind)}
+    for number, (leg, voice) in enumerate(phones.items()):
+        made.members[leg] = Member(leg, number, voice, OPUS)
+    silence = encoder.encode(codec.silence())
+    for number, frame in enumerate(sounds.frames(sounds.sine(440, 100, 0.05))):
+        for leg, voice in phones.items():
+            honest = leg == BOB
+            payload = encoder.encode(frame) if honest else silence
+            voice.buffer.put(number, payload, codec.level(frame) if honest else 0)
+        made.tick()
+    assert BOB in made.floor.holds
+    assert [voice.doubted for voice in phones.values()] == [True, True, True, False]
