@@ -33,6 +33,7 @@ Command = Sequence[str]
 #: What the tests start, and the Debian package that brings it.
 PROGRAMS = {
     "chromium": "chromium",
+    "firefox-esr": "firefox-esr",
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "opusinfo": "opus-tools",

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
@@ -92,23 +93,33 @@ async def open_page(browser: Browser, *, tone: int, trusting: bool = False) -> P
     return await context.new_page()
 
 
-async def hears(page: Page, tone: int) -> None:
+class Tab(Protocol):
+    """A page with ears, in whatever browser."""
+
+    async def evaluate(self, function: str, arg: Any = None, /) -> Any:
+        """What a function returns, also by a promise."""
+
+    async def wait_for_function(self, function: str, /, *, arg: Any = None) -> Any:
+        """Wait until a function returns something true."""
+
+
+async def hears(page: Tab, tone: int) -> None:
     """Wait until the page hears `tone`."""
     await page.wait_for_function("([tone, floor]) => ears.hears(tone, floor)", arg=[tone, HEARD])
 
 
-async def is_silent(page: Page, tone: int) -> None:
+async def is_silent(page: Tab, tone: int) -> None:
     """Wait until the page no longer hears `tone`."""
     await page.wait_for_function("([tone, floor]) => !ears.hears(tone, floor)", arg=[tone, HEARD])
 
 
-async def levels(page: Page, *tones: int) -> list[float]:
+async def levels(page: Tab, *tones: int) -> list[float]:
     """Decibels at each tone: the median of looks spread over half a second."""
     found: list[list[float]] = await page.evaluate(
         """async (tones) => {
             const looks = [];
             for (let look = 0; look < 10; look += 1) {
-                looks.push(ears.levels(tones));
+                looks.push(await ears.levels(tones));
                 await new Promise((done) => setTimeout(done, 50));
             }
             return looks;
@@ -118,7 +129,7 @@ async def levels(page: Page, *tones: int) -> list[float]:
     return [statistics.median(look[index] for look in found) for index in range(len(tones))]
 
 
-async def hears_the_other_alone(page: Page, *, own: int, other: int) -> None:
+async def hears_the_other_alone(page: Tab, *, own: int, other: int) -> None:
     """The page hears the other's tone, and not its own."""
     await hears(page, other)
     loud, echo = await levels(page, other, own)
