@@ -34,6 +34,7 @@ Command = Sequence[str]
 PROGRAMS = {
     "chromium": "chromium",
     "firefox-esr": "firefox-esr",
+    "linphonec": "linphone-cli",
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "opusinfo": "opus-tools",

@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy
-from numpy.typing import NDArray
-
+from tests.live import recorded
 from tests.live.phone import Account
+from tests.live.recorded import Samples
 from tests.ports import free_port
 
-Samples = NDArray[numpy.float64]
 MODULES = Path("/usr/lib/baresip/modules")
 CONFIGURATION = """\
 poll_method epoll
@@ -162,13 +159,13 @@ class Baresip:
     def hears(self, tone: int, above: float) -> bool:
         """Whether a tone is in the last second that it heard, if there was one yet."""
         rate, samples = self._last_second()
-        return len(samples) == rate and self._level(tone, rate, samples) > above
+        return len(samples) == rate and recorded.level(tone, rate, samples) > above
 
     def level(self, tone: int) -> float:
         """Decibels (of full scale) of a tone in the last second that it heard."""
         rate, samples = self._last_second()
         assert len(samples) >= rate // 2, "too little was recorded"
-        return self._level(tone, rate, samples)
+        return recorded.level(tone, rate, samples)
 
     def _last_second(self) -> tuple[int, Samples]:
         rate, samples = self.heard()[-1]
@@ -178,21 +175,4 @@ class Baresip:
         """All that it has heard, with its rate, in a piece for each time that it was set up."""
         found = self.directory.glob("dump-*-dec.wav")
         in_order = sorted(found, key=lambda path: path.stat().st_mtime_ns)
-        return [self._read_wave(path) for path in in_order]
-
-    @staticmethod
-    def _read_wave(path: Path) -> tuple[int, Samples]:
-        octets = path.read_bytes()
-        # Sizes are in its header only when the call is over.
-        _, channels, rate = struct.unpack_from("<HHI", octets, octets.index(b"fmt ") + 8)
-        sound = octets[octets.index(b"data") + 8 :]
-        sound = sound[: len(sound) // (2 * channels) * 2 * channels]
-        return rate, numpy.frombuffer(sound, dtype="<i2")[::channels] / 32768.0
-
-    @staticmethod
-    def _level(tone: int, rate: int, samples: Samples) -> float:
-        spectrum = numpy.abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
-        # A Hanning window halves the amplitude; a tone between two bins shows in both.
-        bin_ = round(tone * len(samples) / rate)
-        amplitude = 4.0 * float(spectrum[bin_ - 2 : bin_ + 3].max()) / len(samples)
-        return float(20.0 * numpy.log10(max(amplitude, 1e-6)))
+        return [recorded.read(path) for path in in_order]

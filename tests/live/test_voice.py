@@ -13,8 +13,9 @@ from conferences.policy import ConferenceId, Language, Snapshot
 from sipgateway.focus import phrases
 from sipgateway.media import prompts
 from sipgateway.media.codec import RATE
-from tests.live.baresip import Baresip, Samples
+from tests.live.baresip import Baresip
 from tests.live.conftest import People
+from tests.live.recorded import Samples
 from tests.live.server import Server
 
 ALIKE = 0.5
