@@ -35,7 +35,10 @@ AT_ONCE = 32
 """Requests on their way: more would measure queues, fewer the waiting."""
 BASELINE = 3.0
 #: Nobody is refused for asking so much.
-LIMITS = "source=100000, stranger=100000, resident=100000, strangers=100000, account=100000"
+LIMITS = ", ".join(
+    f"{name}=100000"
+    for name in ("source", "stranger", "resident", "strangers", "account", "invites")
+)
 ACCOUNTS = """
 import json
 from conferences import services

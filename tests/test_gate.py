@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from sipgateway.focus.actions import Action, LoadAccount
+from sipgateway.focus.authentication import MOST_OF_ONE
 from sipgateway.gate import Gate, Verdict
 from sipgateway.sip.limits import DEFAULT, Limits, Meter, Rate, parse_limits
 from sipgateway.sip.message import Response
@@ -191,6 +193,49 @@ def test_an_account_that_asks_too_much() -> None:
     assert statuses == {200: 50, 503: 10}
     stage.passes(1)
     alice.registers()
+
+
+def test_an_account_that_calls_too_much_may_still_register() -> None:
+    stage = Stage(limits=Limits(invites=Rate(1, 3)))
+    stage.conference()
+    mallory, alice = stage.person("mallory"), stage.person("alice")
+    statuses = []
+    for _ in range(4):
+        mallory.sends("INVITE", f"sip:4711@{DOMAIN}")
+        finals = [one for one in mallory.inbox if isinstance(one, Response) and one.status >= 200]
+        statuses.append(finals[-1].status)
+        mallory.inbox.clear()
+    assert statuses == [200, 200, 200, 503]
+    assert finals[-1].get("retry-after") == "1"
+    mallory.registers()
+    alice.dials("4711")
+
+
+def test_who_has_many_answers_to_wait_for_keeps_nobody_from_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    mallory, alice = stage.person("mallory", host=MALLORY), stage.person("alice")
+    waiting: list[LoadAccount] = []
+    answer = stage._answer
+
+    def slow(action: Action) -> bool:
+        if isinstance(action, LoadAccount) and action.auth_name == "mallory":
+            waiting.append(action)
+            return True
+        return answer(action)
+
+    monkeypatch.setattr(stage, "_answer", slow)
+    for _ in range(MOST_OF_ONE + 2):
+        mallory.sends("REGISTER", f"sip:{DOMAIN}", to=f"<sip:mallory@{DOMAIN}>")
+    told = [one for one in mallory.inbox if isinstance(one, Response)]
+    assert [(one.status, one.get("retry-after")) for one in told] == [(503, "1"), (503, "1")]
+    alice.registers()
+    monkeypatch.undo()
+    for action in waiting:
+        assert answer(action)
+    mallory.inbox.clear()
+    mallory.registers()
 
 
 # -- searching for names ---------------------------------------------------------

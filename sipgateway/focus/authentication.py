@@ -11,6 +11,7 @@ database is asked.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
 from conferences import attempts
@@ -32,6 +33,9 @@ from sipgateway.sip.message import Request
 MOST_ASKED = 2000
 """Accounts that the database may be asked for at once: two seconds of its work."""
 
+MOST_OF_ONE = 200
+"""Those among them that one address and port asks for, so that others need not wait for it."""
+
 Then = Callable[[Identity, float], None]
 
 
@@ -43,8 +47,10 @@ class Authentication:
         self._endpoint = desk.endpoint
         self._digest = digest
         self._guard = guard
-        self._asked = 0
+        self._asked: Counter[str] = Counter()
+        """By place."""
         self._accounts: Meter[str] = Meter(limits.account)
+        self._invites: Meter[str] = Meter(limits.invites)
 
     def is_ours(self, auth: Auth) -> bool:
         """Whether credentials are meant for us."""
@@ -71,7 +77,7 @@ class Authentication:
         claim = digest.claim_of(auth)
         if (wait := self._guard.wait(where_of(event.flow), claim.name, now)) > 0:
             self._hold_off(event, wait)
-        elif self._asked >= MOST_ASKED:
+        elif self._asks_too_much(where_of(event.flow).place):
             self._guard.counters["too many at once"] += 1
             self._hold_off(event, 1)
         else:
@@ -82,15 +88,22 @@ class Authentication:
         said = request.every(headers.AUTHORIZATION) + request.every(headers.PROXY_AUTHORIZATION)
         return next((auth for auth in said if self.is_ours(auth)), None)
 
+    def _asks_too_much(self, place: str) -> bool:
+        return self._asked[place] >= MOST_OF_ONE or self._asked.total() >= MOST_ASKED
+
     def _ask(self, event: RequestReceived, auth: Auth, claim: Claim, then: Then) -> None:
+        place = where_of(event.flow).place
+
         def loaded(answer: Answer, at: float) -> None:
-            self._asked -= 1
+            self._asked[place] -= 1
+            if not self._asked[place]:
+                del self._asked[place]
             if not isinstance(answer, AccountLoaded):
                 self._desk.unavailable(event.transaction, at)
             elif self._endpoint.pending(event.transaction):
                 self._verify(event, auth, answer, then, now=at)
 
-        self._asked += 1
+        self._asked[place] += 1
         self._desk.ask(lambda number: LoadAccount(number, claim.name, claim.hashed_by), loaded)
 
     def _verify(
@@ -120,12 +133,16 @@ class Authentication:
         self, event: RequestReceived, name: str, who: Identity, then: Then, *, now: float
     ) -> None:
         """Unless this account asks for too much."""
-        if self._accounts.take(name, now):
-            then(who, now)
-            return
-        self._guard.counters["refused: account asks too much"] += 1
-        fields = (("Retry-After", str(self._accounts.wait(name, now))),)
-        self._endpoint.refuse(event.transaction, 503, fields=fields)
+        meters = {"account asks too much": self._accounts}
+        if event.request.method == "INVITE":
+            meters["account calls too much"] = self._invites
+        for reason, meter in meters.items():
+            if not meter.take(name, now):
+                self._guard.counters[f"refused: {reason}"] += 1
+                fields = (("Retry-After", str(meter.wait(name, now))),)
+                self._endpoint.refuse(event.transaction, 503, fields=fields)
+                return
+        then(who, now)
 
     def _is_for_us(self, uri: str, request: Request) -> bool:
         """RFC 7616 3.4.6. SIPp names the server alone, so any URI of this house will do."""
