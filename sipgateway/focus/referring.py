@@ -147,6 +147,7 @@ class Referring:
             asker = self._wishes.as_seen(who, Identity(person.aor), hidden=hidden)
             refer_to = headers.REFER_TO.build(contact)
             relay = Relay(self._desk, event, contact, Account(who, self._keeper))
+            relay.take(then)
             relay.start(phones, from_=asker, to=NameAddr(person), refer_to=refer_to, now=then)
 
         if self._desk.domain.owns(target):

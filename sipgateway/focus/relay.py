@@ -44,11 +44,18 @@ class Relay:
         self._event = event
         self._contact = contact
         self._asked = 0
+        #: Whether it has been answered, before any phone has or after one took it.
+        self._taken = False
         #: The dialog with the one who asked, and that with the phone which took it.
         self._mine: DialogId | None = None
         self._theirs: DialogId | None = None
         #: What is written down of the first.
         self._told: Subscription | None = None
+
+    def take(self, now: float) -> None:
+        """Take the REFER before any phone is asked (RFC 4579 5.7): what comes is told."""
+        self._accept(now)
+        self._tell("active", 100, "Trying", now)
 
     def start(
         self, phones: Sequence[Phone], *, from_: NameAddr, to: NameAddr, refer_to: str, now: float
@@ -79,16 +86,42 @@ class Relay:
             return
         self._asked -= 1
         if status >= 300:
-            if not self._asked and self._mine is None:
-                reason = reply.response.reason
-                self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+            if not self._asked and self._theirs is None:
+                self._failed(status, reply.response.reason, now)
             return
         if self._theirs is not None:
             return  # another phone took it too; its NOTIFYs get 481
         self._theirs = reply.dialog
-        self._accept(now)
+        if self._taken:
+            self._tell("active", status, reply.response.reason, now)
+            self._own(self._theirs)
+        else:
+            self._accept(now)
+
+    def _failed(self, status: int, reason: str, now: float) -> None:
+        """No phone takes it: the most recent answer is told."""
+        if self._taken:
+            self._tell("terminated;reason=noresource", status, reason, now)
+            self._end(now)
+        else:
+            self._desk.endpoint.respond(self._event.transaction, status, now, reason=reason)
+
+    def _tell(self, state: str, status: int, reason: str, now: float) -> None:
+        """How it goes, by ourselves; nothing where the sender wants no subscription."""
+        if self._mine is None or referral.unsubscribed(self._event.request):
+            return
+        if state == "active":
+            state = f"active;expires={referral.LIFE:.0f}"
+        body = Body(f"SIP/2.0 {status} {reason}\r\n", referral.SIPFRAG)
+        self._notify(state, body, now)
+
+    def _own(self, dialog: DialogId | None) -> None:
+        """Be asked about a dialog, unless it is that of a call."""
+        if dialog is not None and dialog not in self._desk.dialogs:
+            self._desk.own(dialog, self)
 
     def _accept(self, now: float) -> None:
+        self._taken = True
         fields: Fields = ()
         if referral.unsubscribed(self._event.request):
             fields = (("Refer-Sub", "false"),)
@@ -96,8 +129,7 @@ class Relay:
             self._event.transaction, 202, now, fields=fields, contact=self._contact
         )
         for dialog in (self._mine, self._theirs):
-            if dialog is not None:
-                self._desk.own(dialog, self)
+            self._own(dialog)
         if self._account is not None and self._mine is not None and not fields:
             self._told = Subscription(
                 self._mine, referral.event_of(self._event.request), now + referral.LIFE
@@ -110,7 +142,7 @@ class Relay:
             self._account.keeper.forget_referral(self._told, now)
             self._told = None
         for dialog in (self._mine, self._theirs):
-            if dialog is not None:
+            if dialog is not None and self._desk.dialogs.get(dialog) is self:
                 self._desk.disown(dialog)
 
     # -- desk.DialogOwner ----------------------------------------------------
@@ -131,16 +163,18 @@ class Relay:
 
     def _pass_on(self, notify: Request, now: float) -> None:
         state = notify.get("subscription-state") or "active"
+        text = notify.body.decode("utf-8", "surrogateescape")
+        self._notify(state, Body(text, notify.get("content-type") or referral.SIPFRAG), now)
+        if state.lower().startswith("terminated"):
+            self._end(now)
+
+    def _notify(self, state: str, body: Body, now: float) -> None:
         if self._mine is not None:
             told = headers.EVENT.build(referral.event_of(self._event.request))
-            text = notify.body.decode("utf-8", "surrogateescape")
-            body = Body(text, notify.get("content-type") or referral.SIPFRAG)
             fields = (("Event", told), ("Subscription-State", state))
             self._desk.endpoint.request_in_dialog(
                 self._mine, "NOTIFY", now, fields=fields, body=body
             )
-        if state.lower().startswith("terminated"):
-            self._end(now)
 
     def ack_came(self, event: AckReceived, now: float) -> None:
         """There is no INVITE here."""

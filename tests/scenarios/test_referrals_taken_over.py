@@ -155,6 +155,8 @@ def test_what_nobody_knows_any_more_is_said_to_be_so() -> None:
     carol.replies(asked, 202)
     system.carries()
     alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    alice.gets("NOTIFY", event="refer", body="202 Accepted")
     (written,) = _written(system).values()
     assert written["order"] == {}
     dies(system)

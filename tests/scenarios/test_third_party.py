@@ -55,12 +55,66 @@ def test_c20_ask_the_focus_to_refer(stage: Stage) -> None:
     bob.registers()
     nested = f"sip:4711%40{DOMAIN}"
     alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=REFER?Refer-To={nested}>")
+    alice.gets("202", contact="isfocus")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 100 Trying", terminated=False)
     refer = bob.gets("REFER", refer_to=f"<{CONFERENCE}>;isfocus")
     assert isinstance(refer, Request)
     bob.replies(refer, 202)
-    alice.gets("202", contact="isfocus")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 202 Accepted", terminated=False)
     _tells(bob, refer, "terminated;reason=noresource", "SIP/2.0 200 OK")
     alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+    stage.is_quiet()
+
+
+def test_c20_in_the_dialog_of_the_call(stage: Stage) -> None:
+    """The call stays the conference's: what Alice sends in it afterwards is heard there."""
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    nested = f"sip:4711%40{DOMAIN}"
+    alice.in_dialog("REFER", Refer_To=f"<{BOB};method=REFER?Refer-To={nested}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying", terminated=False)
+    bob.replies(bob.gets("REFER"), 202)  # type: ignore[arg-type]
+    alice.gets("NOTIFY", event="refer", body="202 Accepted", terminated=False)
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    assert stage.roster() == []
+
+
+@pytest.mark.parametrize("status", [405, 603])
+def test_c20_a_phone_that_declines(stage: Stage, status: int) -> None:
+    """RFC 3515 2.4.4: the REFER is taken, and then told that Bob's phone does not want it."""
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    nested = f"sip:4711%40{DOMAIN}"
+    alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=REFER?Refer-To={nested}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    bob.replies(bob.gets("REFER"), status)  # type: ignore[arg-type]
+    alice.gets("NOTIFY", event="refer", body=f"SIP/2.0 {status}", terminated=True)
+    stage.is_quiet()
+
+
+def test_c20_a_phone_that_is_silent(stage: Stage) -> None:
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    nested = f"sip:4711%40{DOMAIN}"
+    alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=REFER?Refer-To={nested}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    stage.passes(40)
+    bob.gets("REFER")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 408", terminated=True)
+
+
+def test_c20_who_wants_no_subscription_is_told_nothing(stage: Stage) -> None:
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    nested = f"<{BOB};method=REFER?Refer-To=sip:4711%40{DOMAIN}>"
+    alice.sends("REFER", CONFERENCE, Refer_To=nested, Refer_Sub="false")
+    alice.gets("202", refer_sub="false")
+    bob.replies(bob.gets("REFER", refer_sub="false"), 200)  # type: ignore[arg-type]
+    stage.passes(5)
     stage.is_quiet()
 
 
