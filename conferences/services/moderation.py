@@ -13,6 +13,7 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conferences import notices, policy, selectors
 from conferences.models import (
@@ -308,6 +309,10 @@ def ask_to_call(
 
 def _callable(uri: str) -> str:
     try:
-        return canonical_uri(uri)
+        called = canonical_uri(uri)
     except ValidationError as error:
         raise ValidationError({"uri": error.error_list}) from error
+    name = username_of(called)
+    if name and (selectors.conference_key(name) or selectors.factory(name)):
+        raise ValidationError({"uri": _("This is a conference, and nobody to call.")})
+    return called

@@ -139,6 +139,8 @@ class Desk:
         self.replies: dict[TransactionId, Reply] = {}
         self.cancels: dict[TransactionId, Callable[[float], None]] = {}
         self.legs: dict[LegId, LegOwner] = {}
+        #: User parts that are services of ours: nobody who could be called.
+        self.reserved: frozenset[str] = frozenset()
         #: User parts that mean something for a while, and who answers for them.
         self.services: dict[str, Service] = {}
         #: The dialog at the other end of an anchored call that somebody has with us.

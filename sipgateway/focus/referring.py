@@ -70,7 +70,7 @@ class Referring:
             self._desk.endpoint.respond(event.transaction, 400, now, reason=error.reason)
             return
         refusal = Refusal.NOT_ALLOWED if another else self._refusal(wanted, who, now)
-        objection = _objection(wanted)
+        objection = _objection(wanted) or self._no_person(wanted)
         if objection is not None and objection[0] == 501:
             self._desk.endpoint.respond(event.transaction, 501, now)
         elif refusal is not None:
@@ -83,6 +83,16 @@ class Referring:
             self._desk.endpoint.respond(event.transaction, status, now, reason=reason)
         else:
             self._carry_out(event, who, wanted, now)
+
+    def _no_person(self, wanted: tuple[Wanted, ...]) -> tuple[int, str] | None:
+        """What is to be called has to be somebody: not the focus itself, nor what makes one."""
+        ours = {self._host.contact.uri, *map(self._desk.domain.uri, self._desk.reserved)}
+        names = {uri.name.lower() for uri in ours if isinstance(uri, SipUri)}
+        calls = [one.target for one in wanted if one.wish in {Wish.ADD, Wish.REFER}]
+        own = (uri for uri in calls if isinstance(uri, SipUri) and self._desk.domain.owns(uri))
+        if any(uri.name.lower() in names for uri in own):
+            return 488, "That Is A Conference And Nobody To Call"
+        return None
 
     def _is_anothers(self, request: Request, who: Identity) -> bool:
         """Whether Target-Dialog (RFC 4538) names a dialog that somebody else has with us.

@@ -122,6 +122,7 @@ class Switchboard:
         limits: Limits = DEFAULT,
     ) -> None:
         self._desk = Desk(endpoint=endpoint, tokens=tokens, domain=house.domain)
+        self._desk.reserved = frozenset(_SERVICES)
         self._endpoint = endpoint
         self._house = house
         self.guard = Guard()

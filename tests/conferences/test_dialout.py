@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
@@ -559,3 +560,16 @@ def test_a_call_that_is_sent_on_takes_a_line(calling: Call) -> None:
     assert services.send_on(call=calling.pk, uri=PHONE) is Refusal.TOO_MANY_CALLS
     Call.objects.update(state=CallState.CANCELLED)
     assert services.send_on(call=calling.pk, uri=PHONE) is Refusal.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["itself", "conference-factory"])
+def test_no_conference_is_called(live: Joined, name: str) -> None:
+    called = live.conference.name if name == "itself" else name
+    with pytest.raises(ValidationError, match="nobody to call"):
+        services.ask_to_call(
+            conference=live.conference.key,
+            uri=f"sip:{called}@{settings.SIP_DOMAIN}",
+            actor=ALICE,
+            way=Way.REST,
+        )
+    assert not Call.objects.exists()

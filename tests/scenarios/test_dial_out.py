@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sipgateway.focus.actions import CallProgressed, Joined
 from sipgateway.media.engine import DigitKeyed
 from sipgateway.sip.message import Request
@@ -184,6 +186,16 @@ def test_c17_the_factory_adds_nobody(stage: Stage) -> None:
     alice = stage.person("alice")
     alice.sends("REFER", f"sip:conference-factory@{DOMAIN}", Refer_To=f"<sip:carol@{DOMAIN}>")
     alice.gets("405", allow="INVITE")
+
+
+@pytest.mark.parametrize("name", ["4711", "conference-factory", "CONFERENCE-APP"])
+def test_no_conference_is_called_into_a_conference(stage: Stage, name: str) -> None:
+    """It is refused at once, not taken and then said to have no phone."""
+    alice = stage.joined("alice")
+    for how in ("", f";method=REFER?Refer-To=sip:4711%40{DOMAIN}"):
+        alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:{name}@{DOMAIN}{how}>")
+        alice.gets("488")
+    stage.is_quiet()
 
 
 def test_a_target_that_cannot_be_called(stage: Stage) -> None:
