@@ -44,6 +44,10 @@ ANSWERS = {
 """Their direction to ours (RFC 3264 6.1)."""
 
 
+_Agreed = tuple[str, Terms]
+"""What to write, and what the mixer is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
     """Where a leg's media is taken: our addresses, port and DTLS fingerprint."""
@@ -56,6 +60,12 @@ class Local:
     def address_type(self) -> str:
         """IP4 or IP6, of the first address."""
         return "IP6" if ":" in self.addresses[0] else "IP4"
+
+    def facing(self, address: str) -> Local | None:
+        """The same with an address first that is of the family of another; None without one."""
+        alike = [one for one in self.addresses if (":" in one) is (":" in address)]
+        rest = [one for one in self.addresses if one not in alike]
+        return replace(self, addresses=(*alike, *rest)) if alike else None
 
 
 class Negotiation:
@@ -78,6 +88,7 @@ class Negotiation:
         self._blocks: tuple[Media, ...] = ()
         self._index = 0
         self._keys: Sdes | None = None
+        self._last: Terms | None = None
 
     def answer(self, stream: Stream, local: Local, session: Session) -> tuple[str, Terms]:
         """Answer an offer or a re-offer. Raises `MediaError`."""
@@ -89,6 +100,7 @@ class Negotiation:
             if stream.get("tls-id") is not None:
                 protocol.append(Attribute("tls-id", self._tls_id))
         else:
+            local = _facing(local, stream)
             protocol = self._plain_lines(stream)
         self._remote_fragment = stream.get("ice-ufrag") or ""
         taken = self._block(stream, local, protocol)
@@ -100,9 +112,25 @@ class Negotiation:
         grouped = self._grouped(stream)
         return self._write(local, session, grouped), self._terms(stream)
 
+    def gives_up(self, description: sdp.Description) -> bool:
+        """Whether a re-offer ends the stream that was taken (RFC 3264 8.2)."""
+        return self._last is not None and streams.given_up(description, self._index)
+
+    def hold(self, description: sdp.Description, local: Local, session: Session) -> _Agreed:
+        """Answer a re-offer that `gives_up`: no stream, and the leg waits for another offer."""
+        assert self._last is not None, "only what was agreed can be given up"
+        terms: Terms = {**self._last, "hears": False, "speaks": False}
+        kept = self._blocks
+        self._blocks = tuple(_refused(media, local) for media in description.media)
+        text = self._write(local, session, grouped=False)
+        self._blocks = kept
+        return text, terms
+
     def offer(self, kind: LegKind, local: Local, session: Session) -> str:
         """Offer for the first time, or again what was agreed. Raises `MediaError`."""
         self._note_kind(kind)
+        if kind is LegKind.RTP:
+            local = local.facing(self.sip_host) or local
         if self._blocks:
             self._blocks = tuple(_again(media, local) for media in self._blocks)
         else:
@@ -154,6 +182,10 @@ class Negotiation:
             self._client = stream.get("setup") == "passive"
 
     def _terms(self, stream: Stream) -> Terms:
+        self._last = self._agreed_terms(stream)
+        return self._last
+
+    def _agreed_terms(self, stream: Stream) -> Terms:
         webrtc = stream.kind is LegKind.WEBRTC
         direction = stream.direction
         port = stream.media.port
@@ -377,6 +409,15 @@ def _codec_lines(codecs: tuple[RtpMap, ...]) -> list[Attribute]:
 def _wanted(extension: sdp.ExtMap | None) -> TypeGuard[sdp.ExtMap]:
     """Whether the phone takes a header extension, and does not only send it."""
     return extension is not None and extension.direction not in ("sendonly", "inactive")
+
+
+def _facing(local: Local, stream: Stream) -> Local:
+    """Our addresses as a desk phone can use them. Raises `MediaError` (488)."""
+    address = stream.description.address(stream.media)
+    facing = local if address in streams.NOWHERE else local.facing(address)
+    if facing is None:
+        raise MediaError(488, f"Nothing here has an IPv{6 if ':' in address else 4} address")
+    return facing
 
 
 def _mirrored(direction: str) -> str:

@@ -244,7 +244,8 @@ class Leg:
         for digit in self._digits.handle_timeout(now):
             self._tell_digit(digit)
         if now >= self._report_at:
-            self._report_at = now + rtcp.INTERVAL
+            # From half to one and a half, so that no two keep step (RFC 3550 6.2).
+            self._report_at = now + rtcp.INTERVAL * (0.5 + secrets.randbelow(1000) / 1000)
             self._append(self.path.protect_rtcp(self._report(now)))
         if now >= self._measure_at:
             self._measure_at = now + quality.EVERY

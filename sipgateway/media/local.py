@@ -234,7 +234,14 @@ class LocalEngine:
         host: str = "",
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
-        stream = streams.choose(streams.read(offer))
+        read = streams.read(offer)
+        known = self._legs.get(leg)
+        if known is not None and known.negotiation.gives_up(read):
+            local = await self._local(leg, known, known.negotiation.kind or LegKind.RTP)
+            text, terms = known.negotiation.hold(read, local, session)
+            known.worker.order({"op": "leg", "leg": leg, "terms": terms})
+            return Description(text, engine.Direction.INACTIVE, known.negotiation.source)
+        stream = streams.choose(read)
         await self._running()
         with self._made(leg, room) as one:
             local = await self._local(leg, one, stream.kind)

@@ -43,6 +43,9 @@ SECURE_PROTOCOLS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 """SRTP (RFC 3711, RFC 5124), with keys by SDES, or by DTLS as browsers once wrote it."""
 
 PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
+PACKET = 20
+"""Milliseconds of sound in each packet that is sent."""
+
 NOWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104
 
 
@@ -92,6 +95,13 @@ def read(text: str) -> sdp.Description:
         return sdp.parse(text)
     except sdp.SdpError as error:
         raise MediaError(400, f"Bad session description: {error.reason}") from error
+
+
+def given_up(description: sdp.Description, index: int) -> bool:
+    """Whether a re-offer ends the audio stream that was taken (RFC 3264 8.2), and has no other."""
+    audio = [one for one in description.media if one.kind == "audio"]
+    ended = not any(one.port or one.has("bundle-only") for one in audio)
+    return ended and index < len(description.media) and description.media[index] in audio
 
 
 def choose(description: sdp.Description) -> Stream:
@@ -192,7 +202,14 @@ def _check_webrtc(stream: Stream) -> None:
 
 
 def _check_plain(stream: Stream) -> None:
-    """The address has to be one, not a name: the mixer cannot wait for the DNS."""
+    """The address has to be one, not a name: the mixer cannot wait for the DNS.
+
+    Packets are of 20 ms, which `ptime` may ask to be otherwise and `maxptime` may forbid
+    (RFC 8866 6.4, 6.5).
+    """
+    longest = stream.media.get("maxptime") or ""
+    if longest.isdecimal() and 0 < int(longest) < PACKET:
+        raise MediaError(488, f"Packets are of {PACKET} ms, not of {int(longest)}")
     text = stream.description.address(stream.media)
     try:
         address = ipaddress.ip_address(text)

@@ -77,6 +77,8 @@ class Worker:
         self.control.setblocking(False)
         self.ports = ports
         self.host = host
+        self.mapping = ":" in host
+        """Whether an IPv4 address has to be written as a socket for both families takes it."""
         self.identity = dtls.Identity(datetime.datetime.now(datetime.UTC))
         self.opus = opus.Library()
         self.codecs = codecs.load(self.opus)
@@ -262,6 +264,8 @@ class Worker:
         """Send what a leg has to send and tell what it has to tell."""
         sock = self.udp if isinstance(leg.path, WebRtcPath) else self.ports.rtp(leg.leg)
         for data, destination in leg.data_to_send():
+            if self.mapping and ":" not in destination[0]:
+                destination = (latch.MAPPED + destination[0], destination[1])
             try:
                 sock.sendto(data, destination)
             except OSError:

@@ -414,6 +414,58 @@ def test_what_a_phone_asks_of_opus(parameters: str, limits: tuple[int, int, bool
     assert tuple(terms["limits"].values()) == (0, 0, False, True), "G.711 was chosen"
 
 
+@pytest.mark.parametrize("offer", [BARESIP, CHROMIUM])
+def test_a_stream_that_is_given_up_may_come_back(offer: str) -> None:
+    """RFC 3264 8.2: port 0 is answered by port 0, and the leg is on hold."""
+    negotiation = Negotiation()
+    ended = sdp.parse(offer.replace("m=audio 5016", "m=audio 0").replace("o 47612", "o 0"))
+    assert not negotiation.gives_up(ended), "nothing has been agreed yet"
+    first, before = answered(negotiation, offer)
+    assert not negotiation.gives_up(sdp.parse(offer))
+    assert negotiation.gives_up(ended)
+    text, terms = negotiation.hold(ended, LOCAL, SESSION)
+    answer = sdp.parse(text)
+    assert [one.port for one in answer.media] == [0]
+    assert answer.origin.version == first.origin.version + 1
+    assert (terms["hears"], terms["speaks"]) == (False, False)
+    again, after = answered(negotiation, offer)
+    assert again.media == first.media
+    assert after == before
+    ours = sdp.parse(negotiation.offer(LegKind(before["kind"]), LOCAL, SESSION))
+    assert ours.media[0].port == 20000
+
+
+def test_packets_that_a_phone_cannot_take_are_not_sent() -> None:
+    """RFC 8866 6.4; ptime is a wish (6.5)."""
+    short = BARESIP.replace("a=ptime:20", "a=ptime:10")
+    answer, _ = answered(Negotiation(), short)
+    assert answer.media[0].get("ptime") == "20"
+    answered(Negotiation(), short + "a=maxptime:20\r\n")
+    with pytest.raises(MediaError, match="Packets are of 20 ms, not of 10"):
+        answered(Negotiation(), short + "a=maxptime:10\r\n")
+
+
+def test_a_desk_phone_is_told_an_address_of_its_own_family() -> None:
+    """And a browser all of them; where there is none of its family, that is the reason."""
+    six = BARESIP.replace("IN IP4 192.0.2.2", "IN IP6 2001:db8::2")
+    both = Local(("203.0.113.7", "2001:db8::7"), 20000, FINGERPRINT)
+    for offer, address in ((BARESIP, "203.0.113.7"), (six, "2001:db8::7")):
+        stream = streams.choose(streams.read(offer))
+        text, _ = Negotiation().answer(stream, both, SESSION)
+        answer = sdp.parse(text)
+        assert answer.connection is not None
+        assert answer.connection.address == answer.origin.address == address
+    with pytest.raises(MediaError, match="Nothing here has an IPv6 address"):
+        answered(Negotiation(), six)
+    negotiation = Negotiation()
+    negotiation.sip_host = "2001:db8::99"
+    ours = sdp.parse(negotiation.offer(LegKind.RTP, both, SESSION))
+    assert ours.connection == sdp.Connection("2001:db8::7", "IP6")
+    held = BARESIP.replace("IN IP4 192.0.2.2", "IN IP6 ::")
+    answer, _ = answered(Negotiation(), held)
+    assert answer.direction(answer.media[0]) == "recvonly"
+
+
 def test_feedback_without_srtp_is_plain() -> None:
     """RFC 4585."""
     offer = BARESIP.replace("RTP/AVP", "RTP/AVPF") + "a=rtcp-fb:96 nack\r\n"

@@ -225,6 +225,19 @@ def test_a_phone_is_sent_what_it_asks_for_and_heard_as_ever() -> None:
     assert one.member.codec is CODECS["opus"]
 
 
+def test_no_two_phones_get_their_reports_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3550 6.2: by chance, from half of the interval to one and a half."""
+    drawn = iter((0, 0, 0, 999))
+    monkeypatch.setattr("secrets.randbelow", lambda _: next(drawn))
+    one = leg()
+    Phone(one).says()
+    told = []
+    for step in range(100):
+        one.handle_timeout(step * 0.1)
+        told += [step * 0.1 for _ in reported(one)]
+    assert told == pytest.approx([0.0, 2.5])
+
+
 def test_comfort_noise_is_taken_for_what_it_is() -> None:
     """It has its place among the packets: nothing is missing where it was."""
     one = leg()
