@@ -122,6 +122,9 @@ class Refusal(enum.StrEnum):
     TOO_EARLY = "too-early"
     OVER = "over"
     FULL = "full"
+    #: It cannot last longer: its next time begins, or others have booked the ports.
+    NEXT_BEGINS = "next-begins"
+    PORTS_BOOKED = "ports-booked"
     NO_PORTS = "no-ports"
     LOCKED = "locked"
     NOT_INVITED = "not-invited"

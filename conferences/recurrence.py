@@ -20,12 +20,13 @@ from __future__ import annotations
 import collections
 import datetime
 import enum
+import functools
 import heapq
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from dateutil import rrule, tz
 
@@ -221,10 +222,15 @@ def current_or_next(pattern: Pattern, *, after: datetime.datetime) -> Occurrence
 
 def first_start(pattern: Pattern) -> datetime.datetime:
     """When the rule really begins: the first start that fits it. Raises `BadRule`."""
+    return first(pattern).starts_at
+
+
+def first(pattern: Pattern) -> Occurrence:
+    """The first occurrence, as the rule has it. Raises `BadRule`."""
     found = next(planned(pattern), None)
     if found is None:
         raise BadRule(Fault.NO_DAY)
-    return found.starts_at
+    return found
 
 
 def last_end(pattern: Pattern) -> datetime.datetime | None:
@@ -272,6 +278,18 @@ def carried_over(before: Pattern, after: Pattern) -> dict[datetime.datetime, dat
         if day in days:
             found[days[day]] = one.recurrence_id
     return found
+
+
+@functools.cache
+def zones() -> frozenset[str]:
+    """The names of the zones of places, as ``Europe/Berlin``, and ``UTC``.
+
+    What a machine calls its own zone (``localtime``) and rules that are read as if
+    they were places (``posix/``, ``right/``) name nothing elsewhere.
+    """
+    return frozenset(
+        name for name in available_timezones() if name not in ("localtime", "posixrules", "Factory")
+    )
 
 
 def local(at: datetime.datetime, zone: str) -> datetime.datetime:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils import dates, formats
+from django.utils import dates, formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -66,6 +66,40 @@ def person(name: str) -> str:
     except typed.NoText as error:
         raise ValidationError(_("A name is one line of letters.")) from error
     return line(name)
+
+
+#: From this length on it is not clear from the time alone on which day something ends.
+_DAY = datetime.timedelta(days=1)
+
+
+def span(begin: datetime.datetime, end: datetime.datetime, form: str) -> str:
+    """From when to when, in the zone that is active, as ``Mon 1 Mar 2027, 10:00-10:45``.
+
+    `form` is the name of a format with day and time. What takes a day or longer
+    says when it begins and when it ends in the same way.
+    """
+    long = end - begin >= _DAY
+    form = "DAY_TIME_FORMAT" if long and form == "TIME_FORMAT" else form
+    start = formats.date_format(timezone.localtime(begin), form)
+    finish = formats.date_format(timezone.localtime(end), form if long else "TIME_FORMAT")
+    return f"{start}–{finish}"  # noqa: RUF001
+
+
+def repeats_here(pattern: recurrence.Pattern) -> str:
+    """The rule for who reads in the zone that is active.
+
+    Its days are those of its own zone, so where that is another one it is said, with
+    the time there: "every week on Friday (at 23:30 in Europe/Berlin)".
+    """
+    told = repeats(pattern.rule)
+    if pattern.zone == timezone.get_current_timezone_name():
+        return told
+    at = formats.time_format(recurrence.local(pattern.starts_at, pattern.zone))
+    return _("%(rule)s (at %(time)s in %(zone)s)") % {
+        "rule": told,
+        "time": at,
+        "zone": pattern.zone,
+    }
 
 
 def repeats(rule: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Body, Query, Router, Status
 
-from conferences import policy, selectors, services, wording
+from conferences import policy, recurrence, selectors, services, wording
 from conferences.api import access
 from conferences.api.bookings import YEARS
 from conferences.api.schemas import (
@@ -63,7 +62,7 @@ def change_me(request: HttpRequest, said: MeIn) -> dict[str, Any]:
     """Change what you send; the rest stays."""
     user = _person(request)
     sent = said.model_dump(exclude_unset=True)
-    if "timezone" in sent and sent["timezone"] not in zoneinfo.available_timezones():
+    if "timezone" in sent and sent["timezone"] not in recurrence.zones():
         raise ValidationError({"timezone": _("That is no time zone, as Europe/Berlin is.")})
     if "display_name" in sent:
         try:

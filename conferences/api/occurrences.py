@@ -27,7 +27,9 @@ router = Router(tags=["Occurrences"])
 PATH = "/conferences/{conference}/occurrences"
 
 
-@router.get(PATH, response=OccurrencesOut, summary="List the times of a booking")
+@router.get(
+    PATH, response=OccurrencesOut, exclude_unset=True, summary="List the times of a booking"
+)
 def listed(request: HttpRequest, conference: str, window: Query[OccurrencesIn]) -> dict[str, Any]:
     """Its times from `from` on (by default now), those called off too; `next` begins the rest."""
     row = access.conference(request, conference, access.may_look)
@@ -42,11 +44,22 @@ def _list(row: Conference, since: datetime.datetime, most: int = 50) -> dict[str
     return {"occurrences": items, "next": found[most].then.starts_at if found[most:] else None}
 
 
-@router.get(PATH + "/{occurrence}", response=OccurrenceOut, summary="Read one time")
+@router.get(
+    PATH + "/{occurrence}", response=OccurrenceOut, exclude_unset=True, summary="Read one time"
+)
 def read(request: HttpRequest, conference: str, occurrence: str) -> dict[str, Any]:
-    """One time of the series, by its `id`."""
+    """One time of the series, by its `id`; with the answers to it for those who command."""
     row = access.conference(request, conference, access.may_look)
-    return _shown(row, _named(occurrence))
+    found = _planned(row, _named(occurrence))
+    shown = selectors.occurrence_line(row, found)
+    snapshot = selectors.snapshot(row.key)
+    who = access.caller(request).identity
+    if snapshot is not None and policy.may_command(snapshot, who) is None:
+        shown["answers"] = [
+            {"uri": one.uri, "email": one.email, "answer": one.answer}
+            for one in selectors.answers_of(row, found)
+        ]
+    return shown
 
 
 @router.get(
@@ -60,11 +73,13 @@ def events(request: HttpRequest, conference: str, occurrence: str) -> dict[str, 
     return {"events": [selectors.event_line(one, masks) for one in happened]}
 
 
-@router.patch(PATH + "/{occurrence}", response=OccurrenceOut, summary="Change one time")
+@router.patch(
+    PATH + "/{occurrence}", response=OccurrenceOut, exclude_unset=True, summary="Change one time"
+)
 def change(
     request: HttpRequest, conference: str, occurrence: str, said: OccurrenceIn
 ) -> dict[str, Any]:
-    """Move it, change its length, or what it is called; one that was called off takes place."""
+    """Move it, change its length, or what it is called; one that is called off: 409."""
     row = access.conference(request, conference, access.may_change)
     caller = access.caller(request)
     recurrence_id = _known(row, occurrence)
@@ -92,7 +107,12 @@ def cancel(request: HttpRequest, conference: str, occurrence: str) -> Status[Non
     return Status(204, None)
 
 
-@router.post(PATH + "/{occurrence}/restore", response=OccurrenceOut, summary="Undo a change")
+@router.post(
+    PATH + "/{occurrence}/restore",
+    response=OccurrenceOut,
+    exclude_unset=True,
+    summary="Undo a change",
+)
 def restore(request: HttpRequest, conference: str, occurrence: str) -> dict[str, Any]:
     """Let it be as the rest of the series again."""
     row = access.conference(request, conference, access.may_change)
@@ -110,12 +130,16 @@ def restore(request: HttpRequest, conference: str, occurrence: str) -> dict[str,
 @router.patch(
     PATH + "/{occurrence}/following",
     response=OccurrencesOut,
+    exclude_unset=True,
     summary="Change this one and all that follow",
 )
 def change_following(
     request: HttpRequest, conference: str, occurrence: str, said: FollowingIn
 ) -> dict[str, Any]:
-    """The series ends before it, and goes on as you say; the next times come back."""
+    """From it on the series goes on as you say, up to the next such change.
+
+    The next times come back.
+    """
     row = access.conference(request, conference, access.may_change)
     caller = access.caller(request)
     services.change_following(
@@ -134,7 +158,7 @@ def change_following(
     summary="Call this one and all that follow off",
 )
 def cancel_following(request: HttpRequest, conference: str, occurrence: str) -> Status[None]:
-    """The series ends before it."""
+    """The series ends before it, with all later changes of it."""
     row = access.conference(request, conference, access.may_change)
     caller = access.caller(request)
     services.cancel_following(

@@ -33,6 +33,14 @@ REFUSALS: dict[Refusal, tuple[int, Any]] = {
     Refusal.TOO_EARLY: (409, gettext_lazy("The conference has not opened yet.")),
     Refusal.OVER: (410, gettext_lazy("The conference is over.")),
     Refusal.FULL: (409, gettext_lazy("The conference is full.")),
+    Refusal.NEXT_BEGINS: (
+        409,
+        gettext_lazy("Its next time begins before that; move that one, or ask for less."),
+    ),
+    Refusal.PORTS_BOOKED: (
+        409,
+        gettext_lazy("Others have booked the ports for the time after it; ask for less."),
+    ),
     Refusal.NO_PORTS: (409, gettext_lazy("All ports of this server are taken; try again later.")),
     Refusal.LOCKED: (403, gettext_lazy("The conference is locked; a moderator can unlock it.")),
     Refusal.NOT_INVITED: (
@@ -151,10 +159,13 @@ def _bad_input(_request: HttpRequest, error: BadInput) -> HttpResponse:
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     """What a service complains about; a name or ports that are taken are a conflict.
 
+    A change of what is called off is one, too.
+
     Where the ports are, `free` are starts at which they are not.
     """
     if not hasattr(error, "error_dict"):
-        return document(422, " ".join(error.messages))
+        conflict = any(one.code == "cancelled" for one in error.error_list)
+        return document(409 if conflict else 422, " ".join(error.messages))
     errors: list[dict[str, Any]] = []
     status = 422
     for field, found in error.error_dict.items():

@@ -354,8 +354,21 @@ class InviteeOut(Schema):
     pin: str = Field(description="Of his own; organizers read all, others theirs alone.")
 
 
+class LaterOut(Schema):
+    """How a series goes on after a change of one time and all that follow."""
+
+    title: str
+    starts_at: datetime.datetime
+    duration_minutes: int
+    timezone: str
+    rrule: str
+
+
 class ConferenceOut(Schema):
-    """A booking; `pin` and `invitees` only for those who may read them."""
+    """A booking; `pin` and `invitees` only for those who may read them.
+
+    Title, time and rule are those of what runs or comes next, `later` what follows it.
+    """
 
     id: str
     uri: str
@@ -367,6 +380,7 @@ class ConferenceOut(Schema):
     duration_minutes: int | None
     timezone: str
     rrule: str
+    later: list[LaterOut]
     max_participants: int | None
     opens_at: datetime.datetime | None
     closes_at: datetime.datetime | None
@@ -388,6 +402,14 @@ class ConferencesOut(Schema):
     pages: int
 
 
+class OccurrenceAnswerOut(Schema):
+    """What an invitee says of one time alone."""
+
+    uri: str
+    email: str
+    answer: str
+
+
 class OccurrenceOut(Schema):
     """One time of a booking. `id` is its RECURRENCE-ID and never changes (RFC 5545 3.8.4.4)."""
 
@@ -399,6 +421,9 @@ class OccurrenceOut(Schema):
     title: str
     cancelled: bool
     changed: bool
+    answers: list[OccurrenceAnswerOut] | None = Field(
+        None, description="What invitees said of this time alone; for those who command."
+    )
 
 
 class OccurrencesOut(Schema):

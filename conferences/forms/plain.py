@@ -15,6 +15,8 @@ from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from conferences import recurrence
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -54,7 +56,7 @@ def zones() -> list[tuple[str, str]]:
     """Time zones as a person looks for them: by region and city, and UTC."""
     named = sorted(
         zone
-        for zone in zoneinfo.available_timezones()
+        for zone in recurrence.zones()
         if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
     )
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in named)]

@@ -86,8 +86,9 @@ def cancel(
 ) -> bytes:
     """METHOD:CANCEL: a series called off, or called off for this attendee."""
     event = _event(conference, number, words="", at=at)
-    for one in selectors.series(conference):
+    for one in selectors.series(conference, cancelled=True):
         if one.number == number:
+            event["summary"] = vText(one.title)
             _add_time(event, one.pattern)
     event.add("status", "CANCELLED")
     _add_people(event, conference, attendee)
@@ -124,7 +125,12 @@ def written(events: list[Event], rows: list[Conference], *, method: str = "") ->
         calendar.add("method", method)
     for event in events:
         calendar.add_component(event)
-    starts = [row.starts_at for row in rows if row.starts_at is not None]
+    starts = [
+        one.pattern.starts_at
+        for row in rows
+        if row.starts_at is not None
+        for one in selectors.series(row, cancelled=True)
+    ]
     if starts:
         calendar.add_missing_timezones(
             first_date=datetime.date(min(starts).year - 1, 1, 1),

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import formats, translation
+from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -117,6 +117,7 @@ def _letter(mail: Mail, at: datetime.datetime) -> Letter:
         "when": _when(mail, series) if series else "",
         "repeats": wording.repeats(series.pattern.rule) if series and series.pattern.rule else "",
         "single": _single(mail, series),
+        "for_all": _is_off(mail),
         "exceptions": _exceptions(series, after=at) if series else [],
         "url": link(conference, invitation),
         "pin": pin(conference, invitation),
@@ -169,6 +170,13 @@ def _withdraws(mail: Mail) -> bool:
     return mail.kind == MailKind.CANCEL or mail.conference.kind != Kind.BOOKED
 
 
+def _is_off(mail: Mail) -> bool:
+    """Whether it was called off for everybody, and not only its reader taken off the list."""
+    conference = mail.conference
+    left = {one.number for one in selectors.series(conference)}
+    return conference.cancelled_at is not None or bool(left and mail.series not in left)
+
+
 def _calendar(mail: Mail, attendee: Attendee, at: datetime.datetime) -> bytes:
     conference = mail.conference
     if not _withdraws(mail):
@@ -210,6 +218,8 @@ def _subject(mail: Mail) -> str:
     series = _series(mail)
     if series is None:
         return str(_SUBJECTS[kind][0]) % {"title": mail.conference.title}
+    if kind is MailKind.CANCEL and series.pattern.rule:
+        return _("Cancelled: %(title)s (the whole series)") % {"title": series.title}
     begin, title = series.pattern.starts_at, ""
     if (found := _meant(mail, series)) is not None:
         kind = MailKind.CANCEL if found.now is None else kind
@@ -222,7 +232,7 @@ def _subject(mail: Mail) -> str:
 
 def _series(mail: Mail) -> selectors.Series | None:
     """The series that `mail` is about; None for a room."""
-    found = {one.number: one for one in selectors.series(mail.conference)}
+    found = {one.number: one for one in selectors.series(mail.conference, cancelled=True)}
     return found.get(mail.series) or next(reversed(found.values()), None)
 
 
@@ -281,11 +291,8 @@ def _day(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
 
 
 def _span(one: recurrence.Occurrence, zone: zoneinfo.ZoneInfo) -> str:
-    begin, end = one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)
-    same = end.date() == begin.date()
-    until = formats.date_format(end, "TIME_FORMAT" if same else "DAY_TIME_FORMAT")
-    from_ = formats.date_format(begin, "WEEKDAY_YEAR_TIME_FORMAT")
-    return f"{from_}–{until}"  # noqa: RUF001
+    with timezone.override(zone):
+        return wording.span(one.starts_at, one.ends_at, "WEEKDAY_YEAR_TIME_FORMAT")
 
 
 def _when(mail: Mail, series: selectors.Series) -> str:

@@ -64,7 +64,7 @@ from conferences.models.rosters import (
     Quality,
     WrongPin,
 )
-from conferences.models.series import EarlierSeries, Override
+from conferences.models.series import OtherSeries, Override
 from conferences.models.sounds import Playing, Sound
 from conferences.models.templates import BookingTemplate
 from conferences.models.traces import Trace
@@ -97,7 +97,6 @@ __all__ = [
     "DialTargetChoice",
     "DisconnectionMethod",
     "Door",
-    "EarlierSeries",
     "Endpoint",
     "EndpointStatus",
     "Event",
@@ -123,6 +122,7 @@ __all__ = [
     "MailState",
     "MutedBy",
     "OccurrenceAnswer",
+    "OtherSeries",
     "Override",
     "Participant",
     "PeopleManager",

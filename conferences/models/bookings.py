@@ -60,7 +60,7 @@ class Conference(models.Model):
     next_until = models.DateTimeField(null=True, blank=True, editable=False)
     timezone = models.CharField(max_length=64, default="UTC")
     rrule = models.CharField(max_length=255, blank=True)
-    #: Number of the present series; those before it are `EarlierSeries`.
+    #: Number of the series that runs or comes next; those before and after are `OtherSeries`.
     series = models.PositiveSmallIntegerField(default=0, editable=False)
     early_minutes = models.PositiveIntegerField(default=0)
     grace_minutes = models.PositiveIntegerField(default=0)

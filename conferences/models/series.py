@@ -1,4 +1,4 @@
-"""What became of the occurrences of a series, and what the series was before it changed."""
+"""What became of the occurrences of a series, and the other series of its conference."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from django.db import models
 from django.db.models import Q
 
 
-class EarlierSeries(models.Model):
-    """How a conference recurred before a change of "this and following".
+class OtherSeries(models.Model):
+    """How a conference recurs before, or after, the series that its own row has.
 
-    For calendars it is a series of its own, with its own UID; `rrule` ends
-    before the change. `number` counts from 0, the first; the conference's
-    `series` is the number of the present one, whose time is in its own row.
+    A change of "this and following" makes two series of one. For calendars each
+    is one of its own, with its own UID, which `number` (from 0, the first) makes.
+    The conference's row has the one that runs or comes next (`services.parts`),
+    and these rows the others.
     """
 
     conference = models.ForeignKey(
-        "conferences.Conference", on_delete=models.CASCADE, related_name="earlier"
+        "conferences.Conference", on_delete=models.CASCADE, related_name="others"
     )
     number = models.PositiveSmallIntegerField()
     title = models.CharField(max_length=200)
@@ -24,11 +25,13 @@ class EarlierSeries(models.Model):
     duration_minutes = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     timezone = models.CharField(max_length=64)
     rrule = models.CharField(max_length=255)
+    #: Called off as a whole: kept because calendars are told of it by its UID.
+    cancelled = models.BooleanField(default=False)
 
     class Meta:
-        ordering = ("number",)
+        ordering = ("starts_at", "number")
         constraints = [
-            models.UniqueConstraint("conference", "number", name="earlier_series_counted"),
+            models.UniqueConstraint("conference", "number", name="other_series_counted"),
         ]
 
     def __str__(self) -> str:

@@ -18,13 +18,21 @@ from conferences.models import (
     Invitation,
     Kind,
     Mail,
+    OtherSeries,
     Participant,
     Setup,
     User,
 )
 from conferences.selectors.delegations import delegated_to
 from conferences.selectors.identities import aor, conference_uri, conference_url, creator
-from conferences.selectors.times import all_occurrences, occurrence, window
+from conferences.selectors.times import (
+    Series,
+    after_present,
+    all_occurrences,
+    occurrence,
+    present,
+    window,
+)
 from conferences.statements import Rows
 
 
@@ -80,7 +88,7 @@ def invitation(token: str) -> Invitation | None:
 def outbox(conference: Conference) -> QuerySet[Mail]:
     """What its invitees were, are to be, or would be sent, the latest first."""
     rows = Mail.objects.select_related("conference__organizer", "invitation__user")
-    rows = rows.prefetch_related("conference__overrides", "conference__earlier")
+    rows = rows.prefetch_related("conference__overrides", "conference__others")
     return rows.filter(conference=conference)
 
 
@@ -104,7 +112,7 @@ def visible_to(user: User, *, delegated: bool = False) -> QuerySet[Conference]:
         mine |= Q(pk__in=delegated_to(user))
     return (
         Conference.objects.select_related("organizer")
-        .prefetch_related("overrides", "earlier")
+        .prefetch_related("overrides", "others")
         .filter(mine)
         .filter(cancelled_at__isnull=True)
         .distinct()
@@ -157,7 +165,7 @@ def soon(
             found = list(some.select_related("organizer")[: most + 1])
             more = more or len(found) > most
             rows |= {row.pk: row for row in found[:most]}
-    prefetch_related_objects(list(rows.values()), "overrides", "earlier")
+    prefetch_related_objects(list(rows.values()), "overrides", "others")
     return Soon(sorted(_next_ones(rows.values(), now, until), key=_order), more)
 
 
@@ -202,8 +210,10 @@ def booked(
     if since is not None:
         rows = rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=since))
     if until is not None:
-        rows = rows.filter(Q(starts_at__isnull=True) | Q(starts_at__lt=until))
-    return [row for row in rows if not row.rrule or _takes_place(row, since, until)]
+        # Of a series any time may be moved, or be in another part than the row has.
+        once = Q(rrule="", series=0)
+        rows = rows.filter(Q(starts_at__isnull=True) | Q(starts_at__lt=until) | ~once)
+    return [row for row in rows if not (row.rrule or row.series) or _takes_place(row, since, until)]
 
 
 def says(text: str) -> Q:
@@ -215,9 +225,11 @@ def says(text: str) -> Q:
         | Q(user__username__icontains=text)
         | Q(user__email__icontains=text)
     )
+    named = OtherSeries.objects.filter(title__icontains=text, cancelled=False)
     came = Participant.objects.filter(display_text__icontains=text, private=False)
     return (
         Q(title__icontains=text)
+        | Q(pk__in=named.values("conference"))
         | Q(name__icontains=text)
         | Q(organizer__display_name__icontains=text)
         | Q(organizer__username__icontains=text)
@@ -254,20 +266,20 @@ def booking(
 ) -> dict[str, Any]:
     """The booking as scripts read it, with its PIN and with its list where the reader may.
 
+    Of a series that was changed from one time on, title, time and rule are those
+    of the part that runs or comes next; `later` are those that follow it.
     `pins_of` says of whose address the reader may read the PIN that makes its bearer him.
     """
     when = window(conference, now=now)
+    part = present(conference, now=now)
     shown: dict[str, Any] = {
         "id": conference.name,
         "uri": conference_uri(conference),
         "url": conference_url(conference),
-        "title": conference.title,
         "kind": conference.kind,
         "organizer": creator(conference),
-        "starts_at": _iso(conference.starts_at),
-        "duration_minutes": conference.duration_minutes,
-        "timezone": conference.timezone,
-        "rrule": conference.rrule,
+        **(_part(part) if part is not None else _no_time(conference)),
+        "later": [_part(one) for one in after_present(conference, now=now)],
         "max_participants": conference.max_participants,
         "opens_at": _iso(when.opens_at),
         "closes_at": _iso(when.closes_at),
@@ -304,6 +316,26 @@ def booking(
         shown["moderator_pin"] = conference.moderator_pin
         shown["invitees"] = [_invited(one, pins_of) for one in conference.invitations.all()]
     return shown
+
+
+def _part(one: Series) -> dict[str, Any]:
+    return {
+        "title": one.title,
+        "starts_at": _iso(one.pattern.starts_at),
+        "duration_minutes": round(one.pattern.duration.total_seconds() / 60),
+        "timezone": one.pattern.zone,
+        "rrule": one.pattern.rule,
+    }
+
+
+def _no_time(conference: Conference) -> dict[str, Any]:
+    return {
+        "title": conference.title,
+        "starts_at": None,
+        "duration_minutes": None,
+        "timezone": conference.timezone,
+        "rrule": "",
+    }
 
 
 def _invited(one: Invitation, pins_of: Callable[[str], bool]) -> dict[str, Any]:

@@ -35,18 +35,11 @@ _NAMED = re.compile(r"(?P<name>[^/~]+?)(?:~(?P<number>[0-9]{1,4}))?\.ics")
 _SHOWN = (
     "name",
     "uid",
-    "title",
-    "starts_at",
-    "duration_minutes",
-    "timezone",
-    "rrule",
-    "series",
     "sequence",
     "pin",
     "moderator_pin",
 )
 _SHOWN_OF_TIMES = (
-    "series",
     "recurrence_id",
     "cancelled",
     "starts_at",
@@ -179,15 +172,23 @@ def _stored(row: Conference, number: int, user: User) -> Stored:
 
 def _digest(row: Conference, number: int, kept: str, of_invitees: tuple[str, ...]) -> str:
     """Another one whenever what is shown is another."""
+    part = next((one for one in series(row) if one.number == number), None)
     shown = [
         number,
+        [part.title, part.pattern.starts_at, part.pattern.duration, part.pattern.zone]
+        if part
+        else [],
+        part.pattern.rule if part else "",
         kept,
         settings.BASE_URL,
         settings.DIAL_IN,
         [getattr(row, field) for field in _SHOWN],
         row.organizer.email if row.organizer else "",
-        [[getattr(one, field) for field in _SHOWN_OF_TIMES] for one in row.overrides.all()],
-        [[one.number, one.rrule, one.title] for one in row.earlier.all()],
+        [
+            [getattr(one, field) for field in _SHOWN_OF_TIMES]
+            for one in row.overrides.all()
+            if one.series == number
+        ],
         [
             [getattr(one, field) for field in of_invitees] + [one.user.email if one.user else ""]
             for one in row.invitations.all()

@@ -38,7 +38,7 @@ def search(
     invited = Invitation.objects.filter(user=user).values("conference")
     mine = Q(organizer=user) | Q(pk__in=invited) | Q(pk__in=delegated_to(user))
     rows = Conference.objects.filter(mine)
-    rows = rows.select_related("organizer").prefetch_related("overrides", "earlier")
+    rows = rows.select_related("organizer").prefetch_related("overrides", "others")
     if text := text.strip():
         rows = rows.filter(says(text))
     if since is not None or until is not None:
@@ -54,7 +54,7 @@ def search(
 
 def _takes_place(since: datetime.datetime | None, until: datetime.datetime | None) -> Q:
     """Rooms are there at any time."""
-    once = Q(kind=Kind.BOOKED, rrule="")
+    once = Q(kind=Kind.BOOKED, rrule="", series=0)
     holds = Hold.objects.filter(conference=OuterRef("pk"))
     came = Participant.objects.filter(conference=OuterRef("pk"))
     if since is not None:
@@ -65,7 +65,7 @@ def _takes_place(since: datetime.datetime | None, until: datetime.datetime | Non
         once &= Q(starts_at__lt=until)
         holds = holds.filter(starts_at__lt=until.timestamp())
         came = came.filter(joined_at__lt=until)
-    series = Q(kind=Kind.BOOKED) & ~Q(rrule="") & (Q(Exists(holds)) | Q(Exists(came)))
+    series = Q(kind=Kind.BOOKED) & ~Q(rrule="", series=0) & (Q(Exists(holds)) | Q(Exists(came)))
     return once | series | Q(kind=Kind.ROOM) | (Q(kind=Kind.ADHOC) & Q(Exists(came)))
 
 

@@ -199,6 +199,8 @@ class Said:
     """What an invitee said about one occurrence."""
 
     name: str
+    uri: str
+    email: str
     answer: str
     words: str
 
@@ -208,7 +210,14 @@ def answers_of(conference: Conference, found: Planned) -> list[Said]:
     rows = OccurrenceAnswer.objects.select_related("invitation__user").order_by("invitation")
     rows = rows.filter(invitation__conference=conference, recurrence_id=found.recurrence_id)
     return [
-        Said(invitee_name(one.invitation), one.answer, one.get_answer_display()) for one in rows
+        Said(
+            invitee_name(one.invitation),
+            _address(one.invitation),
+            one.invitation.email,
+            one.answer,
+            one.get_answer_display(),
+        )
+        for one in rows
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conferences import recurrence
-from conferences.models import Conference, EarlierSeries, Kind, Override
+from conferences.models import Conference, Kind, OtherSeries, Override
 
 #: How a RECURRENCE-ID is written in addresses: RFC 5545 3.3.5, form 2.
 _NAMED = "%Y%m%dT%H%M%SZ"
@@ -31,7 +32,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a conference, as a calendar has it. The last one is the present one."""
+    """One series of a conference, as a calendar has it: a part of its times."""
 
     number: int
     title: str
@@ -65,29 +66,44 @@ def pattern(conference: Conference) -> recurrence.Pattern:
     )
 
 
-def series(conference: Conference) -> list[Series]:
+def series(conference: Conference, *, cancelled: bool = False) -> list[Series]:
     """All its series, the earliest first; none of a standing room.
 
-    Two queries for one that recurs, none for others or where `overrides` and
-    `earlier` are prefetched.
+    With `cancelled` also those that were called off as a whole. Two queries for
+    one that recurs, none for others or where `overrides` and `others` are
+    prefetched.
     """
     if conference.kind != Kind.BOOKED:
         return []
     if not (conference.rrule or conference.series):
         return [Series(conference.series, conference.title, pattern(conference))]
     overrides = list(conference.overrides.all()) if conference.pk else []
-    earlier = list(conference.earlier.all()) if conference.series else []
-    return [
-        *(Series(one.number, one.title, _earlier(one, overrides)) for one in earlier),
-        Series(
-            conference.series,
-            conference.title,
-            _with(pattern(conference), conference.series, overrides),
+    others = list(conference.others.all()) if conference.pk else []
+    own = _with(pattern(conference), conference.series, overrides)
+    found = [
+        *(
+            Series(one.number, one.title, _other(one, overrides))
+            for one in others
+            if cancelled or not one.cancelled
         ),
+        Series(conference.series, conference.title, own),
     ]
+    return sorted(found, key=lambda one: (one.pattern.starts_at, one.number))
 
 
-def _earlier(row: EarlierSeries, overrides: list[Override]) -> recurrence.Pattern:
+def differing(before: list[Series], after: list[Series]) -> tuple[list[int], list[int]]:
+    """The numbers of those that are new or other than they were, and of those that are gone."""
+    old, new = ({one.number: _told(one) for one in some} for some in (before, after))
+    changed = [number for number, told in new.items() if old.get(number) != told]
+    return changed, [number for number in old if number not in new]
+
+
+def _told(one: Series) -> tuple[str, recurrence.Pattern]:
+    """All that is to be known of it, whether or not the conference's row has it."""
+    return one.title, dataclasses.replace(one.pattern, title="")
+
+
+def _other(row: OtherSeries, overrides: list[Override]) -> recurrence.Pattern:
     minutes = datetime.timedelta(minutes=row.duration_minutes)
     plain = recurrence.Pattern(row.starts_at, minutes, row.timezone, row.rrule, title=row.title)
     return _with(plain, row.number, overrides)
@@ -124,12 +140,37 @@ def occurrence(conference: Conference, *, now: datetime.datetime) -> recurrence.
     Grace belongs to the occurrence before it. One that was ended for all is
     not taken up again.
     """
+    found = _coming(conference, now)
+    return found[0] if found else None
+
+
+def present(conference: Conference, *, now: datetime.datetime) -> Series | None:
+    """The series of that occurrence; the last one where none is left, None for a room."""
+    whole = series(conference)
+    found = _coming(conference, now) if len(whole) > 1 else None
+    return found[1] if found else next(reversed(whole), None)
+
+
+def after_present(conference: Conference, *, now: datetime.datetime) -> list[Series]:
+    """The series that follow the present one, the soonest first."""
+    whole = series(conference)
+    found = present(conference, now=now) if len(whole) > 1 else None
+    return whole[whole.index(found) + 1 :] if found else []
+
+
+def _coming(
+    conference: Conference, now: datetime.datetime
+) -> tuple[recurrence.Occurrence, Series] | None:
     early = datetime.timedelta(minutes=conference.early_minutes)
     grace = datetime.timedelta(minutes=conference.grace_minutes)
-    for found in all_occurrences(conference, after=now - grace):
-        if conference.ended_at is None or found.starts_at - early > conference.ended_at:
-            return found
-    return None
+    ended = conference.ended_at
+    coming = []
+    for one in series(conference):
+        for found in recurrence.occurrences(one.pattern, after=now - grace):
+            if ended is None or found.starts_at - early > ended:
+                coming.append((found, one))
+                break
+    return min(coming, key=lambda pair: pair[0].starts_at, default=None)
 
 
 def occurrences(

@@ -6,7 +6,6 @@ permissions, and nobody reaches above himself.
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
@@ -14,7 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from conferences import policy, wording
+from conferences import policy, recurrence, wording
 from conferences.models import User
 from conferences.services import accounts, people
 from conferences.services.refused import Refused
@@ -80,7 +79,7 @@ def _check(said: AccountTerms) -> None:
             said["display_name"] = wording.person(said["display_name"])
         except ValidationError as error:
             wrong["display_name"] = " ".join(error.messages)
-    if said.get("timezone", "UTC") not in zoneinfo.available_timezones():
+    if said.get("timezone", "UTC") not in recurrence.zones():
         wrong["timezone"] = _("That is no time zone, as Europe/Berlin is.")
     if said.get("email"):
         try:

@@ -28,7 +28,7 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.services import capacity, guestlists, mails, names, templates, terms
+from conferences.services import capacity, guestlists, mails, names, parts, templates, terms
 from conferences.services.calls import cancel_calls, plan_again, plan_calls
 from conferences.services.occurrences import carry_overrides
 from conferences.services.refused import Refused
@@ -71,6 +71,7 @@ def book(
     if row.starts_at is not None:
         terms.check_start(row, complaints, now=now, running=running)
     complaints.raise_if_any()
+    parts.keep_apart(row, now=now)
     try:
         with transaction.atomic():
             row.save()
@@ -89,14 +90,27 @@ def book(
 
 
 def change(
-    *, conference: Conference, actor: str, way: Way = Way.WEB, **said: Unpack[terms.Changes]
+    *,
+    conference: Conference,
+    actor: str,
+    way: Way = Way.WEB,
+    part: int | None = None,
+    **said: Unpack[terms.Changes],
 ) -> Conference:
-    """Change what is said about a booking. Raises `ValidationError` by field, as `book`."""
+    """Change what is said about a booking. Raises `ValidationError` by field, as `book`.
+
+    Title, time and rule are those of the `part` of that number, where a series
+    was changed from one time on; of the present one where none is named.
+    """
     now = clock.now()
     try:
         with transaction.atomic():
             # What others changed meanwhile stays changed, size and time above all.
             conference.refresh_from_db(from_queryset=Conference.objects.select_for_update())
+            if part is None:
+                parts.turn_to_present(conference, now=now)
+            else:
+                parts.turn(conference, part)
             _change(conference, said, actor=actor, way=way, now=now)
     except capacity.NoRoom as no_room:
         complaint = capacity.complaint(conference, no_room, now=now)
@@ -114,7 +128,7 @@ def _change(
     if row.cancelled_at is not None:
         raise ValidationError(_("This conference is cancelled."))
     complaints = terms.Complaints()
-    before, shape = row.starts_at, capacity.shape(row)
+    before, kind, shape = row.starts_at, row.kind, capacity.shape(row)
     told, times = mails.told(row), mails.told(row, mails.TIMES)
     pins = (row.pin, row.moderator_pin, row.personal_pins)
     series = selectors.series(row)
@@ -123,7 +137,7 @@ def _change(
         terms.check_start(row, complaints, now=now, running=False)
     complaints.raise_if_any()
     if capacity.shape(row) != shape:
-        _carry_series(row, series)
+        _carry_series(row, series, now=now)
         row.save()
         capacity.take(row, now=now)
     row.save()
@@ -134,23 +148,46 @@ def _change(
     mails.withdraw(row, written.removed, now=now)
     if mails.told(row) != told:
         times_changed = mails.told(row, mails.TIMES) != times
-        new = [one.pk for one in written.added]
-        mails.tell_change(row, times_changed=times_changed, but=new, now=now)
+        changed, gone = selectors.differing(series, selectors.series(row))
+        change = mails.Change(
+            changed if row.pin == pins[0] and row.kind == kind else None,
+            gone=[number for number in gone if number != row.series],
+            ask_again=times_changed,
+            but=[one.pk for one in written.added],
+        )
+        mails.tell_change(row, change, now=now)
+    number = row.series
+    parts.turn_to_present(row, now=now)
+    if row.series != number:
+        row.save()
     mails.invite(row, written.added, now=now)
     plan_again(row, by=actor, way=way, now=now)
     _note(row, "changed", actor=actor, way=way, at=now, fields=sorted(said))
     notices.conference_changed(row.pk)
 
 
-def _carry_series(row: Conference, before: list[selectors.Series]) -> None:
-    """What became of single occurrences stays with their days; a room has no series at all."""
-    if row.kind == Kind.BOOKED:
-        if before:
-            carry_overrides(row, before[-1].pattern)
-        terms.close(row)
+def _carry_series(
+    row: Conference, before: list[selectors.Series], *, now: datetime.datetime
+) -> None:
+    """What became of single occurrences stays with their days; a room has no series at all.
+
+    Nor has what takes place once any after it.
+    """
+    mine = next((one for one in before if one.number == row.series), None)
+    if row.kind != Kind.BOOKED:
+        row.overrides.all().delete()
+        row.others.update(cancelled=True)
         return
-    row.overrides.all().delete()
-    row.earlier.all().delete()
+    if mine is not None:
+        later = before[before.index(mine) + 1 :]
+        if not row.rrule:
+            parts.drop(row, [one.number for one in later])
+        complaints = terms.Complaints()
+        parts.keep_in_line(row, before if row.rrule else before[: -len(later) or None], complaints)
+        complaints.raise_if_any()
+        carry_overrides(row, mine.pattern)
+    parts.keep_apart(row, now=now)
+    terms.close(row)
 
 
 @transaction.atomic

@@ -143,7 +143,7 @@ def _decline(user: User, row: Conference, *, tell: bool) -> None:
 
 
 def _cancel(user: User, found: selectors.Stored) -> None:
-    if found.conference.series:
+    if len(selectors.series(found.conference)) > 1:
         words = _("It was changed from one time on, so there are two series of it.")
         words += " " + _("Cancel it on its page.")
         raise CalendarRefused("cannot-be-booked", words)
@@ -191,12 +191,9 @@ def _change(user: User, found: selectors.Stored, wanted: Wanted) -> None:
     invitees = _invitees(user, row, wanted.people)
     if invitees != _listed(row):
         changes["invitees"] = invitees
-    if changes and found.number != row.series:
-        words = _("This series is over: only its single times can be changed.")
-        raise CalendarRefused("cannot-be-booked", words)
     if changes:
         actor = selectors.aor(user.username)
-        bookings.change(conference=row, actor=actor, way=Way.CALDAV, **changes)
+        bookings.change(conference=row, actor=actor, way=Way.CALDAV, part=found.number, **changes)
     if wanted.kept != found.kept and found.number == 0 and row.organizer_id == user.pk:
         CalendarObject.objects.update_or_create(
             conference=row, defaults={"owner": user, "name": found.name, "kept": wanted.kept}
@@ -319,6 +316,8 @@ def _change_one(
         raise CalendarRefused("valid-calendar-object-resource", words)
     now, title = planned.now, " ".join(single.title.split())
     ends_at = single.starts_at + datetime.timedelta(minutes=single.minutes)
+    if now is None:
+        _restore(row, found, name, said)
     if now is not None and (now.starts_at, now.ends_at, now.title or found.title) == (
         single.starts_at,
         ends_at,

@@ -24,9 +24,9 @@ def extend(
     """Let what runs now end `minutes` later; returns when it closes then.
 
     Raises `Refused`: NOT_ALLOWED for who does not moderate, TOO_EARLY or OVER
-    where nothing runs, FULL where something follows: the ports are taken by
-    others, or the next time of the same series begins. Calendars are not told:
-    those who are in it know.
+    where nothing runs, PORTS_BOOKED where the ports are taken by others then,
+    NEXT_BEGINS where the next time of the same series begins. Calendars are not
+    told: those who are in it know.
     """
     now = clock.now()
     snapshot = selectors.snapshot(conference, now=now)
@@ -50,7 +50,7 @@ def extend(
             )
             notices.conference_changed(row.pk)
     except capacity.NoRoom as no_room:
-        raise Refused(Refusal.FULL) from no_room
+        raise Refused(Refusal.PORTS_BOOKED) from no_room
     return closes_at
 
 
@@ -64,7 +64,7 @@ def _extend(row: Conference, more: datetime.timedelta, now: datetime.datetime) -
     next_one = next((one for one in after if one.starts_at > running.starts_at), None)
     early = datetime.timedelta(minutes=row.early_minutes)
     if next_one is not None and next_one.starts_at - early < ends_at:
-        raise Refused(Refusal.FULL)
+        raise Refused(Refusal.NEXT_BEGINS)
     _write(row, running.recurrence_id, int(length.total_seconds() // 60))
     terms.close(row)
     row.save()

@@ -41,6 +41,7 @@ from conferences.services import (
     dialogs,
     dialouts,
     mails,
+    parts,
     persons,
     recordings,
     records,
@@ -127,11 +128,14 @@ def _move_on(now: datetime.datetime) -> None:
     rows = Conference.objects.filter(kind=Kind.BOOKED, cancelled_at__isnull=True)
     rows = rows.filter(Q(closes_at__isnull=True) | Q(closes_at__gt=now))
     rows = rows.filter(Q(next_until__lte=now) | Q(next_until__isnull=True))
-    for row in rows.prefetch_related("overrides", "earlier")[:MOVED_AT_ONCE]:
-        found = selectors.occurrence(row, now=now)
-        grace = datetime.timedelta(minutes=row.grace_minutes)
-        fresh = Conference.objects.filter(pk=row.pk, next_until=row.next_until)
-        fresh.update(next_until=found.ends_at + grace if found else row.closes_at)
+    for row in rows.prefetch_related("overrides", "others")[:MOVED_AT_ONCE]:
+        with transaction.atomic():
+            row.refresh_from_db(from_queryset=Conference.objects.select_for_update())
+            parts.turn_to_present(row, now=now)
+            found = selectors.occurrence(row, now=now)
+            grace = datetime.timedelta(minutes=row.grace_minutes)
+            row.next_until = found.ends_at + grace if found else row.closes_at
+            row.save()
 
 
 def _plan_next_occurrences(now: datetime.datetime) -> None:

@@ -16,6 +16,7 @@ import logging
 import secrets
 import smtplib
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -64,40 +65,32 @@ def invite(conference: Conference, listed: Iterable[Invitation], *, now: datetim
     _write(conference, listed, MailKind.INVITED, now)
 
 
-def tell_change(
-    conference: Conference, *, times_changed: bool, but: Collection[int], now: datetime.datetime
-) -> None:
-    """Write to all on the list `but` those invitations, who hear of it for the first time.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What of a booking has changed, for those who are told.
 
-    An answer was about a time: with another time it is asked for again.
+    `series` are the numbers of those that are other than they were, None for
+    all; `gone` those that are called off. An answer was about a time: with
+    another time it is asked for again. `but` are invitations that hear of it
+    for the first time.
     """
+
+    series: Collection[int] | None = None
+    gone: Collection[int] = ()
+    ask_again: bool = False
+    but: Collection[int] = ()
+    recurrence_id: datetime.datetime | None = None
+
+
+def tell_change(conference: Conference, change: Change, *, now: datetime.datetime) -> None:
+    """Write to all on the list of what has changed, and of nothing else."""
     _count_change(conference)
-    if times_changed:
+    if change.ask_again:
         _ask_again(conference)
-    kept = conference.invitations.select_related("user").exclude(pk__in=but)
-    _write(conference, kept, MailKind.CHANGED, now)
-
-
-def tell_occurrence(
-    conference: Conference,
-    recurrence_id: datetime.datetime | None,
-    number: int,
-    *,
-    ask_again: bool,
-    now: datetime.datetime,
-) -> None:
-    """Write to all on the list that something became of one occurrence, or of it and the following.
-
-    `number` is that of the series in which it was. Where it was split, what is
-    left of it is told, and the new one, as two series of a calendar.
-    """
-    _count_change(conference)
-    listed = list(conference.invitations.select_related("user"))
-    if ask_again:
-        _ask_again(conference)
-    _write(conference, listed, MailKind.CHANGED, now, only=number, recurrence_id=recurrence_id)
-    if number != conference.series:
-        _write(conference, listed, MailKind.CHANGED, now, only=conference.series)
+    kept = list(conference.invitations.select_related("user").exclude(pk__in=change.but))
+    told = _going_on(conference, now) if change.series is None else list(change.series)
+    _write(conference, kept, MailKind.CHANGED, now, only=told, recurrence_id=change.recurrence_id)
+    _write(conference, kept, MailKind.CANCEL, now, only=list(change.gone))
 
 
 def remind(*, now: datetime.datetime) -> None:
@@ -110,7 +103,7 @@ def remind(*, now: datetime.datetime) -> None:
         cancelled_at__isnull=True,
         holds__starts_at__gt=now.timestamp() - REMINDED_LATE.total_seconds(),
         holds__starts_at__lte=now.timestamp() + F("reminder_minutes") * 60,
-    ).prefetch_related("overrides", "earlier")
+    ).prefetch_related("overrides", "others")
     for row in soon.distinct():
         found = selectors.occurrence(row, now=now)
         if found is not None and found.starts_at > now:
@@ -181,7 +174,7 @@ def _write(
     kind: MailKind,
     now: datetime.datetime,
     *,
-    only: int | None = None,
+    only: list[int] | None = None,
     recurrence_id: datetime.datetime | None = None,
 ) -> None:
     """Have mails about each series sent, in place of those to the same people that still wait.
@@ -190,7 +183,7 @@ def _write(
     about one occurrence is in place of those about the same one.
     """
     people = list(listed)
-    numbers = _going_on(conference, now) if only is None else [only]
+    numbers = _going_on(conference, now) if only is None else only
     written = [one for number in numbers for one in _about(conference, people, kind, number)]
     waiting = Mail.objects.filter(
         conference=conference,
@@ -227,12 +220,12 @@ def _about(
 
 def _going_on(conference: Conference, now: datetime.datetime) -> list[int]:
     """The numbers of its series that are not over, and of the present one in any case."""
-    going = [
+    return [
         one.number
-        for one in selectors.series(conference)[:-1]
-        if recurrence.current_or_next(one.pattern, after=now) is not None
-    ]
-    return [*going, conference.series]
+        for one in selectors.series(conference)
+        if one.number == conference.series
+        or recurrence.current_or_next(one.pattern, after=now) is not None
+    ] or [conference.series]
 
 
 def send_mail(*, now: datetime.datetime) -> None:
@@ -243,7 +236,7 @@ def send_mail(*, now: datetime.datetime) -> None:
     lost.update(state=MailState.DUE)
     due = Mail.objects.filter(state=MailState.DUE, due_at__lte=now).order_by("pk")
     due = due.select_related("conference__organizer", "invitation__user")
-    mails = list(due.prefetch_related("conference__overrides", "conference__earlier")[:AT_ONCE])
+    mails = list(due.prefetch_related("conference__overrides", "conference__others")[:AT_ONCE])
     if not mails:
         return
     with get_connection() as connection:

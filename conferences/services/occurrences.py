@@ -2,10 +2,9 @@
 
 An occurrence is named by its RECURRENCE-ID, the start that the rule gave it.
 What becomes of one is an `Override`. A change of this one and the following
-splits the series: what was before is kept as an `EarlierSeries`, which keeps
-its UID and ends before the change; the conference's own row goes on as a new
-series with a new UID. The conference stays one: name, URI, PIN and list are
-those of all its series.
+splits the series: what was before keeps its UID and ends before the change,
+what comes after is a new series with a new UID (`services.parts`). The
+conference stays one: name, URI, PIN and list are those of all its series.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
 from conferences import notices, recurrence, repetition, selectors
-from conferences.models import Conference, EarlierSeries, Event, Override, Way
+from conferences.models import Conference, Event, Override, Way
 from conferences.selectors import Planned
-from conferences.services import capacity, mails, terms
+from conferences.services import capacity, mails, parts, terms
 from conferences.services.calls import plan_again
 
 
@@ -57,14 +56,11 @@ def change_occurrence(
 
     def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
         before = found.series.pattern.overrides.get(recurrence_id, recurrence.Override())
-        after = _said(row, found, said, now=now, before=before)
-        # Who changes what was called off has it take place again.
-        Override.objects.update_or_create(
-            conference=row,
-            series=found.series.number,
-            recurrence_id=recurrence_id,
-            defaults={**after, "cancelled": False},
-        )
+        if before.cancelled:
+            words = _("This time is called off; restore it, then change it.")
+            raise ValidationError(words, code="cancelled")
+        after = _said(found, said, now=now, before=before)
+        _put(row, found, after)
 
     return _carry_out(conference, recurrence_id, "occurrence-changed", actor, way, write)
 
@@ -72,16 +68,15 @@ def change_occurrence(
 def cancel_occurrence(
     *, conference: Conference, recurrence_id: datetime.datetime, actor: str, way: Way = Way.WEB
 ) -> Planned:
-    """Call one occurrence off; who is in it is sent away. Raises `ValidationError`."""
+    """Call one occurrence off; who is in it is sent away. Raises `ValidationError`.
+
+    One that is called off stays so, and nobody is told again.
+    """
 
     def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
-        _not_over(found, now)
-        Override.objects.update_or_create(
-            conference=row,
-            series=found.series.number,
-            recurrence_id=recurrence_id,
-            defaults={"cancelled": True},
-        )
+        if found.now is not None:
+            _not_over(found, now)
+            _put(row, found, {"cancelled": True})
 
     return _carry_out(conference, recurrence_id, "occurrence-cancelled", actor, way, write)
 
@@ -109,15 +104,16 @@ def change_following(
 ) -> Conference:
     """Change an occurrence and all that follow. Raises `ValidationError`, as `change`.
 
-    What had become of single later ones stays with their days.
+    All that follow up to the next such change, which stays as it was made. What
+    had become of single later ones stays with their days.
     """
 
     def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
         before = found.series
-        if not before.pattern.rule or before.number != row.series:
-            raise ValidationError(_("A later change of the series has been made; change that one."))
+        parts.turn(row, before.number)
         if recurrence_id != recurrence.first_start(before.pattern):
-            _split(row, before, recurrence_id)
+            _check_clocks(before.pattern, recurrence_id)
+            parts.split(row, before, recurrence_id)
         _change_series(row, before.pattern, said, now=now)
 
     _carry_out(conference, recurrence_id, "series-changed", actor, way, write, about_all=True)
@@ -127,18 +123,32 @@ def change_following(
 def cancel_following(
     *, conference: Conference, recurrence_id: datetime.datetime, actor: str, way: Way = Way.WEB
 ) -> Conference:
-    """Let the series end before this occurrence. Raises `ValidationError`."""
+    """Let the series end before this occurrence, with all later changes of it.
+
+    Raises `ValidationError`, also where nothing comes before.
+    """
 
     def write(row: Conference, found: Planned, now: datetime.datetime) -> None:
         _not_over(found, now)
-        number = found.series.number
-        if number != row.series or recurrence_id == recurrence.first_start(found.series.pattern):
+        whole = selectors.series(row)
+        place = [one.number for one in whole].index(found.series.number)
+        if recurrence_id == recurrence.first_start(found.series.pattern):
+            place -= 1
+        if place < 0:
             raise ValidationError(_("Nothing of the series would be left; cancel the conference."))
-        row.rrule = recurrence.rule_before(found.series.pattern, recurrence_id)
-        row.overrides.filter(series=number, recurrence_id__gte=recurrence_id).delete()
+        last = whole[place]
+        parts.turn(row, last.number)
+        parts.drop(row, [one.number for one in whole[place + 1 :]])
+        if last.number == found.series.number:
+            row.rrule = recurrence.rule_before(last.pattern, recurrence_id)
+            row.overrides.filter(series=last.number, recurrence_id__gte=recurrence_id).delete()
 
     _carry_out(conference, recurrence_id, "series-ended", actor, way, write, about_all=True)
     return conference
+
+
+class _Same(Exception):
+    """What was asked for is so already: nothing is written, and nobody is told."""
 
 
 Write = Callable[[Conference, Planned, datetime.datetime], None]
@@ -161,19 +171,25 @@ def _carry_out(
         with transaction.atomic():
             conference.refresh_from_db(from_queryset=Conference.objects.select_for_update())
             found = _found(conference, recurrence_id)
+            before = selectors.series(conference)
             write(conference, found, now)
+            changed, gone = selectors.differing(before, selectors.series(conference))
+            if not (changed or gone):
+                raise _Same
+            parts.keep_apart(conference, now=now, field="" if about_all else "starts_at")
+            parts.turn_to_present(conference, now=now)
             terms.close(conference)
             conference.save()
             after = selectors.planned_one(conference, recurrence_id) or found
             wanted = None if about_all else after.now
             capacity.take(conference, now=now)
-            mails.tell_occurrence(
-                conference,
-                None if about_all else recurrence_id,
-                found.series.number,
+            change = mails.Change(
+                changed,
+                gone=gone,
                 ask_again=kind == "series-changed",
-                now=now,
+                recurrence_id=None if about_all else recurrence_id,
             )
+            mails.tell_change(conference, change, now=now)
             plan_again(conference, by=actor, way=way, now=now)
             _note(conference, kind, actor, way, now, found=found, after=after)
             notices.conference_changed(conference.pk)
@@ -184,6 +200,9 @@ def _carry_out(
     except ValidationError:
         conference.refresh_from_db()
         raise
+    except _Same:
+        conference.refresh_from_db()
+        return _found(conference, recurrence_id)
     return after
 
 
@@ -204,7 +223,6 @@ def _not_over(found: Planned, now: datetime.datetime) -> None:
 
 
 def _said(
-    row: Conference,
     found: Planned,
     said: Times,
     *,
@@ -217,6 +235,7 @@ def _said(
     pattern = found.series.pattern
     at = said.get("starts_at", before.starts_at)
     starts_at = terms.said_start(at, pattern.zone, complaints)
+    usual = round(pattern.duration.total_seconds() / 60)
     if starts_at is not None and starts_at != before.starts_at and starts_at < now - terms.JUST_NOW:
         complaints.say("starts_at", _("The start lies in the past."))
     same = None if before.duration is None else round(before.duration.total_seconds() / 60)
@@ -227,33 +246,32 @@ def _said(
     complaints.raise_if_any()
     return {
         "starts_at": None if starts_at == found.recurrence_id else starts_at,
-        "duration_minutes": None if minutes == row.duration_minutes else minutes,
-        "title": "" if title == (pattern.title or row.title) else title,
+        "duration_minutes": None if minutes == usual else minutes,
+        "title": "" if title == found.series.title else title,
     }
 
 
-def _split(row: Conference, before: selectors.Series, recurrence_id: datetime.datetime) -> None:
-    """What comes before `recurrence_id` becomes a series of its own; `row` goes on from there."""
-    pattern = before.pattern
+def _put(row: Conference, found: Planned, columns: dict[str, Any]) -> None:
+    """Write what became of it; nothing, where it is as the rest is."""
+    if not any(columns.values()):
+        mine = row.overrides.filter(series=found.series.number)
+        mine.filter(recurrence_id=found.recurrence_id).delete()
+        return
+    Override.objects.update_or_create(
+        conference=row,
+        series=found.series.number,
+        recurrence_id=found.recurrence_id,
+        defaults=columns,
+    )
+
+
+def _check_clocks(pattern: recurrence.Pattern, recurrence_id: datetime.datetime) -> None:
+    """A new series begins at the time of the day at which the old one does."""
     first, here = (_local_time(pattern, one) for one in (pattern.starts_at, recurrence_id))
     if first != here:
         raise ValidationError(
             _("The clocks change in that hour; change the next one and following.")
         )
-    EarlierSeries.objects.create(
-        conference=row,
-        number=before.number,
-        title=row.title,
-        starts_at=pattern.starts_at,
-        duration_minutes=round(pattern.duration.total_seconds() / 60),
-        timezone=row.timezone,
-        rrule=recurrence.rule_before(pattern, recurrence_id),
-    )
-    row.series = before.number + 1
-    row.rrule = recurrence.rule_from(pattern, recurrence_id)
-    row.starts_at = recurrence_id
-    later = row.overrides.filter(series=before.number, recurrence_id__gte=recurrence_id)
-    later.update(series=row.series)
 
 
 def _local_time(pattern: recurrence.Pattern, at: datetime.datetime) -> datetime.time:
@@ -264,15 +282,19 @@ def _change_series(
     row: Conference, before: recurrence.Pattern, said: SeriesTimes, *, now: datetime.datetime
 ) -> None:
     complaints = terms.Complaints()
-    starts_at = row.starts_at
+    starts_at, whole = row.starts_at, selectors.series(row)
     changes = cast(terms.Changes, {"rrule": _moved_rule(row, said), **said})
     terms.say_title(row, changes, complaints)
+    parts.check_start(row, whole, changes.get("starts_at"), complaints)
+    complaints.raise_if_any()
     terms.say_time(row, changes, complaints)
     complaints.raise_if_any()
     if row.starts_at is None or not row.rrule:
         complaints.say("rrule", _("A series recurs; to change one occurrence, change that alone."))
     elif row.starts_at != starts_at:
         terms.check_start(row, complaints, now=now, running=False)
+    complaints.raise_if_any()
+    parts.keep_in_line(row, whole, complaints)
     complaints.raise_if_any()
     carry_overrides(row, before)
 

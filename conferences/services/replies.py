@@ -15,6 +15,7 @@ import imaplib
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
 from typing import Any
@@ -49,8 +50,17 @@ class BadReply(ValueError):
     """A mail that is no answer to an invitation of ours, and why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an invitee has answered; to one occurrence, or to all where `occurrence` is None."""
+
+    invitation: Invitation
+    answer: Answer
+    occurrence: datetime.datetime | None = None
+
+
 @transaction.atomic
-def take_reply(octets: bytes, *, now: datetime.datetime) -> Invitation:
+def take_reply(octets: bytes, *, now: datetime.datetime) -> Reply:
     """Take in a mail as it came. Raises `BadReply`."""
     if len(octets) > LONGEST_MAIL:
         raise BadReply("the mail is too long")
@@ -62,22 +72,25 @@ def take_reply(octets: bytes, *, now: datetime.datetime) -> Invitation:
     if answer is None:
         raise BadReply("it says neither yes nor no")
     recurrence_id = event.get("RECURRENCE-ID")
+    detail = {"answer": answer.value}
+    occurrence = None
     if recurrence_id is None:
         try:
             mails.answer(invitation=invitation, answer=answer, at=now)
         except ValidationError as error:
             raise BadReply(" ".join(error.messages)) from error
     else:
-        _answer_one(invitation, recurrence_id.dt, answer, now)
+        occurrence = _answer_one(invitation, recurrence_id.dt, answer, now)
+        detail["recurrence_id"] = selectors.occurrence_name(occurrence)
     Event.objects.create(
         conference=invitation.conference,
         at=now,
         kind="answered",
         actor=str(invitation),
         way=Way.MAIL,
-        detail={"answer": answer.value},
+        detail=detail,
     )
-    return invitation
+    return Reply(invitation, answer, occurrence)
 
 
 def _event(message: EmailMessage) -> Any:
@@ -119,8 +132,9 @@ def _attendee(event: Any) -> Any:
 def _belongs(event: Any, invitation: Invitation) -> None:
     """UID, ATTENDEE and SEQUENCE are those of the invitation."""
     conference = invitation.conference
-    series = range(conference.series + 1)
-    if str(event.get("UID", "")) not in {invitations.uid(conference, one) for one in series}:
+    series = selectors.series(conference, cancelled=True)
+    numbers = {conference.series, *(one.number for one in series)}
+    if str(event.get("UID", "")) not in {invitations.uid(conference, one) for one in numbers}:
         raise BadReply("its UID is of none of that conference's series")
     known = {invitation.email, invitation.user.email if invitation.user else ""} - {""}
     said = re.sub("^mailto:", "", str(_attendee(event)), flags=re.IGNORECASE).lower()
@@ -132,7 +146,7 @@ def _belongs(event: Any, invitation: Invitation) -> None:
 
 def _answer_one(
     invitation: Invitation, name: datetime.date, answer: Answer, now: datetime.datetime
-) -> None:
+) -> datetime.datetime:
     at = name if isinstance(name, datetime.datetime) else None
     at = at if at is None or at.tzinfo is not None else at.replace(tzinfo=datetime.UTC)
     found = selectors.planned_one(invitation.conference, at) if at else None
@@ -143,6 +157,7 @@ def _answer_one(
         recurrence_id=found.recurrence_id,
         defaults={"answer": answer, "answered_at": now},
     )
+    return found.recurrence_id
 
 
 def fetch_replies(*, now: datetime.datetime) -> None:

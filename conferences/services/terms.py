@@ -206,7 +206,7 @@ def said_minutes(minutes: int | None, complaints: Complaints) -> int | None:
 def say_time(row: Conference, said: Changes, complaints: Complaints) -> None:
     """When, how long, how often."""
     row.timezone = said.get("timezone") or row.timezone
-    if row.timezone not in zoneinfo.available_timezones():
+    if row.timezone not in recurrence.zones():
         complaints.say(
             "timezone",
             _("%(zone)s is no time zone, as Europe/Berlin is.") % {"zone": repr(row.timezone)},

@@ -104,6 +104,24 @@ def offered(local: datetime.datetime) -> str:
     return wording.moment(local, timezone.localtime())
 
 
+@register.simple_tag
+def span(
+    begin: datetime.datetime, end: datetime.datetime, form: str = "WEEKDAY_YEAR_TIME_FORMAT"
+) -> str:
+    """From when to when, in the zone that is active; see `wording.span`."""
+    return wording.span(begin, end, form)
+
+
+@register.simple_tag
+def span_near(begin: datetime.datetime, end: datetime.datetime) -> str:
+    """The same with "Today" and "Tomorrow" for days that are near."""
+    start = f"{day(begin)}, {formats.time_format(timezone.localtime(begin))}"
+    finish = formats.time_format(timezone.localtime(end))
+    if end - begin >= datetime.timedelta(days=1):
+        finish = f"{day(end)}, {finish}"
+    return f"{start}–{finish}"  # noqa: RUF001
+
+
 @register.filter(name="json")
 def as_json(value: object) -> str:
     """As JSON that people read."""

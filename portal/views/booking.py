@@ -15,7 +15,7 @@ from conferences import forms, policy, selectors, services
 from conferences.models import Conference, User, Way
 from conferences.services import Invitee
 from portal import access
-from portal.views import presence
+from portal.views import occurrences, presence
 
 
 @require_http_methods(["GET", "POST"])
@@ -149,7 +149,9 @@ def change(request: HttpRequest, user: User, name: str) -> HttpResponse:
         else:
             messages.success(request, _("The changes are saved."))
             return redirect("conference", conference.name)
-    return render(request, "conferences/change.html", {"form": form, "conference": conference})
+    later = occurrences.parts(selectors.after_present(conference, now=timezone.now()))
+    context = {"form": form, "conference": conference, "later": later}
+    return render(request, "conferences/change.html", context)
 
 
 def _called(conference: Conference) -> set[str]:
@@ -193,7 +195,10 @@ def extend(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 
 _NOT_EXTENDED = {
-    policy.Refusal.FULL: gettext_lazy("Something follows: its ports are taken after the end."),
+    policy.Refusal.NEXT_BEGINS: gettext_lazy("Its next time begins then: it cannot last longer."),
+    policy.Refusal.PORTS_BOOKED: gettext_lazy(
+        "Something follows: its ports are taken after the end."
+    ),
     policy.Refusal.TOO_EARLY: gettext_lazy("It is not open now."),
     policy.Refusal.OVER: gettext_lazy("It is over."),
 }

@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from conferences import invitations, selectors, services
+from conferences import invitations, selectors, services, wording
 from conferences.models import Answer, Invitation, Mail, User
 from portal import access
+from portal.views import occurrences
 
 #: So long after its end a booking stays in somebody's calendar.
 REMEMBERED = datetime.timedelta(days=90)
@@ -90,6 +91,8 @@ def _question(
             "conference": conference,
             "invitation": invitation,
             "occurrence": found,
+            "repeats": wording.repeats(conference.rrule) if conference.rrule else "",
+            "later": occurrences.parts(selectors.after_present(conference, now=now)),
             "over": selectors.window(conference, now=now).over,
             "chosen": chosen or invitation.answer,
             "answers": [

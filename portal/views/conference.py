@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -95,6 +95,8 @@ class Page:
     starts_at: datetime | None
     ends_at: datetime | None
     repeats: str
+    #: How it goes on from some time on, where that was changed.
+    later: list[occurrences.Part]
     next_ones: list[occurrences.Time]
     over: bool
     may_change: bool
@@ -277,6 +279,10 @@ def past(user: User, *, now: datetime) -> QuerySet[Conference]:
             removed=Count("removals", distinct=True, filter=Q(removals__state=RemovalState.DONE)),
             last=Coalesce(Max("participants__joined_at"), "cancelled_at", "closes_at", "ended_at"),
         )
+        .annotate(
+            called_off_before=Q(people=0, starts_at__isnull=False)
+            & Q(cancelled_at__lt=F("starts_at"))
+        )
         .filter(Q(people__gt=0) | Q(cancelled_at__isnull=False) | Q(closes_at__lte=now))
         .order_by("-last", "-pk")
     )
@@ -302,7 +308,8 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         admission=str(_ADMISSION[visit.snapshot.admission]),
         starts_at=starts_at,
         ends_at=ends_at,
-        repeats=wording.repeats(row.rrule) if row.rrule else "",
+        repeats=wording.repeats_here(selectors.pattern(row)) if row.rrule else "",
+        later=occurrences.parts(selectors.after_present(row, now=now)),
         next_ones=_next_ones(visit, now=now),
         over=visit.snapshot.over,
         may_change=visit.owns,
@@ -353,7 +360,7 @@ def _invitation_text(row: Conference, *, url: str, starts_at: datetime | None) -
         local = formats.date_format(timezone.localtime(starts_at), "WEEKDAY_YEAR_TIME_FORMAT")
         when = f"{local} ({timezone.get_current_timezone_name()})"
     if row.rrule:
-        when = f"{when}, {wording.repeats(row.rrule)}"
+        when = f"{when}, {wording.repeats_here(selectors.pattern(row))}"
     lines = [
         row.title,
         _("When: %(when)s") % {"when": when},

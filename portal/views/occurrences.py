@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from conferences import forms, selectors, services, wording
+from conferences import forms, recurrence, selectors, services, wording
 from conferences.models import User
 from portal import access
 from portal.access import Visit
@@ -47,6 +47,41 @@ def time(visit: Visit, found: selectors.Planned) -> Time:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How a series goes on from some time on, where that was changed."""
+
+    title: str
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    repeats: str
+    #: Its first time, as it is named.
+    name: str
+
+
+def parts(found: list[selectors.Series]) -> list[Part]:
+    """`found` as pages show them."""
+    shown = []
+    for one in found:
+        first = recurrence.first(one.pattern)
+        shown.append(
+            Part(
+                title=one.title,
+                starts_at=first.starts_at,
+                ends_at=first.ends_at,
+                repeats=wording.repeats_here(one.pattern) if one.pattern.rule else "",
+                name=selectors.occurrence_name(first.recurrence_id),
+            )
+        )
+    return shown
+
+
+def _next_part(visit: Visit, found: selectors.Planned) -> Part | None:
+    whole = selectors.series(visit.conference)
+    place = [one.number for one in whole].index(found.series.number)
+    return next(iter(parts(whole[place + 1 : place + 2])), None)
+
+
 def _found(visit: Visit, name: str) -> selectors.Planned:
     """The time of that name. Raises `Http404`, also where nothing recurs."""
     recurrence_id = selectors.occurrence_named(name)
@@ -74,17 +109,18 @@ def _page(
     shown = time(visit, found)
     over = shown.ends_at <= now or visit.conference.cancelled_at is not None
     may_change = visit.owns and not over
+    changes = may_change and not shown.cancelled
     events = selectors.events_of(visit.conference, found) if visit.commands else []
     context = {
         "conference": visit.conference,
         "one": shown,
         "over": over,
         "runs": not shown.cancelled and shown.starts_at <= now < shown.ends_at,
-        "repeats": wording.repeats(found.series.pattern.rule),
+        "repeats": wording.repeats_here(found.series.pattern),
         "zone": found.series.pattern.zone,
         "may_change": may_change,
-        "may_change_following": found.series.number == visit.conference.series,
-        "form": (form or forms.OccurrenceForm(found=found)) if may_change else None,
+        "next_part": _next_part(visit, found),
+        "form": (form or forms.OccurrenceForm(found=found)) if changes else None,
         "commands": visit.commands,
         "answers": selectors.answers_of(visit.conference, found) if visit.commands else [],
         "story": story.told(visit.conference, list(events), visit.viewer),
@@ -145,7 +181,7 @@ def cancel(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse
     context = {
         "conference": visit.conference,
         "one": time(visit, found),
-        "may_change_following": found.series.number == visit.conference.series,
+        "next_part": _next_part(visit, found),
     }
     return render(request, "conferences/occurrence_cancel.html", context)
 

@@ -87,6 +87,18 @@ DOORS: Mapping[Refusal, Door] = {
         _("This page tries again by itself; you are let in as soon as somebody leaves."),
         waiting=True,
     ),
+    Refusal.NEXT_BEGINS: Door(
+        409,
+        "clock-history",
+        _("It cannot last longer"),
+        _("The next time of this conference begins then."),
+    ),
+    Refusal.PORTS_BOOKED: Door(
+        409,
+        "clock-history",
+        _("It cannot last longer"),
+        _("Others have booked the ports for the time after it."),
+    ),
     Refusal.NO_PORTS: Door(
         503,
         "people-fill",
@@ -244,7 +256,7 @@ def _door(request: HttpRequest, entrance: Entrance, refusal: Refusal) -> HttpRes
     context = {
         "door": door,
         "refusal": refusal.value,
-        "title": "" if _is_stranger(entrance) else entrance.conference.title,
+        "title": "" if _is_stranger(entrance) else entrance.snapshot.title,
         "opens": None if stamp is None else datetime.fromtimestamp(stamp, tz=UTC),
         "opens_stamp": _look_again(stamp, wait),
         "wait": _wait_in_words(wait) if wait else "",

@@ -16,6 +16,8 @@ REFUSALS: Mapping[Refusal, tuple[int, str, str]] = {
     Refusal.TOO_EARLY: (480, "Conference Not Open Yet", "The conference is not open yet"),
     Refusal.OVER: (410, "Conference Is Over", "The conference is over"),
     Refusal.FULL: (486, "Conference Is Full", "The conference is full"),
+    Refusal.NEXT_BEGINS: (403, "Next Time Begins", "The next time of the conference begins then"),
+    Refusal.PORTS_BOOKED: (403, "Ports Are Booked", "Others have booked the ports then"),
     Refusal.NO_PORTS: (486, "All Ports Are Taken", "All ports of this server are taken"),
     Refusal.LOCKED: (403, "Conference Is Locked", "The conference is locked"),
     Refusal.NOT_INVITED: (403, "Not Invited", "You are not on the list"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from conferences import policy, selectors, services
-from conferences.models import Call, CallState, Conference, Removal, User, Way
+from conferences.models import Call, CallState, Conference, OccurrenceAnswer, Removal, User, Way
 from conferences.services import Invitee
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL
@@ -695,6 +695,103 @@ def test_the_times_of_a_series(alice: User, as_alice: Api) -> None:
     fifth = f"{start + datetime.timedelta(days=4):%Y%m%dT%H%M%SZ}"
     assert as_alice.call("DELETE", f"{path}/{fifth}/following")[0] == 204
     assert len(as_alice.call("GET", path)[1]["occurrences"]) == 4
+
+
+def _split(api: Api, alice: User) -> tuple[str, datetime.datetime]:
+    """ "Daily" at some time for three days, then "Later" five hours later for two."""
+    start = (timezone.now() + datetime.timedelta(days=7)).replace(microsecond=0)
+    row = services.book(organizer=alice, title="Daily", starts_at=start, rrule="FREQ=DAILY;COUNT=5")
+    path = f"/conferences/{row.name}"
+    fourth = start + datetime.timedelta(days=3)
+    said = {"title": "Later", "starts_at": (fourth + datetime.timedelta(hours=5)).isoformat()}
+    on = f"{path}/occurrences/{fourth:%Y%m%dT%H%M%SZ}/following"
+    assert api.call("PATCH", on, said)[0] == 200
+    return path, start
+
+
+def _listed(api: Api, since: datetime.datetime, hours: int) -> list[str]:
+    until = since + datetime.timedelta(hours=hours)
+    window = f"from={since:%Y-%m-%dT%H:%M:%SZ}&to={until:%Y-%m-%dT%H:%M:%SZ}"
+    status, told = api.call("GET", f"/conferences?{window}")
+    assert status == 200
+    return [one["title"] for one in told["conferences"]]
+
+
+def test_a_window_has_what_takes_place_in_it(alice: User, as_alice: Api, as_mallory: Api) -> None:
+    path, start = _split(as_alice, alice)
+    assert [_listed(as_alice, start + datetime.timedelta(days=day), 24) for day in range(6)] == [
+        ["Daily"],
+        ["Daily"],
+        ["Daily"],
+        ["Daily"],
+        ["Daily"],
+        [],
+    ]
+    # The first one, moved to an earlier day, is there, and no more where it was.
+    early = start - datetime.timedelta(days=2)
+    on = f"{path}/occurrences/{start:%Y%m%dT%H%M%SZ}"
+    assert as_alice.call("PATCH", on, {"starts_at": early.isoformat()})[0] == 200
+    assert _listed(as_alice, early, 2) == ["Daily"]
+    assert _listed(as_alice, start, 2) == []
+    assert _listed(as_mallory, early, 2) == []
+
+
+def test_what_comes_next_and_how_it_goes_on(alice: User, as_alice: Api) -> None:
+    path, start = _split(as_alice, alice)
+    _, told = as_alice.call("GET", path)
+    at = start.isoformat().replace("+00:00", "Z")
+    assert (told["title"], told["starts_at"], told["opens_at"]) == ("Daily", at, at)
+    (later,) = told["later"]
+    begins = start + datetime.timedelta(days=3, hours=5)
+    assert (later["title"], later["rrule"]) == ("Later", "FREQ=DAILY;COUNT=2")
+    assert datetime.datetime.fromisoformat(later["starts_at"]) == begins
+    for words in ("Daily", "later"):
+        assert as_alice.call("GET", f"/conferences?q={words}")[1]["count"] == 1
+    # A change of the booking is one of what it shows.
+    _, told = as_alice.call("PATCH", path, {"title": "Now"})
+    assert (told["title"], told["later"][0]["title"]) == ("Now", "Later")
+    # The series ends where the later part begins; what is before stays.
+    on = f"{path}/occurrences/{begins:%Y%m%dT%H%M%SZ}/following"
+    assert as_alice.call("DELETE", on)[0] == 204
+    _, told = as_alice.call("GET", path)
+    assert (told["title"], told["later"]) == ("Now", [])
+    assert len(as_alice.call("GET", f"{path}/occurrences")[1]["occurrences"]) == 3
+
+
+def test_what_is_called_off_is_not_changed(alice: User, as_alice: Api) -> None:
+    path, start = _split(as_alice, alice)
+    on = f"{path}/occurrences/{start:%Y%m%dT%H%M%SZ}"
+    assert as_alice.call("DELETE", on)[0] == as_alice.call("DELETE", on)[0] == 204
+    status, problem = as_alice.call("PATCH", on, {"title": "Other"})
+    assert (status, problem["detail"]) == (
+        409,
+        "This time is called off; restore it, then change it.",
+    )
+    assert as_alice.call("GET", on)[1]["cancelled"]
+    assert as_alice.call("POST", f"{on}/restore")[1]["title"] == "Daily"
+
+
+def test_answers_to_one_time(alice: User, as_alice: Api, as_bob: Api, as_mallory: Api) -> None:
+    path, start = _split(as_alice, alice)
+    assert as_alice.call("PATCH", path, {"invitees": [{"uri": BOB.uri}]})[0] == 200
+    row = Conference.objects.get(name=path.rpartition("/")[2])
+    OccurrenceAnswer.objects.create(
+        invitation=row.invitations.get(),
+        recurrence_id=start,
+        answer="declined",
+        answered_at=timezone.now(),
+    )
+    on = f"{path}/occurrences/{start:%Y%m%dT%H%M%SZ}"
+    told = as_alice.call("GET", on)[1]
+    assert told["answers"] == [{"uri": BOB.uri, "email": "", "answer": "declined"}]
+    assert "answers" not in as_bob.call("GET", on)[1]
+    assert as_mallory.call("GET", on)[0] == 403
+
+
+def test_a_zone_is_of_a_place(as_alice: Api) -> None:
+    for zone, status in (("localtime", 422), ("Factory", 422), ("Asia/Kathmandu", 201)):
+        said = {"title": "Plan", "starts_at": "2098-03-01T10:00:00", "timezone": zone}
+        assert as_alice.call("POST", "/conferences", said)[0] == status
 
 
 @pytest.mark.parametrize(

@@ -238,26 +238,170 @@ def test_this_and_following_are_a_series_of_their_own(weekly: Conference) -> Non
     # Tuesdays at ten from then on: all eight but for the two that are called off.
     tuesdays = [_id(number) + DAY + HOUR for number in (3, 4, 5, 6, 7)]
     assert _starts(weekly) == [_id(0), _id(2), *tuesdays]
-    assert weekly.rrule == "FREQ=WEEKLY;BYDAY=TU;COUNT=5"
-    earlier = weekly.earlier.get()
-    assert earlier.title == "Weekly"
-    assert earlier.rrule == f"FREQ=WEEKLY;BYDAY=MO;UNTIL={_id(2):%Y%m%d}"
+    # The row has what comes next.
+    assert (weekly.title, weekly.starts_at) == ("Weekly", _id(0))
+    assert weekly.rrule == f"FREQ=WEEKLY;BYDAY=MO;UNTIL={_id(2):%Y%m%d}"
+    later = weekly.others.get()
+    assert (later.title, later.number) == ("Weekly, shorter", 1)
+    assert later.rrule == "FREQ=WEEKLY;BYDAY=TU;COUNT=5"
     assert len(_holds(weekly)) == 7
     assert weekly.closes_at == tuesdays[-1] + HOUR / 2
     assert _window(weekly, tuesdays[0] + HOUR / 4)[0] is None
-    # Only the latest change can be changed as a whole; single ones of both can.
-    with pytest.raises(ValidationError, match="later change"):
-        services.change_following(
-            conference=weekly, recurrence_id=_id(2), actor=ALICE, title="Other"
-        )
     services.restore_occurrence(conference=weekly, recurrence_id=_id(1), actor=ALICE)
     services.cancel_occurrence(conference=weekly, recurrence_id=tuesdays[0], actor=ALICE)
     assert _starts(weekly) == [_id(0), _id(1), _id(2), *tuesdays[1:]]
     services.change_following(
         conference=weekly, recurrence_id=tuesdays[2], actor=ALICE, duration_minutes=45
     )
-    assert weekly.series == 2
+    assert sorted(one.number for one in selectors.series(weekly)) == [0, 1, 2]
     assert _starts(weekly) == [_id(0), _id(1), _id(2), *tuesdays[1:]]
+
+
+@pytest.fixture
+def split(weekly: Conference) -> Conference:
+    """Three Mondays at nine, then "Later" on five Mondays at two."""
+    services.change_following(
+        conference=weekly,
+        recurrence_id=_id(3),
+        actor=ALICE,
+        starts_at=_id(3) + 5 * HOUR,
+        title="Later",
+    )
+    return weekly
+
+
+def _parts(row: Conference) -> list[tuple[str, int]]:
+    return [
+        (one.title, sum(1 for _ in recurrence.planned(one.pattern)))
+        for one in selectors.series(row)
+    ]
+
+
+def test_the_row_has_the_part_that_is_next(split: Conference) -> None:
+    assert (split.title, split.starts_at) == ("Weekly", _id(0))
+    services.open_and_close(now=_id(2) + HOUR)
+    split.refresh_from_db()
+    assert (split.title, split.starts_at) == ("Later", _id(3) + 5 * HOUR)
+    assert split.next_until == _id(3) + 6 * HOUR
+    assert _parts(split) == [("Weekly", 3), ("Later", 5)]
+    # Long over, it is the last one.
+    services.open_and_close(now=_id(9))
+    split.refresh_from_db()
+    assert split.title == "Later"
+
+
+def test_the_following_of_an_earlier_part_end_at_the_next_one(split: Conference) -> None:
+    services.change_following(
+        conference=split, recurrence_id=_id(1), actor=ALICE, duration_minutes=30, title="Shorter"
+    )
+    assert _parts(split) == [("Weekly", 1), ("Shorter", 2), ("Later", 5)]
+    found = {one.number: one.title for one in selectors.series(split)}
+    # UIDs, which are made of the numbers, stay with their parts.
+    assert found == {0: "Weekly", 1: "Later", 2: "Shorter"}
+    services.change_following(
+        conference=split, recurrence_id=_id(0), actor=ALICE, rrule="FREQ=WEEKLY;BYDAY=MO"
+    )
+    # A rule without an end goes on as long as nothing follows.
+    assert _parts(split) == [("Weekly", 1), ("Shorter", 2), ("Later", 5)]
+    assert split.closes_at == _id(7) + 6 * HOUR
+
+
+def test_parts_stay_one_after_the_other(split: Conference) -> None:
+    before = _starts(split)
+    for name, at, words in (
+        (_id(0), _id(4), "From .* on it takes place as changed"),
+        (_id(3) + 5 * HOUR, _id(1) + HOUR, "The times before that go on until"),
+    ):
+        with pytest.raises(ValidationError, match=words):
+            services.change_following(
+                conference=split, recurrence_id=name, actor=ALICE, starts_at=at
+            )
+        assert _starts(split) == before
+
+
+def test_the_series_ends_where_a_later_part_begins(split: Conference) -> None:
+    services.cancel_following(conference=split, recurrence_id=_id(3) + 5 * HOUR, actor=ALICE)
+    assert _starts(split) == [_id(0), _id(1), _id(2)]
+    assert split.closes_at == _id(2) + HOUR
+    assert len(_holds(split)) == 3
+
+
+def test_the_series_ends_within_an_earlier_part(split: Conference) -> None:
+    later = _id(4) + 5 * HOUR
+    services.cancel_occurrence(conference=split, recurrence_id=later, actor=ALICE)
+    services.cancel_following(conference=split, recurrence_id=_id(1), actor=ALICE)
+    assert _starts(split) == [_id(0)]
+    assert _parts(split) == [("Weekly", 1)]
+    assert not Override.objects.exists()
+    with pytest.raises(ValidationError, match="cancel the conference"):
+        services.cancel_following(conference=split, recurrence_id=_id(0), actor=ALICE)
+    # What was called off keeps its number, for calendars know it by that.
+    services.change(conference=split, actor=ALICE, rrule="FREQ=WEEKLY;COUNT=4")
+    services.change_following(conference=split, recurrence_id=_id(2), actor=ALICE, title="Again")
+    assert [one.number for one in selectors.series(split)] == [0, 2]
+
+
+def test_the_booking_is_what_comes_next(split: Conference) -> None:
+    services.change(conference=split, actor=ALICE, title="Now", duration_minutes=30)
+    assert _parts(split) == [("Now", 3), ("Later", 5)]
+    services.change(conference=split, actor=ALICE, pin="4711")
+    assert _parts(split) == [("Now", 3), ("Later", 5)]
+    services.change(conference=split, actor=ALICE, rrule="")
+    assert _parts(split) == [("Now", 1)]
+
+
+def test_a_standing_room_has_no_parts(split: Conference) -> None:
+    services.change(conference=split, actor=ALICE, starts_at=None)
+    assert selectors.series(split) == []
+    services.change(conference=split, actor=ALICE, starts_at=_monday())
+    assert _parts(split) == [("Weekly", 1)]
+
+
+def test_no_time_overlaps_another(alice: User, weekly: Conference) -> None:
+    for at in (_id(2), _id(2) + HOUR / 2, _id(2) - HOUR / 2):
+        with pytest.raises(ValidationError, match="would overlap") as caught:
+            services.change_occurrence(
+                conference=weekly, recurrence_id=_id(1), actor=ALICE, starts_at=at
+            )
+        assert list(caught.value.error_dict) == ["starts_at"]
+    services.change_occurrence(
+        conference=weekly, recurrence_id=_id(1), actor=ALICE, starts_at=_id(2) - HOUR
+    )
+    with pytest.raises(ValidationError, match="would overlap") as caught:
+        services.book(
+            organizer=alice,
+            title="Without end",
+            starts_at=_monday(),
+            duration_minutes=2000,
+            rrule="FREQ=DAILY",
+        )
+    assert list(caught.value.error_dict) == ["duration_minutes"]
+    with pytest.raises(ValidationError, match="would overlap"):
+        services.change(conference=weekly, actor=ALICE, rrule="FREQ=DAILY", duration_minutes=1441)
+
+
+def test_what_is_called_off_is_restored_before_it_is_changed(weekly: Conference) -> None:
+    services.cancel_occurrence(conference=weekly, recurrence_id=_id(1), actor=ALICE)
+    with pytest.raises(ValidationError, match="restore it, then change it"):
+        services.change_occurrence(
+            conference=weekly, recurrence_id=_id(1), actor=ALICE, title="Other"
+        )
+    assert _id(1) not in _starts(weekly)
+
+
+def test_what_changes_nothing_is_told_to_nobody(weekly: Conference) -> None:
+    services.cancel_occurrence(conference=weekly, recurrence_id=_id(1), actor=ALICE)
+    weekly.refresh_from_db()
+    sequence, events = weekly.sequence, weekly.events.count()
+    mails = selectors.outbox(weekly).count()
+    services.cancel_occurrence(conference=weekly, recurrence_id=_id(1), actor=ALICE)
+    services.restore_occurrence(conference=weekly, recurrence_id=_id(2), actor=ALICE)
+    services.change_occurrence(
+        conference=weekly, recurrence_id=_id(3), actor=ALICE, starts_at=_id(3)
+    )
+    weekly.refresh_from_db()
+    assert (weekly.sequence, weekly.events.count()) == (sequence, events)
+    assert selectors.outbox(weekly).count() == mails
 
 
 def test_the_first_and_following_are_the_series_itself(weekly: Conference) -> None:
@@ -385,6 +529,42 @@ def test_a_split_is_two_series_with_two_uids(weekly: Conference) -> None:
     gone = _letters(weekly)[-2:]
     assert [one.method for one in gone] == ["CANCEL", "CANCEL"]
     assert [str(_events(one)[0]["UID"]) for one in gone] == uids
+
+
+def test_only_what_has_changed_is_told(split: Conference) -> None:
+    before = len(_letters(split))
+    services.cancel_occurrence(conference=split, recurrence_id=_id(1), actor=ALICE)
+    services.restore_occurrence(conference=split, recurrence_id=_id(1), actor=ALICE)
+    services.change(conference=split, actor=ALICE, title="Now")
+    told = _letters(split)[before:]
+    # Each is written from what is booked now; there is none about the later part.
+    assert [one.subject.partition(" (")[0] for one in told] == ["Changed: Now"] * 3
+    assert "Later" not in "".join(one.text for one in told)
+
+
+def test_calendars_hear_that_a_part_is_called_off(split: Conference) -> None:
+    later = _events(_letters(split)[-1])[0]
+    services.cancel_following(conference=split, recurrence_id=_id(1), actor=ALICE)
+    shortened, gone = _letters(split)[-2:]
+    assert (shortened.method, gone.method) == ("REQUEST", "CANCEL")
+    assert _events(shortened)[0]["RRULE"]["UNTIL"][0].date() == _id(0).date()
+    (off,) = _events(gone)
+    assert (str(off["UID"]), str(off["SUMMARY"])) == (str(later["UID"]), "Later")
+    assert gone.subject == "Cancelled: Later (the whole series)"
+    assert "has cancelled “Later” (Monday" in gone.text
+    assert "for you" not in gone.text
+    assert "This means all times of the series: every week on Monday, 5 times." in gone.text
+
+
+def test_who_is_off_the_list_is_told_so_of_each_part(split: Conference) -> None:
+    services.change(conference=split, actor=ALICE, invitees=[])
+    gone = _letters(split)[-2:]
+    assert [str(_events(one)[0]["SUMMARY"]) for one in gone] == ["Weekly", "Later"]
+    assert [one.subject.partition(" (")[0] for one in gone] == [
+        "Cancelled: Weekly",
+        "Cancelled: Later",
+    ]
+    assert all(") for you." in one.text for one in gone)
 
 
 def test_a_feed_has_all_series_with_their_exceptions(alice: User, weekly: Conference) -> None:

@@ -183,7 +183,12 @@ def test_a_pipe(weekly: Conference, monkeypatch: pytest.MonkeyPatch) -> None:
         "conference": weekly.name,
         "invitee": CAROL,
         "answer": "accepted",
+        "occurrence": None,
     }
+    assert weekly.starts_at is not None
+    second = f"{weekly.starts_at + 7 * DAY:%Y%m%dT%H%M%SZ}"
+    told = piped(_reply(weekly, partstat="DECLINED", **{"RECURRENCE-ID": second}))
+    assert (told["answer"], told["occurrence"]) == ("declined", second)
     with pytest.raises(CommandError, match="no answer to an invitation"):
         piped(b"Subject: hello\r\n\r\n")
 

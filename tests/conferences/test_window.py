@@ -86,7 +86,7 @@ def test_not_where_something_follows(alice: User, mallory: User) -> None:
     )
     with pytest.raises(Refused) as caught:
         _extend(row)
-    assert caught.value.refusal is Refusal.FULL
+    assert caught.value.refusal is Refusal.PORTS_BOOKED
     row.refresh_from_db()
     assert _closes_in(row) == 70 * MINUTE
     _extend(row, minutes=10)
@@ -97,7 +97,7 @@ def test_not_into_the_next_time_of_the_same_series(alice: User) -> None:
     row = _running(alice, rrule="FREQ=DAILY;COUNT=2", duration_minutes=1400, grace_minutes=0)
     with pytest.raises(Refused) as caught:
         _extend(row, minutes=60)
-    assert caught.value.refusal is Refusal.FULL
+    assert caught.value.refusal is Refusal.NEXT_BEGINS
     assert not row.overrides.exists()
 
 

@@ -89,7 +89,7 @@ def test_the_organizer_reads_what_was_sent(
         invitees=[Invitee(email=f"{number}@example.com") for number in range(20)],
     )
     browser = signed_in(alice)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         page = browser.get("/conferences/review/invitations/").content.decode()
     assert "No mail server is set" in page
     assert page.count("Not sent") == 22

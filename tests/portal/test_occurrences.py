@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from conferences import selectors, services
+from conferences import selectors, services, wording
 from conferences.models import Conference, Ledger, User
 from tests import people
 from tests.portal.conftest import SignedIn, next_june
@@ -73,9 +75,14 @@ def test_this_one_and_all_that_follow(alice: User, daily: Conference, signed_in:
     browser = signed_in(alice)
     browser.post(_on(2) + "change/", _said(2, title="Late", time="18:00", range="following"))
     daily.refresh_from_db()
-    assert (daily.series, daily.title, daily.rrule) == (1, "Late", "FREQ=DAILY;COUNT=3")
+    whole = [(one.number, one.title) for one in selectors.series(daily)]
+    assert (whole, daily.title) == ([(0, "Daily"), (1, "Late")], "Daily")
+    page = browser.get("/conferences/daily/").content.decode()
+    assert "Later on: “Late”, from" in page
     page = browser.get(_on(0)).content.decode()
-    assert "This one and all that follow" not in page
+    assert "This one and all that follow" in page
+    assert "from then on it is “Late”, which stays as it is" in page
+    assert "“Late” from" in browser.get(_on(0) + "cancel/").content.decode()
     later = next_june() + 3 * DAY + datetime.timedelta(hours=4)
     on = f"/conferences/daily/on/{selectors.occurrence_name(later)}/"
     browser.post(on + "cancel/", {"range": "following"})
@@ -84,6 +91,40 @@ def test_this_one_and_all_that_follow(alice: User, daily: Conference, signed_in:
     assert len(found) == 3
     answer = browser.post(_on(0) + "cancel/", {"range": "following"}, follow=True)
     assert "cancel the conference" in answer.content.decode()
+
+
+def test_a_rule_is_told_in_its_own_zone(
+    alice: User, daily: Conference, signed_in: SignedIn
+) -> None:
+    User.objects.filter(pk=alice.pk).update(timezone="Asia/Kathmandu")
+    local = next_june().astimezone(zoneinfo.ZoneInfo(daily.timezone))
+    told = f"(at {local:%H:%M} in {daily.timezone})"
+    assert told in signed_in(alice).get("/conferences/daily/").content.decode()
+    assert told in signed_in(alice).get(_on(0)).content.decode()
+
+
+def test_what_takes_a_day_is_told_with_both_days(alice: User, signed_in: SignedIn) -> None:
+    start = next_june()
+    row = services.book(
+        organizer=alice, title="Long", name="long", starts_at=start, duration_minutes=1440
+    )
+    assert row.starts_at is not None
+    with timezone.override(alice.timezone):
+        told = wording.span(start, start + DAY, "DAY_YEAR_TIME_FORMAT")
+    assert told.count(":") == 2
+    assert told.partition("–")[0][:3] != told.partition("–")[2][:3]  # noqa: RUF001
+    browser = signed_in(alice)
+    for path in ("/", "/conferences/long/"):
+        page = browser.get(path).content.decode()
+        assert told.partition("–")[2] in page  # noqa: RUF001
+
+
+def test_the_history_says_when_it_was_planned_for(alice: User, signed_in: SignedIn) -> None:
+    row = services.book(organizer=alice, title="Off", starts_at=next_june())
+    services.cancel(conference=row, actor="")
+    page = signed_in(alice).get("/history/").content.decode()
+    assert "planned for" in page
+    assert "nobody came" not in page
 
 
 def test_mistakes_are_told_at_their_field(

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from conferences import services
+from conferences import selectors, services
 from conferences.management.json_command import JsonCommand
 
 
@@ -23,12 +23,13 @@ class Command(JsonCommand):
     def answer(self, **options: Any) -> dict[str, Any]:  # noqa: ARG002
         """Who answered what."""
         try:
-            invitation = services.take_reply(sys.stdin.buffer.read(), now=timezone.now())
+            reply = services.take_reply(sys.stdin.buffer.read(), now=timezone.now())
         except services.BadReply as error:
             raise CommandError(f"This is no answer to an invitation: {error}.") from error
-        invitation.refresh_from_db()
+        one = reply.occurrence
         return {
-            "conference": invitation.conference.name,
-            "invitee": str(invitation),
-            "answer": invitation.answer,
+            "conference": reply.invitation.conference.name,
+            "invitee": str(reply.invitation),
+            "answer": reply.answer.value,
+            "occurrence": None if one is None else selectors.occurrence_name(one),
         }
