@@ -15,11 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conferences import policy, selectors
 from conferences.models import Conference, User
@@ -73,6 +76,35 @@ def signed_in(
             return view(request, user, *args, **kwargs)
 
     return guarded
+
+
+def pressed(
+    page: str, *places: str
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+]:
+    """A view behind a button, by POST alone; `page` is where the button is, by its `places`.
+
+    Whoever comes there otherwise is led to the page: one who pressed it when his session was
+    over comes back from signing in by GET, and nothing has been done yet.
+    """
+
+    def behind(
+        view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @functools.wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.method == "POST":
+                return view(request, *args, **kwargs)
+            if request.method not in ("GET", "HEAD"):
+                return HttpResponseNotAllowed(["POST"])
+            messages.warning(request, _("Nothing is done yet: press the button once more."))
+            return redirect(page, *[str(kwargs[one]) for one in places])
+
+        return guarded
+
+    return behind
 
 
 def seen(user: User, name: str) -> Visit:

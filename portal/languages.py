@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
+from conferences import services
 from conferences.models import User
 
 
@@ -26,9 +27,18 @@ class PersonsLanguage(LocaleMiddleware):
         chosen = user.language if isinstance(user, User) else ""
         if chosen not in dict(settings.LANGUAGES):
             super().process_request(request)
+            _keep(request)
             return
         translation.activate(chosen)
         request.LANGUAGE_CODE = chosen
+
+
+def _keep(request: HttpRequest) -> None:
+    """Mails of somebody who has chosen no language are in the one that he reads pages in."""
+    user = request.user
+    read = translation.get_language() or settings.LANGUAGE_CODE
+    if isinstance(user, User) and read != (user.language_read or settings.LANGUAGE_CODE):
+        services.language_read(user=user, language=read)
 
 
 def edition(language: str) -> str:

@@ -596,10 +596,20 @@ def _no_probe(record: logging.LogRecord) -> bool:
     return getattr(getattr(record, "request", None), "path", "") != "/healthz"
 
 
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Takes the traceback off what a reader was refused: that is no fault of the program."""
+    if record.name == "django.request" and getattr(record, "status_code", 500) < 500:
+        record.exc_info = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"no_probe": {"()": "django.utils.log.CallbackFilter", "callback": _no_probe}},
+    "filters": {
+        "no_probe": {"()": "django.utils.log.CallbackFilter", "callback": _no_probe},
+        "in_one_line": {"()": "django.utils.log.CallbackFilter", "callback": _in_one_line},
+    },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
@@ -607,7 +617,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["no_probe"],
+            "filters": ["no_probe", "in_one_line"],
         }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},

@@ -154,6 +154,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dav/", dav.serve),
     path("dav/<path:path>", dav.serve),
     path("metrics", metrics.metrics, name="metrics"),
+    path("favicon.ico", health.favicon, name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/login/", sign_in.administration),
     path("admin/", admin.site.urls),

@@ -32,6 +32,9 @@ from conferences.services import Refused
 
 router = Router(tags=["Yours"])
 
+#: Hours of what is planned that are told at once.
+MOST_HOURS = 744
+
 
 def _person(request: HttpRequest) -> User:
     user = access.caller(request).user
@@ -139,6 +142,15 @@ def invitations(request: HttpRequest, conference: str, window: Query[PageIn]) ->
     return {"mails": items, "count": pages.count, "page": window.page, "pages": pages.num_pages}
 
 
+def _hours(since: datetime.datetime, until: datetime.datetime) -> int:
+    """The hours from one to the other, the last one whole."""
+    until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
+    hours = -((since - until) // datetime.timedelta(hours=1))
+    if not 1 <= hours <= MOST_HOURS:
+        raise ValidationError({"to": _("Want a time after “from”, 31 days later at most.")})
+    return hours
+
+
 @router.get("/load", response=LoadOut, summary="What is planned by the hour")
 def load(request: HttpRequest, window: Query[LoadIn]) -> dict[str, Any]:
     """How many ports bookings take, for those who book."""
@@ -151,7 +163,8 @@ def load(request: HttpRequest, window: Query[LoadIn]) -> dict[str, Any]:
     since = (since if since.tzinfo else since.replace(tzinfo=datetime.UTC)).replace(
         minute=0, second=0, microsecond=0
     )
-    marks = [since + datetime.timedelta(hours=hour) for hour in range(window.hours + 1)]
+    hours = window.hours if window.until is None else _hours(since, window.until)
+    marks = [since + datetime.timedelta(hours=hour) for hour in range(hours + 1)]
     planned = selectors.load(user, marks)
     stretches = [
         {name: getattr(one, name) for name in ("starts_at", "ends_at", "ports", "mine")}

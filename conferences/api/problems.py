@@ -185,8 +185,11 @@ def _as_sent(field: str) -> str:
     return "id" if field == "name" else field
 
 
-def _refused(_request: HttpRequest, error: Refused) -> HttpResponse:
+def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
     status, detail = REFUSALS[error.refusal]
+    match = request.resolver_match
+    if error.refusal is Refusal.NOT_ALLOWED and (match is None or "conference" not in match.kwargs):
+        detail = gettext("Your account does not allow that; an administrator can change it.")
     return document(status, str(detail), refusal=error.refusal.value)
 
 

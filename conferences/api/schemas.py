@@ -763,10 +763,11 @@ class MeOut(Schema):
 
 
 class LoadIn(Schema):
-    """Hours from a moment on (without an offset, UTC; by default now)."""
+    """Hours from a moment on (without an offset, UTC; by default now), or until another."""
 
     since: Moment | None = Field(None, alias="from")
-    hours: int = Field(168, ge=1, le=744)
+    until: Moment | None = Field(None, alias="to")
+    hours: int = Field(168, ge=1, le=744, description="How many, where `to` is left out.")
 
 
 class StretchOut(Schema):

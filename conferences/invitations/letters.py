@@ -84,9 +84,12 @@ def dial_in(conference: Conference, invitation: Invitation | None) -> str | None
 
 
 def language(conference: Conference, invitation: Invitation | None) -> str:
-    """What is spoken to an invitee: his own choice, else the organizer's, else the default."""
+    """What is spoken to an invitee: his own choice, else the organizer's, else the default.
+
+    Who has chosen none is taken to speak what he last read pages in.
+    """
     people = [invitation.user if invitation else None, conference.organizer]
-    chosen = (person.language for person in people if person is not None)
+    chosen = (person.language or person.language_read for person in people if person is not None)
     return next(filter(None, chosen), settings.LANGUAGE_CODE)
 
 

@@ -61,6 +61,8 @@ class User(AbstractUser):
         blank=True,
         help_text=_("How many ports his conferences may take at any moment; empty for no limit."),
     )
+    #: In which he read a page last, where that is not the server's: others are written to in it.
+    language_read = models.CharField(max_length=10, blank=True, default="", editable=False)
     #: When it was said that the account be deleted; see `services.persons`.
     deleting_since = models.DateTimeField(null=True, blank=True, editable=False)
     #: The secret of the link to his own calendar; null until he asks for one.

@@ -61,6 +61,7 @@ def everything_about(user: User) -> dict[str, Any]:
             "administrator": user.is_staff,
             "timezone": user.timezone,
             "language": user.language,
+            "language_read": user.language_read,
             "groups": list(user.groups.values_list("name", flat=True)),
             "joined_at": user.date_joined,
             "last_sign_in": user.last_login,

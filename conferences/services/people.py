@@ -131,6 +131,11 @@ def choose_language(*, user: User, language: str) -> None:
     User.objects.filter(pk=user.pk).update(language=language)
 
 
+def language_read(*, user: User, language: str) -> None:
+    """In which language this person, who has chosen none, has read a page."""
+    User.objects.filter(pk=user.pk).update(language_read=language)
+
+
 def issue_api_token(user: User) -> str:
     """A new bearer token; this is the only time that it can be read."""
     token = secrets.token_urlsafe(32)

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from conferences import forms, selectors, services
 from conferences.models import SipAccount, User
@@ -35,7 +35,7 @@ def account(request: HttpRequest, user: User) -> HttpResponse:
 
 @never_cache
 @sensitive_post_parameters("password")
-@require_POST
+@access.pressed("account")
 @access.signed_in
 def sip_password(request: HttpRequest, user: User) -> HttpResponse:
     """Set the password of the person's phones; a made-up one is shown once."""
@@ -53,7 +53,7 @@ def sip_password(request: HttpRequest, user: User) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@access.pressed("account")
 @access.signed_in
 def end_phone(request: HttpRequest, user: User, registration: int) -> HttpResponse:
     """End one of the person's registrations."""
@@ -67,7 +67,7 @@ def end_phone(request: HttpRequest, user: User, registration: int) -> HttpRespon
 
 
 @never_cache
-@require_POST
+@access.pressed("account")
 @access.signed_in
 def token(request: HttpRequest, user: User) -> HttpResponse:
     """Make a token, shown once; or revoke them all."""
@@ -80,7 +80,7 @@ def token(request: HttpRequest, user: User) -> HttpResponse:
 
 @never_cache
 @sensitive_post_parameters()
-@require_POST
+@access.pressed("account")
 @access.signed_in
 def password(request: HttpRequest, user: User) -> HttpResponse:
     """Change the password of the site; this session stays signed in."""

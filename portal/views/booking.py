@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from conferences import forms, policy, selectors, services
 from conferences.models import Conference, User, Way
@@ -67,7 +67,7 @@ def _like(request: HttpRequest, user: User) -> services.Copied | None:
     return None
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def keep(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Keep what a booking is like as a template."""
@@ -83,7 +83,7 @@ def keep(request: HttpRequest, user: User, name: str) -> HttpResponse:
     return redirect("conference", name)
 
 
-@require_POST
+@access.pressed("book")
 @access.signed_in
 def rename(request: HttpRequest, user: User, key: str) -> HttpResponse:
     """Call a template otherwise."""
@@ -112,7 +112,7 @@ def forget(request: HttpRequest, user: User, key: str) -> HttpResponse:
     return redirect("book")
 
 
-@require_POST
+@access.pressed("home")
 @access.signed_in
 def start(request: HttpRequest, user: User) -> HttpResponse:  # noqa: ARG001
     """One click: a room that anyone with its link may enter, and the organizer at its door."""
@@ -173,7 +173,7 @@ def _address(one: forms.Guestlist) -> str:
     return one.uri or selectors.address_of_mail(one.email)
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def extend(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """One press: what runs now lasts longer, where nothing follows."""

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from conferences import forms, policy, selectors, services, wording
 from conferences.models import (
@@ -182,7 +182,7 @@ def _ask_to_remove(visit: Visit, participant: Participant, form: forms.RemovalFo
         raise PermissionDenied from refused
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def let_in(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Let one in who waits, or all."""
@@ -211,7 +211,7 @@ def _banned(visit: Visit) -> list[Banned]:
     return [Banned(one["id"], one["entity"], one["display_text"], one["at"]) for one in lines]
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def lift_ban(request: HttpRequest, user: User, name: str, ban: int) -> HttpResponse:
     """Let somebody come again who was removed for good."""

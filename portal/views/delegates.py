@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from conferences import forms, selectors, services
 from conferences.models import User
@@ -38,7 +38,7 @@ def delegates(request: HttpRequest, user: User) -> HttpResponse:
     return render(request, "account/delegates.html", context)
 
 
-@require_POST
+@access.pressed("delegates")
 @access.signed_in
 def dismiss(request: HttpRequest, user: User, username: str) -> HttpResponse:
     """Take it back."""

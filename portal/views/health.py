@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.db import Error, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from portal import health
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django hands it over
+    """Where browsers look by themselves, on pages that name no icon (the API's, say)."""
+    return redirect(static("img/parley.svg"), permanent=True)
 
 
 def _database() -> str:

@@ -10,16 +10,16 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import condition, require_GET, require_POST
+from django.views.decorators.http import condition, require_GET
 from django.views.i18n import JavaScriptCatalog, set_language
 
 from conferences import services
 from conferences.models import User
-from portal import languages
+from portal import access, languages
 
 
 @csrf_exempt
-@require_POST
+@access.pressed("home")
 def choose(request: HttpRequest) -> HttpResponseBase:
     """Keep the choice in a cookie, and with the account of who is signed in.
 

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from conferences import forms, recurrence, selectors, services, wording
 from conferences.models import User
@@ -128,7 +128,7 @@ def _page(
     return render(request, "conferences/occurrence.html", context)
 
 
-@require_POST
+@access.pressed("occurrence", "name", "on")
 @access.signed_in
 def change(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse:
     """Change this one, or this and all that follow."""
@@ -186,7 +186,7 @@ def cancel(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse
     return render(request, "conferences/occurrence_cancel.html", context)
 
 
-@require_POST
+@access.pressed("occurrence", "name", "on")
 @access.signed_in
 def restore(request: HttpRequest, user: User, name: str, on: str) -> HttpResponse:
     """Let it be as the rest of the series again."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from conferences import forms, selectors, services
 from conferences.models import AccountLink, LinkKind, User
@@ -47,7 +47,7 @@ def invite(request: HttpRequest, user: User) -> HttpResponse:
     return render(request, "people/invite.html", {"form": form, "invited": shown})
 
 
-@require_POST
+@access.pressed("invite")
 @access.signed_in
 def withdraw(request: HttpRequest, user: User, link: int) -> HttpResponse:
     """Think better of an invitation."""

@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from conferences import selectors, services
 from conferences.models import Conference, User
@@ -111,7 +111,7 @@ def _event(one: Time, now: datetime.datetime) -> dict[str, object]:
     }
 
 
-@require_POST
+@access.pressed("planner")
 @access.signed_in
 def move(request: HttpRequest, user: User) -> HttpResponse:
     """Move what was dragged: 204, or 422 with the reason."""

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from conferences import downloads, selectors, services
 from conferences.models import Recording, User, Way
@@ -94,7 +94,7 @@ def zipped(request: HttpRequest, user: User, name: str, recording: str) -> HttpR
     )
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def delete(request: HttpRequest, user: User, name: str, recording: str) -> HttpResponse:
     """Delete one that has ended, files and all."""

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from conferences import policy, selectors, services
 from conferences.models import (
@@ -196,7 +196,7 @@ def _refusal(entrance: Entrance) -> Refusal | None:
 
 
 @never_cache
-@require_POST
+@access.pressed("room", "name")
 def enter(request: HttpRequest, name: str) -> JsonResponse:
     """A guest's name, a PIN: 200 with what his phone needs, 422, or the door's status."""
     conference = selectors.conference_by_name(name)

@@ -29,7 +29,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from conferences import forms, services
 from conferences.models import User
-from portal import backends, oidc
+from portal import access, backends, oidc
 
 
 class SignInForm(auth_forms.AuthenticationForm):
@@ -137,7 +137,7 @@ class SignOut(auth_views.LogoutView):
         return super().post(request, *args, **kwargs)
 
 
-sign_out = SignOut.as_view()
+sign_out = access.pressed("home")(SignOut.as_view())
 
 
 @never_cache

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from conferences import downloads, selectors, services
 from conferences.models import Sound, User, Way
@@ -36,7 +36,7 @@ def sound(request: HttpRequest, user: User, name: str, sound: str) -> HttpRespon
         raise Http404 from None
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def add(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Take a file in, once it has been looked at."""
@@ -59,7 +59,7 @@ def add(request: HttpRequest, user: User, name: str) -> HttpResponse:
     return redirect("conference", name)
 
 
-@require_POST
+@access.pressed("conference", "name")
 @access.signed_in
 def delete(request: HttpRequest, user: User, name: str, sound: str) -> HttpResponse:
     """Delete one; where it is being played that ends."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from conferences import forms, selectors, services
 from conferences.models import User, Webhook
@@ -70,7 +70,7 @@ def webhook(request: HttpRequest, user: User, name: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@access.pressed("webhook", "name")
 @access.signed_in
 def do(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """The buttons of that page."""

@@ -43,7 +43,9 @@ async function move(change) {
   let problem = "";
   try {
     const response = await fetch(config.move, { method: "POST", body });
-    if (!response.ok) problem = (await response.json().catch(() => ({}))).error || gettext("It was not moved.");
+    // To the sign-in, that is: the session is over.
+    if (response.redirected) problem = gettext("You are signed out, and nothing was moved. Load the page again and sign in.");
+    else if (!response.ok) problem = (await response.json().catch(() => ({}))).error || gettext("It was not moved.");
   } catch {
     problem = gettext("The server cannot be reached. It was not moved.");
   }
@@ -95,7 +97,11 @@ function shown({ view }) {
     button.setAttribute("aria-pressed", String(button.dataset.view === view.type));
   }
   // Its tables are for layout: a grid without cells says less than the list beside it.
-  for (const part of $("planner").querySelectorAll(ROLES)) part.setAttribute("role", "presentation");
+  for (const part of $("planner").querySelectorAll(ROLES)) {
+    part.setAttribute("role", "presentation");
+    // What has a name is not taken for layout.
+    part.removeAttribute("aria-labelledby");
+  }
   // The hours are scrolled by keyboard, too.
   for (const part of $("planner").querySelectorAll(".fc-scroller-liquid-absolute")) part.tabIndex = 0;
 }

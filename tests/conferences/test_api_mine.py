@@ -137,6 +137,13 @@ def test_what_is_planned(alices: Script, alice: User, mallory: User, bob: User) 
         services.book(organizer=who, title="x", starts_at=starts_at, max_participants=ports)
     told = alices.call("GET", "/load", **{"from": starts_at.isoformat(), "hours": "2"})[1]
     assert [(one["ports"], one["mine"]) for one in told["stretches"]] == [(35, 30), (0, 0)]
+    until = (starts_at + datetime.timedelta(minutes=150)).isoformat()
+    asked = {"from": starts_at.isoformat(), "to": until}
+    assert len(alices.call("GET", "/load", **asked)[1]["stretches"]) == 3
+    for wrong in ("2000-01-01T00:00:00Z", "2199-01-01T00:00:00Z"):
+        assert alices.call("GET", "/load", **{**asked, "to": wrong})[0] == 422
     assert len(alices.call("GET", "/load")[1]["stretches"]) == 168
     assert alices.call("GET", "/load", **{"from": "0001-01-01T00:00:00Z"})[0] == 422
-    assert Script(bob).call("GET", "/load")[0] == 403
+    status, refused = Script(bob).call("GET", "/load")
+    assert (status, refused["refusal"]) == (403, "not-allowed")
+    assert refused["detail"].startswith("Your account does not allow that")

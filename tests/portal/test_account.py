@@ -84,7 +84,11 @@ def test_changing_the_password_keeps_one_signed_in(bob: User, signed_in: SignedI
 
 def test_what_changes_something_wants_post(bob: User, signed_in: SignedIn) -> None:
     for path in ("sip-password", "token", "password"):
-        assert signed_in(bob).get(f"/account/{path}/").status_code == 405
+        browser = signed_in(bob)
+        assert browser.get(f"/account/{path}/")["Location"] == "/account/"
+        assert "press the button once more" in browser.get("/account/").content.decode()
+        assert browser.put(f"/account/{path}/").status_code == 405
+    assert not bob.api_tokens.exists()
 
 
 def test_signing_out_ends_what_pages_were_given(bob: User, signed_in: SignedIn) -> None:
@@ -116,7 +120,7 @@ def test_phones_are_shown_and_signed_out(
     assert "UDP from 192.0.2.1:5062" in page
     row = bob.registrations.get(key=DESK.key)
     path = f"/account/phones/{row.pk}/end/"
-    assert browser.get(path).status_code == 405
+    assert browser.get(path)["Location"] == "/account/"
     signed_in(mallory).post(path)
     assert selectors.registrations(bob).count() == 4
     assert "signed out" in browser.post(path, follow=True).content.decode()

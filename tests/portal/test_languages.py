@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from conferences.models import User
+from conferences import services
+from conferences.invitations import letters
+from conferences.models import Conference, User
+from conferences.services import Invitee
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +81,18 @@ def test_the_words_of_the_scripts_are_a_script_of_ours(client: Client) -> None:
     again = client.get("/words/de.js", headers={"if-none-match": answer["ETag"]})
     assert again.status_code == 304
     assert client.get("/words/tlh.js").status_code == 404
+
+
+def test_mails_are_in_the_language_that_the_organizer_reads(client: Client, alice: User) -> None:
+    """He has chosen none: his guests are written to as he reads pages, until he chooses."""
+    client.force_login(alice)
+    row = services.book(organizer=alice, title="x", invitees=[Invitee(email="carol@example.org")])
+    assert letters.language(row, row.invitations.get()) == "en"
+    for asked in ("de", "de", "fr", "en"):
+        client.get("/", headers={"accept-language": asked})
+        row = Conference.objects.get()
+        assert letters.language(row, row.invitations.get()) == asked
+    services.choose_language(user=alice, language="es")
+    client.get("/", headers={"accept-language": "de"})
+    row = Conference.objects.get()
+    assert letters.language(row, row.invitations.get()) == "es"

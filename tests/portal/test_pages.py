@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -36,7 +39,8 @@ def test_signing_in_and_out(alice: User, client: Client) -> None:
     assert "do not fit together" in wrong.content.decode()
     right = {"username": "Alice", "password": PASSWORD, "next": "/account/"}
     assert client.post("/sign-in/", right)["Location"] == "/account/"
-    assert client.get("/sign-out/").status_code == 405
+    assert client.get("/sign-out/")["Location"] == "/"
+    assert client.get("/account/").status_code == 200
     assert client.post("/sign-out/")["Location"] == "/"
     assert client.get("/account/").status_code == 302
 
@@ -336,6 +340,58 @@ def test_no_page_has_a_script_or_style_of_its_own() -> None:
         text = path.read_text()
         assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
         assert not re.search(r"\s(?:style|on[a-z]+)=", text), path
+
+
+def test_a_button_pressed_when_the_session_was_over(
+    alice: User, mallory: User, client: Client
+) -> None:
+    """Signing in leads to the page that has the button, which says that nothing is done."""
+    services.book(
+        organizer=alice, title="Delta", name="delta", starts_at=timezone.now(), duration_minutes=60
+    )
+    asked = client.post("/conferences/delta/extend/")["Location"]
+    assert asked == "/sign-in/?next=/conferences/delta/extend/"
+    said = {"username": "alice", "password": PASSWORD, "next": "/conferences/delta/extend/"}
+    answer = client.post("/sign-in/", said, follow=True)
+    assert (answer.status_code, answer.request["PATH_INFO"]) == (200, "/conferences/delta/")
+    assert "Nothing is done yet: press the button once more." in answer.content.decode()
+    assert Conference.objects.get().duration_minutes == 60
+    client.force_login(mallory)
+    assert client.get("/conferences/delta/extend/", follow=True).status_code == 404
+
+
+def test_what_somebody_may_not_is_one_line_of_the_log(
+    bob: User, signed_in: SignedIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = signed_in(bob).get("/book/")
+    assert page.status_code == 403
+    assert "Your account does not allow that" in page.content.decode()
+    (record,) = [one for one in caplog.records if one.name == "django.request"]
+    (in_one_line,) = _filters()
+    assert in_one_line(record)
+    assert "Traceback" not in logging.Formatter().format(record)
+    fault = (ValueError, ValueError(), None)
+    broken = logging.LogRecord("django.request", logging.ERROR, "", 1, "x", None, fault)
+    assert in_one_line(broken)
+    assert broken.exc_info == fault
+
+
+def _filters() -> list[Callable[[logging.LogRecord], bool]]:
+    filters: Any = settings.LOGGING["filters"]
+    return [filters["in_one_line"]["callback"]]
+
+
+def test_browsers_find_an_icon_by_themselves(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"] == "/static/img/parley.svg"
+
+
+def test_a_long_list_of_invitees_is_folded(alice: User, signed_in: SignedIn) -> None:
+    carols = [Invitee(email=f"carol{number}@example.org") for number in range(25)]
+    services.book(organizer=alice, title="Many", name="many", invitees=carols)
+    page = signed_in(alice).get("/conferences/many/").content.decode()
+    before, after = page.split('data-testid="more-invited"')
+    assert (before.count("@example.org</b>"), after.count("@example.org</b>")) == (10, 15)
+    assert "<summary>All 25</summary>" in after
 
 
 @pytest.mark.parametrize(

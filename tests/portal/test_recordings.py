@@ -45,7 +45,9 @@ def test_alice_hears_and_deletes_it(recording: Recording, alice: User, signed_in
     response = browser.get(_url(recording))
     assert (response["Content-Type"], response.getvalue()) == ("audio/ogg", b"OggS")
     response.close()
-    assert browser.get(f"{_url(recording)}delete/").status_code == 405
+    page = f"/conferences/{recording.conference.name}/"
+    assert browser.get(f"{_url(recording)}delete/")["Location"] == page
+    assert Recording.objects.exists()
     assert browser.post(f"{_url(recording)}delete/").status_code == 302
     assert not Recording.objects.exists()
     assert browser.get(_url(recording)).status_code == 404
