@@ -100,7 +100,7 @@ def rename(request: HttpRequest, user: User, key: str) -> HttpResponse:
     return redirect("book")
 
 
-@require_POST
+@access.pressed("book")
 @access.signed_in
 def forget(request: HttpRequest, user: User, key: str) -> HttpResponse:
     """Delete a template; what was booked by it stays."""
