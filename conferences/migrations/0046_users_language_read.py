@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0044_trunks'),
+        ('conferences', '0045_other_series_of_a_conference'),
     ]
 
     operations = [
