@@ -248,14 +248,6 @@ class Calls:
         }
         return list(phones.values())
 
-    def ask(self, leg: Leg, now: float) -> None:
-        """Its phone has called anew, and may know nothing of this call any more."""
-        if leg.flow_gone:
-            bye = Farewell(Departure.FAILED, status=408, text="Its phone has called anew")
-            self.hang_up(leg, bye, now)
-        else:
-            self._negotiation.ask(leg, now)
-
     # -- from one process to another -------------------------------------------
 
     def resume(self, leg: Leg, dialog: DialogId) -> None:

@@ -35,9 +35,6 @@ MAX_CALLS = 400
 people, more are a program gone wrong (486)."""
 
 
-SETTLED = 1.0
-"""Seconds after a call of a phone that has one already until that one is asked after."""
-
 MOVED = "Moved to another phone"
 """What a phone is told whose person has taken the call to another."""
 
@@ -261,15 +258,19 @@ class Entrance:
         text = MOVED if leg.takes_over else "Replaced by another phone"
         for other in replaced:
             self._calls.hang_up(other, Farewell(Departure.DEPARTED, text=text), now)
-        if len(before) == 1 and before[0] not in replaced:
-            self._desk.later(now + SETTLED, lambda then: self._calls.ask(before[0], then))
+        for other in before:
+            if other.flow_gone and other not in replaced:
+                text = "Its phone has called anew"
+                bye = Farewell(Departure.FAILED, status=408, text=text)
+                self._calls.hang_up(other, bye, now)
         self._lobby.follow(now)
 
     def _other_calls(self, leg: Leg) -> list[Leg]:
         """What the same phone has in the conference already.
 
-        One that was restarted has forgotten that call. A gateway, or whoever brings
-        many people by one phone, has several on purpose.
+        One that was restarted has forgotten that call: where its connection is gone
+        the call is over now, else once it is silent and asked (`pulse`). A gateway, or
+        whoever brings many people by one phone, has several on purpose.
         """
         if leg.identity.gateway:
             return []

@@ -159,10 +159,6 @@ class Negotiation:
         leg.media = False
         self._media_lost(leg, now)
 
-    def ask(self, leg: Leg, now: float) -> None:
-        """Ask the phone whether it still knows of the call."""
-        self._pulse.ask(leg, now)
-
     def lives(self, leg: Leg, now: float) -> None:
         """The phone has said something in the dialog."""
         self._pulse.heard(leg, now)

@@ -31,22 +31,13 @@ class Pulse:
 
     def silent(self, leg: Leg, now: float) -> None:
         """The mixer has heard nothing from a leg for a while; told again and again."""
-        if leg.state is not State.CONNECTED:
+        if leg.state is not State.CONNECTED or leg.dialog is None:
             return
         if leg.asked_at is not None:
             if now - leg.asked_at >= ANSWER_WITHIN:
                 self._died(leg, now)
             return
-        if now >= leg.alive_until:
-            self._ask(leg, now)
-
-    def ask(self, leg: Leg, now: float) -> None:
-        """Its phone may have been restarted: ask at once, whatever was said before."""
-        if leg.state is State.CONNECTED and leg.asked_at is None:
-            self._ask(leg, now)
-
-    def _ask(self, leg: Leg, now: float) -> None:
-        if leg.dialog is None:
+        if now < leg.alive_until:
             return
         leg.asked_at = now
         sent = self._desk.endpoint.request_in_dialog(leg.dialog, "OPTIONS", now)

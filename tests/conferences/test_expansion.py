@@ -120,6 +120,8 @@ def _calendar(pattern: Pattern) -> Calendar:
         title="Series",
         kind=Kind.BOOKED,
         starts_at=pattern.starts_at,
+        duration_minutes=30,
+        timezone=pattern.zone,
         created_at=datetime.datetime(2020, 1, 1, tzinfo=UTC),
     )
     events = list(ics.events_of(conference, Series(0, "Series", pattern), words="", at=FIRST))

@@ -390,8 +390,7 @@ async def sipp(
     command += ["-au", account.username, "-ap", account.password]
     command += ["-key", "username", account.username, "-key", "domain", account.domain]
     command += ["-key", "target", target.removeprefix("sip:")]
-    # A phone that calls again is asked whether its other calls stand: SIPp says so (-aa).
-    command += ["-aa", "-trace_err", "-error_file", str(errors), "-recv_timeout", "10000"]
+    command += ["-trace_err", "-error_file", str(errors), "-recv_timeout", "10000"]
     command += ["-timeout", f"{within:.0f}", "-timeout_error"]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sipgateway.focus.actions import CallProgressed, EndpointLeft, Joined
+from sipgateway.media.engine import LegSilent
+from sipgateway.sip.flow import Transport
 from tests.stage import DOMAIN, NAMESPACE, Info, Person, Stage
 
 
@@ -47,13 +49,16 @@ def test_each_call_of_one_phone_is_an_endpoint_of_its_own(stage: Stage) -> None:
 
 
 def test_a_restarted_phone_is_asked_after_its_old_call(stage: Stage) -> None:
-    """It knows nothing of that any more (481), so the call is over; one that does keeps it."""
+    """It sends nothing there, and knows nothing of it any more (481), so the call is over."""
+    stage.person("bob", transport=Transport.UDP)
     alice, bob = stage.joined("alice"), stage.joined("bob")
     alice.subscribes()
     alice.sees()
     old = bob.call_id
+    leg = stage.leg_of("bob")
     _calls_again(bob)
     stage.passes(2)
+    stage.media_tells(LegSilent(leg, 10.0))
     asked = bob.gets("OPTIONS", call_id=old)
     bob.replies(asked, 481)  # type: ignore[arg-type]
     stage.passes(2)
@@ -67,12 +72,23 @@ def test_a_restarted_phone_is_asked_after_its_old_call(stage: Stage) -> None:
 
 
 def test_a_phone_that_has_both_calls_keeps_them(stage: Stage) -> None:
+    """Nobody asks it anything: programs that make many calls would not expect that."""
     bob = stage.joined("bob")
     _calls_again(bob)
-    stage.passes(2)
-    bob.replies(bob.gets("OPTIONS"), 200)  # type: ignore[arg-type]
     stage.passes(5)
     stage.is_quiet()
+
+
+def test_a_phone_whose_connection_is_gone_has_left_its_old_call(stage: Stage) -> None:
+    bob = stage.joined("bob")
+    bob.disconnects()
+    bob.connects()
+    bob.dials()
+    stage.passes(3)
+    assert stage.roster() == ["bob"]
+    joined = [fact.endpoint for fact in stage.facts if isinstance(fact, Joined)]
+    left = [(fact.endpoint, fact.method) for fact in stage.facts if isinstance(fact, EndpointLeft)]
+    assert left == [(joined[0], "failed")]
 
 
 def test_a_gateways_calls_are_those_of_many(stage: Stage) -> None:

@@ -120,6 +120,11 @@ GOOD: list[tuple[Header[Any], str, object]] = [
     ),
     (headers.PRIVACY, "id;user", Tokened("id", (("user", None),))),
     (headers.CALL_INFO, "<http://h/>;purpose=info", "<http://h/>;purpose=info"),
+    (
+        headers.P_ASSERTED_IDENTITY,
+        '"Bob" <sip:+4930123@gateway.invalid>',
+        NameAddr(parse_uri("sip:+4930123@gateway.invalid"), "Bob"),
+    ),
     (headers.REFER_SUB, "false", Tokened("false")),
     (headers.USER_AGENT, "Phone/1.0 (x; y) \udcff", "Phone/1.0 (x; y) \ufffd"),
     (headers.SUBJECT, "Über, uns", "Über, uns"),
