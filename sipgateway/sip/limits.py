@@ -51,7 +51,7 @@ class Limits:
     #: Outside calls by one account: its phones, or a script that calls a hall together.
     account: Rate = Rate(200.0, 2000.0)
     #: Calls among them: each has a port and a place in the mixer, where others talk.
-    invites: Rate = Rate(20.0, 200.0)
+    invites: Rate = Rate(100.0, 1000.0)
     #: Refusals sent to one address; beyond that there is silence, which costs least.
     refusals: Rate = Rate(20.0, 100.0)
     #: From an address that searches for names: enough for a phone that stands beside it.

@@ -7,6 +7,7 @@ function named(box) {
   if (!label) return;
   label.id ||= `${field.id}-label`;
   box.setAttribute("aria-labelledby", `${label.id} ${box.getAttribute("aria-labelledby") ?? ""}`.trim());
+  box.querySelector("[role=textbox]")?.setAttribute("aria-labelledby", label.id);
 }
 
 window.addEventListener("load", () => {
