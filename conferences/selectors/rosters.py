@@ -41,11 +41,14 @@ class Viewer:
 
     uri: str
     identifies: bool
+    commands: bool = False
+    """He may see how well others are heard, too."""
 
 
 def viewer(snapshot: policy.Snapshot, who: policy.Identity) -> Viewer:
     """What `who` may see of a conference."""
-    return Viewer(who.uri, policy.may_identify(snapshot, who) is None)
+    identifies = policy.may_identify(snapshot, who) is None
+    return Viewer(who.uri, identifies, commands=policy.may_command(snapshot, who) is None)
 
 
 def aliases(conference: Conference, by: Viewer) -> dict[str, str]:
@@ -95,6 +98,7 @@ def roster(
 def _entry(participant: Participant, by: Viewer | None) -> dict[str, Any]:
     masked = is_masked(participant, by)
     alias = policy.alias(policy.ParticipantKey(participant.key))
+    heard = by is None or by.commands or participant.entity == by.uri
     return {
         "id": participant.key,
         "entity": alias if masked else participant.entity,
@@ -107,7 +111,7 @@ def _entry(participant: Participant, by: Viewer | None) -> dict[str, Any]:
                 "status": endpoint.status,
                 "joining_method": endpoint.joining_method,
                 "muted": endpoint.muted,
-                **({"quality": measured} if (measured := quality(endpoint)) else {}),
+                **({"quality": measured} if heard and (measured := quality(endpoint)) else {}),
             }
             for number, endpoint in enumerate(participant.endpoints.all(), start=1)
             if endpoint.status != EndpointStatus.DISCONNECTED

@@ -12,6 +12,7 @@ from django.utils import timezone
 from conferences import selectors, services
 from conferences.models import Conference, Endpoint, Quality, User
 from conferences.policy import ParticipantKey
+from tests import people
 from tests.portal.conftest import SignedIn, join
 
 NOTHING = dict.fromkeys(
@@ -130,6 +131,19 @@ def test_scripts_read_it_in_the_roster(room: Conference, alice: User, bob: User)
     told = entry["endpoints"][0]["quality"]
     assert told.pop("at") is not None
     assert told == {"grade": "poor", **POOR, "mean": POOR, "worst_mos": 2.5}
+
+
+def test_how_others_are_heard_is_told_to_who_commands(
+    room: Conference, alice: User, bob: User
+) -> None:
+    """Carol, who takes part as Bob does, reads nothing of his line."""
+    measured(join(room, "bob"), POOR)
+    snapshot = selectors.snapshot(room.key)
+    read = {}
+    for who in (people.ALICE, people.BOB, people.CAROL):
+        (entry,) = selectors.roster(room, by=selectors.viewer(snapshot, who))["participants"]
+        read[who] = "quality" in entry["endpoints"][0]
+    assert read == {people.ALICE: True, people.BOB: True, people.CAROL: False}
 
 
 def test_the_worst_is_kept_when_the_mixer_is_another(room: Conference, bob: User) -> None:
