@@ -139,6 +139,7 @@ def test_how_others_are_heard_is_told_to_who_commands(
     """Carol, who takes part as Bob does, reads nothing of his line."""
     measured(join(room, "bob"), POOR)
     snapshot = selectors.snapshot(room.key)
+    assert snapshot is not None
     read = {}
     for who in (people.ALICE, people.BOB, people.CAROL):
         (entry,) = selectors.roster(room, by=selectors.viewer(snapshot, who))["participants"]
