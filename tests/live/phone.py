@@ -250,7 +250,7 @@ class Phone:
         dialog = Dialog(self, remote=f"<{uri}>")
         headers = [
             ("Event", event),
-            ("Accept", _DOCUMENTS[event]),
+            ("Accept", _DOCUMENTS.get(event, "application/xml")),
             ("Expires", "600"),
         ]
         response = await self.ask("SUBSCRIBE", uri, headers, dialog=dialog)
