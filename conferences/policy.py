@@ -289,6 +289,8 @@ class Snapshot:
     personal_pins: Mapping[str, PersonalPin] = field(default_factory=dict)
     #: Until then it looks as if it did not exist to all who would have to give a PIN.
     hidden_until: float = 0.0
+    #: Until then it is its creator's alone, if nobody is in: he is on his way (302).
+    reserved_until: float = 0.0
     max_participants: int | None = None
     locked: bool = False
     hidden_focus: bool = False
@@ -391,6 +393,8 @@ def may_join(
 def _shut(snapshot: Snapshot, who: Identity, *, present: int, now: float) -> Refusal | None:
     if (refusal := when(snapshot, now=now)) is not None:
         return refusal
+    if not present and now < snapshot.reserved_until and who.uri != snapshot.creator:
+        return Refusal.NOT_INVITED
     if snapshot.locked and snapshot.role_of(who) not in COMMANDING:
         return Refusal.LOCKED
     if snapshot.max_participants is not None and present >= snapshot.max_participants:

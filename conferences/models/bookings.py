@@ -55,6 +55,8 @@ class Conference(models.Model):
     )
     #: When the last occurrence is over, grace included; null where there is no last one.
     closes_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Until then only its creator may be the first, whom a factory has sent there (302).
+    reserved_until = models.DateTimeField(null=True, blank=True, editable=False)
     #: When the occurrence that runs or comes next is over, grace included; a sweep moves it
     #: on. Lists are ordered by it, so that what is soon is found among ten thousand.
     next_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -105,6 +105,7 @@ def snapshot(
         moderator_pin=row.moderator_pin,
         personal_pins=_personal_pins(invited) if row.personal_pins else {},
         hidden_until=policy.hidden_until(wrong),
+        reserved_until=_stamp(row.reserved_until) or 0.0,
         max_participants=row.max_participants,
         locked=row.locked,
         hidden_focus=row.hidden_focus,

@@ -8,10 +8,21 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from conferences import policy, selectors
-from conferences.models import Conference, Event, Factory, FactoryTwoLeftChoice, Kind, User
+from conferences.models import (
+    Conference,
+    Event,
+    Factory,
+    FactoryModeChoice,
+    FactoryTwoLeftChoice,
+    Kind,
+    User,
+)
 from conferences.policy import Refusal
 from conferences.services import capacity, names, terms
 from conferences.services.refused import Refused
+
+RESERVED = datetime.timedelta(seconds=60)
+"""For so long a factory keeps what it made for the caller whom it has sent there (302)."""
 
 
 def create_adhoc(
@@ -44,6 +55,8 @@ def create_adhoc(
         name = names.checked_conference_name(name)
     row = _from(template, creator, now)
     row.two_left = _two_left(template, of_call=of_call).value
+    if template.mode == FactoryModeChoice.REDIRECT and not of_call:
+        row.reserved_until = now + RESERVED
     row.name = name or names.generated_name()
     complaints = terms.Complaints()
     said = terms.Changes(

@@ -28,6 +28,7 @@ def test_the_one_that_there_always_is(bob: User) -> None:
     assert (made.title, made.admission) == ("Conference of Bob", Admission.SIGNED_IN)
     assert (made.creator_departs, made.pin) == (CreatorDeparts.END, "")
     assert not selectors.redirects("conference-factory")
+    assert made.reserved_until == 0
     Factory.objects.all().delete()
     assert _made("conference-factory").title == "Conference of Bob"
 
@@ -52,6 +53,7 @@ def test_a_template_says_it_all(bob: User) -> None:
     lasts = made.closes_at - now.timestamp()
     assert abs(lasts - datetime.timedelta(minutes=30).total_seconds()) < 60
     assert selectors.redirects("hall")
+    assert 0 < made.reserved_until - now.timestamp() <= 60
     assert made.role_of(BOB) is policy.Role.ORGANIZER
 
 

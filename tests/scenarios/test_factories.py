@@ -46,6 +46,31 @@ def test_c13_the_factory_sends_on(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_c13_nobody_is_there_before_its_creator(stage: Stage) -> None:
+    """Mallory has been told the address; later than a minute it is as open as any."""
+    stage.factories["conference-factory"] = {"redirect": True, "reserved_until": stage.now + 60}
+    alice, mallory = stage.person("alice"), stage.person("mallory")
+    alice.sends("INVITE", FACTORY, body=OFFER)
+    uri = (alice.gets("302").get("contact") or "").partition("<")[2].partition(">")[0]
+    mallory.sends("INVITE", uri, body=OFFER)
+    mallory.gets("403")
+    user = uri.removeprefix("sip:").partition("@")[0]
+    alice.dials(user)
+    stage.joined("bob", user)
+    assert stage.roster(user) == ["alice", "bob"]
+
+
+def test_c13_a_creator_who_does_not_come_keeps_nobody_out(stage: Stage) -> None:
+    stage.factories["conference-factory"] = {"redirect": True, "reserved_until": stage.now + 60}
+    alice = stage.person("alice")
+    alice.sends("INVITE", FACTORY, body=OFFER)
+    uri = (alice.gets("302").get("contact") or "").partition("<")[2].partition(">")[0]
+    stage.passes(61)
+    user = uri.removeprefix("sip:").partition("@")[0]
+    stage.joined("bob", user)
+    assert stage.roster(user) == ["bob"]
+
+
 def test_c02_a_hidden_focus_leaks_nowhere_in_a_302(stage: Stage) -> None:
     stage.factories["conference-factory"] = {"redirect": True, "hidden_focus": True}
     alice = stage.person("alice")
