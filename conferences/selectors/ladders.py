@@ -90,6 +90,8 @@ _TELLING = {
     "CANCEL": "reason",
 }
 _TEXT = re.compile(r'text="((?:[^"\\]|\\.)*)"')
+_FRAGMENT = re.compile(r"\r?\n\r?\nSIP/2\.0 (\d{3}[^\r\n]*)")
+"""What a NOTIFY tells of a REFER: the status line in its body (RFC 3515 2.4.5)."""
 
 
 def _what(one: Seen) -> str:
@@ -102,6 +104,8 @@ def _what(one: Seen) -> str:
     if _TELLING.get(method) == "reason":
         why = _TEXT.search(told)
         told = why[1] if why else ""
+    if method == "NOTIFY" and (fragment := _FRAGMENT.search(one.text)):
+        told = f"{told} ({fragment[1].strip()})"
     over = ", over" if one.field("subscription-state").startswith("terminated") else ""
     return f"{method} {told}{over}".strip()
 

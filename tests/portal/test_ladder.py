@@ -67,6 +67,12 @@ def test_messages_are_folded_to_the_arrows_of_the_figure() -> None:
             "o: conference\nSubscription-State: terminated",
             "NOTIFY conference, over",
         ),
+        (
+            "NOTIFY x SIP/2.0",
+            "Event: refer\nSubscription-State: terminated\n\nSIP/2.0 404 Not Found",
+            "NOTIFY refer (404 Not Found), over",
+        ),
+        ("NOTIFY x SIP/2.0", "Event: refer\n\nSIP/2.0 100 Trying", "NOTIFY refer (100 Trying)"),
         ("REFER x SIP/2.0", "r: <sip:bob@x;method=BYE>", "REFER <sip:bob@x;method=BYE>"),
         ("BYE x SIP/2.0", 'Reason: SIP;cause=200;text="Removed by Alice"', "BYE Removed by Alice"),
         ("SIP/2.0 486 Busy Here", 'Reason: SIP;cause=486;text="Full"', "486 Busy Here (Full)"),
