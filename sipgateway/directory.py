@@ -31,29 +31,8 @@ from conferences import selectors, services
 from conferences.policy import ConferenceId
 from sipgateway import facts, ladder, questions
 from sipgateway.focus.actions import (
-    AnswerSetup,
-    AskCall,
-    AskCallOut,
-    AskCancel,
-    AskRemoval,
-    AskTurnAway,
-    CloseSetup,
-    CreateConference,
-    FindPhones,
-    ForgetCall,
-    ForgetPhones,
+    DirectoryAction,
     KeepCall,
-    KeepPhones,
-    LoadAccount,
-    LoadConference,
-    LookAtSetup,
-    NoteRecording,
-    NoteSound,
-    OpenSetup,
-    Record,
-    RosterChanged,
-    Wish,
-    WriteAttempts,
 )
 from sipgateway.focus.events import (
     AttemptsLifted,
@@ -65,6 +44,12 @@ from sipgateway.focus.events import (
     PhonesKept,
     PhonesRemembered,
     QuestionFailed,
+)
+from sipgateway.focus.facts import Record, RosterChanged
+from sipgateway.focus.questions import (
+    FindPhones,
+    KeepPhones,
+    Query,
 )
 from sipgateway.ladder import Batch
 from sipgateway.sip.credentials import Trunk
@@ -82,32 +67,6 @@ BATCH = 200
 RETRY = 1.0
 """Seconds between two tries to write facts down when the database does not answer."""
 
-Questions = (
-    LoadAccount
-    | LoadConference
-    | CreateConference
-    | AskRemoval
-    | AskTurnAway
-    | AskCall
-    | AskCallOut
-    | AskCancel
-    | OpenSetup
-    | FindPhones
-    | KeepPhones
-)
-Notes = NoteRecording | NoteSound
-Calls = KeepCall | ForgetCall | LookAtSetup
-DirectoryAction = (
-    Questions
-    | Wish
-    | AnswerSetup
-    | CloseSetup
-    | WriteAttempts
-    | Notes
-    | Record
-    | ForgetPhones
-    | Calls
-)
 _Work = Callable[[], FocusEvent | list[FocusEvent] | None]
 
 
@@ -328,7 +287,7 @@ class Directory:
                 self._fail(item)
 
     def _fail(self, item: DirectoryAction | _Work) -> None:
-        if isinstance(item, Questions):
+        if isinstance(item, Query):
             self._tell(QuestionFailed(item.question))
 
     def _tell(self, event: FocusEvent) -> None:

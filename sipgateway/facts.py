@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from conferences import services
-from sipgateway.focus.actions import (
+from sipgateway.focus.facts import (
     AskRefused,
     CallProgressed,
     DialogForgotten,

@@ -17,27 +17,18 @@ from conferences import selectors, services
 from sipgateway.focus.actions import (
     AnswerSetup,
     AskAgreement,
-    AskCall,
-    AskCallOut,
-    AskCancel,
     AskEnd,
     AskHand,
     AskLetIn,
     AskLock,
     AskMute,
     AskRecording,
-    AskRemoval,
-    AskTurnAway,
     CloseSetup,
-    CreateConference,
     ForgetCall,
     ForgetPhones,
-    LoadAccount,
-    LoadConference,
     LookAtSetup,
     NoteRecording,
     NoteSound,
-    OpenSetup,
     WriteAttempts,
 )
 from sipgateway.focus.events import (
@@ -52,6 +43,17 @@ from sipgateway.focus.events import (
     SetupOpened,
     SetupRefused,
     TurnAwayAsked,
+)
+from sipgateway.focus.questions import (
+    AskCall,
+    AskCallOut,
+    AskCancel,
+    AskRemoval,
+    AskTurnAway,
+    CreateConference,
+    LoadAccount,
+    LoadConference,
+    OpenSetup,
 )
 
 LOG = logging.getLogger(__name__)

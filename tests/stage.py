@@ -31,7 +31,7 @@ from conferences.policy import (
     TurnedAway,
     WaiterKey,
 )
-from sipgateway.focus import actions
+from sipgateway.focus import actions, facts, questions
 from sipgateway.focus.desk import Domain
 from sipgateway.focus.events import (
     AccountLoaded,
@@ -177,7 +177,7 @@ class Stage:
         self._starts()
         self.media = Media()
         self.snapshots: dict[str, Snapshot] = {}
-        self.facts: list[actions.Fact] = []
+        self.facts: list[facts.Fact] = []
         self.chart: list[str] = []
         self.setups: dict[str, Identity] = {}
         #: By name, what each makes of its conferences, and how it answers.
@@ -204,7 +204,7 @@ class Stage:
         self.asked_to_send_on: list[tuple[int, str]] = []
         #: Whether the DNS takes its time.
         self.dns_thinks = False
-        self.looked_up: list[actions.Reach] = []
+        self.looked_up: list[questions.Reach] = []
         #: Which process serves a conference, where that is another one.
         self.owners: dict[str, str] = {}
         #: What is to be told to other processes, and sent by flows that end there.
@@ -381,7 +381,7 @@ class Stage:
                 person.receives(octets)
 
     def _act(self, action: actions.Action) -> None:
-        asked = (actions.AnswerOffer, actions.MakeOffer, actions.AcceptAnswer)
+        asked = (questions.AnswerOffer, questions.MakeOffer, questions.AcceptAnswer)
         if isinstance(action, asked) and self.media.thinks:
             self.media.kept.append(action)
         elif isinstance(action, asked):
@@ -405,13 +405,13 @@ class Stage:
         """Do what service and job do about a wish; False for what is none."""
         if isinstance(action, actions.Wish):
             self._wish(action)
-        elif isinstance(action, actions.AskRemoval):
+        elif isinstance(action, questions.AskRemoval):
             self._removal(action)
-        elif isinstance(action, actions.AskCall):
+        elif isinstance(action, questions.AskCall):
             self._call(action)
-        elif isinstance(action, actions.AskCancel):
+        elif isinstance(action, questions.AskCancel):
             self._cancel(action)
-        elif isinstance(action, actions.OpenSetup):
+        elif isinstance(action, questions.OpenSetup):
             self.setups[action.token] = action.caller
             self._tell(SetupOpened(action.question))
         elif isinstance(action, actions.AnswerSetup):
@@ -434,7 +434,7 @@ class Stage:
             self.standing_calls[action.key] = (action.group, dict(action.what))
         elif isinstance(action, actions.ForgetCall):
             self.standing_calls.pop(action.key, None)
-        elif isinstance(action, actions.AskTurnAway):
+        elif isinstance(action, questions.AskTurnAway):
             self._turn_away(action)
         elif isinstance(action, actions.LookAtSetup):
             self.looked_at.append(action.token)
@@ -447,24 +447,24 @@ class Stage:
 
     def _answer(self, action: actions.Action) -> bool:
         """Answer a question to the database; False for what is none."""
-        if isinstance(action, actions.Describe):
+        if isinstance(action, questions.Describe):
             self._tell(Negotiated(action.question, _described(_port_zero(action.session))))
-        elif isinstance(action, actions.LoadAccount):
+        elif isinstance(action, questions.LoadAccount):
             self._tell(self._account(action))
-        elif isinstance(action, actions.LoadConference):
+        elif isinstance(action, questions.LoadConference):
             found = self.snapshots.get(action.name)
             person = action.name in self.people
             factory = action.name in self.factories
             loaded = ConferenceLoaded(action.question, found, person=person, factory=factory)
             self._tell(replace(loaded, owner=self.owners.get(action.name, "")))
-        elif isinstance(action, actions.CreateConference):
+        elif isinstance(action, questions.CreateConference):
             self._tell(self._created(action))
-        elif isinstance(action, actions.FindPhones):
+        elif isinstance(action, questions.FindPhones):
             self._tell(PhonesFound(action.question, self.elsewhere.get(action.aor, ())))
-        elif isinstance(action, actions.KeepPhones):
+        elif isinstance(action, questions.KeepPhones):
             self.phones.update({entry.name: entry for entry in action.entries})
             self._tell(PhonesKept(action.question))
-        elif isinstance(action, actions.Reopen):
+        elif isinstance(action, questions.Reopen):
             self._tell(Reopened(action.question, self.found_again.get((action.host, action.port))))
         else:
             return self._answer_about_outside(action)
@@ -472,7 +472,7 @@ class Stage:
 
     def _answer_about_outside(self, action: actions.Action) -> bool:
         """Who may call out, and the way there."""
-        if isinstance(action, actions.AskCallOut):
+        if isinstance(action, questions.AskCallOut):
             allowed = action.actor.organizer and not action.actor.is_guest
             if action.call is not None:
                 self.asked_to_send_on.append((action.call, action.uri))
@@ -480,7 +480,7 @@ class Stage:
             refusal = None if allowed else policy.Refusal.TARGET_NOT_ALLOWED
             self._tell(CallOutAsked(action.question, refusal))
             return True
-        if isinstance(action, actions.Reach):
+        if isinstance(action, questions.Reach):
             if self.dns_thinks:
                 self.looked_up.append(action)
             else:
@@ -523,7 +523,7 @@ class Stage:
             self.changes(name, muted=all_of_them, silenced=all_of_them)
 
     def _note(self, action: actions.Action) -> None:
-        if isinstance(action, actions.Record):
+        if isinstance(action, facts.Record):
             self.facts.append(action.fact)
         elif isinstance(action, actions.NoteRecording | actions.NoteSound):
             self.noted.append(action)
@@ -534,21 +534,21 @@ class Stage:
         self.switchboard.handle(event, self.now)
 
     def _negotiate(
-        self, action: actions.AnswerOffer | actions.MakeOffer | actions.AcceptAnswer
+        self, action: questions.AnswerOffer | questions.MakeOffer | questions.AcceptAnswer
     ) -> None:
         if self.media.refuses is not None:
             status, reason = self.media.refuses
             self._tell(NegotiationFailed(action.question, status, reason))
             return
         sdp = ANSWER
-        if isinstance(action, actions.AcceptAnswer):
+        if isinstance(action, questions.AcceptAnswer):
             self.media.accepted.append(action.leg)
             sdp = ""
         else:
             self.media.hosts[action.leg] = action.host
         self._tell(Negotiated(action.question, _described(sdp, self.media.direction)))
 
-    def _account(self, action: actions.LoadAccount) -> AccountLoaded:
+    def _account(self, action: questions.LoadAccount) -> AccountLoaded:
         names = {self._named(name, action.hashed_by): name for name in self.people}
         name = names.get(action.auth_name, "")
         if name not in self.people:
@@ -560,14 +560,14 @@ class Stage:
     def _named(name: str, hashed_by: str) -> str:
         return user_hash(hashed_by, name, DOMAIN) if hashed_by in ALGORITHMS else name
 
-    def _reached(self, action: actions.Reach) -> Reached:
+    def _reached(self, action: questions.Reach) -> Reached:
         """Like the real thing: of streams the first alone, of UDP every server."""
         flows = [one.flow for one in self.servers if one.flow.peer not in action.tried]
         reliable = [flow for flow in flows if flow.reliable]
         flows = [flow for flow in flows if flow not in reliable[1:]]
         return Reached(action.question, tuple(flows), self.trunk)
 
-    def _created(self, action: actions.CreateConference) -> ConferenceLoaded:
+    def _created(self, action: questions.CreateConference) -> ConferenceLoaded:
         template = dict(self.factories.get(action.factory, {}))
         refusal, redirect = template.pop("refusal", None), bool(template.pop("redirect", False))
         if refusal is not None:
@@ -582,7 +582,7 @@ class Stage:
         snapshot = self.conference(name, **{**made, **template})
         return ConferenceLoaded(action.question, snapshot, redirect=redirect)
 
-    def _removal(self, action: actions.AskRemoval) -> None:
+    def _removal(self, action: questions.AskRemoval) -> None:
         """What service and job do: write the order down, then tell that something changed."""
         order = RemovalOrder(
             next(self._orders),
@@ -602,7 +602,7 @@ class Stage:
         self.snapshots[name] = replace(snapshot, removals=removals, banned=banned)
         self._tell(ConferenceChanged(self.snapshots[name]))
 
-    def _turn_away(self, action: actions.AskTurnAway) -> None:
+    def _turn_away(self, action: questions.AskTurnAway) -> None:
         """What the service does about somebody before the door."""
         self._tell(TurnAwayAsked(action.question))
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
@@ -612,7 +612,7 @@ class Stage:
             order = TurnedAway(action.waiter, by.uri, by.display_name, action.reason, action.ban)
             self.changes(name, turned_away=(order,), banned=banned)
 
-    def _call(self, action: actions.AskCall) -> None:
+    def _call(self, action: questions.AskCall) -> None:
         """What service and job do for a call; who does not command calls nobody outside."""
         name, booked = next((n, s) for n, s in self.snapshots.items() if s.id == action.conference)
         refusal = self._may_not_call(booked, action)
@@ -640,14 +640,14 @@ class Stage:
         self._tell(ConferenceChanged(self.snapshots[name]))
 
     @staticmethod
-    def _may_not_call(booked: Snapshot, action: actions.AskCall) -> Refusal | None:
+    def _may_not_call(booked: Snapshot, action: questions.AskCall) -> Refusal | None:
         if policy.may_command(booked, action.actor) is None:
             return None
         if not action.uri.endswith(f"@{DOMAIN}"):
             return Refusal.TARGET_NOT_ALLOWED
         return Refusal.BANNED if action.uri in booked.banned else None
 
-    def _cancel(self, action: actions.AskCancel) -> None:
+    def _cancel(self, action: questions.AskCancel) -> None:
         """What the service does when a call is called off."""
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)
         running = self.snapshots[name].calls

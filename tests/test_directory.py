@@ -13,8 +13,9 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from conferences.policy import ConferenceId
 from sipgateway import directory, facts
 from sipgateway.directory import Directory
-from sipgateway.focus.actions import Ended, LoadAccount, Record, RosterChanged
 from sipgateway.focus.events import FocusEvent, QuestionFailed
+from sipgateway.focus.facts import Ended, Record, RosterChanged
+from sipgateway.focus.questions import LoadAccount
 from sipgateway.tenure import Tenure
 
 ROOM = ConferenceId(1)

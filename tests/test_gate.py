@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
-from sipgateway.focus.actions import Action, LoadAccount
+from sipgateway.focus.actions import Action
 from sipgateway.focus.authentication import MOST_OF_ONE
+from sipgateway.focus.questions import LoadAccount
 from sipgateway.gate import Gate, Verdict
 from sipgateway.sip.limits import DEFAULT, Limits, Meter, Rate, parse_limits
 from sipgateway.sip.message import Response

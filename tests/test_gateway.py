@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
+from typing import get_args
 
 import pytest
 
 from conferences.policy import ConferenceId
-from sipgateway.focus.actions import AnswerOffer, MakeOffer
+from sipgateway import errands
+from sipgateway.focus.actions import Action, DirectoryAction
 from sipgateway.focus.events import FocusEvent, Negotiated, NegotiationFailed
-from sipgateway.gateway import DirectoryAction, Gateway
+from sipgateway.focus.questions import AnswerOffer, MakeOffer
+from sipgateway.gateway import Gateway
 from sipgateway.ladder import Batch, Ladder
 from sipgateway.media.engine import (
     Description,
@@ -174,7 +177,7 @@ async def test_every_question_to_the_engine_is_answered(
     """Also when the engine has a fault: else a call would wait for ever."""
     house.engine.errors = [KeyError("port"), MediaError(488, "No audio")]
     for number in (1, 2, 3):
-        house.gateway._answer_offer(AnswerOffer(number, ALICE, OFFER, Session()))
+        house.gateway._errands.run(AnswerOffer(number, ALICE, OFFER, Session()))
         async with asyncio.timeout(5):
             event = await house.told.get()
         if number == 1:
@@ -187,9 +190,13 @@ async def test_every_question_to_the_engine_is_answered(
     assert "a task of alice broke" in caplog.text
 
 
+def test_whatever_the_focus_asks_for_is_done() -> None:
+    assert set(get_args(Action)) == set(errands._ACTIONS)
+
+
 async def test_the_engine_hears_where_a_leg_is_going_to_be(house: House) -> None:
-    house.gateway._answer_offer(AnswerOffer(1, ALICE, OFFER, Session(), ROOM))
-    house.gateway._make_offer(MakeOffer(2, ALICE, LegKind.RTP, Session(), ROOM))
+    house.gateway._errands.run(AnswerOffer(1, ALICE, OFFER, Session(), ROOM))
+    house.gateway._errands.run(MakeOffer(2, ALICE, LegKind.RTP, Session(), ROOM))
     async with asyncio.timeout(5):
         for _ in range(2):
             await house.told.get()

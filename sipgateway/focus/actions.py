@@ -1,7 +1,6 @@
-"""What the focus can ask of its shell, in the imperative.
+"""What the focus can have done by its shell, in the imperative.
 
-Questions carry a number that their one answer brings back. Facts are what
-`Record` writes down, in order.
+What it asks and waits for the answer of is in `questions`, what it has written down in `facts`.
 """
 
 from __future__ import annotations
@@ -11,21 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from conferences.attempts import Notes
-from conferences.phonebook import Entry
-from conferences.policy import ConferenceId, Identity, ParticipantKey, Refusal, Role, WaiterKey
-from sipgateway.media.engine import Figures, LegId, LegKind, RoomId, Session
-from sipgateway.sip.flow import Flow, Peer
-from sipgateway.sip.uri import Uri
-
-
-# One answer: AccountLoaded.
-@dataclass(frozen=True, slots=True)
-class LoadAccount:
-    """Read the credentials of a digest username, or of what it hashes to by that algorithm."""
-
-    question: int
-    auth_name: str
-    hashed_by: str = ""
+from conferences.policy import ConferenceId, Identity, ParticipantKey
+from sipgateway.focus.facts import Record
+from sipgateway.focus.questions import MediaQuestion, NetworkQuestion, Query
+from sipgateway.media.engine import LegId, RoomId
+from sipgateway.sip.flow import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,74 +57,6 @@ class TellDialogs:
     whole: bool
 
 
-# One answer: ConferenceLoaded.
-@dataclass(frozen=True, slots=True)
-class LoadConference:
-    """Read a conference by the user part of its URI, to be served here if nobody else does."""
-
-    question: int
-    name: str
-
-
-# One answer: ConferenceLoaded.
-@dataclass(frozen=True, slots=True)
-class CreateConference:
-    """Create an ad-hoc conference; `name` is "" for a random one, made by `factory`, if any.
-
-    `of_call` says that a call between two people becomes it (draft 4.9).
-    """
-
-    question: int
-    creator: Identity
-    name: str = ""
-    factory: str = ""
-    of_call: bool = False
-
-
-# One answer: RemovalAsked.
-@dataclass(frozen=True, slots=True)
-class AskRemoval:
-    """Ask that a participant be removed (RFC 4579 5.11)."""
-
-    question: int
-    conference: ConferenceId
-    participant: ParticipantKey
-    actor: Identity
-    reason: str = ""
-    #: By the keypad rather than by REFER.
-    keypad: bool = False
-    #: He may not come back.
-    ban: bool = False
-    #: Nobody there is to read who asked.
-    anonymous: bool = False
-
-
-# One answer: TurnAwayAsked.
-@dataclass(frozen=True, slots=True)
-class AskTurnAway:
-    """Ask that somebody before the door not come in: who waits, or stands at the PIN."""
-
-    question: int
-    conference: ConferenceId
-    entity: str
-    actor: Identity
-    #: Who waits; None for one who stands at the PIN.
-    waiter: WaiterKey | None = None
-    reason: str = ""
-    #: He may not come again.
-    ban: bool = False
-
-
-# One answer: SetupOpened.
-@dataclass(frozen=True, slots=True)
-class OpenSetup:
-    """A call to the conference application: make its page (draft 4.3)."""
-
-    question: int
-    token: str
-    caller: Identity
-
-
 # One answer: SetupAnswered, if the page was not quicker; SetupRefused where it cannot be.
 @dataclass(frozen=True, slots=True)
 class AnswerSetup:
@@ -150,140 +71,6 @@ class CloseSetup:
     """The caller is gone, or in his conference."""
 
     token: str
-
-
-# One answer: CallAsked.
-@dataclass(frozen=True, slots=True)
-class AskCall:
-    """Ask that somebody be called (RFC 4579 5.5)."""
-
-    question: int
-    conference: ConferenceId
-    uri: str
-    actor: Identity
-    display_name: str = ""
-    #: The Contact of the one phone that is to ring, and the Replaces that it is to get.
-    phone: str = ""
-    replaces: str = ""
-    #: Nobody there is to read who asked.
-    anonymous: bool = False
-    #: Who else is called by the same list, for the phone (RFC 5364).
-    history: str = ""
-
-
-# One answer: CancelAsked.
-@dataclass(frozen=True, slots=True)
-class AskCancel:
-    """Ask that the calls to somebody who is being called be called off."""
-
-    question: int
-    conference: ConferenceId
-    uri: str
-    actor: Identity
-
-
-# One answer: CallOutAsked.
-@dataclass(frozen=True, slots=True)
-class AskCallOut:
-    """Ask whether somebody may call a target outside from his own phone.
-
-    With `call` whether a call of a conference's, which he had made, may be sent on there.
-    """
-
-    question: int
-    uri: str
-    actor: Identity
-    call: int | None = None
-
-
-# One answer each: Negotiated or NegotiationFailed.
-@dataclass(frozen=True, slots=True)
-class AnswerOffer:
-    """Answer the phone's offer."""
-
-    question: int
-    leg: LegId
-    offer: str
-    session: Session
-    #: Where the leg is going to be, if that is known.
-    room: RoomId | None = None
-    #: The address that the phone's SIP comes from.
-    host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MakeOffer:
-    """Make an offer to the phone."""
-
-    question: int
-    leg: LegId
-    kind: LegKind
-    session: Session
-    #: Where the leg is going to be, if that is known.
-    room: RoomId | None = None
-    #: The address that the phone's SIP comes from.
-    host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptAnswer:
-    """Take the phone's answer to our offer."""
-
-    question: int
-    leg: LegId
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Describe:
-    """What a 200 to OPTIONS says we could do."""
-
-    question: int
-    session: Session
-
-
-# One answer: Reached.
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Find ways to whoever serves a URI that is not ours (RFC 3263), or to the trunk."""
-
-    question: int
-    uri: Uri
-    #: Where it was tried in vain (RFC 3263 4.3).
-    tried: frozenset[Peer] = frozenset()
-
-
-# One answer: Reopened.
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """Find the flow to a phone that was registered in an earlier life of this process.
-
-    `transport` and the address are those of then; where the phone has to be
-    connected to, that is done at `port`.
-    """
-
-    question: int
-    transport: str
-    host: str
-    port: int
-
-
-# One answer: PhonesFound.
-@dataclass(frozen=True, slots=True)
-class FindPhones:
-    """Find the phones of a person that are connected to other processes."""
-
-    question: int
-    aor: str
-
-
-# One answer: PhonesKept.
-@dataclass(frozen=True, slots=True)
-class KeepPhones:
-    """Write down bindings that are new or have changed."""
-
-    question: int
-    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,233 +256,6 @@ class DropMedia:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """A participant, or another endpoint of one, is in."""
-
-    participant: ParticipantKey
-    entity: str
-    display_text: str
-    role: Role
-    endpoint: str
-    joining_method: str
-    by: str = ""
-    #: He is shown to others without his name.
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointChanged:
-    """An endpoint's status (RFC 4575 5.7.2) or mute has changed."""
-
-    participant: ParticipantKey
-    endpoint: str
-    status: str
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointMeasured:
-    """How well an endpoint's audio goes, now and since it is in."""
-
-    participant: ParticipantKey
-    endpoint: str
-    now: Figures
-    mean: Figures
-    worst: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointLeft:
-    """One of a participant's endpoints has left; others are still there."""
-
-    participant: ParticipantKey
-    endpoint: str
-    method: str
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A participant has left with the last of his endpoints."""
-
-    participant: ParticipantKey
-    method: str
-    by: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackBegan:
-    """Somebody's voice is kept on a track of his own."""
-
-    name: str
-    entity: str
-    display_text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RosterChanged:
-    """The roster has a new version."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class JoinRefused:
-    """Somebody who proved who he is was not let in."""
-
-    entity: str
-    refusal: Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class WrongPin:
-    """Somebody keyed a wrong PIN; the last one that his call allows, if `last`."""
-
-    #: `Identity.side`.
-    entity: str
-    last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PinGiven:
-    """Somebody keyed a PIN that gives him a role, and perhaps a name."""
-
-    entity: str
-    role: Role
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WaitBegan:
-    """Somebody waits to be let in."""
-
-    waiter: WaiterKey
-    entity: str
-    display_text: str
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WaitEnded:
-    """He waits no more: he is in, or gone; `by` came and opened, if somebody did."""
-
-    waiter: WaiterKey
-    inside: bool
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalEnded:
-    """What came of a removal: "removed", or "absent" if he was not there."""
-
-    removal: int
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallProgressed:
-    """How a dial-out goes: "calling", "done" or "failed", with the SIP status."""
-
-    call: int
-    state: str
-    status: int | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AskRefused:
-    """Somebody asked the focus for what policy does not allow him: by REFER or Replaces."""
-
-    entity: str
-    #: "add", "remove", "refer", "show" or "replace".
-    asked: str
-    target: str
-    refusal: Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class LinkShown:
-    """Somebody showed the others something that is no call (draft 4.6)."""
-
-    uri: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The conference is over for good; `parted`: two were left, and go on in a call."""
-
-    by: str
-    parted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Emptied:
-    """Nobody is left; the focus lets go of the conference."""
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """Nothing is left of it here, watchers neither: any process may serve it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DialogKept:
-    """A usage of a dialog (`standing`) that the next process could go on with."""
-
-    key: str
-    what: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DialogForgotten:
-    """It is over."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Occupied:
-    """Somebody is coming into an empty conference: this process serves it from now on."""
-
-
-Fact = (
-    Joined
-    | EndpointChanged
-    | EndpointLeft
-    | EndpointMeasured
-    | Left
-    | RosterChanged
-    | JoinRefused
-    | WrongPin
-    | PinGiven
-    | WaitBegan
-    | WaitEnded
-    | RemovalEnded
-    | CallProgressed
-    | AskRefused
-    | LinkShown
-    | Ended
-    | Emptied
-    | Occupied
-    | Released
-    | TrackBegan
-    | DialogKept
-    | DialogForgotten
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Write a fact down."""
-
-    conference: ConferenceId
-    fact: Fact
-    #: POSIX seconds.
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class NoteRecording:
     """Write down that a recording is written no more: its length, and why if it failed."""
 
@@ -725,50 +285,22 @@ class WriteAttempts:
     at: float
 
 
-Question = (
-    LoadAccount
-    | LoadConference
-    | CreateConference
-    | AskRemoval
-    | AskTurnAway
-    | AskCall
-    | AskCancel
-    | AskCallOut
-    | OpenSetup
-    | AnswerOffer
-    | MakeOffer
-    | AcceptAnswer
-    | Describe
-    | Reach
-    | Reopen
-    | FindPhones
-    | KeepPhones
-)
-Action = (
-    Question
+DirectoryAction = (
+    Query
     | Wish
+    | Record
     | AnswerSetup
     | CloseSetup
-    | Place
-    | Mute
-    | Play
-    | PlayRoom
-    | PlaySound
-    | Listen
-    | RecordRoom
-    | Agree
-    | Track
-    | DropMedia
-    | Record
-    | ForgetPhones
+    | LookAtSetup
     | KeepCall
     | ForgetCall
-    | LookAtSetup
+    | ForgetPhones
     | NoteRecording
     | NoteSound
     | WriteAttempts
-    | Forward
-    | AnnouncePhone
-    | WatchDialogs
-    | TellDialogs
 )
+MediaAction = (
+    Place | Mute | Play | PlayRoom | PlaySound | Listen | RecordRoom | Agree | Track | DropMedia
+)
+PeerAction = Forward | AnnouncePhone | WatchDialogs | TellDialogs
+Action = DirectoryAction | MediaAction | PeerAction | MediaQuestion | NetworkQuestion

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from conferences.policy import Identity, Language, Refusal
 from sipgateway.focus import answers, phrases
-from sipgateway.focus.actions import AnswerSetup, CloseSetup, LookAtSetup, OpenSetup, Play
+from sipgateway.focus.actions import AnswerSetup, CloseSetup, LookAtSetup, Play
 from sipgateway.focus.anteroom import Anteroom
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.conference import Conference
@@ -26,6 +26,7 @@ from sipgateway.focus.inheriting import UNREADABLE, Inheriting
 from sipgateway.focus.keeper import CallKeeper
 from sipgateway.focus.leg import TALKING, Farewell, Leg, State
 from sipgateway.focus.menu import Menu
+from sipgateway.focus.questions import OpenSetup
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.focus.standing import Standing
 from sipgateway.media.engine import LegId, LegMeasured, RoomId, Session

@@ -13,19 +13,18 @@ from typing import Protocol, TypedDict
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Role, Snapshot
 from sipgateway.focus import outside, privacy
-from sipgateway.focus.actions import (
+from sipgateway.focus.actions import Mute, Place
+from sipgateway.focus.announcer import Announcer
+from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.facts import (
     EndpointChanged,
     EndpointLeft,
     EndpointMeasured,
     Fact,
     Joined,
     Left,
-    Mute,
-    Place,
     RosterChanged,
 )
-from sipgateway.focus.announcer import Announcer
-from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import PRESENT, EndpointEntry, Marks, Roster, Status, User

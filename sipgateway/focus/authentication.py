@@ -17,10 +17,10 @@ from collections.abc import Callable
 from conferences import attempts
 from conferences.policy import Identity
 from sipgateway.focus import proxy
-from sipgateway.focus.actions import LoadAccount
 from sipgateway.focus.desk import Desk, uri_of
 from sipgateway.focus.events import AccountLoaded, Answer
 from sipgateway.focus.guard import Guard, Where
+from sipgateway.focus.questions import LoadAccount
 from sipgateway.sip import digest, headers
 from sipgateway.sip.digest import Claim, Digest, Verdict
 from sipgateway.sip.errors import BadMessage

@@ -10,14 +10,12 @@ from conferences.policy import Identity, Snapshot
 from sipgateway.focus import keypad, phrases
 from sipgateway.focus.actions import (
     AskAgreement,
-    AskCall,
     AskEnd,
     AskHand,
     AskLetIn,
     AskLock,
     AskMute,
     AskRecording,
-    AskRemoval,
 )
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
@@ -25,6 +23,7 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, CallAsked, RemovalAsked
 from sipgateway.focus.keypad import Verb
 from sipgateway.focus.leg import Leg
+from sipgateway.focus.questions import AskCall, AskRemoval
 from sipgateway.focus.roster import User
 
 LONGEST_NUMBER = 32

@@ -13,10 +13,6 @@ from collections.abc import Callable, Iterable
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, phrases
-from sipgateway.focus.actions import (
-    Emptied,
-    Occupied,
-)
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -26,6 +22,7 @@ from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.doorstep import Doorstep, Refused
 from sipgateway.focus.ending import Ending, Line
 from sipgateway.focus.entrance import Entrance
+from sipgateway.focus.facts import Emptied, Occupied
 from sipgateway.focus.hours import Hours
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Leg

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from conferences.phonebook import Entry
 from conferences.policy import Identity
-from sipgateway.focus.actions import Action, FindPhones, Forward, Question
+from sipgateway.focus.actions import Action, Forward
 from sipgateway.focus.events import Answer, PhonesFound
+from sipgateway.focus.questions import FindPhones, Question
 from sipgateway.media.engine import LegId, MediaEvent
 from sipgateway.sip import sanity
 from sipgateway.sip.endpoint import Endpoint

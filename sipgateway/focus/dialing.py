@@ -15,14 +15,15 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import CallOrder, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, diversion, failures, outside
-from sipgateway.focus.actions import AskCallOut, CallProgressed, Fact
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
 from sipgateway.focus.diversion import Allowed, Diversions, Place
 from sipgateway.focus.events import Answer, CallOutAsked
+from sipgateway.focus.facts import CallProgressed, Fact
 from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
+from sipgateway.focus.questions import AskCallOut
 from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId

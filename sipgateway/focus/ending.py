@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipgateway.focus.actions import Ended, Fact
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.dialog_watchers import DialogWatchers
+from sipgateway.focus.facts import Ended, Fact
 from sipgateway.focus.leg import Farewell, State
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.two_left import Parties

@@ -12,11 +12,11 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.focus import answers, lobby, messages, phrases, privacy, referral
-from sipgateway.focus.actions import Fact, JoinRefused
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, same_device, uri_of
 from sipgateway.focus.dialing import Dialings
+from sipgateway.focus.facts import Fact, JoinRefused
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Farewell, Input, Leg
 from sipgateway.focus.lobby import Lobby

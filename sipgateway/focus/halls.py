@@ -8,15 +8,16 @@ from dataclasses import replace
 
 from conferences.policy import ConferenceId, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, outside
-from sipgateway.focus.actions import CreateConference, LoadConference, Record, Released
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialog_watchers import DialogWatchers
 from sipgateway.focus.doorstep import Doorstep
 from sipgateway.focus.events import Answer, ConferenceInherited, ConferenceLoaded
+from sipgateway.focus.facts import Record, Released
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.people import People
 from sipgateway.focus.person_call import Led, PersonCall
+from sipgateway.focus.questions import CreateConference, LoadConference
 from sipgateway.focus.standing import Standing
 from sipgateway.sip.events import RequestReceived
 from sipgateway.sip.headers import NameAddr

@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 
 from sipgateway.focus import standing
-from sipgateway.focus.actions import Reopen
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
 from sipgateway.focus.events import Answer, Reopened
 from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.questions import Reopen
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.standing import Standing
 from sipgateway.sip.errors import BadMessage

@@ -11,9 +11,9 @@ import enum
 from dataclasses import dataclass
 
 from conferences.policy import Identity, Refusal
-from sipgateway.focus.actions import AskRefused
 from sipgateway.focus.conference import Conference
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.facts import AskRefused
 from sipgateway.focus.leg import TALKING, Leg
 from sipgateway.sip import headers
 from sipgateway.sip.events import RequestReceived

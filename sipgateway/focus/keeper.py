@@ -7,8 +7,9 @@ from typing import Protocol
 
 from conferences.policy import Identity
 from sipgateway.focus import standing
-from sipgateway.focus.actions import DialogForgotten, DialogKept, Fact, ForgetCall, KeepCall
+from sipgateway.focus.actions import ForgetCall, KeepCall
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.facts import DialogForgotten, DialogKept, Fact
 from sipgateway.focus.leg import Leg
 from sipgateway.sip.dialog import Dialog
 from sipgateway.sip.events import DialogId

@@ -22,11 +22,11 @@ from conferences.policy import (
     WaitingRoom,
 )
 from sipgateway.focus import phrases
-from sipgateway.focus.actions import Fact, WaitBegan, WaitEnded
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance, entry_of
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.facts import Fact, WaitBegan, WaitEnded
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.roster import Departure, Joining, Marks, Status, User
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from conferences.policy import Snapshot
 from sipgateway.focus import answers
-from sipgateway.focus.actions import Fact, Record
 from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.facts import Fact, Record
 from sipgateway.focus.leg import Leg
 from sipgateway.media.engine import RoomId, Session
 from sipgateway.sip import headers

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any
 
 from sipgateway.focus import answers, inviting
-from sipgateway.focus.actions import AcceptAnswer, AnswerOffer, MakeOffer
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, Negotiated, NegotiationFailed
 from sipgateway.focus.leg import Farewell, Input, Leg, State
 from sipgateway.focus.pulse import Pulse
+from sipgateway.focus.questions import AcceptAnswer, AnswerOffer, MakeOffer
 from sipgateway.focus.room import Legs
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import (

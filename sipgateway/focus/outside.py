@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from sipgateway.focus.actions import Reach
 from sipgateway.focus.desk import Desk, Domain
 from sipgateway.focus.events import Answer, Reached
+from sipgateway.focus.questions import Reach
 from sipgateway.sip import credentials, headers
 from sipgateway.sip.credentials import Trunk
 from sipgateway.sip.endpoint import Fields

@@ -8,13 +8,14 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import Announce, Refusal, Snapshot
 from sipgateway.focus import answers
-from sipgateway.focus.actions import Fact, Listen, PinGiven, WrongPin
+from sipgateway.focus.actions import Listen
 from sipgateway.focus.announcer import Announcer, say_then
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.commands import Commands
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import NOT_CONFIRMED
+from sipgateway.focus.facts import Fact, PinGiven, WrongPin
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.roster import Departure, Joining
 

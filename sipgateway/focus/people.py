@@ -7,7 +7,6 @@ from itertools import permutations
 
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import answers, outside, preferences, privacy, veiled
-from sipgateway.focus.actions import AskCallOut
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
@@ -16,6 +15,7 @@ from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.person_call import Led, PersonCall
 from sipgateway.focus.placed_call import PlacedCall
 from sipgateway.focus.proxy import Proxy
+from sipgateway.focus.questions import AskCallOut
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.standing import Standing
 from sipgateway.sip import headers, sanity

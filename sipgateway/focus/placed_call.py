@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from conferences.policy import Identity
 from sipgateway.focus import diversion, failures, outside, privacy
-from sipgateway.focus.actions import AskCallOut
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.diversion import Allowed, Diversions
 from sipgateway.focus.events import Answer, CallOutAsked
@@ -16,6 +15,7 @@ from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
 from sipgateway.focus.person_call import Line, PersonCall
+from sipgateway.focus.questions import AskCallOut
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers, message

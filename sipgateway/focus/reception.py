@@ -12,7 +12,6 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.focus import answers, messages, privacy
-from sipgateway.focus.actions import Describe
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
@@ -20,6 +19,7 @@ from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.entrance import Entrance
 from sipgateway.focus.events import Answer, Negotiated
 from sipgateway.focus.leg import Leg
+from sipgateway.focus.questions import Describe
 from sipgateway.focus.referring import Referring
 from sipgateway.focus.watchers import Watchers
 from sipgateway.media.engine import Session

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import RecordingOrder, Role, Snapshot
-from sipgateway.focus.actions import Agree, Fact, RecordRoom, Track, TrackBegan
+from sipgateway.focus.actions import Agree, RecordRoom, Track
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.facts import Fact, TrackBegan
 from sipgateway.focus.leg import Leg
 from sipgateway.media.engine import LegId, RoomId
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import privacy, referral, standing
-from sipgateway.focus.actions import AskRefused, Fact
 from sipgateway.focus.desk import Desk, DialogOwner, Phone, same_device, uri_of
+from sipgateway.focus.facts import AskRefused, Fact
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.refer_state import ReferState
 from sipgateway.focus.referral import Account, Referral, Silence, Telling, Wanted, Wish

@@ -16,7 +16,7 @@ from email.utils import formatdate
 from conferences.phonebook import Entry, Remembered
 from conferences.policy import Identity
 from sipgateway.focus import registering
-from sipgateway.focus.actions import ForgetPhones, KeepPhones, Reopen
+from sipgateway.focus.actions import ForgetPhones
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.events import Answer, PhonesEnded, Reopened
 from sipgateway.focus.location import (
@@ -28,6 +28,7 @@ from sipgateway.focus.location import (
     port_of,
     public_gruu,
 )
+from sipgateway.focus.questions import KeepPhones, Reopen
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import RequestReceived

@@ -7,8 +7,8 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import RemovalOrder, Snapshot
 from sipgateway.focus import phrases
-from sipgateway.focus.actions import Fact, RemovalEnded
 from sipgateway.focus.calls import Calls
+from sipgateway.focus.facts import Fact, RemovalEnded
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import Departure

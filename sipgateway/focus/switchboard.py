@@ -1,19 +1,14 @@
-"""Hands each event to the one whom it concerns: the focus's front door.
-
-A request in a dialog goes to the dialog's owner. One outside is first asked
-who it is from (digest), then goes by its Request-URI: to the registrar, to
-the factory, to a conference, which is loaded if it is not live.
-"""
+"""Hands each event to the one whom it concerns: the focus's front door."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from conferences.attempts import Notes
-from conferences.policy import ConferenceId, Identity, Language
-from sipgateway.focus import answers, application, joining, outside
+from conferences.policy import ConferenceId, Language
+from sipgateway.focus import request_routing
 from sipgateway.focus.actions import (
     Action,
     AnnouncePhone,
@@ -29,49 +24,35 @@ from sipgateway.focus.desk import Desk, Domain, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers, Line
 from sipgateway.focus.doorstep import Doorstep
 from sipgateway.focus.events import (
-    AccountLoaded,
     Answer,
     AttemptsLifted,
     AttemptsRestored,
-    CallAsked,
     CallInherited,
     CallLost,
-    CallOutAsked,
-    CancelAsked,
     ConferenceChanged,
     ConferenceInherited,
-    ConferenceLoaded,
     DialogsTold,
     DialogsWatched,
     FocusEvent,
     LeaseLost,
     MediaHappened,
-    Negotiated,
-    NegotiationFailed,
     PhoneAnnounced,
     PhonesEnded,
-    PhonesFound,
-    PhonesKept,
     PhonesRemembered,
     ProcessGone,
-    QuestionFailed,
-    Reached,
-    RemovalAsked,
-    Reopened,
     SetupAnswered,
-    SetupOpened,
     SetupRefused,
-    TurnAwayAsked,
 )
 from sipgateway.focus.guard import Guard
-from sipgateway.focus.halls import FACTORY, Halls, UserChosen
+from sipgateway.focus.halls import Halls, UserChosen
 from sipgateway.focus.people import People
 from sipgateway.focus.person_call import PersonCall
 from sipgateway.focus.proxy import Proxy
 from sipgateway.focus.registrar import Registrar
+from sipgateway.focus.request_routing import RequestRouting
 from sipgateway.focus.standing import Standing
 from sipgateway.media.engine import RecordingClosed, SoundEnded, Speaking
-from sipgateway.sip import headers, timers
+from sipgateway.sip import timers
 from sipgateway.sip.digest import Digest
 from sipgateway.sip.endpoint import Endpoint
 from sipgateway.sip.events import (
@@ -87,10 +68,7 @@ from sipgateway.sip.events import (
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.limits import DEFAULT, Limits
 from sipgateway.sip.tokens import Tokens
-from sipgateway.sip.uri import SipUri, parse_uri
-
-#: Requests that make sense only in a dialog (RFC 3261 12.2.2).
-_DIALOG_ONLY = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY"})
+from sipgateway.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +100,7 @@ class Switchboard:
         limits: Limits = DEFAULT,
     ) -> None:
         self._desk = Desk(endpoint=endpoint, tokens=tokens, domain=house.domain)
-        self._desk.reserved = frozenset(_SERVICES)
+        self._desk.reserved = request_routing.SERVICES
         self._endpoint = endpoint
         self._house = house
         self.guard = Guard()
@@ -145,6 +123,15 @@ class Switchboard:
             self._desk, self._people, self._dialogs, house.user_chosen, doorstep=self._doorstep
         )
         self._conferences = self._halls.by_id
+        self._routing = RequestRouting(
+            self._desk,
+            authentication=self._authentication,
+            registrar=self._registrar,
+            application=self._application,
+            people=self._people,
+            proxy=self._proxy,
+            halls=self._halls,
+        )
 
     def handle(self, event: FocusEvent, now: float) -> None:
         """Take one event."""
@@ -223,83 +210,8 @@ class Switchboard:
             else:
                 conference.end("", now, over=False, text="The server is stopping")
 
-    # -- SIP -----------------------------------------------------------------
-
     def _request(self, event: RequestReceived, now: float) -> None:
-        if event.dialog is not None:
-            owner = self._desk.dialogs.get(event.dialog)
-            if owner is None:
-                self._endpoint.respond(event.transaction, 481, now)
-            else:
-                owner.request_came(event, now)
-            return
-        request = event.request
-        if request.must(headers.TO).tag:
-            self._proxy.inside(event, self._authentication.of, now)
-            return
-        if request.method in _DIALOG_ONLY:
-            self._endpoint.respond(event.transaction, 481, now)
-            return
-        target = self._target(request.uri)
-        if target.scheme == "sips" and not event.flow.secure:  # RFC 3261 26.2.2: every hop
-            self._endpoint.refuse(event.transaction, 403, reason="SIPS Wants TLS")
-            return
-        if request.method == "OPTIONS" and target.user is None:
-            if self._desk.understands(event):
-                fields = answers.CAPABILITIES
-                self._endpoint.respond(event.transaction, 200, now, fields=fields)
-            return
-        self._authentication.of(event, lambda who, then: self._known(event, target, who, then), now)
-
-    def _target(self, text: str) -> SipUri:
-        """The Request-URI; a telephone number is dialed here like any other name."""
-        uri = parse_uri(text)
-        if isinstance(uri, SipUri):
-            return uri
-        number = outside.canonical(uri).removeprefix("tel:")
-        return replace(self._house.domain.uri(number), params=(("user", "phone"),))
-
-    def _known(
-        self, event: RequestReceived, target: SipUri, identity: Identity, now: float
-    ) -> None:
-        if event.request.method == "REGISTER":
-            self._registrar.register(event, identity, now)
-        elif event.request.method == "INVITE" and self._takes(event, target, identity, now):
-            return
-        elif self._house.domain.owns(target):
-            self._to_name(event, target, identity, now)
-        elif event.request.method == "INVITE":
-            self._people.call_out(event, target, identity, now)
-        else:
-            self._endpoint.respond(event.transaction, 404, now, reason="Not Our Domain")
-
-    def _to_name(
-        self, event: RequestReceived, target: SipUri, identity: Identity, now: float
-    ) -> None:
-        """By the user part of the Request-URI."""
-        service = _SERVICES.get(target.name.lower())
-        if service is not None:
-            service(self, event, identity, now)
-        elif (answers_it := self._desk.services.get(target.name.lower())) is not None:
-            if self._desk.understands(event):
-                answers_it(event, identity, now)
-        else:
-            self._halls.request(event, target, identity, now)
-
-    def _takes(
-        self, event: RequestReceived, target: SipUri, identity: Identity, now: float
-    ) -> bool:
-        """Whether an INVITE names another dialog, and is taken up for that."""
-        conference = target.name.lower() not in {"", *_SERVICES}
-        return joining.take(self._desk, event, identity, now, conference=conference)
-
-    # -- services ------------------------------------------------------------
-
-    def _factory(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        self._halls.factory(event, identity, FACTORY, now)
-
-    def _to_application(self, event: RequestReceived, identity: Identity, now: float) -> None:
-        self._application.request(event, identity, now)
+        self._routing.take(event, now)
 
     def _setup_refused(self, event: SetupRefused, now: float) -> None:
         """No conference could be made; the caller may try again."""
@@ -353,18 +265,17 @@ class Switchboard:
     def _moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         if self._desk.process:
             self._desk.act(AnnouncePhone(entity, str(contact), flow))
+        self._reached_by(entity, contact, flow, now)
+
+    def _announced(self, event: PhoneAnnounced, now: float) -> None:
+        """It is known by another process now; its calls may live here."""
+        self._reached_by(event.entity, uri_of(event.contact), event.flow, now)
+
+    def _reached_by(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         self._proxy.moved(entity, contact, flow)
         self._dialogs.moved(entity, contact, flow, now)
         for room in self._rooms:
             room.moved(entity, contact, flow, now)
-
-    def _announced(self, event: PhoneAnnounced, now: float) -> None:
-        """It is known by another process now; its calls may live here."""
-        contact = uri_of(event.contact)
-        self._proxy.moved(event.entity, contact, event.flow)
-        self._dialogs.moved(event.entity, contact, event.flow, now)
-        for room in self._rooms:
-            room.moved(event.entity, contact, event.flow, now)
 
     def _dialogs_watched(self, event: DialogsWatched, now: float) -> None:
         self._dialogs.watched_elsewhere(event, now)
@@ -454,23 +365,9 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     DialogsWatched: Switchboard._dialogs_watched,
     DialogsTold: Switchboard._dialogs_told,
     ProcessGone: Switchboard._process_gone,
-    AccountLoaded: Switchboard._answer,
-    ConferenceLoaded: Switchboard._answer,
-    RemovalAsked: Switchboard._answer,
-    TurnAwayAsked: Switchboard._answer,
-    CallAsked: Switchboard._answer,
-    CallOutAsked: Switchboard._answer,
-    CancelAsked: Switchboard._answer,
-    SetupOpened: Switchboard._answer,
+    **dict.fromkeys(get_args(Answer), Switchboard._answer),
     SetupAnswered: Switchboard._setup_answered,
     SetupRefused: Switchboard._setup_refused,
-    QuestionFailed: Switchboard._answer,
-    Negotiated: Switchboard._answer,
-    NegotiationFailed: Switchboard._answer,
-    Reached: Switchboard._answer,
-    PhonesFound: Switchboard._answer,
-    PhonesKept: Switchboard._answer,
-    Reopened: Switchboard._answer,
     PhonesRemembered: Switchboard._phones_remembered,
     PhonesEnded: Switchboard._phones_ended,
     ConferenceChanged: Switchboard._conference_changed,
@@ -481,8 +378,4 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     MediaHappened: Switchboard._media,
     AttemptsRestored: Switchboard._restored,
     AttemptsLifted: Switchboard._lifted,
-}
-_SERVICES: Mapping[str, Callable[[Switchboard, RequestReceived, Identity, float], None]] = {
-    FACTORY: Switchboard._factory,
-    application.NAME: Switchboard._to_application,
 }

@@ -14,20 +14,14 @@ from typing import Protocol
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
 from sipgateway.focus import answers, messages, outside
-from sipgateway.focus.actions import (
-    AskCall,
-    AskCancel,
-    AskRemoval,
-    AskTurnAway,
-    Fact,
-    LinkShown,
-)
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked, TurnAwayAsked
+from sipgateway.focus.facts import Fact, LinkShown
 from sipgateway.focus.leg import Farewell
+from sipgateway.focus.questions import AskCall, AskCancel, AskRemoval, AskTurnAway
 from sipgateway.focus.referral import Telling, Wanted, Wish
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import CALLED, Departure

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from conferences.policy import CallOrder
-from sipgateway.focus.actions import CallProgressed
+from sipgateway.focus.facts import CallProgressed
 from sipgateway.sip import headers, message
 from sipgateway.sip.credentials import parse_trunk
 from sipgateway.sip.flow import Transport

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conferences.policy import Admission, Recorded, RecordingOrder, Role
-from sipgateway.focus.actions import Joined, JoinRefused, Left
+from sipgateway.focus.facts import Joined, JoinRefused, Left
 from sipgateway.media.engine import Direction, LegId, LegLost, LegSilent
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, START, Stage

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sipgateway.focus.actions import CallProgressed, Joined
+from sipgateway.focus.facts import CallProgressed, Joined
 from sipgateway.media.engine import DigitKeyed
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage

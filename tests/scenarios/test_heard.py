@@ -19,8 +19,9 @@ from conferences.policy import (
     Role,
 )
 from sipgateway.focus import phrases
-from sipgateway.focus.actions import EndpointMeasured, NoteRecording, TrackBegan
+from sipgateway.focus.actions import NoteRecording
 from sipgateway.focus.doorstep import MOST
+from sipgateway.focus.facts import EndpointMeasured, TrackBegan
 from sipgateway.media import words
 from sipgateway.media.engine import (
     DigitKeyed,

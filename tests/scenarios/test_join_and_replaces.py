@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import Admission, Role
-from sipgateway.focus.actions import EndpointChanged
+from sipgateway.focus.facts import EndpointChanged
 from sipgateway.sip import headers
 from tests.stage import DOMAIN, OFFER, Person, Stage
 

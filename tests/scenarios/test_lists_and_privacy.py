@@ -7,7 +7,7 @@ from lxml import etree
 
 from conferences import policy
 from conferences.policy import Anonymity
-from sipgateway.focus.actions import CallProgressed, Joined, LinkShown
+from sipgateway.focus.facts import CallProgressed, Joined, LinkShown
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, Info, Person, Stage

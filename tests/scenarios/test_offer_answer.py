@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import CallOrder
-from sipgateway.focus.actions import CallProgressed
+from sipgateway.focus.facts import CallProgressed
 from sipgateway.media.engine import LegLost
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Transport

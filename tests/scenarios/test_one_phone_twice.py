@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipgateway.focus.actions import CallProgressed, EndpointLeft, Joined
+from sipgateway.focus.facts import CallProgressed, EndpointLeft, Joined
 from sipgateway.media.engine import LegSilent
 from sipgateway.sip.flow import Transport
 from tests.stage import DOMAIN, NAMESPACE, Info, Person, Stage

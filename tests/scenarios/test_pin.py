@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import Admission, PersonalPin, Role
-from sipgateway.focus.actions import Joined, PinGiven, WrongPin
+from sipgateway.focus.facts import Joined, PinGiven, WrongPin
 from sipgateway.media.engine import DigitKeyed, LegId
 from sipgateway.sip.flow import Transport
 from tests.stage import DOMAIN, OFFER, Stage

@@ -6,7 +6,7 @@ import pytest
 
 from conferences.policy import Announce, Anonymity, Role
 from sipgateway.focus import conference_info
-from sipgateway.focus.actions import Joined
+from sipgateway.focus.facts import Joined
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request, Response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import Refusal, Role
-from sipgateway.focus.actions import AskRefused, LinkShown
+from sipgateway.focus.facts import AskRefused, LinkShown
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.uri import parse_sip_uri

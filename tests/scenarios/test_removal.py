@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import RemovalOrder, Role
-from sipgateway.focus.actions import Left, RemovalEnded
+from sipgateway.focus.facts import Left, RemovalEnded
 from sipgateway.focus.roster import Departure
 from tests.stage import ANSWER, DOMAIN, OFFER, Stage
 

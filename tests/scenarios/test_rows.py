@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conferences.policy import Admission, Refusal
-from sipgateway.focus import actions
-from sipgateway.focus.actions import AskRefused, Joined, JoinRefused
+from sipgateway.focus import actions, questions
+from sipgateway.focus.facts import AskRefused, Joined, JoinRefused
 from sipgateway.media.engine import DigitKeyed, LegLost, Session
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
@@ -65,7 +65,7 @@ def test_c04_every_description_says_what_the_conference_is(stage: Stage) -> None
     note = stage._act
 
     def noted(action: actions.Action) -> None:
-        if isinstance(action, actions.AnswerOffer | actions.MakeOffer | actions.Describe):
+        if isinstance(action, questions.AnswerOffer | questions.MakeOffer | questions.Describe):
             told.append(action.session)
         note(action)
 
@@ -89,7 +89,7 @@ def test_c04_a_phone_that_reads_no_links_gets_none(stage: Stage) -> None:
     note = stage._act
 
     def noted(action: actions.Action) -> None:
-        if isinstance(action, actions.AnswerOffer | actions.MakeOffer):
+        if isinstance(action, questions.AnswerOffer | questions.MakeOffer):
             told.append(action.session)
         note(action)
 

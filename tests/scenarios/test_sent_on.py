@@ -6,7 +6,7 @@ import pytest
 
 from conferences import policy
 from conferences.policy import Admission, CallOrder
-from sipgateway.focus.actions import CallProgressed
+from sipgateway.focus.facts import CallProgressed
 from sipgateway.sip import message
 from sipgateway.sip.credentials import Trunk, parse_trunk
 from sipgateway.sip.flow import Transport

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conferences.policy import Admission, CallOrder, ParticipantKey, RemovalOrder, Role
-from sipgateway.focus.actions import CallProgressed, Forward, Released, TellDialogs, WatchDialogs
+from sipgateway.focus.actions import Forward, TellDialogs, WatchDialogs
 from sipgateway.focus.events import DialogsTold, DialogsWatched, PhoneAnnounced
+from sipgateway.focus.facts import CallProgressed, Released
 from sipgateway.sip import headers, message
 from sipgateway.sip.flow import Flow
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage

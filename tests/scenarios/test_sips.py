@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipgateway.focus.actions import CallProgressed
+from sipgateway.focus.facts import CallProgressed
 from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request
 from tests.stage import DOMAIN, OFFER, Stage

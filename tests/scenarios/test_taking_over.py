@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 
 from conferences.policy import CallOrder, ParticipantKey, WaitingRoom
-from sipgateway.focus.actions import (
-    Action,
-    DialogForgotten,
-    DialogKept,
-    MakeOffer,
-    RosterChanged,
-)
+from sipgateway.focus.actions import Action
 from sipgateway.focus.events import ConferenceInherited, LeaseLost
+from sipgateway.focus.facts import DialogForgotten, DialogKept, RosterChanged
+from sipgateway.focus.questions import MakeOffer
 from sipgateway.media.engine import DigitKeyed, Session
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Flow, FlowId, Transport

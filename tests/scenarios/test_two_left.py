@@ -6,7 +6,8 @@ import pytest
 
 from conferences import policy
 from conferences.policy import Anonymity, ParticipantKey, RecordingOrder
-from sipgateway.focus.actions import CreateConference, Ended, Left
+from sipgateway.focus.facts import Ended, Left
+from sipgateway.focus.questions import CreateConference
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request
 from tests.scenarios.test_call_into_conference import _call, _gather

@@ -16,7 +16,7 @@ from conferences.policy import (
     WaitingRoom,
 )
 from sipgateway.focus import lobby, phrases
-from sipgateway.focus.actions import Joined, JoinRefused, WaitBegan, WaitEnded
+from sipgateway.focus.facts import Joined, JoinRefused, WaitBegan, WaitEnded
 from sipgateway.media import words
 from sipgateway.media.engine import DigitKeyed, Direction, LegConnected, LegLost
 from sipgateway.sip.flow import Transport

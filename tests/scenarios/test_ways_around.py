@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sipgateway.focus import entrance, watchers
-from sipgateway.focus.actions import Ended
+from sipgateway.focus.facts import Ended
 from sipgateway.media.engine import DigitKeyed, LegId
 from sipgateway.sip.message import Request
 from tests.stage import DOMAIN, OFFER, START, Person, Stage
