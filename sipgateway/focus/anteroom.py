@@ -59,14 +59,14 @@ class Anteroom:
     def flow_closed(self, event: FlowClosed, now: float) -> None:
         """See `desk.DialogOwner`."""
         del now
-        self.calls.flow_closed(event)
+        self.calls.reconnecting.flow_closed(event)
 
     def progressed(self, leg: Leg, now: float) -> None:
         """See `room.Room`: nobody is told anything before he is answered."""
 
     def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew."""
-        self.calls.moved(entity, contact, flow, now)
+        self.calls.reconnecting.moved(entity, contact, flow, now)
 
     def relocated(self, leg: Leg, now: float) -> None:
         """See `room.Room`: who is told in vain calls again."""

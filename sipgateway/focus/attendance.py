@@ -6,16 +6,16 @@ watchers; the room in the mixer follows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypedDict
 
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Role, Snapshot
-from sipgateway.focus import outside, privacy
+from sipgateway.focus import naming
 from sipgateway.focus.actions import Mute, Place
 from sipgateway.focus.announcer import Announcer
-from sipgateway.focus.desk import Desk, uri_of
+from sipgateway.focus.desk import Desk
 from sipgateway.focus.facts import (
     EndpointChanged,
     EndpointLeft,
@@ -29,8 +29,6 @@ from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import PRESENT, EndpointEntry, Marks, Roster, Status, User
 from sipgateway.media.engine import Direction, LegId, LegMeasured, RoomId
-from sipgateway.sip.headers import NameAddr
-from sipgateway.sip.uri import SipUri, Uri
 
 
 class Host(Protocol):
@@ -85,28 +83,6 @@ class Attendance:
     def __contains__(self, entity: str) -> bool:
         return entity in self.roster.users
 
-    def find(self, target: Uri) -> User | None:
-        """The participant whom a URI names: by his address, or by one of his devices."""
-        return self._find(self.roster.users, target)
-
-    def find_waiting(self, target: Uri) -> User | None:
-        """The same of those who wait to be let in."""
-        return self._find(self.roster.waiting, target)
-
-    def _find(self, users: Mapping[str, User], target: Uri) -> User | None:
-        if (outsider := users.get(outside.canonical(target))) is not None:
-            return outsider
-        if not isinstance(target, SipUri):
-            return None
-        for user in users.values():
-            if target.aor in (user.entity, policy.alias(user.key)):
-                return user
-            if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
-                return user
-        if self._desk.domain.owns(target):
-            return users.get(self._desk.domain.uri(target.name.lower()).aor)
-        return None
-
     # -- legs come and go ----------------------------------------------------
 
     def _user_for(self, leg: Leg) -> User:
@@ -123,25 +99,6 @@ class Attendance:
         legs = (self._legs(entry.leg) for entry in user.endpoints)
         asked = any(leg.private for leg in legs if leg is not None)
         return policy.is_anonymous(self._host.snapshot, role, asked=asked)
-
-    def shown(self, entity: str) -> str:
-        """The address that everybody may read for that of somebody, here or not."""
-        return self.roster.aliases.get(entity, entity)
-
-    def as_seen(self, who: Identity, viewer: Identity, *, hidden: bool = False) -> NameAddr:
-        """What one person is for another; `hidden` says that he asks for privacy just now."""
-        shown = self.shown(who.uri)
-        anonymous = hidden or shown != who.uri
-        if not anonymous or policy.may_identify(self._host.snapshot, viewer) is None:
-            return NameAddr(uri_of(who.uri), who.display_name)
-        return NameAddr(uri_of(shown), policy.ANONYMOUS) if shown != who.uri else privacy.NOBODY
-
-    def name_of(self, entity: str, name: str = "") -> str:
-        """What somebody who did something to others is called in words for everybody."""
-        if entity in self.roster.aliases:
-            return "a moderator"
-        user = self.roster.users.get(entity)
-        return name or (user.display_text if user else "") or entity
 
     def _is_muted(self, user: User) -> bool:
         """By order, or because he only listens."""
@@ -324,7 +281,7 @@ class Attendance:
     def _tell_sound(self, now: float) -> None:
         """What is played, by whom: also where that began before anybody was told."""
         order = self._host.snapshot.sound
-        sound = (order.title, self.name_of(order.by)) if order else ("", "")
+        sound = (order.title, naming.name_of(self.roster, order.by)) if order else ("", "")
         if sound != (self.roster.sound, self.roster.sound_by):
             self._change(self.roster.with_sound(*sound), now)
 

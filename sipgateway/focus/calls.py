@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.focus import answers, failures, inviting, messages, outside, privacy
+from sipgateway.focus import answers, failures, inviting, messages, privacy
 from sipgateway.focus.actions import DropMedia
 from sipgateway.focus.announcer import say_then
-from sipgateway.focus.desk import Desk, same_device, uri_of
+from sipgateway.focus.desk import Desk
 from sipgateway.focus.in_call import InCall
 from sipgateway.focus.inviting import Inviting
 from sipgateway.focus.leg import (
@@ -26,7 +26,7 @@ from sipgateway.focus.leg import (
     State,
 )
 from sipgateway.focus.negotiation import Negotiation
-from sipgateway.focus.outside import Way
+from sipgateway.focus.reconnecting import Reconnecting
 from sipgateway.focus.room import Room
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.session_timer import SessionTimer
@@ -37,13 +37,10 @@ from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
     DialogId,
-    FlowClosed,
     RequestReceived,
     ResponseReceived,
 )
-from sipgateway.sip.flow import Flow
 from sipgateway.sip.message import Request, Response
-from sipgateway.sip.uri import SipUri
 
 
 class Calls:
@@ -58,6 +55,8 @@ class Calls:
         self._negotiation = Negotiation(desk, self, self._timer.agreed)
         self._inviting = Inviting(desk, room, self)
         self._in_call = InCall(desk, self, self._negotiation, self._timer)
+        #: Legs whose connection is gone, and found again.
+        self.reconnecting = Reconnecting(desk, self, self.reinvite)
 
     @property
     def room(self) -> Room:
@@ -167,7 +166,7 @@ class Calls:
         moved = leg.flow != event.flow
         concerned = self._in_call.request_came(event, leg, now)
         if moved:
-            self._relocated(leg, now)
+            self.reconnecting.relocated(leg, now)
         return concerned
 
     def ack_came(self, event: AckReceived, now: float) -> None:
@@ -195,49 +194,6 @@ class Calls:
             return
         text = "The session was not refreshed"
         self.hang_up(leg, Farewell(Departure.FAILED, status=408, text=text), now)
-
-    def flow_closed(self, event: FlowClosed) -> None:
-        """A connection is gone; its phones may come back by another."""
-        for leg in self._legs.values():
-            if leg.flow.id == event.flow:
-                leg.flow_gone = True
-                self._reconnect(leg)
-
-    def _reconnect(self, leg: Leg) -> None:
-        """Somebody outside does not come back by himself: he is connected to again."""
-        if leg.way is None or leg.way.reconnects >= outside.RECONNECTS or leg.dialog is None:
-            return
-        leg.way.reconnects += 1
-
-        def found(way: Way | None, now: float) -> None:
-            flow = way.next_flow() if way is not None else None
-            del now
-            if flow is not None and leg.dialog is not None and leg.flow_gone:
-                leg.flow, leg.flow_gone = flow, False
-                self._desk.endpoint.move(leg.dialog, flow)
-
-        outside.find(self._desk, leg.way.uri, found)
-
-    def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
-        """A phone has registered anew: what lost its flow goes on by the new one."""
-        for leg in list(self._by_dialog.values()):
-            here, missed = uri_of(leg.endpoint), leg.flow_gone or leg.awaited
-            if leg.identity.uri == entity and missed and same_device(here, contact):
-                self.found_again(leg, flow, now)
-
-    def found_again(self, leg: Leg, flow: Flow, now: float) -> None:
-        """A phone that had lost its flow is reached by another."""
-        tried, leg.flow, leg.flow_gone = leg.flow, flow, False
-        if leg.dialog is not None:
-            self._desk.endpoint.move(leg.dialog, flow)
-        self._relocated(leg, now)
-        if leg.awaited and leg.reinvite is not None and tried != flow:
-            self._desk.endpoint.give_up(leg.reinvite, now)
-
-    def _relocated(self, leg: Leg, now: float) -> None:
-        self._room.relocated(leg, now)
-        if leg.awaited:
-            self.reinvite(leg)
 
     def texted(self, *, besides: str) -> list[Leg]:
         """Whom a text reaches: each phone once, however many calls it has; not `besides`."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from conferences import policy
 from conferences.policy import CreatorDeparts, Identity, Refusal, Snapshot
-from sipgateway.focus import answers, phrases
+from sipgateway.focus import answers, naming, phrases
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -186,11 +186,11 @@ class Conference(Nameplate):
 
     def shown(self, entity: str) -> str:
         """See `dialing.Host`."""
-        return self._attendance.shown(entity)
+        return naming.shown(self.roster, entity)
 
     def name_of(self, entity: str, name: str = "") -> str:
         """See `removals.Host`."""
-        return self._attendance.name_of(entity, name)
+        return naming.name_of(self.roster, entity, name)
 
     def sight(self, who: Identity) -> Sight:
         """See `watchers.Host`."""
@@ -298,11 +298,11 @@ class Conference(Nameplate):
     def flow_closed(self, event: FlowClosed, now: float) -> None:
         """See `desk.DialogOwner`: the phones may come back by another flow."""
         del now
-        self.calls.flow_closed(event)
+        self.calls.reconnecting.flow_closed(event)
 
     def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""
-        self.calls.moved(entity, contact, flow, now)
+        self.calls.reconnecting.moved(entity, contact, flow, now)
         self._watchers.moved(entity, contact, flow, now)
         self._referring.moved(entity, contact, flow)
 

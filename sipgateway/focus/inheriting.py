@@ -80,7 +80,7 @@ class Inheriting:
             if leg.dialog is None or leg.flow.via != gone:
                 return  # it has gone, or come back, meanwhile
             if flow is not None:
-                self._calls.found_again(leg, flow, then)
+                self._calls.reconnecting.found_again(leg, flow, then)
             elif leg.flow.transport is Transport.UDP:
                 self._reopen(leg)
             else:
@@ -95,7 +95,7 @@ class Inheriting:
         def found(answer: Answer, now: float) -> None:
             flow = answer.flow if isinstance(answer, Reopened) else None
             if flow is not None and leg.flow_gone and leg.dialog is not None:
-                self._calls.found_again(leg, flow, now)
+                self._calls.reconnecting.found_again(leg, flow, now)
 
         remote = (leg.flow.remote_host, leg.flow.remote_port)
         self._desk.ask(lambda number: Reopen(number, Transport.UDP.value, *remote), found)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, Refusal, Snapshot
-from sipgateway.focus import answers, messages, privacy
+from sipgateway.focus import answers, messages, naming, privacy
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
@@ -138,10 +138,10 @@ class Reception:
             self._desk.endpoint.respond(event.transaction, 415, now, fields=fields)
             return
         self._desk.endpoint.respond(event.transaction, 202, now)
-        hidden = privacy.wanted(event.request)
+        hidden, roster = privacy.wanted(event.request), self._attendance.roster
         for leg in self._calls.texted(besides=who.uri):
             phone = Phone(leg.endpoint, leg.flow, leg.routes)
-            sender = self._attendance.as_seen(who, leg.identity, hidden=hidden)
+            sender = naming.as_seen(roster, self._host.snapshot, who, leg.identity, hidden=hidden)
             messages.forward(self._desk.endpoint, event.request, phone, sender, now)
 
     def _subscribe(self, event: RequestReceived, who: Identity, now: float) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from conferences import policy
 from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
-from sipgateway.focus import answers, messages, outside
+from sipgateway.focus import answers, messages, naming, outside
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
@@ -24,7 +24,7 @@ from sipgateway.focus.leg import Farewell
 from sipgateway.focus.questions import AskCall, AskCancel, AskRemoval, AskTurnAway
 from sipgateway.focus.referral import Telling, Wanted, Wish
 from sipgateway.focus.removals import Removals
-from sipgateway.focus.roster import CALLED, Departure
+from sipgateway.focus.roster import CALLED, Departure, User
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.headers import DialogRef, NameAddr
@@ -85,9 +85,13 @@ class Wishes:
             return None if joined else policy.may_command(snapshot, who)
         return policy.may_add(snapshot, who, joined=joined) or policy.when(snapshot, now=now)
 
+    def _find(self, wanted: Wanted) -> User | None:
+        """Who is in by that URI."""
+        return naming.find(self._attendance.roster.users, wanted.target, self._desk.domain)
+
     def _entity(self, wanted: Wanted) -> str:
         """Whom a removal means: who is in by that URI, else whoever that is."""
-        user = self._attendance.find(wanted.target)
+        user = self._find(wanted)
         return user.entity if user is not None else outside.canonical(wanted.target)
 
     def carry_out(
@@ -101,7 +105,7 @@ class Wishes:
             self._add_replacing(wanted, who, told, asked=asked, now=now)
         elif wanted.wish is not Wish.REMOVE:
             self.add(str(wanted.target), who, told, asked=asked)
-        elif (user := self._attendance.find(wanted.target)) is None:
+        elif (user := self._find(wanted)) is None:
             self._turn_away(wanted, who, told, now)
         elif all(entry.status in CALLED for entry in user.endpoints):
             self._call_off(user.entity, who, told)
@@ -172,7 +176,7 @@ class Wishes:
 
     def _turn_away(self, wanted: Wanted, who: Identity, told: Telling, now: float) -> None:
         """One who is not in may stand before the door: he waits, or is to key the PIN."""
-        waiter = self._attendance.find_waiting(wanted.target)
+        waiter = naming.find(self._attendance.roster.waiting, wanted.target, self._desk.domain)
         entity = waiter.entity if waiter is not None else outside.canonical(wanted.target)
         at_pin = [leg for leg in self._calls if leg.identity.uri == entity and leg.pin is not None]
         if waiter is None and not at_pin:
@@ -245,8 +249,9 @@ class Wishes:
             told.tell(503, now)
 
     def as_seen(self, who: Identity, viewer: Identity, *, hidden: bool = False) -> NameAddr:
-        """See `attendance.Attendance`."""
-        return self._attendance.as_seen(who, viewer, hidden=hidden)
+        """See `naming`."""
+        roster = self._attendance.roster
+        return naming.as_seen(roster, self._host.snapshot, who, viewer, hidden=hidden)
 
     def _show(self, uri: str, who: Identity, now: float, *, hidden: bool) -> None:
         """A text with the link to everybody else who is in; nobody here follows it."""

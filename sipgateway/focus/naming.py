@@ -1,0 +1,51 @@
+"""Whom a URI means of those in a conference, and what each is called, for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conferences import policy
+from conferences.policy import Identity, Snapshot
+from sipgateway.focus import outside, privacy
+from sipgateway.focus.desk import Domain, uri_of
+from sipgateway.focus.roster import Roster, User
+from sipgateway.sip.headers import NameAddr
+from sipgateway.sip.uri import SipUri, Uri
+
+
+def find(users: Mapping[str, User], target: Uri, domain: Domain) -> User | None:
+    """The one of `users` whom a URI means: by his address, or by one of his devices."""
+    if (outsider := users.get(outside.canonical(target))) is not None:
+        return outsider
+    if not isinstance(target, SipUri):
+        return None
+    for user in users.values():
+        if target.aor in (user.entity, policy.alias(user.key)):
+            return user
+        if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
+            return user
+    return users.get(domain.uri(target.name.lower()).aor) if domain.owns(target) else None
+
+
+def shown(roster: Roster, entity: str) -> str:
+    """The address that everybody may read for that of somebody, here or not."""
+    return roster.aliases.get(entity, entity)
+
+
+def as_seen(
+    roster: Roster, snapshot: Snapshot, who: Identity, viewer: Identity, *, hidden: bool = False
+) -> NameAddr:
+    """What one person is for another; `hidden` says that he asks for privacy just now."""
+    alias = shown(roster, who.uri)
+    anonymous = hidden or alias != who.uri
+    if not anonymous or policy.may_identify(snapshot, viewer) is None:
+        return NameAddr(uri_of(who.uri), who.display_name)
+    return NameAddr(uri_of(alias), policy.ANONYMOUS) if alias != who.uri else privacy.NOBODY
+
+
+def name_of(roster: Roster, entity: str, name: str = "") -> str:
+    """What somebody who did something to others is called in words for everybody."""
+    if entity in roster.aliases:
+        return "a moderator"
+    user = roster.users.get(entity)
+    return name or (user.display_text if user else "") or entity
