@@ -199,6 +199,8 @@ class RemovalOrder:
     by_name: str = ""
     #: Nobody here is to read who asked (RFC 3323).
     anonymous: bool = False
+    #: The one phone of his that is to go, as the roster names it; "" for all.
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

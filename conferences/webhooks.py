@@ -38,6 +38,7 @@ _TYPES: Mapping[str, str] = {
     "joined": "participant.joined",
     "left": "participant.left",
     "removed": "participant.removed",
+    "phone-removed": "participant.phone_removed",
     "removal-failed": "participant.removal_failed",
     "refused": "participant.refused",
     "waits": "participant.waits",

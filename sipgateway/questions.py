@@ -115,6 +115,7 @@ def _ask_removal(action: AskRemoval) -> RemovalAsked:
             reason=action.reason,
             ban=action.ban,
             anonymous=action.anonymous,
+            endpoint=action.endpoint,
         )
     except services.Refused as refused:
         return RemovalAsked(action.question, None, refused.refusal)

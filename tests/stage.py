@@ -591,6 +591,7 @@ class Stage:
             reason=action.reason,
             ban=action.ban,
             anonymous=action.anonymous,
+            endpoint=action.endpoint,
         )
         self._tell(RemovalAsked(action.question, order.id))
         name = next(n for n, s in self.snapshots.items() if s.id == action.conference)

@@ -27,8 +27,8 @@ from conferences.api.schemas import (
     JobOut,
     MoveIn,
     PageIn,
+    PhoneRemovalIn,
     PhonesOut,
-    RemovalIn,
     RemovalOut,
     RosterOut,
     TargetIn,
@@ -178,9 +178,13 @@ def remove(
     conference: str,
     participant: str,
     why: Query[WhyIn],
-    said: Body[RemovalIn | None] = None,
+    said: Body[PhoneRemovalIn | None] = None,
 ) -> Status[dict[str, Any]]:
-    """Send somebody away; `reason` and `ban` in the body or in the query."""
+    """Send somebody away; `reason`, `ban` and `endpoint` in the body or in the query.
+
+    With the `entity` of one of his endpoints that phone alone goes; who may not come
+    back goes with all of them.
+    """
     row = access.conference(request, conference, access.may_look)
     removal = services.ask_to_remove(
         conference=row.key,
@@ -189,6 +193,7 @@ def remove(
         way=access.caller(request).way,
         reason=(said.reason if said else "") or why.reason,
         ban=(said.ban if said else False) or why.ban,
+        endpoint=(said.endpoint if said else "") or why.endpoint,
     )
     return Status(202, {"participant": participant, "state": removal.state})
 

@@ -171,6 +171,12 @@ class RemovalIn(Strict):
     ban: bool = False
 
 
+class PhoneRemovalIn(RemovalIn):
+    """The same; with an endpoint's `entity` that phone alone goes."""
+
+    endpoint: str = ""
+
+
 class EjectionIn(RemovalIn):
     """Who is to go: the `id`s of roster entries, all of them or none."""
 
@@ -316,6 +322,7 @@ class WhyIn(Schema):
 
     reason: str = ""
     ban: bool = False
+    endpoint: str = ""
 
 
 class PolicyOut(Schema):

@@ -20,7 +20,7 @@ from conferences.forms.small import (
     MIN_SIP_PASSWORD,
     AccountForm,
     EjectionForm,
-    RemovalForm,
+    PersonRemovalForm,
     SetupForm,
     SipPasswordForm,
 )
@@ -39,8 +39,8 @@ __all__ = [
     "InviteeRow",
     "OccurrenceForm",
     "PasswordForm",
+    "PersonRemovalForm",
     "PlainForm",
-    "RemovalForm",
     "ReplayForm",
     "SetupForm",
     "SipPasswordForm",

@@ -76,6 +76,27 @@ class RemovalForm(plain.PlainForm):
     ban = forms.BooleanField(required=False, label=_("May not come back"))
 
 
+class PersonRemovalForm(RemovalForm):
+    """The same for one person; who is in by several phones may be left the others."""
+
+    phone = forms.ChoiceField(
+        required=False,
+        label=_("Which phone"),
+        help_text=_("Who may not come back goes with all phones."),
+    )
+    field_order = ("phone", "reason", "ban")
+
+    def __init__(self, data: Any = None, *, phones: Iterable[tuple[str, str]]) -> None:
+        """`phones` are those by which he is in: address and name."""
+        super().__init__(data)
+        known = list(phones)
+        if len(known) > 1:
+            choices = [("", _("All phones")), *known]
+            self.fields["phone"].choices = choices  # type: ignore[attr-defined]
+        else:
+            del self.fields["phone"]
+
+
 class EjectionForm(RemovalForm):
     """The same for several at once."""
 

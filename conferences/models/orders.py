@@ -29,6 +29,8 @@ class Removal(models.Model):
     ban = models.BooleanField(default=False)
     #: Who asked does not want to be known to those in the conference (RFC 3323).
     anonymous = models.BooleanField(default=False)
+    #: The one phone that is to go, as the roster names it; "" for all of them.
+    endpoint = models.CharField(max_length=512, blank=True, default="")
     state = models.CharField(max_length=8, choices=RemovalState.choices, default=RemovalState.DUE)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     claimed_at = models.DateTimeField(null=True, blank=True)
@@ -39,6 +41,7 @@ class Removal(models.Model):
         constraints = [
             models.UniqueConstraint(
                 "participant",
+                "endpoint",
                 condition=Q(state__in=["due", "carrying"]),
                 name="removed_by_one_wish_at_a_time",
             ),

@@ -258,6 +258,7 @@ def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:
             ban=order.ban,
             by_name=order.actor_name,
             anonymous=order.anonymous,
+            endpoint=order.endpoint,
         )
 
 

@@ -61,21 +61,28 @@ def ask_to_remove(
     reason: str = "",
     ban: bool = False,
     anonymous: bool = False,
+    endpoint: str = "",
 ) -> Removal:
     """Ask that a participant be gone; `ban` says he may not come back. Raises `Refused`.
 
     `anonymous`: nobody in the conference reads who asked; the row knows.
+    `endpoint`: one phone of his, as the roster names it (UNKNOWN where it is not in);
+    who may not come back goes with all of them.
 
     Asked twice, it is one wish; a ban asked for later is added to it.
     """
     snapshot = _snapshot(conference)
     target = _present(conference, participant)
+    phone = "" if ban else endpoint[:512]
+    if phone and not target.endpoints.filter(uri=phone, left_at__isnull=True).exists():
+        raise Refused(policy.Refusal.UNKNOWN)
     unless_none(policy.may_remove(snapshot, actor, target=target.entity))
     if ban:
         unless_none(policy.may_ban(snapshot, actor, target=target.entity))
         records.ban(target, by=actor.uri, at=timezone.now())
     removal, _ = Removal.objects.get_or_create(
         participant=target,
+        endpoint=phone,
         state__in=[RemovalState.DUE, RemovalState.CARRYING],
         defaults={
             "conference_id": conference,

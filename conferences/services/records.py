@@ -383,6 +383,15 @@ def ban(target: Participant, *, by: str, at: datetime.datetime) -> None:
     )
 
 
+#: What the history says: whether it was done, and whether of one phone alone.
+_REMOVED = {
+    (True, False): "removed",
+    (True, True): "phone-removed",
+    (False, False): "removal-failed",
+    (False, True): "removal-failed",
+}
+
+
 @transaction.atomic
 def removal_ended(*, removal: int, outcome: str, at: float) -> None:
     """A removal is carried out (an `outcome` in `GONE`) or has failed, and why."""
@@ -400,11 +409,12 @@ def removal_ended(*, removal: int, outcome: str, at: float) -> None:
         "participant": row.participant.key,
         "reason": row.reason,
         "ban": row.ban,
+        **({"endpoint": row.endpoint} if row.endpoint else {}),
         **({} if done else {"outcome": outcome}),
     }
     _note(
         row.conference_id,
-        "removed" if done else "removal-failed",
+        _REMOVED[done, bool(row.endpoint)],
         _time(at),
         actor=row.asker,
         target=row.participant.entity,

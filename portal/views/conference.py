@@ -148,7 +148,8 @@ def remove(request: HttpRequest, user: User, name: str, key: str) -> HttpRespons
     participant = selectors.participant_by_key(visit.conference.key, ParticipantKey(key))
     if participant is None:
         raise Http404
-    form = forms.RemovalForm(request.POST if request.method == "POST" else None)
+    data = request.POST if request.method == "POST" else None
+    form = forms.PersonRemovalForm(data, phones=presence.phones(participant))
     if request.method == "POST" and form.is_valid():
         _ask_to_remove(visit, participant, form)
         messages.success(request, _("%(name)s is being removed.") % {"name": participant})
@@ -168,7 +169,7 @@ def _is_guest(participant: Participant) -> bool:
     return Guest.objects.filter(conference=participant.conference_id, uri_user=uri_user).exists()
 
 
-def _ask_to_remove(visit: Visit, participant: Participant, form: forms.RemovalForm) -> None:
+def _ask_to_remove(visit: Visit, participant: Participant, form: forms.PersonRemovalForm) -> None:
     try:
         services.ask_to_remove(
             conference=visit.conference.key,
@@ -177,6 +178,7 @@ def _ask_to_remove(visit: Visit, participant: Participant, form: forms.RemovalFo
             way=Way.WEB,
             reason=form.cleaned_data["reason"],
             ban=form.cleaned_data["ban"],
+            endpoint=form.cleaned_data.get("phone", ""),
         )
     except services.Refused as refused:
         raise PermissionDenied from refused

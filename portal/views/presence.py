@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from conferences import policy, selectors
-from conferences.models import Conference, MutedBy, Participant
+from conferences.models import Conference, Endpoint, MutedBy, Participant
 from portal.access import Visit
 from portal.views import quality
 
@@ -65,6 +68,21 @@ def counts(conferences: Iterable[Conference]) -> dict[int, int]:
 def count(conference: Conference) -> int:
     """How many are in this one."""
     return Participant.objects.filter(conference=conference, left_at__isnull=True).count()
+
+
+def phones(participant: Participant) -> list[tuple[str, str]]:
+    """The phones by which somebody is in: the address of each, and words for it."""
+    rows = participant.endpoints.filter(left_at__isnull=True)
+    return [(row.uri, _phone_words(row)) for row in rows]
+
+
+def _phone_words(row: Endpoint) -> str:
+    """A browser's address says nothing to people (RFC 7118 5)."""
+    address = row.uri.partition("@")[2].partition(";")[0] or row.uri
+    browser = address.endswith(".invalid") or ";transport=ws" in row.uri
+    phone = _("Browser phone") if browser else address
+    at = date_format(localtime(row.joined_at), "TIME_FORMAT")
+    return _("%(phone)s, since %(at)s") % {"phone": phone, "at": at}
 
 
 def people(visit: Visit) -> list[Present]:

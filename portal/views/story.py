@@ -71,6 +71,7 @@ _KINDS: Mapping[str, _Told] = {
     "answered": _Told("envelope", _("{who} answered")),
     "extended": _Told("clock-history", _("{who} extended the conference")),
     "removed": _Told("person-dash", _("{who} removed {whom}"), "bad"),
+    "phone-removed": _Told("telephone-x-fill", _("{who} removed a phone of {whom}"), "bad"),
     "removal-failed": _Told("exclamation-triangle", _("{who} could not remove {whom}"), "bad"),
     "ban-lifted": _Told("door-open", _("{who} lets {whom} come again")),
     "muted": _Told("mic-mute-fill", _("{who} muted {whom}")),
@@ -139,6 +140,7 @@ _HIMSELF: Mapping[str, Any] = {
     "unmuted": _("{who} unmuted themselves"),
     "called": _("{who} called themselves"),
     "removed": _("{who} removed themselves"),
+    "phone-removed": _("{who} removed a phone of their own"),
     "call-failed": _("{who} could not reach themselves"),
     "call-cancelled": _("{who} no longer called themselves"),
 }

@@ -371,8 +371,15 @@ class Conference(Nameplate):
         self._keeper.forget_leg(leg, now)
         if user is not None:
             self._left(user, leg, now)
+        elif leg.farewell.removal is not None and not self._calls_again(leg):
+            self._watchers.end_of(leg.identity.uri, now, reason="rejected", phone=leg.endpoint)
         self._removals.departed(leg, now)
         self._lobby.follow(now)
+
+    def _calls_again(self, leg: Leg) -> bool:
+        """Whether its phone is in by another call."""
+        others = (one for one in self.calls if one is not leg)
+        return any(one.present and one.endpoint == leg.endpoint for one in others)
 
     def _left(self, user: User, leg: Leg, now: float) -> None:
         """What somebody's leaving brings about."""

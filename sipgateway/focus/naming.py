@@ -8,7 +8,7 @@ from conferences import policy
 from conferences.policy import Identity, Snapshot
 from sipgateway.focus import outside, privacy
 from sipgateway.focus.desk import Domain, uri_of
-from sipgateway.focus.roster import Roster, User
+from sipgateway.focus.roster import EndpointEntry, Roster, User
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.uri import SipUri, Uri
 
@@ -20,11 +20,25 @@ def find(users: Mapping[str, User], target: Uri, domain: Domain) -> User | None:
     if not isinstance(target, SipUri):
         return None
     for user in users.values():
-        if target.aor in (user.entity, policy.alias(user.key)):
-            return user
-        if any(target.matches(uri_of(entry.entity)) for entry in user.endpoints):
+        if target.aor in (user.entity, policy.alias(user.key)) or phone(user, target) is not None:
             return user
     return users.get(domain.uri(target.name.lower()).aor) if domain.owns(target) else None
+
+
+def phone(user: User, target: Uri) -> EndpointEntry | None:
+    """The one endpoint of his that a URI means; None where it means the person, or nobody.
+
+    A GRUU (RFC 5627) is an address of record with the name of one device.
+    """
+    if not isinstance(target, SipUri):
+        return None
+    if target.param("gr") is None and target.aor == user.entity:
+        return None
+    same = [(uri_of(entry.entity), entry) for entry in user.endpoints]
+    same = [(uri, entry) for uri, entry in same if target.matches(uri)]
+    # Of two calls of one phone the later is told apart by a parameter (see `attendance`).
+    exact = [entry for uri, entry in same if uri.param("call") == target.param("call")]
+    return next(iter([*exact, *(entry for _, entry in same)]), None)
 
 
 def shown(roster: Roster, entity: str) -> str:

@@ -65,6 +65,8 @@ class AskRemoval:
     ban: bool = False
     #: Nobody there is to read who asked.
     anonymous: bool = False
+    #: The one phone of his that is meant, as the roster names it.
+    endpoint: str = ""
 
 
 # One answer: TurnAwayAsked.

@@ -49,7 +49,7 @@ class Removals:
         """BYE to every phone of the participant, or say that he is not there."""
         if order.id in self._over or order.id in self._going:
             return
-        legs = [leg for leg in self._calls if leg.participant == order.participant]
+        legs = [leg for leg in self._calls if _meant(leg, order)]
         going = [leg for leg in legs if leg.present]
         if not going:
             self._end(order.id, "absent", 404, now)
@@ -98,3 +98,8 @@ class Removals:
             removal=order.id,
             words=self._words(order),
         )
+
+
+def _meant(leg: Leg, order: RemovalOrder) -> bool:
+    """Whether a leg is of who is to go, and of the one phone where one is named."""
+    return leg.participant == order.participant and order.endpoint in ("", leg.entity)

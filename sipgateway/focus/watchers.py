@@ -14,7 +14,7 @@ from typing import Protocol
 from conferences.policy import Identity
 from sipgateway.focus import conference_info
 from sipgateway.focus.conference_info import About
-from sipgateway.focus.desk import Desk, DialogOwner, same_device
+from sipgateway.focus.desk import Desk, DialogOwner, same_device, uri_of
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.roster import Roster, Sight
 from sipgateway.sip import headers, subscription
@@ -218,11 +218,16 @@ class Watchers:
         watcher.subscription.terminate(self._desk.endpoint, now, reason=reason, body=body)
         self._forget(watcher, now)
 
-    def end_of(self, entity: str, now: float, *, reason: str) -> None:
-        """End the subscriptions of one person (RFC 4579 5.11)."""
+    def end_of(self, entity: str, now: float, *, reason: str, phone: str = "") -> None:
+        """End the subscriptions of one person (RFC 4579 5.11), or of the phone of that Contact."""
         for watcher in list(self._watchers.values()):
-            if watcher.identity.uri == entity:
+            if watcher.identity.uri == entity and (not phone or self._is_of(watcher, phone)):
                 self._end(watcher, now, reason=reason)
+
+    def _is_of(self, watcher: Watcher, phone: str) -> bool:
+        dialog = self._desk.endpoint.dialog(watcher.subscription.dialog)
+        here = uri_of(dialog.remote_target) if dialog is not None else None
+        return here is not None and same_device(here, uri_of(phone))
 
     def end(self, now: float) -> None:
         """The conference is over: tell the last state and end all (noresource)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from conferences import policy
-from conferences.policy import Identity, ParticipantKey, Refusal, Snapshot
+from conferences.policy import Identity, Refusal, Snapshot
 from sipgateway.focus import answers, messages, naming, outside
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
@@ -28,6 +28,7 @@ from sipgateway.focus.roster import CALLED, Departure, User
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.headers import DialogRef, NameAddr
+from sipgateway.sip.uri import SipUri, Uri
 
 
 class Host(Protocol):
@@ -109,8 +110,10 @@ class Wishes:
             self._turn_away(wanted, who, told, now)
         elif all(entry.status in CALLED for entry in user.endpoints):
             self._call_off(user.entity, who, told)
+        elif _means_no_phone(user, wanted.target):
+            told.tell(404, now)
         else:
-            self._put_out(user.key, wanted, who, told, hidden=asked.hidden)
+            self._put_out(user, wanted, who, told, hidden=asked.hidden)
 
     def _add_replacing(
         self, wanted: Wanted, who: Identity, told: Telling, *, asked: Asked, now: float
@@ -220,9 +223,10 @@ class Wishes:
         self._desk.ask(lambda number: AskCancel(number, conference, entity, who), asked)
 
     def _put_out(
-        self, key: ParticipantKey, wanted: Wanted, who: Identity, told: Telling, *, hidden: bool
+        self, user: User, wanted: Wanted, who: Identity, told: Telling, *, hidden: bool
     ) -> None:
-        """RFC 4579 5.11: let somebody go."""
+        """RFC 4579 5.11: let somebody go, or one phone of his; for good he goes with all."""
+        entry = None if wanted.ban else naming.phone(user, wanted.target)
 
         def asked(answer: Answer, then: float) -> None:
             if isinstance(answer, RemovalAsked) and answer.removal is not None:
@@ -234,7 +238,14 @@ class Wishes:
         conference = self._host.snapshot.id
         self._desk.ask(
             lambda number: AskRemoval(
-                number, conference, key, who, wanted.reason, ban=wanted.ban, anonymous=hidden
+                number,
+                conference,
+                user.key,
+                who,
+                wanted.reason,
+                ban=wanted.ban,
+                anonymous=hidden,
+                endpoint=entry.entity if entry is not None else "",
             ),
             asked,
         )
@@ -261,6 +272,12 @@ class Wishes:
             to = NameAddr(self._host.contact.uri)
             sender = self.as_seen(who, leg.identity, hidden=hidden)
             messages.send(self._desk.endpoint, uri, phone, from_=sender, to=to, now=now)
+
+
+def _means_no_phone(user: User, target: Uri) -> bool:
+    """Whether it is the GRUU of a phone of his that is not in."""
+    gruu = isinstance(target, SipUri) and target.param("gr") is not None
+    return gruu and naming.phone(user, target) is None
 
 
 def _refused(told: Telling, answer: Answer, now: float) -> None:

@@ -384,6 +384,17 @@ def test_remove_with_a_body_or_with_a_query(live: Joined, as_alice: Api) -> None
     assert as_alice.call("DELETE", path + "x")[0] == 404
 
 
+def test_one_phone_of_somebody_is_removed(live: Joined, as_alice: Api, as_mallory: Api) -> None:
+    path = f"/conferences/{live.conference.name}/participants"
+    (bob,) = [one for one in as_alice.call("GET", path)[1]["participants"] if not one["you"]]
+    phone = bob["endpoints"][0]["entity"]
+    named = f"{path}/{bob['id']}"
+    assert as_mallory.call("DELETE", named, {"endpoint": phone})[0] == 403
+    assert as_alice.call("DELETE", named, {"endpoint": "sip:bob@elsewhere.invalid"})[0] == 404
+    assert as_alice.call("DELETE", named, {"endpoint": phone})[0] == 202
+    assert Removal.objects.get().endpoint == phone
+
+
 def test_bob_leaves_and_mutes_himself(live: Joined, as_bob: Api) -> None:
     path = f"/conferences/{live.conference.name}"
     himself = {"participant": live.key(BOB)}

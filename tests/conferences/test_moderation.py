@@ -104,6 +104,57 @@ def test_a_removal_asked_for_twice_is_one(live: Joined) -> None:
     assert live.snapshot().banned == {BOB.uri}
 
 
+DESK = "sip:bob@192.0.2.7:5060"
+
+
+def _removes_phone(live: Joined, endpoint: str, *, ban: bool = False) -> Removal:
+    return services.ask_to_remove(
+        conference=live.conference.key,
+        participant=live.key(BOB),
+        actor=ALICE,
+        way=Way.REST,
+        endpoint=endpoint,
+        ban=ban,
+    )
+
+
+def _joins_by_desk(live: Joined) -> None:
+    services.participant_joined(
+        conference=live.conference.key,
+        key=live.key(BOB),
+        entity=BOB.uri,
+        display_text=BOB.display_name,
+        role=Role.PARTICIPANT,
+        endpoint=DESK,
+        joining_method="dialed-in",
+        at=timezone.now().timestamp(),
+    )
+
+
+def test_of_two_phones_one_is_removed(live: Joined) -> None:
+    """The history says that it was one phone of his; all of him is another wish."""
+    _joins_by_desk(live)
+    one = _removes_phone(live, DESK)
+    assert (one.endpoint, _removes_phone(live, DESK)) == (DESK, one)
+    everything = _remove(live, ALICE, BOB)
+    assert everything != one
+    assert everything.endpoint == ""
+    services.removal_ended(removal=one.pk, outcome="removed", at=timezone.now().timestamp())
+    assert live.history()[-1] == ("phone-removed", ALICE.uri, BOB.uri)
+
+
+def test_a_phone_that_is_not_in_cannot_be_removed(live: Joined) -> None:
+    with pytest.raises(Refused) as caught:
+        _removes_phone(live, DESK)
+    assert caught.value.refusal is Refusal.UNKNOWN
+    assert not Removal.objects.exists()
+
+
+def test_who_may_not_come_back_goes_with_all_phones(live: Joined) -> None:
+    _joins_by_desk(live)
+    assert _removes_phone(live, DESK, ban=True).endpoint == ""
+
+
 def test_who_is_not_there_cannot_be_removed(live: Joined) -> None:
     live.leave(BOB)
     with pytest.raises(Refused) as caught:

@@ -125,7 +125,13 @@ def daily(alice: User, bob: User) -> Conference:
     )
 
 
-def join(conference: Conference, username: str, *, role: Role = Role.PARTICIPANT) -> ParticipantKey:
+def join(
+    conference: Conference,
+    username: str,
+    *,
+    role: Role = Role.PARTICIPANT,
+    endpoint: str = "",
+) -> ParticipantKey:
     """Put somebody on the roster, as the gateway does."""
     key = ParticipantKey(f"{conference.name}-{username}")
     services.participant_joined(
@@ -134,7 +140,7 @@ def join(conference: Conference, username: str, *, role: Role = Role.PARTICIPANT
         entity=selectors.aor(username),
         display_text=username.title(),
         role=role,
-        endpoint=f"sip:{username}@192.0.2.1",
+        endpoint=endpoint or f"sip:{username}@192.0.2.1",
         joining_method="dialed-in",
         at=timezone.now().timestamp(),
     )

@@ -243,6 +243,23 @@ def test_removal_by_the_page(room: Conference, alice: User, bob: User, signed_in
     assert browser.get("/conferences/planning/remove/nobody/").status_code == 404
 
 
+def test_one_of_several_phones_is_removed_by_the_page(
+    room: Conference, alice: User, signed_in: SignedIn
+) -> None:
+    key = join(room, "bob")
+    path = f"/conferences/planning/remove/{key}/"
+    browser = signed_in(alice)
+    assert "Which phone" not in browser.get(path).content.decode()
+    join(room, "bob", endpoint="sip:bob@192.0.2.7:5062")
+    page = browser.get(path).content.decode()
+    assert "All phones" in page
+    assert "192.0.2.7:5062, since" in page
+    assert browser.post(path, {"phone": "sip:bob@192.0.2.9"}).status_code == 200
+    assert not Removal.objects.exists()
+    assert browser.post(path, {"phone": "sip:bob@192.0.2.7:5062"}).status_code == 302
+    assert Removal.objects.get().endpoint == "sip:bob@192.0.2.7:5062"
+
+
 def test_a_guest_may_come_back_under_another_name_and_the_page_says_so(
     open_room: Conference, alice: User, signed_in: SignedIn
 ) -> None:

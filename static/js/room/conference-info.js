@@ -137,6 +137,7 @@ export function summary(user) {
     muted:
       audio.length > 0 &&
       audio.every((media) => media.status === "recvonly" || media.status === "inactive"),
+    phones: connected.map(({ entity, since }) => ({ entity, since: since ? new Date(since) : null })),
     sources: audio.map((media) => Number(media.source)).filter((source) => source > 0),
     farewell: endpoints.find((endpoint) => endpoint.disconnected),
   };

@@ -3,6 +3,7 @@
 
 import { Moderation } from "./moderation.js";
 import { $, notice, setIcon } from "./page.js";
+import { phoneWords } from "./words.js";
 import { gettext } from "../words.js";
 
 /** Roles that "mute all" leaves alone. */
@@ -45,9 +46,22 @@ export class Hosting {
     $("remove-form").addEventListener("submit", (event) => {
       event.preventDefault();
       $("remove-dialog").close();
-      const wish = { reason: $("remove-reason").value.trim(), ban: $("remove-ban").checked };
+      const endpoint = $("remove-phone").value;
+      const wish = { reason: $("remove-reason").value.trim(), ban: !endpoint && $("remove-ban").checked, endpoint };
       this.try(() => this.api.remove(this.removing, wish));
     });
+    // Who may not come back goes with all phones.
+    $("remove-phone").addEventListener("change", () => {
+      $("remove-ban").disabled = Boolean($("remove-phone").value);
+    });
+  }
+
+  /** Offers the phones of somebody who is in by several. */
+  _choosePhone(phones) {
+    const all = new Option(gettext("All phones"), "");
+    $("remove-phone").replaceChildren(all, ...phones.map((phone) => new Option(phoneWords(phone), phone.entity)));
+    $("remove-which").hidden = phones.length < 2;
+    $("remove-ban").disabled = false;
   }
 
   /** Whom "mute all but" leaves as they are: those whose hands are up, to begin with. */
@@ -88,6 +102,7 @@ export class Hosting {
     $("remove-reason").value = "";
     $("remove-ban").checked = false;
     $("remove-guest").hidden = !/^sip:guest-/.test(person.entity);
+    this._choosePhone(person.phones);
     this.removing = person.entity;
     $("remove-dialog").showModal();
   }

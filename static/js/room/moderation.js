@@ -60,9 +60,10 @@ export class Moderation {
     return participants.find((participant) => participant.you)?.entity;
   }
 
-  async remove(entity, { reason, ban }) {
+  /** With an `endpoint` that phone of somebody's alone. */
+  async remove(entity, { reason, ban, endpoint }) {
     const id = await this.idOf(entity);
-    await this._ask("DELETE", `/participants/${encodeURIComponent(id)}`, { reason, ban });
+    await this._ask("DELETE", `/participants/${encodeURIComponent(id)}`, { reason, ban, endpoint });
   }
 
   async setMuted(entity, muted) {

@@ -14,6 +14,16 @@ export function reasonOf(message) {
 const at = (seconds) =>
   new Date(Date.now() + seconds * 1000).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
 
+/** One phone of somebody who is in by several; a browser's address says nothing (RFC 7118 5). */
+export function phoneWords({ entity, since }) {
+  const address = entity.replace(/^sips?:/, "").replace(/^[^@]*@/, "").split(";")[0];
+  const browser = address.endsWith(".invalid") || /;transport=wss?\b/i.test(entity);
+  const phone = browser ? gettext("Browser phone") : address;
+  if (!since) return phone;
+  const time = since.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+  return gettext("%(phone)s, since %(at)s", { phone, at: time });
+}
+
 /** What the focus says in its Reason and the page knows in other languages. */
 const SAID = {
   "There is no such conference": () => gettext("There is no such conference"),
