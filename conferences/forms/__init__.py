@@ -21,6 +21,7 @@ from conferences.forms.small import (
     AccountForm,
     EjectionForm,
     PersonRemovalForm,
+    RemovalForm,
     SetupForm,
     SipPasswordForm,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "PasswordForm",
     "PersonRemovalForm",
     "PlainForm",
+    "RemovalForm",
     "ReplayForm",
     "SetupForm",
     "SipPasswordForm",
