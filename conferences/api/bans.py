@@ -9,7 +9,7 @@ from ninja import Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import BanOut
+from conferences.api.schemas.calls import BanOut
 
 router = Router(tags=["Rooms"])
 

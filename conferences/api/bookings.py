@@ -15,7 +15,7 @@ from ninja import Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import (
+from conferences.api.schemas.bookings import (
     BookIn,
     ChangeIn,
     ConferenceOut,

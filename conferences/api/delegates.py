@@ -9,7 +9,7 @@ from ninja import Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import DelegateIn, DelegateOut, DelegatesOut
+from conferences.api.schemas.mine import DelegateIn, DelegateOut, DelegatesOut
 from conferences.models import Delegation, User
 from conferences.services import Refused
 

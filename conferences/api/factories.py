@@ -13,7 +13,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import Strict
+from conferences.api.schemas.common import Strict
 from conferences.models import FACTORY, Factory, User
 from conferences.policy import Admission, CreatorDeparts, WaitingRoom
 from conferences.services import Refused

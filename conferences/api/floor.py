@@ -12,7 +12,7 @@ from ninja.errors import HttpError
 
 from conferences import downloads, policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import HandIn, RecordingOut, WhomIn
+from conferences.api.schemas.calls import HandIn, RecordingOut, WhomIn
 from conferences.models import Conference, Recording
 from conferences.policy import ParticipantKey
 

@@ -15,14 +15,14 @@ from ninja import Body, Query, Router, Status
 from conferences import policy, recurrence, selectors, services, wording
 from conferences.api import access
 from conferences.api.bookings import YEARS
-from conferences.api.schemas import (
+from conferences.api.schemas.common import PageIn
+from conferences.api.schemas.mine import (
     KeepIn,
     LoadIn,
     LoadOut,
     MailsOut,
     MeIn,
     MeOut,
-    PageIn,
     RenameIn,
     TemplateOut,
     TemplatesOut,

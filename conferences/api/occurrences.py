@@ -13,14 +13,14 @@ from ninja import Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import (
+from conferences.api.schemas.bookings import (
     FollowingIn,
-    OccurrenceEventsOut,
     OccurrenceIn,
     OccurrenceOut,
     OccurrencesIn,
     OccurrencesOut,
 )
+from conferences.api.schemas.records import OccurrenceEventsOut
 from conferences.models import Conference
 
 router = Router(tags=["Occurrences"])

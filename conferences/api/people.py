@@ -14,7 +14,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import PageIn, Strict
+from conferences.api.schemas.common import PageIn, Strict
 from conferences.models import AccountLink, User
 from conferences.services import Refused
 

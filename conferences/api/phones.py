@@ -13,7 +13,8 @@ from pydantic import Field
 
 from conferences import forms, policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import PhonesOut, Strict
+from conferences.api.schemas.calls import PhonesOut
+from conferences.api.schemas.common import Strict
 from conferences.models import SipAccount, User
 from conferences.services import Refused
 

@@ -21,7 +21,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as BadInput
 
-from conferences.api.schemas import PolicyIn
+from conferences.api.schemas.bookings import PolicyIn
 from conferences.policy import Refusal
 from conferences.services import Refused, TooManyAttempts
 

@@ -12,7 +12,9 @@ from pydantic import Field
 
 from conferences import policy, selectors
 from conferences.api import access
-from conferences.api.schemas import EventOut, PageIn, QualityOut
+from conferences.api.schemas.calls import QualityOut
+from conferences.api.schemas.common import PageIn
+from conferences.api.schemas.records import EventOut
 from conferences.models import Conference
 
 router = Router(tags=["Records"])

@@ -13,27 +13,22 @@ from ninja.errors import HttpError
 
 from conferences import policy, selectors, services
 from conferences.api import access, occurrences
-from conferences.api.schemas import (
-    AttendanceIn,
-    AttendanceOut,
+from conferences.api.schemas.bookings import CancelledOut, ExtendedOut, ExtendIn
+from conferences.api.schemas.calls import (
     CalledIn,
     CallIn,
-    CancelledOut,
     EjectionIn,
     EjectionOut,
-    EventsOut,
-    ExtendedOut,
-    ExtendIn,
     JobOut,
     MoveIn,
-    PageIn,
     PhoneRemovalIn,
     PhonesOut,
     RemovalOut,
     RosterOut,
     TargetIn,
-    WhyIn,
 )
+from conferences.api.schemas.common import PageIn, WhyIn
+from conferences.api.schemas.records import AttendanceIn, AttendanceOut, EventsOut
 from conferences.models import Call
 from conferences.policy import ParticipantKey
 

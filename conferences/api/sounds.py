@@ -10,7 +10,7 @@ from ninja import File, Form, Router, Status, UploadedFile
 
 from conferences import downloads, policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import SoundIn, SoundOut
+from conferences.api.schemas.calls import SoundIn, SoundOut
 from conferences.models import Conference, Sound
 
 router = Router(tags=["Rooms"])

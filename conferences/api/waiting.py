@@ -9,14 +9,8 @@ from ninja import Body, Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import (
-    LetInIn,
-    LetInOut,
-    RemovalIn,
-    WaitingOut,
-    WaitingRoomIn,
-    WhyIn,
-)
+from conferences.api.schemas.calls import LetInIn, LetInOut, RemovalIn, WaitingOut, WaitingRoomIn
+from conferences.api.schemas.common import WhyIn
 from conferences.policy import WaiterKey
 
 router = Router(tags=["Rooms"])

@@ -11,10 +11,10 @@ from ninja import Query, Router, Status
 
 from conferences import policy, selectors, services
 from conferences.api import access
-from conferences.api.schemas import (
+from conferences.api.schemas.common import PageIn
+from conferences.api.schemas.webhooks import (
     DeliveriesOut,
     DeliveryOut,
-    PageIn,
     ReplayIn,
     ReplayOut,
     SecretOut,

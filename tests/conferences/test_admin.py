@@ -73,7 +73,7 @@ def test_pages(office: Client, filled: Joined, model: type[Model]) -> None:
     assert row is not None
     page = office.get(reverse(f"{name}_change", args=[row.pk]))
     assert page.status_code == 200
-    assert b"ha1" not in page.content
+    assert b"ha1_" not in page.content.lower()
 
 
 @pytest.mark.parametrize("username", ["Mallory", "a b", "ä"])
@@ -172,10 +172,12 @@ def test_an_address_that_an_administrator_gives_is_verified(office: Client, bob:
 
 
 def test_pins_are_their_organizers(office: Client, alice: User) -> None:
-    row = services.book(organizer=alice, title="Board", pin="471147", moderator_pin="081508")
+    row = services.book(
+        organizer=alice, title="Board", pin="471147114711", moderator_pin="081508150815"
+    )
     page = office.get(reverse("admin:conferences_conference_change", args=[row.pk]))
-    assert b"471147" not in page.content
-    assert b"081508" not in page.content
+    assert b"471147114711" not in page.content
+    assert b"081508150815" not in page.content
 
 
 def test_staff_below_superusers_touch_none_of_them(bob: User, db: None) -> None:

@@ -1,0 +1,42 @@
+"""What all that goes in and comes out has in common."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Annotated
+
+from ninja import Schema
+from pydantic import BeforeValidator, ConfigDict, Field
+
+
+def _written_out(said: object) -> object:
+    """Numbers are not taken for seconds since 1970: nobody who sends one means that."""
+    if isinstance(said, int | float) or (isinstance(said, str) and not _DATE.match(said)):
+        raise ValueError("want a date and time as 2026-03-02T09:00:00+01:00")
+    return said
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Moment = Annotated[datetime.datetime, BeforeValidator(_written_out)]
+"""A date and a time (RFC 3339 5.6)."""
+
+
+class Strict(Schema):
+    """What is sent: a member that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageIn(Schema):
+    """A page; they count from 1."""
+
+    page: int = Field(1, ge=1)
+    page_size: int = Field(200, ge=1, le=1000)
+
+
+class WhyIn(Schema):
+    """What may also stand in the body of a removal."""
+
+    reason: str = ""
+    ban: bool = False
