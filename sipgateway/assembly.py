@@ -93,7 +93,6 @@ def _gateway(siblings: Siblings | None) -> Gateway:
         pages=settings.BASE_URL,
         answers_late=settings.CONFERENCE_APP_ANSWERS == "late",
         language=Language(settings.PROMPT_LANGUAGE),
-        shows_speakers=settings.MEDIA_ENGINE == "janus",
     )
     digest = Digest(settings.SIP_DOMAIN, key, tokens, name=name)
     switchboard = Switchboard(

@@ -30,6 +30,7 @@ from sipgateway.focus.facts import (
     Released,
     RemovalEnded,
     RosterChanged,
+    SpeakersChanged,
     TrackBegan,
     WaitBegan,
     WaitEnded,
@@ -99,6 +100,11 @@ def _endpoint_measured(_: Tenure, record: Record, fact: EndpointMeasured) -> Non
         worst=fact.worst,
         at=record.at,
     )
+
+
+def _speakers_changed(_: Tenure, record: Record, fact: SpeakersChanged) -> None:
+    heard = {(one.participant, one.endpoint): one.level for one in fact.speakers}
+    services.speakers_changed(conference=record.conference, heard=heard)
 
 
 def _endpoint_left(_: Tenure, record: Record, fact: EndpointLeft) -> None:
@@ -213,6 +219,7 @@ _FACTS: Mapping[type, Callable[[Tenure, Record, Any], None]] = {
     EndpointChanged: _endpoint_changed,
     EndpointLeft: _endpoint_left,
     EndpointMeasured: _endpoint_measured,
+    SpeakersChanged: _speakers_changed,
     Left: _left,
     TrackBegan: _track_began,
     RosterChanged: _roster_changed,

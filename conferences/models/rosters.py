@@ -63,6 +63,9 @@ class Endpoint(models.Model):
     status = models.CharField(max_length=16, choices=EndpointStatus.choices)
     joining_method = models.CharField(max_length=11, choices=JoiningMethod.choices)
     muted = models.BooleanField(default=False)
+    speaking = models.BooleanField(default=False)
+    #: How loud he came in when he began to speak, in dBov (RFC 6464); null where nobody knows.
+    level = models.SmallIntegerField(null=True)
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
     disconnection_method = models.CharField(

@@ -111,6 +111,7 @@ def _entry(participant: Participant, by: Viewer | None) -> dict[str, Any]:
                 "status": endpoint.status,
                 "joining_method": endpoint.joining_method,
                 "muted": endpoint.muted,
+                **({"speaking": True, "level": endpoint.level} if endpoint.speaking else {}),
                 **({"quality": measured} if heard and (measured := quality(endpoint)) else {}),
             }
             for number, endpoint in enumerate(participant.endpoints.all(), start=1)

@@ -141,6 +141,7 @@ from conferences.services.records import (
     renew_leases,
     room_emptied,
     roster_changed,
+    speakers_changed,
     take_lease,
     wrong_pin,
 )
@@ -351,6 +352,7 @@ __all__ = [
     "set_waiting_room",
     "shut_out",
     "sound_ended",
+    "speakers_changed",
     "start_recording",
     "stop_recording",
     "stop_sound",

@@ -198,6 +198,8 @@ def _taken_up(participant: int, endpoint: str) -> bool:
         before.update(
             status=EndpointStatus.CONNECTED,
             left_at=None,
+            speaking=False,
+            level=None,
             disconnection_method=DisconnectionMethod.NONE,
         )
     )
@@ -253,6 +255,18 @@ def endpoint_measured(
         "at": _time(at),
     }
     Quality.objects.update_or_create(endpoint=row, defaults=columns)
+
+
+@transaction.atomic(savepoint=False)
+def speakers_changed(
+    *, conference: ConferenceId, heard: Mapping[tuple[ParticipantKey, str], int | None]
+) -> None:
+    """These phones are heard, at so many dBov, and no others of the conference."""
+    inside = Endpoint.objects.filter(participant__conference=conference, left_at__isnull=True)
+    inside.filter(speaking=True).update(speaking=False, level=None)
+    for (key, endpoint), level in heard.items():
+        phone = inside.filter(participant__key=key, uri=endpoint[:512])
+        phone.update(speaking=True, level=level)
 
 
 def endpoint_left(

@@ -24,10 +24,13 @@ from sipgateway.focus.facts import (
     Joined,
     Left,
     RosterChanged,
+    SpeakersChanged,
+    Spoken,
 )
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import PRESENT, EndpointEntry, Marks, Roster, Status, User
+from sipgateway.focus.speakers import Levels
 from sipgateway.media.engine import Direction, LegId, LegMeasured, RoomId
 
 
@@ -73,7 +76,7 @@ class Attendance:
         self._host = host
         self._legs = legs
         self._announcer = announcer
-        self._speakers: frozenset[LegId] = frozenset()
+        self._speakers: Levels = {}
         snapshot = host.snapshot
         self.roster = Roster(locked=snapshot.locked, **_recording(snapshot))
 
@@ -273,10 +276,27 @@ class Attendance:
             self._apply_mute(user, now)
         self._mark(now)
 
-    def speaking(self, legs: frozenset[LegId], now: float) -> None:
-        """Show who speaks."""
-        self._speakers = legs
-        self._mark(now)
+    def speaking(self, levels: Levels) -> None:
+        """Show who speaks: no new version of the rest, for it is soon over."""
+        self._speakers = levels
+        marked = {
+            user.entity: replace(user.marks, **self._voice(user))
+            for user in self
+            if self._voice(user) != Voice(speaking=user.marks.speaking, level=user.marks.level)
+        }
+        if marked:
+            self.roster = self.roster.with_voices(marked)
+
+    def write_speakers(self, levels: Levels, now: float) -> None:
+        """Write down who speaks, for scripts."""
+        found = ((user, entry) for user in self for entry in user.endpoints if entry.leg in levels)
+        heard = (Spoken(user.key, entry.entity, levels[entry.leg]) for user, entry in found)
+        self._host.record(SpeakersChanged(tuple(heard)), now)
+
+    def _voice(self, user: User) -> Voice:
+        heard = [entry.leg for entry in user.endpoints if entry.leg in self._speakers]
+        levels = [one for leg in heard if (one := self._speakers[leg]) is not None]
+        return Voice(speaking=bool(heard), level=max(levels, default=None))
 
     def _tell_sound(self, now: float) -> None:
         """What is played, by whom: also where that began before anybody was told."""
@@ -290,10 +310,10 @@ class Attendance:
         recorded = snapshot.recording is not None
         for user in self:
             marks = Marks(
-                speaking=any(entry.leg in self._speakers for entry in user.endpoints),
                 hand=user.key in snapshot.hands,
                 asked_to_speak=user.key in snapshot.asked_to_speak,
                 left_out=recorded and not policy.may_be_kept(snapshot, user.key),
+                **self._voice(user),
             )
             if marks != user.marks:
                 self._change(self.roster.with_user(replace(user, marks=marks)), now)
@@ -335,6 +355,13 @@ class Attendance:
         self.roster = roster
         self._host.record(RosterChanged(roster.version), now)
         self._host.roster_changed(now)
+
+
+class Voice(TypedDict):
+    """What the roster says of whether somebody speaks."""
+
+    speaking: bool
+    level: int | None
 
 
 class Recorded(TypedDict):

@@ -36,12 +36,13 @@ from sipgateway.focus.referring import Referring
 from sipgateway.focus.removals import Removals
 from sipgateway.focus.roster import Departure, Joining, Roster, Sight, Status, User
 from sipgateway.focus.sounds import Sounds
+from sipgateway.focus.speakers import Levels, Speakers
 from sipgateway.focus.standing import Standing
 from sipgateway.focus.succession import Succession
 from sipgateway.focus.two_left import Parties, TwoLeft
 from sipgateway.focus.watchers import Watchers
 from sipgateway.focus.wishes import Wishes
-from sipgateway.media.engine import LegId, LegMeasured
+from sipgateway.media.engine import LegMeasured
 from sipgateway.sip.events import (
     AckMissing,
     AckReceived,
@@ -113,6 +114,12 @@ class Conference(Nameplate):
         )
         self._referring = Referring(desk, self, self._wishes, keeper=keeper)
         self._watchers = Watchers(desk, self, self.about, self.roster, keeper=keeper)
+        self._speakers = Speakers(
+            desk,
+            lambda: len(self._watchers),
+            show=self._show_speakers,
+            write=self._attendance.write_speakers,
+        )
         self._succession = Succession(
             desk,
             self,
@@ -309,6 +316,7 @@ class Conference(Nameplate):
     def resume(self, left: Iterable[Standing], version: int, gone: str, now: float) -> None:
         """Go on with what the process `gone` left; `version` is the last of its roster."""
         self._succession.resume(left, version, gone, now)
+        self.speaking({}, now)  # as its own mixer will say
 
     def abandon(self, now: float) -> None:
         """Another process serves the conference now: let go of everything, and tell nobody."""
@@ -399,9 +407,13 @@ class Conference(Nameplate):
         del leg
         self.maybe_idle(now)
 
-    def speaking(self, legs: frozenset[LegId], now: float) -> None:
-        """Those who speak have changed, and the roster is to say it."""
-        self._attendance.speaking(legs, now)
+    def speaking(self, levels: Levels, now: float) -> None:
+        """Those who speak have changed; their levels in dBov."""
+        self._speakers.changed(levels, now)
+
+    def _show_speakers(self, levels: Levels, now: float) -> None:
+        self._attendance.speaking(levels)
+        self._watchers.changed(self.about, self.roster, now)
 
     def placing(self, leg: Leg, now: float) -> None:
         """See `attendance.Host`."""

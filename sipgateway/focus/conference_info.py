@@ -16,7 +16,7 @@ from sipgateway.focus.roster import EndpointEntry, Marks, Roster, User
 
 NAMESPACE = "urn:ietf:params:xml:ns:conference-info"
 FLOOR = "urn:parley:xml:ns:floor"
-"""Our own: recording and raised hands, which whoever does not know them ignores."""
+"""Our own: recording, raised hands, who speaks, which whoever does not know them ignores."""
 MEDIA_TYPE = "application/conference-info+xml"
 AUDIO = "1"
 """The label of the one stream (RFC 4574)."""
@@ -157,10 +157,13 @@ def _user(users: _Element, user: User, state: str = "full") -> _Element:
         "hand": marks.hand,
         "asked-to-speak": marks.asked_to_speak,
         "left-out": marks.left_out,
-        "speaking": marks.speaking,
     }
     for name in (name for name, is_so in told.items() if is_so):
         _mark(element, name)
+    if marks.speaking:
+        speaking = _mark(element, "speaking")
+        if marks.level is not None:
+            speaking.set("level", str(marks.level))
     if marks.waits:
         waits = _mark(element, "waiting")
         waits.set("id", marks.waits)

@@ -47,6 +47,22 @@ class EndpointMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """An endpoint that is heard, and its level in dBov where the mixer knows it."""
+
+    participant: ParticipantKey
+    endpoint: str
+    level: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersChanged:
+    """These and no others of a conference speak."""
+
+    speakers: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointLeft:
     """One of a participant's endpoints has left; others are still there."""
 
@@ -206,6 +222,7 @@ Fact = (
     | EndpointChanged
     | EndpointLeft
     | EndpointMeasured
+    | SpeakersChanged
     | Left
     | RosterChanged
     | JoinRefused

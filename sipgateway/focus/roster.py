@@ -107,8 +107,10 @@ class Marks:
     asked_to_speak: bool = False
     #: His voice is left out of the recording.
     left_out: bool = False
-    #: He is heard right now; said only where the packets of the mixer do not say it.
+    #: He is heard right now.
     speaking: bool = False
+    #: How loud he came in when he began, in dBov (RFC 6464); None where the mixer does not know.
+    level: int | None = None
     #: He waits to be let in, by that name.
     waits: WaiterKey | None = None
     #: The how many-th he is; told to himself alone.
@@ -181,6 +183,8 @@ class Roster:
     waiting: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     #: Grows with every change of `waiting`, which is none for all others.
     queue: int = 0
+    #: Grows with every change of who speaks, which is no new version of the rest.
+    voices: int = 0
     #: What stands for the address of each who is or was here without a name.
     aliases: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
@@ -190,6 +194,11 @@ class Roster:
         return sum(
             any(entry.status in PRESENT for entry in user.endpoints) for user in self.users.values()
         )
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """What two rosters of a conference differ in if they differ at all."""
+        return self.version, self.queue, self.voices
 
     def user_of(self, leg: LegId) -> User | None:
         """Whose endpoint a leg is."""
@@ -209,6 +218,11 @@ class Roster:
         elif not user.private and user.entity in aliases:
             aliases = {known: kept for known, kept in aliases.items() if known != user.entity}
         return replace(self, version=self.version + 1, users=users, aliases=aliases)
+
+    def with_voices(self, marks: Mapping[str, Marks]) -> Roster:
+        """The same with other marks, by entity, of those who speak now or did."""
+        marked = {key: replace(self.users[key], marks=one) for key, one in marks.items()}
+        return replace(self, voices=self.voices + 1, users={**self.users, **marked})
 
     def without_user(self, user: User) -> Roster:
         """The next version, without that user; `user` is as he was when he left."""

@@ -83,8 +83,6 @@ class House:
     language: Language = Language.ENGLISH
     #: The application answers once the conference exists, with early media until then.
     answers_late: bool = False
-    #: Who speaks is in the roster, for a mixer whose packets do not say it (RFC 3550 5.1).
-    shows_speakers: bool = False
 
 
 class Switchboard:
@@ -333,8 +331,7 @@ class Switchboard:
     def _media(self, event: MediaHappened, now: float) -> None:
         told = event.event
         if isinstance(told, Speaking):
-            if self._house.shows_speakers:
-                self._speaking(told, now)
+            self._speaking(told, now)
             return
         if isinstance(told, RecordingClosed):
             self._desk.act(NoteRecording(told.name, told.seconds, told.failed, now))
@@ -349,7 +346,7 @@ class Switchboard:
     def _speaking(self, told: Speaking, now: float) -> None:
         for conference in self._halls:
             if conference.room == told.room:
-                conference.speaking(told.legs, now)
+                conference.speaking({leg: told.levels.get(leg) for leg in told.legs}, now)
 
 
 #: Which event goes where; the type of the key is that of the handler's argument.

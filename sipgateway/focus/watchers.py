@@ -73,7 +73,7 @@ class Watchers:
         #: What those see who do not see all: a few views, however many watch.
         self._seen = _views(roster)
         self._watchers: dict[DialogId, Watcher] = {}
-        self._cache: dict[tuple[int, int, int, int, Sight], str] = {}
+        self._cache: dict[tuple[tuple[int, int, int] | None, tuple[int, int, int], Sight], str] = {}
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -157,7 +157,7 @@ class Watchers:
         if had is None or watcher.sight is not sight or watcher.about != self._about:
             return False
         now = self._shown(watcher.identity, sight)
-        return (had.version, had.queue) == (now.version, now.queue)
+        return had.state == now.state
 
     def _shown(self, who: Identity, sight: Sight) -> Roster:
         return self._roster.own(who.uri) if sight is Sight.OWN else self._seen[sight]
@@ -190,8 +190,8 @@ class Watchers:
     def _template(self, had: Roster | None, now: Roster, sight: Sight) -> str:
         """A document that all of one sight share who had the same."""
         plain = not any(one.aliases or one.queue for one in (had, now) if one is not None)
-        before = (-1, 0) if had is None else (had.version, had.queue)
-        key = (*before, now.version, now.queue, Sight.ALL if plain else sight)
+        before = None if had is None else had.state
+        key = (before, now.state, Sight.ALL if plain else sight)
         template = self._cache.get(key)
         if template is None:
             if had is None:

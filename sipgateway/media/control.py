@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, NotRequired, TypedDict
 
+from sipgateway.media.engine import LegId
+
 
 class Sdes(TypedDict):
     """Keys of a leg from its descriptions (RFC 4568), base64."""
@@ -118,7 +120,7 @@ class Report(TypedDict):
         "alive",
     ]
     leg: NotRequired[str]
-    legs: NotRequired[list[str]]
+    levels: NotRequired[dict[LegId, int]]
     now: NotRequired[dict[str, float | None]]
     mean: NotRequired[dict[str, float | None]]
     worst: NotRequired[float | None]

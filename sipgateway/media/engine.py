@@ -13,8 +13,8 @@ waiting room).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
 LegId = NewType("LegId", str)
@@ -109,10 +109,14 @@ class DigitKeyed:
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """Who speaks in a room: told when the set changes, at most 5 times a second."""
+    """Who speaks in a room: told when the set changes, at most 5 times a second.
+
+    `levels` is how loud they come in, in dBov (RFC 6464: 0 to -127), where that is known.
+    """
 
     room: RoomId
     legs: frozenset[LegId]
+    levels: Mapping[LegId, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -532,6 +532,8 @@ class LocalEngine:
         if worker.process is not None:
             await _end(worker.process)
             worker.process = None
+        for room in [room for room, one in self._rooms.items() if one is worker]:
+            self._listener(engine.Speaking(room, frozenset()))
         for leg in [leg for leg, one in self._legs.items() if one.worker is worker]:
             self._lose(leg, "the mixer worker ended")
 
@@ -588,7 +590,7 @@ EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
     ),
     "sounded": lambda one: engine.SoundEnded(RoomId(one["room"]), one["name"], one["reason"]),
     "speaking": lambda one: engine.Speaking(
-        RoomId(one["room"]), frozenset(LegId(leg) for leg in one["legs"])
+        RoomId(one["room"]), frozenset(one["levels"]), one["levels"]
     ),
 }
 

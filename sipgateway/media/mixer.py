@@ -48,6 +48,9 @@ TENURE = 20
 MARGIN = 6.0
 """dB by which a challenger must be louder than the one he displaces."""
 
+FALL = 0.2
+"""dB in a frame by which a talker's peak is forgotten: 10 dB/s, slower than syllables."""
+
 PRIMING = 3
 """Frames an encoder is run over before its output is sent."""
 
@@ -121,6 +124,8 @@ class Floor:
     levels: dict[LegId, float] = field(default_factory=dict)
     holds: dict[LegId, int] = field(default_factory=dict)
     tenures: dict[LegId, int] = field(default_factory=dict)
+    peaks: dict[LegId, float] = field(default_factory=dict)
+    """Of those with the floor: what was loudest lately."""
 
     def choose(self, levels: Mapping[LegId, int]) -> tuple[LegId, ...]:
         """Who is mixed in this frame, given every candidate's level in -dBov."""
@@ -134,9 +139,9 @@ class Floor:
                 self._admit(leg)
         return tuple(self.holds)
 
-    def speaking(self) -> frozenset[LegId]:
-        """Those with the floor who are loud enough to be called speaking."""
-        return frozenset(leg for leg in self.holds if self.levels[leg] >= SPEAKS)
+    def speaking(self) -> dict[LegId, int]:
+        """Those with the floor who are loud enough to be called speaking, with level in dBov."""
+        return {leg: round(self.peaks[leg]) for leg in self.holds if self.levels[leg] >= SPEAKS}
 
     def _smooth(self, levels: Mapping[LegId, int]) -> None:
         smoothed = {}
@@ -151,6 +156,8 @@ class Floor:
             loud = self.levels.get(leg)
             self.holds[leg] = HOLD if loud is not None and loud >= AUDIBLE else self.holds[leg] - 1
             self.tenures[leg] += 1
+            if loud is not None:
+                self.peaks[leg] = max(loud, self.peaks[leg] - FALL)
             if loud is None or self.holds[leg] <= 0:
                 self._remove(leg)
 
@@ -162,10 +169,10 @@ class Floor:
             if self.levels[leg] < self.levels[weakest] + MARGIN:
                 return
             self._remove(weakest)
-        self.holds[leg], self.tenures[leg] = HOLD, 0
+        self.holds[leg], self.tenures[leg], self.peaks[leg] = HOLD, 0, self.levels[leg]
 
     def _remove(self, leg: LegId) -> None:
-        del self.holds[leg], self.tenures[leg]
+        del self.holds[leg], self.tenures[leg], self.peaks[leg]
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ class Rooms:
             if name in self._sounds:
                 self._sounds.pop(name).close()
             if self._speaking.pop(name, None):
-                self.reports.append({"event": "speaking", "room": name, "legs": []})
+                self.reports.append({"event": "speaking", "room": name, "levels": {}})
 
     def play(self, name: RoomId, player: Player | None) -> None:
         """Play something to everybody in a room."""
@@ -136,7 +136,7 @@ class Rooms:
     def look_who_speaks(self) -> None:
         """Report every room whose speakers have changed since the last look."""
         for name, room in self._rooms.items():
-            legs = room.floor.speaking()
-            if legs != self._speaking.get(name, frozenset()):
-                self._speaking[name] = legs
-                self.reports.append({"event": "speaking", "room": name, "legs": sorted(legs)})
+            levels = room.floor.speaking()
+            if levels.keys() != self._speaking.get(name, frozenset()):
+                self._speaking[name] = frozenset(levels)
+                self.reports.append({"event": "speaking", "room": name, "levels": levels})

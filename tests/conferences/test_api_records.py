@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from conferences import policy, services
+from conferences import policy, selectors, services
 from conferences.models import Endpoint, User
 from tests.conferences.conftest import Joined
 from tests.conferences.test_api_mine import Script
-from tests.people import BOB, MALLORY
+from tests.people import ALICE, BOB, MALLORY
 
 FIGURES = ("mos", "loss_in", "loss_out", "jitter_in", "jitter_out", "round_trip")
 GOOD = dict(zip(FIGURES, (4.2, 0.2, 0.0, 3.0, 2.0, 40.0), strict=True))
@@ -109,3 +109,30 @@ def test_quality_is_told_of_each_phone(talked: Joined, alice: User) -> None:
     assert (quality["grade"], quality["mos"], quality["worst_mos"]) == ("good", 4.2, 2.9)
     assert quality["mean"] == POOR
     assert [one["quality"] for one in told["phones"] if one["entity"] != BOB.uri] == [None]
+
+
+def test_who_speaks_is_in_the_roster_of_scripts(talked: Joined, alice: User) -> None:
+    """Whoever speaks, and nobody who did before or in another room; Mallory reads nothing of it."""
+    path = f"/conferences/{talked.conference.name}/participants"
+
+    def speak(heard: dict[tuple[policy.ParticipantKey, str], int | None]) -> dict[str, int | None]:
+        services.speakers_changed(conference=policy.ConferenceId(talked.conference.pk), heard=heard)
+        people = Script(alice).call("GET", path)[1]["participants"]
+        phones = ((one["entity"], phone) for one in people for phone in one["endpoints"])
+        return {who: phone["level"] for who, phone in phones if phone.get("speaking")}
+
+    bobs = Endpoint.objects.get(participant__key=talked.key(BOB)).uri
+    alices = Endpoint.objects.get(participant__key=talked.key(ALICE)).uri
+    assert speak({(talked.key(BOB), bobs): -24}) == {BOB.uri: -24}
+    assert speak({(talked.key(ALICE), alices): None}) == {ALICE.uri: None}
+    shown = selectors.show(talked.conference, now=timezone.now())
+    assert [[e.get("speaking") for e in one["endpoints"]] for one in shown["participants"]] == [
+        [True],
+        [None],
+    ]
+    elsewhere = policy.ConferenceId(talked.conference.pk + 1)
+    services.speakers_changed(conference=elsewhere, heard={(talked.key(BOB), bobs): -3})
+    assert speak({}) == {}
+    people = Script(alice).call("GET", path)[1]["participants"]
+    assert not any("speaking" in phone for one in people for phone in one["endpoints"])
+    assert Script(User.objects.create_user("mallory")).call("GET", path)[0] == 403

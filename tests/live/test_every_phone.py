@@ -62,6 +62,13 @@ class Table:
     def present(self) -> list[str]:
         return sorted(entry["display_text"].lower() for entry in self.api.roster(self.name))
 
+    @property
+    def speakers(self) -> list[str]:
+        """Who speaks, by the roster: with his level."""
+        heard = [one for one in self.api.roster(self.name) if "speaking" in one["endpoints"][0]]
+        assert all(-60 < one["endpoints"][0]["level"] < 0 for one in heard)
+        return sorted(one["display_text"].lower() for one in heard)
+
 
 async def _until(met: object) -> None:
     assert await asyncio.to_thread(until, met, within=10.0, every=0.25)  # type: ignore[arg-type]
@@ -109,6 +116,7 @@ async def test_four_kinds_of_phones_hear_each_other_also_after_the_mixer_died(
         for speaker in everybody:
             table.lets_speak(speaker)
             await table.all_hear(speaker)
+        await _until(lambda: table.speakers == everybody[-1:])
         (mixer,) = _workers(server)
         os.kill(mixer, signal.SIGKILL)
         await _until(lambda: _workers(server) not in ([], [mixer]))

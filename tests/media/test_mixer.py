@@ -191,7 +191,7 @@ def test_the_muted_are_not_heard() -> None:
     made = room(raw.codec, alice=tone(440), bob=Tape([]))
     made.members[ALICE].muted = True
     assert made.tick()[BOB].payload == b""
-    assert made.floor.speaking() == frozenset()
+    assert made.floor.speaking() == {}
 
 
 def test_who_is_on_hold_is_sent_nothing() -> None:

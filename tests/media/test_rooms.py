@@ -94,9 +94,11 @@ def test_who_speaks_is_told_when_it_changes() -> None:
     for _ in range(5):
         list(rooms.tick())
         rooms.look_who_speaks()
-    assert rooms.reports == [{"event": "speaking", "room": ROOM, "legs": ["alice"]}]
+    (told,) = rooms.reports
+    assert (told["event"], told["room"], [*told["levels"]]) == ("speaking", ROOM, ["alice"])
+    assert -13 <= told["levels"][alice.leg] <= -9
     rooms.leave(alice.leg)
-    assert rooms.reports[-1] == {"event": "speaking", "room": ROOM, "legs": []}
+    assert rooms.reports[-1] == {"event": "speaking", "room": ROOM, "levels": {}}
 
 
 # Legs

@@ -2,32 +2,102 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from sipgateway.focus.facts import SpeakersChanged
+from sipgateway.focus.roster import Roster
 from sipgateway.media.engine import RoomId, Speaking
-from tests.stage import DOMAIN, OFFER, Stage
+from tests.stage import DOMAIN, OFFER, Info, Person, Stage
+
+FLOOR = "{urn:parley:xml:ns:floor}speaking"
 
 
-def test_who_speaks_is_in_the_roster_where_packets_do_not_say_it(stage: Stage) -> None:
-    """With Janus, whose mix names no contributing sources."""
+def who_speaks(document: Info) -> dict[str, str | None]:
+    """Those whom a document marks, with their levels."""
+    users = document.root.iter("{urn:ietf:params:xml:ns:conference-info}user")
+    marks = ((user.get("entity", ""), user.find(FLOOR)) for user in users)
+    return {entity: mark.get("level") for entity, mark in marks if mark is not None}
+
+
+def told_to(who: Person) -> int:
+    """How many NOTIFYs somebody got meanwhile; all are answered."""
+    count = 0
+    while who.inbox:
+        who.sees()
+        count += 1
+    return count
+
+
+def spoken(stage: Stage) -> list[SpeakersChanged]:
+    """What was written down of who speaks."""
+    return [fact for fact in stage.facts if isinstance(fact, SpeakersChanged)]
+
+
+def roster(stage: Stage) -> Roster:
+    """That of the one conference."""
+    (conference,) = stage.switchboard._halls
+    return conference.roster
+
+
+def test_who_speaks_is_in_the_roster_with_level(stage: Stage) -> None:
+    """By both mixers; Janus does not know the levels."""
     alice = stage.joined("alice")
     stage.joined("bob")
     alice.subscribes()
     alice.sees()
-    floor = "{urn:parley:xml:ns:floor}speaking"
     stage.passes(1)
-    told = Speaking(RoomId("conference-1"), frozenset({stage.leg_of("bob")}))
-    stage.media_tells(told)
-    stage.passes(1)
-    stage.is_quiet()
-    stage.switchboard._house = replace(stage.switchboard._house, shows_speakers=True)
-    stage.media_tells(told)
+    room, bob = RoomId("conference-1"), stage.leg_of("bob")
+    stage.media_tells(Speaking(room, frozenset({bob}), {bob: -24}))
     document = alice.sees()
     assert document.users() == {"bob": "full"}
-    assert len(list(document.root.iter(floor))) == 1
+    assert who_speaks(document) == {f"sip:bob@{DOMAIN}": "-24"}
     stage.passes(1)
-    stage.media_tells(Speaking(RoomId("conference-1"), frozenset()))
-    assert list(alice.sees().root.iter(floor)) == []
+    stage.media_tells(Speaking(room, frozenset({bob, stage.leg_of("alice")})))
+    assert who_speaks(alice.sees()) == {f"sip:bob@{DOMAIN}": None, f"sip:alice@{DOMAIN}": None}
+    stage.passes(1)
+    stage.media_tells(Speaking(room, frozenset()))
+    assert who_speaks(alice.sees()) == {}
+
+
+def test_who_speaks_is_told_once_a_second_and_the_last_is_not_lost(stage: Stage) -> None:
+    """Nor is it a new version of the roster, nor written down more than every five seconds."""
+    alice = stage.joined("alice")
+    stage.joined("bob")
+    alice.subscribes()
+    alice.sees()
+    stage.passes(1)
+    room, bob = RoomId("conference-1"), stage.leg_of("bob")
+    version, told = roster(stage).version, 0
+    for number in range(1, 51):  # ten seconds of a lively talk
+        speaks = frozenset({bob} if number % 2 else ())
+        stage.media_tells(Speaking(room, speaks, dict.fromkeys(speaks, -20)))
+        stage.passes(0.2)
+        told += told_to(alice)
+    assert 8 <= told <= 11
+    assert len(spoken(stage)) == 3
+    stage.passes(5)
+    told_to(alice)
+    assert spoken(stage)[-1].speakers == ()
+    assert not any(user.marks.speaking for user in roster(stage).users.values())
+    assert roster(stage).version == version
+    stage.is_quiet()
+
+
+def test_many_who_watch_hear_of_speakers_less_often(stage: Stage) -> None:
+    """Twenty NOTIFYs a second for the whole conference, however many watch."""
+    alice = stage.joined("alice")
+    watching = [stage.person(f"guest{number}") for number in range(60)]
+    for one in watching:
+        one.subscribes()
+    stage.passes(1)
+    for one in watching:
+        told_to(one)
+    room, leg = RoomId("conference-1"), stage.leg_of("alice")
+    told = 0
+    for number in range(1, 61):  # twelve seconds
+        stage.media_tells(Speaking(room, frozenset({leg} if number % 2 else ())))
+        stage.passes(0.2)
+        told += sum(told_to(one) for one in watching)
+    assert 0 < told <= 12 * 20 + 60
+    assert alice.inbox == []
 
 
 def test_c07_full_to_the_newcomer_partial_to_the_others(stage: Stage) -> None:

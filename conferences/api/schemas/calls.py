@@ -182,6 +182,8 @@ class EndpointOut(Schema):
     status: str
     joining_method: str
     muted: bool
+    speaking: bool = Field(False, description="Absent where it does not; told every 5 s at most.")
+    level: int | None = Field(None, description="How loud when it began to, in dBov (RFC 6464).")
     quality: QualityOut | None = Field(None, description="Absent until something was measured.")
 
 

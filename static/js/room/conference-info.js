@@ -89,13 +89,14 @@ function readUser(element, before, entity) {
     ...present(element, { name: "display-text" }),
     // Whoever's marks have changed is told in full.
     ...(stateOf(element) === "partial"
-      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut, waiting: before?.waiting, speaking: before?.speaking }
+      ? { hand: before?.hand, asked: before?.asked, leftOut: before?.leftOut, waiting: before?.waiting, speaking: before?.speaking, level: before?.level }
       : {
           waiting: readWaiting(element),
           hand: Boolean(mark(element, "hand")),
           asked: Boolean(mark(element, "asked-to-speak")),
           leftOut: Boolean(mark(element, "left-out")),
           speaking: Boolean(mark(element, "speaking")),
+          level: Number(mark(element, "speaking")?.getAttribute("level") ?? Number.NaN),
         }),
     ...(roles ? { roles: children(roles, "entry").map((entry) => entry.textContent.trim()) } : {}),
     endpoints: mergeKeyed(new Map(before?.endpoints), element, {
@@ -130,6 +131,7 @@ export function summary(user) {
     asked: Boolean(user.asked),
     leftOut: Boolean(user.leftOut),
     speaking: Boolean(user.speaking),
+    level: user.level ?? Number.NaN,
     gone: endpoints.length > 0 && here.length === 0,
     calling: here.length > 0 && connected.length === 0,
     ringing: connected.length === 0 && here.some((endpoint) => endpoint.status === "alerting"),

@@ -325,7 +325,7 @@ export class InCall {
   }
 
   _beat() {
-    const own = this.sound.speaking && !this.voice.silenced;
+    const own = this.voice.silenced ? 0 : this.sound.voice;
     this.view.speak(talkers(this.phone.connection), own);
     const seconds = Math.floor((Date.now() - this.since) / 1000);
     const two = (part) => String(part).padStart(2, "0");

@@ -2,6 +2,7 @@
 // with hundreds of people gets a NOTIFY for each one who comes.
 
 import { setIcon } from "./page.js";
+import { loudness, loudnessOf } from "./speaking.js";
 import { gettext } from "../words.js";
 
 const FACES = 6;
@@ -25,6 +26,14 @@ function stateWords({ calling, ringing, held }) {
   return held ? gettext("on hold") : "";
 }
 
+/** How loud somebody is heard, from a little above 0 to 1; 0 where he does not speak. */
+function voiceOf(person, heard, named) {
+  const sources = person.sources.filter((source) => heard.has(source));
+  if (sources.length) return Math.max(0.1, ...sources.map((source) => loudnessOf(heard.get(source))));
+  if (named || !person.speaking) return 0;
+  return Number.isNaN(person.level) ? 0.5 : Math.max(0.1, loudness(person.level));
+}
+
 const ROLES = {
   organizer: () => gettext("Organizer"),
   moderator: () => gettext("Moderator"),
@@ -40,6 +49,7 @@ export class RosterView {
     this.commands = commands;
     this.act = act;
     this.tiles = new Map();
+    this.named = false;
   }
 
   /** Our entry has another address than was thought: its tile is made anew. */
@@ -129,14 +139,16 @@ export class RosterView {
     }
   }
 
-  /** Marks those of whose sources one is in `heard`; `ownLevel` is our microphone's. */
-  speak(heard, ownLevel) {
+  /** Marks those who speak, and how loud: `heard` maps sources to levels; `own` is our microphone's level or 0. */
+  speak(heard, own) {
+    // Packets that name their talkers say it sooner than the roster does.
+    this.named ||= heard.size > 0;
     for (const [entity, { item, person }] of this.tiles) {
-      const speaking =
-        entity === this.own
-          ? ownLevel
-          : person.speaking || person.sources.some((source) => heard.has(source));
-      if (item.dataset.speaking !== String(speaking)) item.dataset.speaking = String(speaking);
+      const level = entity === this.own ? own : voiceOf(person, heard, this.named);
+      const speaking = String(level > 0);
+      if (item.dataset.speaking !== speaking) item.dataset.speaking = speaking;
+      const shown = String(Math.round(level * 10) / 10);
+      if (item.style.getPropertyValue("--voice") !== shown) item.style.setProperty("--voice", shown);
     }
   }
 }

@@ -52,8 +52,10 @@ export class Sound {
     this.microphone.close();
   }
 
-  get speaking() {
-    return this.enabled && this.microphone.level > SPEAKING;
+  /** How loud we speak, up to 1; 0 where we do not. */
+  get voice() {
+    const { level } = this.microphone;
+    return this.enabled && level > SPEAKING ? Math.min(1, level) : 0;
   }
 
   /** The stream to call with: the microphone, or silence for who only listens. */
