@@ -289,8 +289,8 @@ class Leg:
 
     def _tell_digit(self, digit: str) -> None:
         self.reports.append({"event": "digit", "leg": self.leg, "digit": digit})
-        if self.member.player is not None:
-            self.reports.append(
-                {"event": "ended", "leg": self.leg, "prompt": self.member.player.name}
-            )
-            self.member.player = None
+        player = self.member.player
+        if player is not None:
+            self.member.player = player.interrupt()
+            if self.member.player is not player:
+                self.reports.append({"event": "ended", "leg": self.leg, "prompt": player.name})

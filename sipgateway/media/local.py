@@ -62,6 +62,9 @@ REPLACED = 5.0
 """Seconds to wait for a worker where there is none: phones are renegotiated the
 moment a worker dies, and its successor takes half a second."""
 
+LINE = 1 << 20
+"""Octets of a report at most; who speaks in a large room is the longest."""
+
 END = 3.0
 """Seconds a worker may take to end by itself."""
 
@@ -154,7 +157,7 @@ class LocalEngine:
         self._bind = ""
         self._addresses: tuple[str, ...] = ()
         self._workers = [_Worker(number) for number in range(1, workers + 1)]
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._legs: dict[LegId, _Leg] = {}
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
         self._rooms: dict[RoomId, _Worker] = {}
@@ -176,10 +179,8 @@ class LocalEngine:
         except OSError as error:
             raise MediaError(503, f"{self._host} is not an address: {error}") from error
         self._addresses = self._announced or (hosts.announced(self._bind),)
-        self._tasks = [
-            asyncio.create_task(self._keep(worker), name=f"media worker {worker.number}")
-            for worker in self._workers
-        ]
+        for worker in self._workers:
+            self._supervise(worker)
         try:
             async with asyncio.timeout(START):
                 for worker in self._workers:
@@ -192,10 +193,10 @@ class LocalEngine:
         """End every worker."""
         self._legs.clear()
         self._dropped.clear()
-        for task in self._tasks:
+        tasks, self._tasks = [*self._tasks.values()], {}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._rooms.clear()
         self._places.clear()
 
@@ -467,8 +468,22 @@ class LocalEngine:
         finally:
             worker.questions.pop(number, None)
 
-    async def _keep(self, worker: _Worker) -> None:
+    def _supervise(self, worker: _Worker, wait: float = 0.0) -> None:
+        """Keep a worker running whatever happens, from so many seconds on."""
+        name = f"media worker {worker.number}"
+        task = self._tasks[worker.number] = asyncio.create_task(self._keep(worker, wait), name=name)
+        task.add_done_callback(lambda done: self._unkept(worker, done))
+
+    def _unkept(self, worker: _Worker, task: asyncio.Task[None]) -> None:
+        """What keeps a worker has failed: a fault of ours, but calls must go on."""
+        if task.cancelled() or self._tasks.get(worker.number) is not task:
+            return
+        LOG.error("mixer worker %d is not kept", worker.number, exc_info=task.exception())
+        self._supervise(worker, PAUSE[1])
+
+    async def _keep(self, worker: _Worker, wait: float) -> None:
         """Run a worker again and again."""
+        await asyncio.sleep(wait)
         while True:
             try:
                 reader = await self._spawn(worker)
@@ -498,7 +513,7 @@ class LocalEngine:
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
             )
-        reader, worker.writer = await asyncio.open_connection(sock=ours)
+        reader, worker.writer = await asyncio.open_connection(sock=ours, limit=LINE)
         return reader
 
     async def _listen(self, worker: _Worker, reader: asyncio.StreamReader) -> None:

@@ -54,6 +54,9 @@ FALL = 0.2
 PRIMING = 3
 """Frames an encoder is run over before its output is sent."""
 
+MOST_TO_SAY = 8
+"""Announcements to a room, one after the other; more are left out."""
+
 CEILING = 0.97
 """Peak of what is sent; 1.0 is full scale."""
 
@@ -84,6 +87,37 @@ class Player:
     recording: Samples
     again_from: int | None = None
     position: int = 0
+    then: Player | None = None
+    """What is played when it is over."""
+
+    @property
+    def looped(self) -> bool:
+        """Whether it goes on until something ends it."""
+        return self.again_from is not None
+
+    def follow(self, player: Player) -> bool:
+        """Play something else after it and what follows it; False where that is enough already."""
+        last, count = self, 1
+        while last.then is not None:
+            last, count = last.then, count + 1
+        if last.name == player.name or count >= MOST_TO_SAY:
+            return False
+        last.then = player
+        return True
+
+    def give_way(self, player: Player | None) -> Player | None:
+        """What is played instead: what is looped goes on behind words, and stops for nothing."""
+        background = self if self.looped else self.then
+        if player is not None and not player.looped and background and background.looped:
+            player.then = background
+        return player
+
+    def interrupt(self) -> Player | None:
+        """What is left once somebody has heard enough of the words: music, if there is any."""
+        if self.again_from is None:
+            return self.then
+        self.position = max(self.position, self.again_from)
+        return self
 
     def next(self) -> Samples | None:
         """The next frame; None when it is over."""
@@ -420,10 +454,13 @@ class _Plays(Protocol):
 
 def _play(owner: _Plays, player: Player | None) -> Samples | None:
     """The next frame of what is played; forgets it when it is over."""
-    frame = None if player is None else player.next()
-    if frame is None:
-        owner.player = None
-    return frame
+    if player is None:
+        return None
+    frame = player.next()
+    if frame is not None:
+        return frame
+    owner.player = player.then
+    return None if owner.player is None else owner.player.next()
 
 
 def _sum(frames: list[Samples]) -> Samples:

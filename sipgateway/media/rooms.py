@@ -61,10 +61,14 @@ class Rooms:
                 self.reports.append({"event": "speaking", "room": name, "levels": {}})
 
     def play(self, name: RoomId, player: Player | None) -> None:
-        """Play something to everybody in a room."""
+        """Play something to everybody in a room, after what is being played; None ends all."""
         room = self._rooms.get(name)
-        if room is not None:
+        if room is None:
+            return
+        if player is None or room.player is None:
             room.player = player
+        else:
+            room.player.follow(player)
 
     def sound(self, name: RoomId, sound: SoundFile | None) -> None:
         """Play a file to everybody in a room, or no more; what goes on already goes on."""
@@ -126,7 +130,7 @@ class Rooms:
             for leg in room.members:
                 yield leg, outputs.get(leg)
             for member, player in players:
-                if member.player is None:
+                if member.player is not player:
                     self.reports.append(
                         {"event": "ended", "leg": member.leg, "prompt": player.name}
                     )

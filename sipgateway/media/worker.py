@@ -340,8 +340,10 @@ class Worker:
             return
         room = order["room"]
         moved = self.rooms.place(leg.member, None if room is None else RoomId(room))
-        if moved and leg.member.player is not None and leg.member.player.again_from is not None:
-            leg.member.player = None
+        player = leg.member.player
+        if moved and player is not None:  # the music was that of where he was
+            leg.member.player = None if player.looped else player
+            player.then = None
 
     def mute(self, order: Order) -> None:
         """Let the room hear a leg or not."""
@@ -354,9 +356,11 @@ class Worker:
         leg = self.legs.get(order["leg"])
         if leg is None:
             return
-        if leg.member.player is not None:
-            self.report({"event": "ended", "leg": leg.leg, "prompt": leg.member.player.name})
-        leg.member.player = self.prompts.player(order["prompt"], self.clips.get)
+        player, before = self.prompts.player(order["prompt"], self.clips.get), leg.member.player
+        if before is not None:
+            self.report({"event": "ended", "leg": leg.leg, "prompt": before.name})
+            player = before.give_way(player)
+        leg.member.player = player
 
     def play_room(self, order: Order) -> None:
         """Play a prompt to everybody in a room."""

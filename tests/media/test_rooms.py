@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sipgateway.media import codecs, dtls, hosts, ice, path, ports
+from sipgateway.media.codec import FRAME
 from sipgateway.media.control import Terms
 from sipgateway.media.engine import LegId, RoomId
 from sipgateway.media.leg import SILENT_AFTER, SILENT_AGAIN, Leg
 from sipgateway.media.legs import HELD, Legs
-from sipgateway.media.mixer import Member, Player
+from sipgateway.media.mixer import MOST_TO_SAY, Member, Player
 from sipgateway.media.rooms import Rooms
 from sipgateway.media.voice import Voice
 from tests.media import peer, sounds
@@ -85,14 +86,61 @@ def test_who_is_alone_hears_what_is_played_and_the_end_is_told() -> None:
     assert rooms.reports == [{"event": "ended", "leg": "alice", "prompt": "welcome"}]
 
 
+def test_what_is_said_to_a_room_is_said_to_its_end() -> None:
+    """That it is recorded, though somebody comes meanwhile; two who come together ring once."""
+    rooms, alice = Rooms(), member("alice")
+    rooms.place(alice, ROOM)
+    for name, frames in (("recording-started", 3), ("entry", 2), ("entry", 2), ("exit", 2)):
+        rooms.play(ROOM, Player(name, sounds.sine(440, frames)))
+    heard = [output.payload for _ in range(9) for _, output in rooms.tick() if output]
+    assert [payload != OPUS.silence for payload in heard] == [True] * 7 + [False] * 2
+    for number in range(2 * MOST_TO_SAY):
+        rooms.play(ROOM, Player(f"name-{number}", sounds.sine(440, 1)))
+    heard = [output.payload for _ in range(20) for _, output in rooms.tick() if output]
+    assert [payload != OPUS.silence for payload in heard].count(True) == MOST_TO_SAY
+    rooms.play(ROOM, Player("entry", sounds.sine(440, 5)))
+    rooms.play(ROOM, None)
+    assert [output.payload for _, output in rooms.tick() if output] == [OPUS.silence]
+
+
+def test_music_goes_on_behind_words() -> None:
+    """Also when they are cut short, and until somebody else ends it."""
+    rooms, alice = Rooms(), member("alice")
+    rooms.place(alice, None)
+    music = Player("music", sounds.sine(440, 3), again_from=0)
+    words = music.give_way(Player("count", sounds.sine(1000, 2)))
+    alice.player = words
+    for _ in range(4):
+        list(rooms.tick())
+    assert alice.player is music
+    assert rooms.reports == [{"event": "ended", "leg": "alice", "prompt": "count"}]
+    more = music.give_way(Player("muted", sounds.sine(1000, 2)))
+    assert more is not None
+    again = more.give_way(Player("unmuted", sounds.sine(1000, 2)))
+    assert again is not None
+    assert again.interrupt() is music
+    assert again.give_way(None) is None
+    ring = Player("ring", sounds.sine(440, 3), again_from=0)
+    assert music.give_way(ring) is ring
+    assert ring.then is None
+
+
+def test_a_key_skips_words_and_not_the_music_after_them() -> None:
+    first = Player("first music", sounds.sine(440, 5), again_from=2 * FRAME)
+    assert first.interrupt() is first
+    assert first.position == 2 * FRAME
+    assert Player("first", sounds.sine(440, 5)).interrupt() is None
+
+
 def test_who_speaks_is_told_when_it_changes() -> None:
     rooms, alice = Rooms(), member("alice")
     rooms.place(alice, ROOM)
     encoder = OPUS.encoder()
     for number, frame in enumerate(sounds.frames(sounds.sine(440, 10))):
         alice.voice.buffer.put(number, encoder.encode(frame), 10)  # type: ignore[attr-defined]
-    for _ in range(5):
+    for _ in range(8):
         list(rooms.tick())
+    for _ in range(2):
         rooms.look_who_speaks()
     (told,) = rooms.reports
     assert (told["event"], told["room"], [*told["levels"]]) == ("speaking", ROOM, ["alice"])

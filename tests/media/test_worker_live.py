@@ -146,17 +146,26 @@ async def test_mute_and_rooms(stage: Stage) -> None:
     assert sounds.share(sound(bob, 10), 440) > 0.8
 
 
-async def test_digits_end_a_prompt(stage: Stage) -> None:
+async def test_digits_end_a_prompt_and_not_what_is_played_behind_it(stage: Stage) -> None:
     alice = await stage.joined(ALICE, room=False)
     stage.mixer.play(ALICE, "ring")
+    words = " ".join(["beep"] * 60)
+    stage.mixer.play(ALICE, words)
+    await stage.told(engine.PlayEnded(ALICE, "ring"))
     await talk([(alice, 0.0)], 20)
     assert codec.level(sound(alice, 5)) < 40
     for end in (False, False, True, True, True):
         alice.say(dtmf.build("7", 960, end=end), 127, kind=peer.EVENT_TYPE)
         alice.sender.timestamp -= 960
     await stage.told(engine.DigitKeyed(ALICE, "7"))
-    await stage.told(engine.PlayEnded(ALICE, "ring"))
+    await stage.told(engine.PlayEnded(ALICE, words))
     assert stage.events.count(engine.DigitKeyed(ALICE, "7")) == 1
+    await talk([(alice, 0.0)], 10)
+    ringing = codec.level(sound(alice, 5))
+    assert ringing < 40
+    stage.mixer.play(ALICE, "")
+    await talk([(alice, 0.0)], 20)
+    assert codec.level(sound(alice, 5)) == 127
 
 
 async def test_music_goes_on_where_a_leg_stays_and_ends_where_it_moves(stage: Stage) -> None:
@@ -290,6 +299,26 @@ async def test_a_worker_that_dies_is_replaced(
     assert caught.value.status == 503
     await stage.joined(ALICE)
     assert not stage.mixer.failing()
+
+
+async def test_a_worker_is_kept_whatever_goes_wrong_here(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault in what hears of it ends one worker, not the mixer for good; the log tells of it."""
+    await stage.joined(ALICE)
+    (process,) = stage.mixer.processes()
+
+    def faulty(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    with monkeypatch.context() as changed:
+        changed.setitem(local.REPORTS, "alive", faulty)
+        await stage.told(engine.LegLost(ALICE, "the mixer worker ended"))
+    await stage.until(lambda: not stage.mixer.failing(), seconds=20)
+    assert stage.mixer.processes() != (process,)
+    assert "mixer worker 1 is not kept" in caplog.text
+    assert "a fault of ours" in caplog.text
+    await stage.joined(ALICE)
 
 
 async def test_the_worker_ends_with_the_engine_and_not_by_ctrl_c(stage: Stage) -> None:

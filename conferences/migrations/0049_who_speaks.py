@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conferences', '0047_conference_reserved'),
+        ('conferences', '0048_one_phone_is_removed'),
     ]
 
     operations = [
