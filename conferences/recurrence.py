@@ -20,13 +20,12 @@ from __future__ import annotations
 import collections
 import datetime
 import enum
-import functools
 import heapq
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dateutil import rrule, tz
 
@@ -278,18 +277,6 @@ def carried_over(before: Pattern, after: Pattern) -> dict[datetime.datetime, dat
         if day in days:
             found[days[day]] = one.recurrence_id
     return found
-
-
-@functools.cache
-def zones() -> frozenset[str]:
-    """The names of the zones of places, as ``Europe/Berlin``, and ``UTC``.
-
-    What a machine calls its own zone (``localtime``) and rules that are read as if
-    they were places (``posix/``, ``right/``) name nothing elsewhere.
-    """
-    return frozenset(
-        name for name in available_timezones() if name not in ("localtime", "posixrules", "Factory")
-    )
 
 
 def local(at: datetime.datetime, zone: str) -> datetime.datetime:

@@ -11,7 +11,7 @@ from django.utils import dates, formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from conferences import recurrence, repetition, typed
+from conferences import recurrence, repetition, typed, zones
 from conferences.recurrence import Fault
 
 #: A weekday's place in a month.
@@ -47,6 +47,15 @@ def moment(local: datetime.datetime, today: datetime.datetime) -> str:
     """A time on the clock on the wall, with its year where that is another."""
     name = "DAY_TIME_FORMAT" if local.year == today.year else "DAY_YEAR_TIME_FORMAT"
     return formats.date_format(local, name)
+
+
+def zone(name: str) -> str:
+    """The time zone that is meant by `name` (`conferences.zones`). Raises `ValidationError`."""
+    found = zones.named(name)
+    if found is None:
+        words = _("“%(zone)s” is no time zone of a place, as Europe/Berlin is.")
+        raise ValidationError(words % {"zone": name})
+    return found
 
 
 def line(text: str) -> str:

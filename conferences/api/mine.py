@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Body, Query, Router, Status
 
-from conferences import policy, recurrence, selectors, services, wording
+from conferences import policy, selectors, services, wording
 from conferences.api import access
 from conferences.api.bookings import YEARS
 from conferences.api.schemas.common import PageIn
@@ -65,8 +65,11 @@ def change_me(request: HttpRequest, said: MeIn) -> dict[str, Any]:
     """Change what you send; the rest stays."""
     user = _person(request)
     sent = said.model_dump(exclude_unset=True)
-    if "timezone" in sent and sent["timezone"] not in recurrence.zones():
-        raise ValidationError({"timezone": _("That is no time zone, as Europe/Berlin is.")})
+    if "timezone" in sent:
+        try:
+            sent["timezone"] = wording.zone(sent["timezone"])
+        except ValidationError as error:
+            raise ValidationError({"timezone": error}) from error
     if "display_name" in sent:
         try:
             sent["display_name"] = wording.person(sent["display_name"])

@@ -15,7 +15,7 @@ from conferences.forms.accounts import (
 from conferences.forms.booking import BookingForm, Guestlist, InviteeRow
 from conferences.forms.factory import FactoryForm
 from conferences.forms.occurrence import OccurrenceForm
-from conferences.forms.plain import PlainForm, dress, zones
+from conferences.forms.plain import PlainForm, dress, time_zones
 from conferences.forms.small import (
     MIN_SIP_PASSWORD,
     AccountForm,
@@ -49,5 +49,5 @@ __all__ = [
     "WebhookForm",
     "WelcomeForm",
     "dress",
-    "zones",
+    "time_zones",
 ]

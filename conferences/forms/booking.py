@@ -134,7 +134,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
     )
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        choices=plain.zones,
+        choices=plain.time_zones,
         required=False,
         help_text=gettext_lazy(
             "A series keeps its time on the clock there when the clocks change. "
@@ -242,6 +242,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
             initial=_initial(owner, shown, self._copied) | _suggested(at or {}),
         )
         self._offer_organizers(owner, conference)
+        plain.offer_own(self)
         self.initial["organizer"] = (at or {}).get("for", owner.username)
         self._tell_quota(conference.organizer if conference is not None else owner)
         if conference is not None or settings.USER_CHOSEN_URIS == "off":

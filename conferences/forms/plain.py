@@ -15,7 +15,7 @@ from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from conferences import recurrence
+from conferences import zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,20 @@ def minute_choices(minutes: Iterable[int]) -> list[tuple[int, Any]]:
     return [(one, _words_later(one)) for one in minutes]
 
 
-def zones() -> list[tuple[str, str]]:
+def time_zones() -> list[tuple[str, str]]:
     """Time zones as a person looks for them: by region and city, and UTC."""
-    named = sorted(
-        zone
-        for zone in recurrence.zones()
-        if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
-    )
+    named = sorted(zones.places() - {"UTC"})
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in named)]
+
+
+def offer_own(form: forms.BaseForm) -> None:
+    """Offer the zone that a row has, also where no other may be booked in it any more.
+
+    A list without it would show, and so choose, another one.
+    """
+    field, own = form.fields["timezone"], form.initial.get("timezone")
+    if own and own not in zones.places():
+        field.choices = [*time_zones(), (own, own)]  # type: ignore[attr-defined]
 
 
 def languages() -> list[tuple[str, Any]]:

@@ -116,7 +116,7 @@ class EjectionForm(RemovalForm):
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """How somebody is called, and in which zone he reads times."""
 
-    timezone = forms.ChoiceField(label=_("Time zone"), choices=plain.zones)
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=plain.time_zones)
     language = forms.ChoiceField(label=_("Language"), required=False, choices=plain.languages)
 
     class Meta:
@@ -127,7 +127,12 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        plain.offer_own(self)
         plain.dress(self)
+
+    def clean_timezone(self) -> str:
+        """A zone of a place."""
+        return wording.zone(self.cleaned_data["timezone"])
 
     def clean_display_name(self) -> str:
         """One line of text."""

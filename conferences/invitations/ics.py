@@ -20,15 +20,22 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 
 from django.conf import settings
-from icalendar import Calendar, Event, vCalAddress, vRecur, vText, vUri
+from icalendar import (
+    Calendar,
+    Event,
+    Timezone,
+    TimezoneDaylight,
+    TimezoneStandard,
+    vCalAddress,
+    vRecur,
+    vText,
+    vUri,
+)
 
-from conferences import policy, recurrence, selectors
+from conferences import policy, recurrence, selectors, zones
 from conferences.models import Answer, Conference, RoleChoice
 
 PRODUCT = "-//Parley//Conferences//EN"
-#: VTIMEZONEs tell the changes of the clock from the year before the first start
-#: for so long: as far as a rule is unrolled.
-_ZONE_TOLD = recurrence.HORIZON + datetime.timedelta(days=366)
 _UNTIL = re.compile(r"UNTIL=([0-9]{8})(?:T([0-9]{6})(Z?))?")
 #: What cannot stand in a parameter's value (RFC 5545 3.1 QSAFE-CHAR).
 _UNSAFE = re.compile(r'["\x00-\x1f\x7f]')
@@ -78,7 +85,7 @@ def request(
     for event in events:
         event.add("status", "CONFIRMED")
         _add_people(event, conference, attendee)
-    return written(events, [conference], method="REQUEST")
+    return written(events, method="REQUEST")
 
 
 def cancel(
@@ -92,7 +99,7 @@ def cancel(
             _add_time(event, one.pattern)
     event.add("status", "CANCELLED")
     _add_people(event, conference, attendee)
-    return written([event], [conference], method="CANCEL")
+    return written([event], method="CANCEL")
 
 
 def feed(booked: Iterable[tuple[Conference, str]], *, name: str, at: datetime.datetime) -> bytes:
@@ -106,7 +113,7 @@ def feed(booked: Iterable[tuple[Conference, str]], *, name: str, at: datetime.da
     ]
     for event in events:
         event.add("status", "CONFIRMED")
-    octets = written(events, [conference for conference, _ in rows], method="PUBLISH")
+    octets = written(events, method="PUBLISH")
     return octets.replace(b"METHOD:", _property("NAME", name) + b"METHOD:", 1)
 
 
@@ -116,8 +123,8 @@ def _property(name: str, value: str) -> bytes:
     )
 
 
-def written(events: list[Event], rows: list[Conference], *, method: str = "") -> bytes:
-    """A calendar of `events`, which are those of `rows`, with the zones that they name."""
+def written(events: list[Event], *, method: str = "") -> bytes:
+    """A calendar of `events`, with the zones that they name."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -126,18 +133,34 @@ def written(events: list[Event], rows: list[Conference], *, method: str = "") ->
     for event in events:
         calendar.add_component(event)
     starts = [
-        one.pattern.starts_at
-        for row in rows
-        if row.starts_at is not None
-        for one in selectors.series(row, cancelled=True)
+        at
+        for event in events
+        if isinstance(at := getattr(event.get("dtstart"), "dt", None), datetime.datetime)
     ]
-    if starts:
-        calendar.add_missing_timezones(
-            first_date=datetime.date(min(starts).year - 1, 1, 1),
-            last_date=(max(starts) + _ZONE_TOLD).date(),
-        )
+    for name in sorted(calendar.get_missing_tzids()):
+        until = max(starts) + recurrence.HORIZON
+        zone = _zone(name, since=min(starts).year - 1, until=until.year + 1)
+        calendar.subcomponents.insert(0, zone)
     octets: bytes = calendar.to_ical()
     return octets
+
+
+def _zone(name: str, *, since: int, until: int) -> Timezone:
+    """Its VTIMEZONE (RFC 5545 3.6.5), with rules for ever where there are any."""
+    told = Timezone()
+    told.add("tzid", name)
+    for found in zones.observances(name, since=since, until=until):
+        one = TimezoneDaylight() if found.summer else TimezoneStandard()
+        one.add("dtstart", found.begins[0])
+        one.add("tzoffsetfrom", found.before)
+        one.add("tzoffsetto", found.after)
+        one.add("tzname", found.name)
+        if found.rule:
+            one.add("rrule", vRecur.from_ical(found.rule))
+        for begin in found.begins[1:]:
+            one.add("rdate", begin)
+        told.add_component(one)
+    return told
 
 
 def events_of(

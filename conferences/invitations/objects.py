@@ -59,7 +59,7 @@ def calendar_object(conference: Conference, number: int, *, reader: User, kept: 
         event.add("status", "CONFIRMED")
         _add_people(event, conference, listed)
         _add_kept(event, others, words)
-    return ics.written(events, [conference])
+    return ics.written(events)
 
 
 def address(one: Invitation) -> str:

@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from conferences import policy, recurrence, wording
+from conferences import policy, wording
 from conferences.models import User
 from conferences.services import accounts, people
 from conferences.services.refused import Refused
@@ -79,8 +79,11 @@ def _check(said: AccountTerms) -> None:
             said["display_name"] = wording.person(said["display_name"])
         except ValidationError as error:
             wrong["display_name"] = " ".join(error.messages)
-    if said.get("timezone", "UTC") not in recurrence.zones():
-        wrong["timezone"] = _("That is no time zone, as Europe/Berlin is.")
+    if "timezone" in said:
+        try:
+            said["timezone"] = wording.zone(said["timezone"])
+        except ValidationError as error:
+            wrong["timezone"] = " ".join(error.messages)
     if said.get("email"):
         try:
             validate_email(said["email"])

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from icalendar import Calendar, Component, Event
 from icalendar.error import GloballyUniqueTZIDGuessed
 
-from conferences import invitations, recurrence
+from conferences import invitations, zones
 from conferences.recurrence import DEFAULT_MINUTES
 
 #: Octets of one object.
@@ -158,7 +158,7 @@ def _known_zone(name: str) -> str:
     """The zone's own name: some programs put a path before it."""
     parts = name.strip("/").split("/")
     ends = ["/".join(parts[at:]) for at in range(len(parts))]
-    return next((one for one in ends if one and one in recurrence.zones()), "")
+    return next(filter(None, map(zones.named, ends)), "")
 
 
 def _minutes(event: Component, starts_at: datetime.datetime) -> int:

@@ -205,12 +205,10 @@ def said_minutes(minutes: int | None, complaints: Complaints) -> int | None:
 
 def say_time(row: Conference, said: Changes, complaints: Complaints) -> None:
     """When, how long, how often."""
-    row.timezone = said.get("timezone") or row.timezone
-    if row.timezone not in recurrence.zones():
-        complaints.say(
-            "timezone",
-            _("%(zone)s is no time zone, as Europe/Berlin is.") % {"zone": repr(row.timezone)},
-        )
+    try:
+        row.timezone = wording.zone(said.get("timezone") or row.timezone)
+    except ValidationError as error:
+        complaints.say("timezone", " ".join(error.messages))
         row.timezone = "UTC"
     starts_at = said.get("starts_at", row.starts_at)
     row.starts_at = said_start(starts_at, row.timezone, complaints)

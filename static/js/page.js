@@ -146,15 +146,30 @@ function menus() {
 /** Where the person's device is in another zone than his account, that one is offered. */
 function zoneHint(hint) {
   const field = document.querySelector("select[name=timezone]");
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const known = [...field.options].some((option) => option.value === zone);
-  hint.hidden = !known || field.value === zone;
+  const zone = offered(field, Intl.DateTimeFormat().resolvedOptions().timeZone);
+  hint.hidden = !zone || field.value === zone;
   hint.querySelector("b").textContent = zone;
   hint.querySelector("button").addEventListener("click", () => {
     field.value = zone;
     hint.hidden = true;
     field.focus();
   });
+}
+
+/** The option that means a zone: browsers call some by the names of before. */
+function offered(field, zone) {
+  const known = [...field.options].map((option) => option.value);
+  if (known.includes(zone)) return zone;
+  return known.find((one) => calledHere(one) === zone);
+}
+
+/** What this browser calls a zone; nothing where it does not know it. */
+function calledHere(timeZone) {
+  try {
+    return Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone;
+  } catch {
+    return null;
+  }
 }
 
 /** A guest reads times of a conference in the zone that his device is in. */

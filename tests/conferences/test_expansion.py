@@ -125,7 +125,7 @@ def _calendar(pattern: Pattern) -> Calendar:
         created_at=datetime.datetime(2020, 1, 1, tzinfo=UTC),
     )
     events = list(ics.events_of(conference, Series(0, "Series", pattern), words="", at=FIRST))
-    read = Calendar.from_ical(ics.written(events, [conference], method="PUBLISH").decode())
+    read = Calendar.from_ical(ics.written(events, method="PUBLISH").decode())
     assert isinstance(read, Calendar)
     assert [event.errors for event in read.walk("VEVENT")] == [[]] * len(events)
     return read

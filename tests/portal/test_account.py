@@ -34,6 +34,20 @@ def test_name_and_zone(bob: User, signed_in: SignedIn) -> None:
     assert "Select a valid choice" in wrong.content.decode()
 
 
+def test_a_zone_of_before_is_shown_and_not_chosen_away(bob: User, signed_in: SignedIn) -> None:
+    """A list without it would choose UTC in silence; what is sent back has to be a place's."""
+    User.objects.filter(pk=bob.pk).update(timezone="EST")
+    browser = signed_in(bob)
+    page = browser.get("/account/").content.decode()
+    assert '<option value="EST" selected>' in page
+    kept = browser.post("/account/", {"display_name": "Bob", "timezone": "EST"})
+    assert "“EST” is no time zone of a place" in kept.content.decode()
+    User.objects.filter(pk=bob.pk).update(timezone="Asia/Calcutta")
+    browser.post("/account/", {"display_name": "Bob", "timezone": "Asia/Calcutta"})
+    bob.refresh_from_db()
+    assert bob.timezone == "Asia/Kolkata"
+
+
 def test_the_sip_account_is_told(bob: User, signed_in: SignedIn) -> None:
     page = signed_in(bob).get("/account/").content.decode()
     assert shown(page, "Address of record") == "sip:bob@conf.test"
