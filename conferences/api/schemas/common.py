@@ -40,3 +40,4 @@ class WhyIn(Schema):
 
     reason: str = ""
     ban: bool = False
+    endpoint: str = ""
