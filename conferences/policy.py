@@ -228,6 +228,8 @@ class CallOrder:
     anonymous: bool = False
     #: Who else is called by the same list, as a document for the phone (RFC 5364).
     history: str = ""
+    #: The booking plans it: it rings also where nobody is.
+    booked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,8 @@ def _load_conference(action: LoadConference) -> ConferenceLoaded:
         person = selectors.person_exists(action.name)
         factory = not person and selectors.factory(action.name) is not None
         return ConferenceLoaded(action.question, None, person=person, factory=factory)
-    return ConferenceLoaded(action.question, selectors.snapshot(found))
+    vacant = selectors.is_vacant(found)
+    return ConferenceLoaded(action.question, selectors.snapshot(found), vacant=vacant)
 
 
 def _create_conference(action: CreateConference) -> ConferenceLoaded:
@@ -95,14 +96,17 @@ def _create_conference(action: CreateConference) -> ConferenceLoaded:
             creator=action.creator,
             name=action.name,
             factory=action.factory,
-            of_call=action.of_call,
+            of_call=bool(action.parties),
         )
     except services.Refused as refused:
         return ConferenceLoaded(action.question, None, refusal=refused.refusal)
     except ValidationError:
         return ConferenceLoaded(action.question, None)
     redirect = selectors.redirects(action.factory)
-    return ConferenceLoaded(action.question, selectors.snapshot(created), redirect=redirect)
+    names = {entity: services.name_of(entity) for entity in action.parties}
+    return ConferenceLoaded(
+        action.question, selectors.snapshot(created), redirect=redirect, names=names
+    )
 
 
 def _ask_removal(action: AskRemoval) -> RemovalAsked:

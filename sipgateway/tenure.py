@@ -54,7 +54,7 @@ class Tenure:
         """
         if answer is None or not self.shared:
             return [answer] if answer is not None else []
-        if isinstance(answer, ConferenceLoaded) and answer.snapshot is not None:
+        if isinstance(answer, ConferenceLoaded) and answer.snapshot and not answer.vacant:
             other, inherited = self._take(answer.snapshot.id)
             return [*inherited, replace(answer, owner=other)]
         if isinstance(answer, SetupAnswered):

@@ -32,7 +32,7 @@ from conferences.policy import (
     WaiterKey,
 )
 from sipgateway.focus import actions, facts, questions
-from sipgateway.focus.desk import Domain
+from sipgateway.focus.desk import Domain, uri_of
 from sipgateway.focus.events import (
     AccountLoaded,
     CallAsked,
@@ -182,6 +182,8 @@ class Stage:
         self.setups: dict[str, Identity] = {}
         #: By name, what each makes of its conferences, and how it answers.
         self.factories: dict[str, dict[str, object]] = {}
+        #: Names of conferences that are over and may be had anew.
+        self.vacant: set[str] = set()
         self.noted: list[actions.NoteRecording | actions.NoteSound] = []
         #: Whether no conference can be made any more.
         self.no_ports = False
@@ -455,7 +457,10 @@ class Stage:
             found = self.snapshots.get(action.name)
             person = action.name in self.people
             factory = action.name in self.factories
-            loaded = ConferenceLoaded(action.question, found, person=person, factory=factory)
+            vacant = action.name in self.vacant
+            loaded = ConferenceLoaded(
+                action.question, found, person=person, factory=factory, vacant=vacant
+            )
             self._tell(replace(loaded, owner=self.owners.get(action.name, "")))
         elif isinstance(action, questions.CreateConference):
             self._tell(self._created(action))
@@ -580,7 +585,9 @@ class Stage:
         }
         name = action.name or f"9{len(self.snapshots):019d}"
         snapshot = self.conference(name, **{**made, **template})
-        return ConferenceLoaded(action.question, snapshot, redirect=redirect)
+        self.vacant.discard(name)
+        names = {one: uri_of(one).name.capitalize() for one in action.parties}
+        return ConferenceLoaded(action.question, snapshot, redirect=redirect, names=names)
 
     def _removal(self, action: questions.AskRemoval) -> None:
         """What service and job do: write the order down, then tell that something changed."""
@@ -616,6 +623,9 @@ class Stage:
     def _call(self, action: questions.AskCall) -> None:
         """What service and job do for a call; who does not command calls nobody outside."""
         name, booked = next((n, s) for n, s in self.snapshots.items() if s.id == action.conference)
+        if uri_of(action.uri).name.lower() in {*self.snapshots, *self.factories}:
+            self._tell(CallAsked(action.question, None))
+            return
         refusal = self._may_not_call(booked, action)
         if refusal is not None:
             self._tell(CallAsked(action.question, None, refusal))

@@ -52,6 +52,15 @@ def conference_key(name: str) -> policy.ConferenceId | None:
     return policy.ConferenceId(found[0][0]) if found else None
 
 
+def is_vacant(conference: policy.ConferenceId) -> bool:
+    """Whether it was made for now under a name of somebody's choice, and is over.
+
+    Whoever may choose names may have this one; numbers that were made here stay (410).
+    """
+    row = Conference.objects.filter(pk=conference, kind=Kind.ADHOC, ended_at__isnull=False)
+    return row.exclude(name__regex=r"^[0-9]{20}$").exists()
+
+
 def factory(name: str) -> Factory | None:
     """The factory of that name; the one that there always is needs no row."""
     row = Factory.objects.filter(name=name.lower()).first()

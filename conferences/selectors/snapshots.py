@@ -278,4 +278,5 @@ def _calls(row: Conference) -> Iterator[policy.CallOrder]:
             replaces=call.replaces,
             anonymous=call.anonymous,
             history=call.history,
+            booked=call.invitation_id is not None,
         )

@@ -85,6 +85,7 @@ from conferences.services.moderation import (
     ask_to_remove_several,
     end,
     lock,
+    name_of,
     unlock,
 )
 from conferences.services.moves import ask_to_move
@@ -311,6 +312,7 @@ __all__ = [
     "may_keep_factory",
     "may_name_factory",
     "may_try",
+    "name_of",
     "new_calendar_link",
     "new_webhook_secret",
     "of_template",

@@ -237,7 +237,7 @@ def end(*, conference: ConferenceId, actor: Identity, way: Way) -> None:
     notices.conference_changed(conference)
 
 
-def _name_of(uri: str) -> str:
+def name_of(uri: str) -> str:
     """What the person behind an address calls himself, if he has an account here."""
     person = User.objects.filter(username=username_of(uri), is_active=True).first()
     return selectors.identity_of_user(person).display_name if person else ""
@@ -299,7 +299,7 @@ def ask_to_call(
         conference_id=conference,
         job=secrets.token_hex(16),
         uri=uri,
-        display_name=(display_name or _name_of(uri))[:100],
+        display_name=(display_name or name_of(uri))[:100],
         role=role,
         by=actor.uri,
         way=way,

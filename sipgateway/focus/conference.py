@@ -396,6 +396,7 @@ class Conference(Nameplate):
         else:
             self._announcer.left([leg], count=self.roster.count)
         self._attendance.see_who_is_left()
+        self._dialings.left_alone(now)
         departs = self.snapshot.creator_departs is CreatorDeparts.END
         if departs and user.entity == self.snapshot.creator:
             self.creator_gone = True

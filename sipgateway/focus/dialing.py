@@ -2,14 +2,14 @@
 
 All phones of a person ring; the first answer wins and the others are
 cancelled. Orders are keyed by their id and try, so being told twice calls once;
-one that is not there any more was called off. Where the conference has answers
+one that is not there any more was called off. A second order for somebody who rings
+already joins the first. Where the conference has answers
 confirmed by a key, a phone that is picked up has not won before it was pressed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from conferences import policy
@@ -20,11 +20,11 @@ from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
 from sipgateway.focus.diversion import Allowed, Diversions, Place
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.facts import CallProgressed, Fact
-from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
 from sipgateway.focus.questions import AskCallOut
 from sipgateway.focus.referral import Telling
+from sipgateway.focus.ringing import CALLED_OFF, FOR_NOBODY, Ringing, failure_of, is_plain
 from sipgateway.focus.roster import Departure, Joining, Status
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers, message
@@ -63,23 +63,10 @@ class Host(Protocol):
         """Show in the roster that a phone is being called."""
 
 
-@dataclass(slots=True)
-class _Dialing:
-    """One order that is being carried out."""
-
-    order: CallOrder
-    legs: list[Leg] = field(default_factory=list)
-    told: list[Telling] = field(default_factory=list)
-    #: How its phones have failed; the one that says most is told.
-    failures: list[Failure] = field(default_factory=list)
-    #: Where they send the call on to; None where one certain phone was to be called.
-    diversions: Diversions | None = None
-
-
 class _Diverted:
     """One order, as `diversion.Caller`."""
 
-    def __init__(self, dialings: Dialings, dialing: _Dialing) -> None:
+    def __init__(self, dialings: Dialings, dialing: Ringing) -> None:
         self._dialings = dialings
         self._dialing = dialing
 
@@ -115,40 +102,97 @@ class Dialings:
         self._desk = desk
         self._host = host
         self._calls = calls
-        self._running: dict[int, _Dialing] = {}
+        self._running: dict[int, Ringing] = {}
         self._seen: set[tuple[int, int]] = set()
         self._waiting: dict[int, list[Telling]] = {}
 
     def __len__(self) -> int:
         return len(self._running)
 
+    def _all(self) -> list[Ringing]:
+        return list(dict.fromkeys(self._running.values()))
+
+    def _runs(self, dialing: Ringing) -> bool:
+        return dialing in self._running.values()
+
+    def _over(self, dialing: Ringing) -> None:
+        for number in dialing.orders:
+            self._running.pop(number, None)
+
     def follow(self, call: int, told: Telling) -> None:
         """Tell a REFER how the call of that id goes."""
         dialing = self._running.get(call)
-        (dialing.told if dialing else self._waiting.setdefault(call, [])).append(told)
+        (dialing.told if dialing else self._waiting).setdefault(call, []).append(told)
 
     def obey(self, orders: Iterable[CallOrder], now: float) -> None:
         """Carry out what is ordered, once, and nothing that is not ordered any more."""
         ordered = {order.id: order for order in orders}
-        for dialing in list(self._running.values()):
-            if dialing.order.id not in ordered:
-                self._call_off(dialing, now)
+        for dialing in self._all():
+            gone = [number for number in dialing.orders if number not in ordered]
+            if len(gone) == len(dialing.orders):
+                self._call_off(dialing, CALLED_OFF, now)
+            else:
+                for number in gone:
+                    self._leave(dialing, number, now)
         for order in ordered.values():
             if (order.id, order.attempt) not in self._seen:
                 self._seen.add((order.id, order.attempt))
-                self._place(order, now)
+                if not self._join(order, now):
+                    self._place(order, now)
 
-    def _call_off(self, dialing: _Dialing, now: float) -> None:
-        bye = Farewell(Departure.FAILED, status=487, text="The call was called off")
+    def _join(self, order: CallOrder, now: float) -> bool:
+        """Whether he rings already by another order that is as good: then it is for this, too."""
+        alike = (one for one in self._all() if is_plain(one.order) and is_plain(order))
+        place, secure = self._place_of(order)[0], order.secure
+        known = (
+            one
+            for one in alike
+            if self._place_of(one.order)[0] == place and one.order.secure == secure
+        )
+        dialing = next(known, None)
+        if dialing is None:
+            return False
+        self._running[order.id] = dialing
+        dialing.orders[order.id] = order
+        dialing.told[order.id] = self._waiting.pop(order.id, [])
+        self._host.record(CallProgressed(order.id, "calling"), now)
+        if dialing.progress:
+            for told in dialing.told[order.id]:
+                told.tell(dialing.progress, now)
+        return True
+
+    def _leave(self, dialing: Ringing, number: int, now: float) -> None:
+        """One of several orders was called off; he rings on for the others."""
+        del self._running[number], dialing.orders[number]
+        self._host.record(CallProgressed(number, "failed", 487, CALLED_OFF.text), now)
+        for told in dialing.told.pop(number, []):
+            told.tell(487, now, CALLED_OFF.text)
+
+    def left_alone(self, now: float) -> None:
+        """All others have gone: who rings on demand would come to nobody.
+
+        Not where he was booked to be called, goes on with a call of his own, or the
+        conference is a standing room.
+        """
+        if self._host.snapshot.closes_at is None:
+            return
+        ringing = {leg.id for dialing in self._all() for leg in dialing.legs}
+        if any(leg.present and leg.id not in ringing for leg in self._calls):
+            return
+        for dialing in self._all():
+            if not any(one.booked or not is_plain(one) for one in dialing.orders.values()):
+                self._call_off(dialing, FOR_NOBODY, now)
+
+    def _call_off(self, dialing: Ringing, bye: Farewell, now: float) -> None:
         for leg in list(dialing.legs):
             self._calls.hang_up(leg, bye, now)
-        if dialing.order.id in self._running and not dialing.legs:  # no way was found yet
-            self._fail(dialing, bye.status, bye.text, now)
+        if self._runs(dialing) and not dialing.legs:  # no way was found yet
+            self._fail(dialing, bye.status, bye.reason or bye.text, now)
 
     def _place(self, order: CallOrder, now: float) -> None:
-        dialing = _Dialing(order, told=self._waiting.pop(order.id, []))
+        dialing = Ringing({order.id: order}, told={order.id: self._waiting.pop(order.id, [])})
         self._running[order.id] = dialing
-        if not (order.phone or order.takes_over or order.replaces):
+        if is_plain(order):
             place = self._place_of(order)
             caller = _Diverted(self, dialing)
             dialing.diversions = Diversions(self._desk, caller, place, secure=order.secure)
@@ -163,7 +207,7 @@ class Dialings:
         instance = phone.param("gr") if phone is not None else None
 
         def found(phones: list[Phone], then: float) -> None:
-            if self._running.get(order.id) is not dialing:
+            if not self._runs(dialing):
                 return  # it was called off meanwhile
             wanted = _wanted(order, phones, None if instance else phone)
             if not wanted:
@@ -174,7 +218,7 @@ class Dialings:
 
         self._desk.find(aor, found, now, instance=instance or "")
 
-    def _is_settled(self, dialing: _Dialing, entity: str, now: float) -> bool:
+    def _is_settled(self, dialing: Ringing, entity: str, now: float) -> bool:
         """Whether there is nobody to be called: he is in already, or there is no place."""
         order = dialing.order
         elsewhere = order.takes_over or bool(order.replaces)
@@ -190,14 +234,14 @@ class Dialings:
             return True
         return False
 
-    def _place_outside(self, dialing: _Dialing, uri: Uri, now: float) -> None:
+    def _place_outside(self, dialing: Ringing, uri: Uri, now: float) -> None:
         """To a telephone number, or to somebody at another domain."""
         order, entity = dialing.order, outside.canonical(uri)
         if self._is_settled(dialing, entity, now):
             return
 
         def found(way: Way | None, then: float) -> None:
-            if self._running.get(order.id) is not dialing:
+            if not self._runs(dialing):
                 return  # the conference has ended meanwhile
             flow = way.next_flow() if way is not None else None
             if way is None or flow is None:
@@ -228,20 +272,20 @@ class Dialings:
             extra=(("Replaces", order.replaces),) if order.replaces else (),
         )
 
-    def _ring(self, dialing: _Dialing, legs: list[Leg], now: float) -> None:
-        order = dialing.order
-        self._host.record(CallProgressed(order.id, "calling"), now)
+    def _ring(self, dialing: Ringing, legs: list[Leg], now: float) -> None:
+        for number in dialing.orders:
+            self._host.record(CallProgressed(number, "calling"), now)
         for leg in legs:
             dialing.legs.append(leg)
             self._host.dialing(leg, Status.DIALING_OUT, now)
             self._calls.dial_out(leg)
-        self._desk.later(now + RINGS, lambda then: self._no_answer(order.id, then))
+        self._desk.later(now + RINGS, lambda then: self._no_answer(dialing, then))
 
     def end(self, now: float) -> None:
         """The conference is over: who is not even ringing yet is not called."""
-        for dialing in list(self._running.values()):
+        for dialing in self._all():
             if not dialing.legs:
-                self._call_off(dialing, now)
+                self._call_off(dialing, CALLED_OFF, now)
 
     def ringing(self, leg: Leg, status: int, now: float) -> None:
         """A phone rings."""
@@ -249,8 +293,7 @@ class Dialings:
         if dialing is None or status == 100:
             return
         self._host.dialing(leg, Status.ALERTING, now)
-        for told in dialing.told:
-            told.tell(status, now)
+        dialing.tell(status, now)
 
     def confirming(self, leg: Leg, now: float) -> None:
         """A phone is picked up, and a key is to say that it is no machine."""
@@ -262,18 +305,18 @@ class Dialings:
         dialing = self._of(leg)
         if dialing is None:
             return
-        del self._running[dialing.order.id]
+        self._over(dialing)
         elsewhere = Farewell(Departure.FAILED, status=200, text="Call completed elsewhere")
         for other in dialing.legs:
             if other is not leg:
                 self._calls.hang_up(other, elsewhere, now)
         self._done(dialing, now)
 
-    def _done(self, dialing: _Dialing, now: float, *, reason: str = "") -> None:
-        self._running.pop(dialing.order.id, None)
-        self._host.record(CallProgressed(dialing.order.id, "done", 200, reason), now)
-        for told in dialing.told:
-            told.tell(200, now, reason)
+    def _done(self, dialing: Ringing, now: float, *, reason: str = "") -> None:
+        self._over(dialing)
+        for number in dialing.orders:
+            self._host.record(CallProgressed(number, "done", 200, reason), now)
+        dialing.tell(200, now, reason)
 
     def ended(self, leg: Leg, now: float) -> None:
         """A phone is not called any more."""
@@ -284,14 +327,14 @@ class Dialings:
         bye = leg.farewell
         if leg.confirming and bye.status < 300:  # picked up, and hung up again
             bye = Farewell(Departure.FAILED, status=480, reason=NOT_CONFIRMED)
-        dialing.failures.append(_failure(bye))
+        dialing.failures.append(failure_of(bye))
         if bye.status >= 600:
             self._decline(dialing, bye.status, now)
         elif dialing.diversions is not None:
             dialing.diversions.follow(bye.elsewhere, now)
         self.settle(dialing, now)
 
-    def _decline(self, dialing: _Dialing, status: int, now: float) -> None:
+    def _decline(self, dialing: Ringing, status: int, now: float) -> None:
         """A 6xx is a person's word for all his phones (RFC 3261 16.7, step 5)."""
         declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
         for leg in list(dialing.legs):
@@ -299,25 +342,25 @@ class Dialings:
 
     # -- where phones send a call on to ----------------------------------------
 
-    def settle(self, dialing: _Dialing, now: float) -> None:
+    def settle(self, dialing: Ringing, now: float) -> None:
         """With nobody left to ring or to be looked for, the best failure is told."""
         looking = dialing.diversions is not None and dialing.diversions.pending
         if dialing.legs or (looking and self.seeks(dialing)):
             return
-        if self._running.get(dialing.order.id) is dialing:
+        if self._runs(dialing):
             found = failures.best(dialing.failures)
             self._fail(dialing, found.status, found.reason, now)
 
-    def seeks(self, dialing: _Dialing) -> bool:
+    def seeks(self, dialing: Ringing) -> bool:
         """Whether it is not over, and nobody has declined."""
         declined = any(one.status >= 600 for one in dialing.failures)
-        return self._running.get(dialing.order.id) is dialing and not declined
+        return self._runs(dialing) and not declined
 
     def may_take(self, entity: str, now: float) -> bool:
         """Whether somebody else of this house may take a call that was meant for another."""
         return self._host.may_take(entity, now) and not self._host.is_full(entity)
 
-    def may_leave(self, dialing: _Dialing, entity: str, told: Allowed) -> None:
+    def may_leave(self, dialing: Ringing, entity: str, told: Allowed) -> None:
         """Ask whether it may go to somebody outside, in the name of whoever had it made."""
         order = dialing.order
 
@@ -328,7 +371,7 @@ class Dialings:
         self._desk.ask(lambda number: AskCallOut(number, entity, who, call=order.id), asked)
 
     def ring_at(
-        self, dialing: _Dialing, entity: str, phones: list[Phone], now: float, way: Way | None
+        self, dialing: Ringing, entity: str, phones: list[Phone], now: float, way: Way | None
     ) -> None:
         """Ring there too. What is outside is another phone of the one who was to be called."""
         order = dialing.order
@@ -344,35 +387,23 @@ class Dialings:
             return outside.canonical(outsider), ""
         return diversion.place_of(self._desk, uri_of(order.uri))
 
-    def _no_answer(self, order: int, now: float) -> None:
-        dialing = self._running.get(order)
-        if dialing is None:
+    def _no_answer(self, dialing: Ringing, now: float) -> None:
+        if not self._runs(dialing):
             return
         bye = Farewell(Departure.FAILED, status=408, reason="No Answer", text="No answer")
         for leg in list(dialing.legs):
             if not leg.confirming:
                 self._calls.hang_up(leg, bye, now)
 
-    def _fail(self, dialing: _Dialing, status: int, reason: str, now: float) -> None:
-        self._running.pop(dialing.order.id, None)
+    def _fail(self, dialing: Ringing, status: int, reason: str, now: float) -> None:
+        self._over(dialing)
         words = reason or message.REASONS.get(status, "")
-        self._host.record(CallProgressed(dialing.order.id, "failed", status, words), now)
-        for told in dialing.told:
-            told.tell(status, now, words)
+        for number in dialing.orders:
+            self._host.record(CallProgressed(number, "failed", status, words), now)
+        dialing.tell(status, now, words)
 
-    def _of(self, leg: Leg) -> _Dialing | None:
+    def _of(self, leg: Leg) -> Ringing | None:
         return next((d for d in self._running.values() if leg in d.legs), None)
-
-
-def _failure(bye: Farewell) -> Failure:
-    """How one phone has failed, in its own words: it is we who called it.
-
-    One that is let go by us has not failed by itself.
-    """
-    if bye.status < 300:
-        return Failure(487, bye.reason or bye.text)
-    says_little = Failure.of(bye).says_little
-    return Failure(bye.status, bye.reason or bye.text, says_little=says_little)
 
 
 def _wanted(order: CallOrder, phones: list[Phone], contact: SipUri | None) -> list[Phone]:

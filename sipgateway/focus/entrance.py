@@ -23,7 +23,7 @@ from sipgateway.focus.lobby import Lobby
 from sipgateway.focus.pad import Pad
 from sipgateway.focus.referral import Silence
 from sipgateway.focus.roster import Departure, Joining
-from sipgateway.focus.wishes import Asked, Wishes
+from sipgateway.focus.wishes import Asked, Told, Wishes
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
@@ -125,13 +125,19 @@ class Entrance:
             request=event.request,
             endpoint=str(event.request.must(headers.CONTACT).uri),
             replaces=replaces.id if replaces else None,
-            recipients=recipients,
+            recipients=tuple(uri for uri in recipients if not self._is_himself(uri, identity)),
             history=referral.history(event.request) if recipients else "",
             private=privacy.wanted(event.request),
             takes_texts=messages.taken(event.request),
         )
         self._host.reopen(now)
         self._calls.dial_in(leg)
+
+    def _is_himself(self, uri: str, who: Identity) -> bool:
+        """Whether an entry of his list (RFC 5366) is the sender: he is in by this very call."""
+        named = uri_of(uri)
+        ours = self._desk.domain.owns(named)
+        return who.uri == (self._desk.domain.uri(named.name.lower()).aor if ours else named.aor)
 
     def _may_come(
         self, identity: Identity, replaces: Leg | None, now: float, *, keyed: bool = False
@@ -254,7 +260,7 @@ class Entrance:
         recipients, leg.recipients = leg.recipients, ()
         for uri in recipients:
             asked = Asked(leg.private, leg.history)
-            self._wishes.add(uri, leg.identity, Silence(), asked=asked)
+            self._wishes.add(uri, leg.identity, Told(Silence()), asked=asked)
         text = MOVED if leg.takes_over else "Replaced by another phone"
         for other in replaced:
             self._calls.hang_up(other, Farewell(Departure.DEPARTED, text=text), now)

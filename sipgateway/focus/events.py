@@ -7,7 +7,7 @@ question has exactly one answer, also when it failed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conferences.attempts import Held, Notes
@@ -46,6 +46,10 @@ class ConferenceLoaded:
     redirect: bool = False
     #: The process that serves it, where that is another one.
     owner: str = ""
+    #: It was made by a call to a name of somebody's choice and is over: the name is free.
+    vacant: bool = False
+    #: What those are called who become its participants, by address; see `CreateConference`.
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,22 @@ class Halls:
         if not self._desk.endpoint.pending(event.transaction):
             return
         name, inviting = target.name.lower(), event.request.method == "INVITE"
+        if inviting and answer.vacant and self._may_choose(who):
+            self.create(event, who, name)
+        else:
+            self._lead_to(answer, event, target, who, now=now)
+
+    def _lead_to(
+        self,
+        answer: ConferenceLoaded,
+        event: RequestReceived,
+        target: SipUri,
+        who: Identity,
+        *,
+        now: float,
+    ) -> None:
+        """To whatever bears that name, or to a conference that gets it."""
+        name, inviting = target.name.lower(), event.request.method == "INVITE"
         if answer.owner:
             self._desk.forward(event, answer.owner, who)
         elif answer.snapshot is not None:
@@ -204,12 +220,14 @@ class Halls:
                 told = conference.accept(event, who, now)
                 told.tell(100, now)
                 for leg in parties:
+                    leg.display_text = leg.display_text or answer.names.get(leg.identity.uri, "")
                     conference.adopt(leg, call.calls, now)
                 told.tell(200, now)
                 self._people.over(call)
 
+        entities = tuple(leg.identity.uri for leg in call.parties or ())
         self._desk.ask(
-            lambda number: CreateConference(number, who, "", factory, of_call=True), created
+            lambda number: CreateConference(number, who, "", factory, parties=entities), created
         )
 
     def _route(

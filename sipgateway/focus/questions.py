@@ -39,14 +39,14 @@ class LoadConference:
 class CreateConference:
     """Create an ad-hoc conference; `name` is "" for a random one, made by `factory`, if any.
 
-    `of_call` says that a call between two people becomes it (draft 4.9).
+    With `parties` a call between these becomes it (draft 4.9): the answer has their names.
     """
 
     question: int
     creator: Identity
     name: str = ""
     factory: str = ""
-    of_call: bool = False
+    parties: tuple[str, ...] = ()
 
 
 # One answer: RemovalAsked.

@@ -8,6 +8,7 @@ to nobody (RFC 4488, RFC 5368).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from conferences.policy import Identity, Refusal
@@ -19,8 +20,8 @@ from sipgateway.focus.refer_state import ReferState
 from sipgateway.focus.referral import Account, Referral, Silence, Telling, Wanted, Wish
 from sipgateway.focus.relay import Relay
 from sipgateway.focus.standing import Standing
-from sipgateway.focus.wishes import Asked, Wishes
-from sipgateway.sip import headers
+from sipgateway.focus.wishes import NOBODY_TO_CALL, Asked, Wishes
+from sipgateway.sip import grammar, headers
 from sipgateway.sip.endpoint import Fields
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import DialogId, RequestReceived, TransactionId
@@ -50,6 +51,9 @@ class Host(DialogOwner, Protocol):
     def refuse(self, transaction: TransactionId, refusal: Refusal, now: float) -> None:
         """Answer a request with what a refusal means in SIP."""
 
+    def maybe_idle(self, now: float) -> None:
+        """Let go of what nobody needs any more."""
+
 
 class Referring:
     """See the module."""
@@ -60,6 +64,8 @@ class Referring:
         self._host = host
         self._wishes = wishes
         self._told: dict[DialogId, list[Referral]] = {}
+        #: REFERs that are answered as soon as it is known whether what they want is done.
+        self._asking: set[TransactionId] = set()
 
     def refer(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Carry out a REFER, in or out of a dialog."""
@@ -91,7 +97,7 @@ class Referring:
         calls = [one.target for one in wanted if one.wish in {Wish.ADD, Wish.REFER}]
         own = (uri for uri in calls if isinstance(uri, SipUri) and self._desk.domain.owns(uri))
         if any(uri.name.lower() in names for uri in own):
-            return 488, "That Is A Conference And Nobody To Call"
+            return 488, NOBODY_TO_CALL
         return None
 
     def _is_anothers(self, request: Request, who: Identity) -> bool:
@@ -119,16 +125,43 @@ class Referring:
             self._refer(event, who, first, first.target, now=now)
             return
         listed = len(wanted) > 1 or referral.is_list(event.request)
+        if first.wish is Wish.ADD and not listed:
+            self._call(event, who, first, now)
+            return
         told = self._silent(event, 202, now) if listed else self._accept(event, who, now)
         told.tell(100, now)
         asked = Asked(privacy.wanted(event.request), referral.history(event.request))
         for one in wanted:
             self._wishes.carry_out(one, who, told, asked=asked, now=now)
 
+    def _call(self, event: RequestReceived, who: Identity, wanted: Wanted, now: float) -> None:
+        """RFC 4579 5.5; what is refused at once is the answer to the REFER itself."""
+        asked = Asked(privacy.wanted(event.request), referral.history(event.request))
+        self._asking.add(event.transaction)
+        self._wishes.call(wanted, who, _Reply(self, event, who), asked=asked, now=now)
+
+    def ordered(self, event: RequestReceived, who: Identity, now: float) -> Telling:
+        """The call is ordered; gives whoever is told how it goes."""
+        told = self._accept(event, who, now)
+        self._asking.discard(event.transaction)
+        told.tell(100, now)
+        return told
+
+    def not_ordered(self, event: RequestReceived, status: int, reason: str, now: float) -> None:
+        """It is not, and why."""
+        fields: Fields = ()
+        if reason:
+            text = grammar.quote(reason)
+            fields = (("Warning", f"399 {self._desk.domain.host} {text}"),)
+        self._desk.endpoint.respond(event.transaction, status, now, reason=reason, fields=fields)
+        self._asking.discard(event.transaction)
+        self._host.maybe_idle(now)
+
     @property
     def tells(self) -> bool:
         """Whether somebody is still to be told how his REFER goes."""
-        return any(not told.over for referrals in self._told.values() for told in referrals)
+        open_ones = (one for told in self._told.values() for one in told if not one.over)
+        return bool(self._asking) or any(True for _ in open_ones)
 
     def usage_ended(self, dialog: DialogId) -> bool:
         """Forget what is told to the end; whether nothing is left to tell in that dialog."""
@@ -142,7 +175,7 @@ class Referring:
     ) -> None:
         """RFC 4579 5.7: have somebody call in by himself."""
         contact = self._host.contact
-        if uri_of(wanted.nested.strip("<> ")).aor != uri_of(str(contact.uri)).aor:
+        if _aor_in(wanted.nested) != uri_of(str(contact.uri)).aor:
             reason = "Refer-To header: not this conference"
             self._desk.endpoint.respond(event.transaction, 400, now, reason=reason)
             return
@@ -246,6 +279,32 @@ class Referring:
     def _contact(self) -> Fields:
         """RFC 3515 2.2: every 2xx has one, also where no dialog is made."""
         return (("Contact", headers.CONTACT.build(self._host.contact)),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A REFER, as `wishes.Reply`."""
+
+    referring: Referring
+    event: RequestReceived
+    who: Identity
+
+    def take(self, now: float) -> Telling:
+        """See `wishes.Reply`."""
+        return self.referring.ordered(self.event, self.who, now)
+
+    def refuse(self, status: int, reason: str, now: float) -> None:
+        """See `wishes.Reply`."""
+        self.referring.not_ordered(self.event, status, reason, now)
+
+
+def _aor_in(nested: str) -> str:
+    """Whom the value of a Refer-To names, with or without brackets and parameters (20.34)."""
+    try:
+        uri = headers.parse_name_addr(nested).uri
+    except BadMessage:
+        return ""
+    return uri.aor if isinstance(uri, SipUri) else ""
 
 
 def _objection(wanted: tuple[Wanted, ...]) -> tuple[int, str] | None:

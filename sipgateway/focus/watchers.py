@@ -8,6 +8,7 @@ answered, and the last state is never lost.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,7 +107,9 @@ class Watchers:
         watcher.subscription.expires_at = now + expires
         watcher.had = None
         if expires == 0:
-            self._end(watcher, now, reason="timeout")
+            # RFC 6665 4.4.3: a fetch is told the state as it is; who stops watching is not.
+            body = self._document(watcher) if event.dialog is None else None
+            self._end(watcher, now, reason="timeout", body=body)
             return
         self._desk.later(now + expires, lambda later: self._expire(watcher, later))
         self._keeper.keep_watcher(identity, watcher.subscription, now)
@@ -213,8 +216,9 @@ class Watchers:
             return
         self._tell(watcher, now)
 
-    def _end(self, watcher: Watcher, now: float, *, reason: str) -> None:
-        body = None if reason == "timeout" and watcher.had is None else self._document(watcher)
+    def _end(self, watcher: Watcher, now: float, *, reason: str, body: Body | None = None) -> None:
+        if body is None and not (reason == "timeout" and watcher.had is None):
+            body = self._document(watcher)
         watcher.subscription.terminate(self._desk.endpoint, now, reason=reason, body=body)
         self._forget(watcher, now)
 
@@ -283,10 +287,14 @@ def _views(roster: Roster) -> dict[Sight, Roster]:
     return {Sight.ALL: roster, Sight.QUEUE: queue, Sight.OTHERS: roster.for_others()}
 
 
+#: qvalue of what is not acceptable (RFC 3261 25.1).
+_NOT_AT_ALL = re.compile(r"0(?:\.0{0,3})?")
+
+
 def _accepts(event: RequestReceived) -> bool:
-    accepted = event.request.every(headers.ACCEPT)
-    if not accepted:
+    """RFC 3261 20.1: without Accept ours will do; an empty one, or q=0, takes nothing."""
+    if event.request.get("accept") is None:
         return True
-    return any(
-        value.value in {conference_info.MEDIA_TYPE, "application/*", "*/*"} for value in accepted
-    )
+    ours = {conference_info.MEDIA_TYPE, "application/*", "*/*"}
+    wanted = (one for one in event.request.every(headers.ACCEPT) if one.value.lower() in ours)
+    return any(not _NOT_AT_ALL.fullmatch(one.param("q") or "1") for one in wanted)

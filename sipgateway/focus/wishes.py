@@ -19,7 +19,7 @@ from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone
 from sipgateway.focus.dialing import Dialings
 from sipgateway.focus.events import Answer, CallAsked, CancelAsked, RemovalAsked, TurnAwayAsked
-from sipgateway.focus.facts import Fact, LinkShown
+from sipgateway.focus.facts import AskRefused, Fact, LinkShown
 from sipgateway.focus.leg import Farewell
 from sipgateway.focus.questions import AskCall, AskCancel, AskRemoval, AskTurnAway
 from sipgateway.focus.referral import Telling, Wanted, Wish
@@ -29,6 +29,8 @@ from sipgateway.sip import headers
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.headers import DialogRef, NameAddr
 from sipgateway.sip.uri import SipUri, Uri
+
+NOBODY_TO_CALL = "That Is A Conference And Nobody To Call"
 
 
 class Host(Protocol):
@@ -54,6 +56,32 @@ class Asked:
     hidden: bool = False
     #: Who is called by the same list, for those who are (RFC 5364).
     history: str = ""
+
+
+class Reply(Protocol):
+    """Whoever asked for a call: told at once whether it is made, and how it goes then."""
+
+    def take(self, now: float) -> Telling:
+        """It is ordered."""
+
+    def refuse(self, status: int, reason: str, now: float) -> None:
+        """It is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One who was answered before: what is refused is told as the outcome, too."""
+
+    told: Telling
+
+    def take(self, now: float) -> Telling:
+        """See `Reply`."""
+        del now
+        return self.told
+
+    def refuse(self, status: int, reason: str, now: float) -> None:
+        """See `Reply`."""
+        self.told.tell(status, now, reason)
 
 
 class Wishes:
@@ -102,10 +130,8 @@ class Wishes:
         if wanted.wish is Wish.SHOW:
             self._show(str(wanted.target), who, now, hidden=asked.hidden)
             told.tell(200, now)
-        elif wanted.replaces:
-            self._add_replacing(wanted, who, told, asked=asked, now=now)
         elif wanted.wish is not Wish.REMOVE:
-            self.add(str(wanted.target), who, told, asked=asked)
+            self.call(wanted, who, Told(told), asked=asked, now=now)
         elif (user := self._find(wanted)) is None:
             self._turn_away(wanted, who, told, now)
         elif all(entry.status in CALLED for entry in user.endpoints):
@@ -115,8 +141,17 @@ class Wishes:
         else:
             self._put_out(user, wanted, who, told, hidden=asked.hidden)
 
+    def call(
+        self, wanted: Wanted, who: Identity, reply: Reply, *, asked: Asked, now: float
+    ) -> None:
+        """Call whom a REFER names, in place of another call where it says so."""
+        if wanted.replaces:
+            self._add_replacing(wanted, who, reply, asked=asked, now=now)
+        else:
+            self.add(str(wanted.target), who, reply, asked=asked)
+
     def _add_replacing(
-        self, wanted: Wanted, who: Identity, told: Telling, *, asked: Asked, now: float
+        self, wanted: Wanted, who: Identity, reply: Reply, *, asked: Asked, now: float
     ) -> None:
         """RFC 4579 5.10: call somebody in place of a call that he has with who asks.
 
@@ -126,28 +161,28 @@ class Wishes:
         try:
             ref = headers.parse_dialog_ref(wanted.replaces)
         except BadMessage:
-            told.tell(400, now)
+            reply.refuse(400, "Refer-To header: Replaces", now)
             return
         endpoint = self._desk.endpoint
         known = endpoint.find_dialog(ref.call_id, ref.to_tag, ref.from_tag)
         if known is None:
-            self.add(str(wanted.target), who, told, asked=asked, replaces=wanted.replaces)
+            self.add(str(wanted.target), who, reply, asked=asked, replaces=wanted.replaces)
             return
         end = self._desk.other_end(known.id, who)
         other = endpoint.dialog(end) if end is not None else None
         if other is None:
-            told.tell(403, now)
+            reply.refuse(403, "Forbidden", now)
             return
         theirs = DialogRef(other.call_id, to_tag=other.remote.tag, from_tag=other.local.tag)
         replaces, phone = headers.REPLACES.build(theirs), f"<{other.remote_target}>"
         target = str(wanted.target)
-        self.add(target, who, told, asked=asked, replaces=replaces, phone=phone)
+        self.add(target, who, reply, asked=asked, replaces=replaces, phone=phone)
 
     def add(
         self,
         uri: str,
         who: Identity,
-        told: Telling,
+        reply: Reply,
         *,
         asked: Asked,
         replaces: str = "",
@@ -157,10 +192,15 @@ class Wishes:
 
         def answered(answer: Answer, then: float) -> None:
             if isinstance(answer, CallAsked) and answer.call is not None:
+                told = reply.take(then)
                 told.about({"call": answer.call}, then)
                 self._dialings.follow(answer.call, told)
+            elif isinstance(answer, CallAsked) and answer.refusal is None:
+                reply.refuse(488, NOBODY_TO_CALL, then)
             else:
-                _refused(told, answer, then)
+                if isinstance(answer, CallAsked) and answer.refusal is not None:
+                    self._host.record(AskRefused(who.uri, "add", uri, answer.refusal), then)
+                reply.refuse(*_refusal_in(answer), then)
 
         conference = self._host.snapshot.id
         self._desk.ask(
@@ -282,8 +322,12 @@ def _means_no_phone(user: User, target: Uri) -> bool:
 
 def _refused(told: Telling, answer: Answer, now: float) -> None:
     """The service says no, or the database does not answer."""
+    status, phrase = _refusal_in(answer)
+    told.tell(status, now, phrase)
+
+
+def _refusal_in(answer: Answer) -> tuple[int, str]:
     if isinstance(answer, CallAsked | CancelAsked | RemovalAsked | TurnAwayAsked):
         status, phrase, _ = answers.REFUSALS[answer.refusal or Refusal.NOT_ALLOWED]
-        told.tell(status, now, phrase)
-    else:
-        told.tell(503, now)
+        return status, phrase
+    return 503, ""

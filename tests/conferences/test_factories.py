@@ -128,6 +128,21 @@ def test_what_becomes_of_two_who_are_left(
     assert found.two_left is made
 
 
+def test_a_name_of_choice_is_vacant_once_it_is_over(bob: User) -> None:
+    """A number that was made here stays what it was: 410, and never another conference."""
+    chosen, made = (
+        services.create_adhoc(creator=BOB, name="Lunch"),
+        services.create_adhoc(creator=BOB),
+    )
+    assert not selectors.is_vacant(chosen)
+    for one in (chosen, made):
+        services.conference_ended(conference=one, at=timezone.now().timestamp(), by="")
+    assert (selectors.is_vacant(chosen), selectors.is_vacant(made)) == (True, False)
+    again = services.create_adhoc(creator=BOB, name="lunch")
+    assert again != chosen
+    assert selectors.conference_key("lunch") == again
+
+
 def test_the_record_says_that_two_went_on_in_a_call(bob: User) -> None:
     key = services.create_adhoc(creator=BOB)
     services.conference_ended(conference=key, at=timezone.now().timestamp(), by="", parted=True)

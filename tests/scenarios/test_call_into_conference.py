@@ -6,7 +6,7 @@ import pytest
 
 from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
-from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
+from tests.stage import ANSWER, DOMAIN, NAMESPACE, OFFER, Person, Stage
 
 FACTORY = f"<sip:conference-factory@{DOMAIN}>"
 
@@ -72,6 +72,15 @@ def test_c24_a_call_becomes_a_conference(stage: Stage) -> None:
     alice.subscribes(name)
     assert alice.sees().users() == {"alice": "full", "bob": "full"}
     stage.is_quiet()
+
+
+def test_c24_both_are_shown_by_their_names(stage: Stage) -> None:
+    """Also the one who was called, whom a call knows by his address alone."""
+    alice, bob = _call(stage)
+    name = _gather(alice, bob)
+    alice.subscribes(name)
+    told = alice.sees().root.iter(f"{NAMESPACE}user")
+    assert [one.findtext(f"{NAMESPACE}display-text") for one in told] == ["Alice", "Bob"]
 
 
 def test_c24_a_third_comes_in_and_the_end_ends_it_for_all(stage: Stage) -> None:

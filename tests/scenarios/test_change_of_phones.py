@@ -136,9 +136,7 @@ def test_c23_mallory_replaces_no_call_of_others(stage: Stage) -> None:
     mallory_moderates = {f"sip:mallory@{DOMAIN}": Role.MODERATOR}
     stage.changes(roles={**stage.snapshots["4711"].roles, **mallory_moderates})
     _refers(mallory, alice)
-    mallory.gets("202")
-    mallory.gets("NOTIFY", event="refer", body="100 Trying")
-    mallory.gets("NOTIFY", event="refer", body="403 Forbidden", terminated=True)
+    mallory.gets("403")
     assert stage.roster() == []
     stage.is_quiet()
 
@@ -156,6 +154,4 @@ def test_c23_a_call_that_is_not_ours_is_named_as_it_was(stage: Stage) -> None:
     assert _rings(bob).get("replaces") == "x@y;to-tag=1;from-tag=2"
     alice.inbox.clear()
     alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:bob@{DOMAIN}?Replaces=nonsense>")
-    alice.gets("202")
-    alice.gets("NOTIFY", event="refer", body="100 Trying")
-    alice.gets("NOTIFY", event="refer", body="400 Bad Request", terminated=True)
+    assert "Replaces" in alice.gets("400").start_line

@@ -198,6 +198,26 @@ def test_no_conference_is_called_into_a_conference(stage: Stage, name: str) -> N
     stage.is_quiet()
 
 
+@pytest.mark.parametrize("name", ["4712", "sales", "SALES"])
+def test_no_other_conference_and_no_factory_is_called(stage: Stage, name: str) -> None:
+    """Conferences are not joined to each other: that is said at once, and in words."""
+    stage.conference("4712")
+    stage.factories["sales"] = {}
+    alice = stage.joined("alice")
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:{name}@{DOMAIN}>")
+    alice.gets("488", warning="That Is A Conference And Nobody To Call")
+    stage.is_quiet()
+
+
+def test_what_is_refused_at_once_leaves_nothing_behind(stage: Stage) -> None:
+    """By an organizer who is not in: the focus lets go of the conference again."""
+    stage.conference("4712")
+    alice = stage.person("alice")
+    alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:4712@{DOMAIN}>")
+    alice.gets("488")
+    assert stage.switchboard.live == []
+
+
 def test_a_target_that_cannot_be_called(stage: Stage) -> None:
     alice = stage.joined("alice")
     alice.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To="<xmpp:carol@conf.test>")

@@ -194,6 +194,33 @@ def test_c15_whoever_comes_second_joins(stage: Stage) -> None:
     bob.gets("403")
 
 
+@pytest.mark.parametrize(("who", "status"), [("organizer", "200"), ("person", "410")])
+def test_c15_a_name_of_choice_may_be_had_anew(stage: Stage, who: str, status: str) -> None:
+    """What bore it is over: whoever may choose names gets a new conference, others read that."""
+    stage.conference("my-room", over=True)
+    stage.vacant.add("my-room")
+    alice = stage.person("alice", organizer=who == "organizer")
+    alice.sends("INVITE", f"sip:my-room@{DOMAIN}", body=OFFER)
+    if status == "200":
+        alice.gets(status)
+    else:
+        alice.is_turned_away(status)
+    assert stage.snapshots["my-room"].over == (status == "410")
+
+
+def test_c15_names_are_written_in_lower_case(stage: Stage) -> None:
+    """User parts of this domain are aliases of their lower case (RFC 3261 10.3): one conference."""
+    alice, bob = (stage.person(name, organizer=True) for name in ("alice", "bob"))
+    for person, typed in ((alice, "My-Room"), (bob, "MY-ROOM")):
+        request = person.sends("INVITE", f"sip:{typed}@{DOMAIN}", body=OFFER)
+        answer = person.gets("200", contact=f"<sip:my-room@{DOMAIN}>;isfocus")
+        person.accepts(request, answer)
+    assert stage.roster("my-room") == ["alice", "bob"]
+    alice.sends("SUBSCRIBE", f"sip:My-Room@{DOMAIN}", Event="conference")
+    alice.gets("200")
+    assert alice.sees().root.get("entity") == f"sip:my-room@{DOMAIN}"
+
+
 # --- Roles are the same for all phones -----------------------------------------------
 
 

@@ -267,6 +267,16 @@ def test_the_factory_calls_a_list(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_a_list_that_names_its_sender_does_not_ring_him(stage: Stage) -> None:
+    """He is in by this very call (RFC 5366), whatever other phones of his there are."""
+    alice, carol = _phone(stage, "alice"), _phone(stage, "carol")
+    names = (f"sip:ALICE@{DOMAIN}", f"sip:alice@{DOMAIN};transport=tcp", f"sip:carol@{DOMAIN}")
+    request = _invites(alice, f"sip:conference-factory@{DOMAIN}", *names)
+    alice.accepts(request, alice.gets("200"))
+    carol.gets("INVITE")
+    stage.is_quiet()
+
+
 def test_a_list_needs_the_right_to_add(stage: Stage) -> None:
     """403 before anybody is called, and a list that is none loses nothing but itself."""
     mallory, carol = stage.person("mallory"), _phone(stage, "carol")

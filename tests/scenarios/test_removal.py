@@ -300,9 +300,7 @@ def test_nobody_else_has_one_called_who_may_not_come_back(stage: Stage) -> None:
     stage.removes("bob", ban=True)
     bob.gets("BYE")
     mallory.sends("REFER", f"sip:4711@{DOMAIN}", Refer_To=f"<sip:bob@{DOMAIN}>")
-    mallory.gets("202")
-    mallory.gets("NOTIFY", event="refer", body="100 Trying")
-    mallory.gets("NOTIFY", event="refer", body="403", terminated=True)
+    mallory.gets("403")
     stage.calls("bob")  # was ordered before he was removed
     stage.is_quiet()
 

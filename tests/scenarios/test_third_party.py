@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from sipgateway.sip import headers
@@ -64,6 +66,25 @@ def test_c20_ask_the_focus_to_refer(stage: Stage) -> None:
     _tells(bob, refer, "terminated;reason=noresource", "SIP/2.0 200 OK")
     alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
     stage.is_quiet()
+
+
+@pytest.mark.parametrize("value", ["{}", "<{}>", "<{}>;isfocus", '"Planning" <{}>', "{};isfocus"])
+def test_c20_however_the_nested_refer_to_is_written(stage: Stage, value: str) -> None:
+    """It is the value of a header field (RFC 3261 19.1.1), and may hold `isfocus` (draft 4.7)."""
+    alice, bob = stage.joined("alice"), stage.person("bob")
+    bob.registers()
+    nested = quote(value.format(CONFERENCE), safe="")
+    alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=REFER?Refer-To={nested}>")
+    alice.gets("202")
+    bob.gets("REFER", refer_to=f"<{CONFERENCE}>;isfocus")
+
+
+@pytest.mark.parametrize("value", ["sip:4712@conf.test", "nonsense", "", "tel:+493012"])
+def test_c20_to_this_conference_alone(stage: Stage, value: str) -> None:
+    alice = stage.joined("alice")
+    nested = quote(value, safe="")
+    alice.sends("REFER", CONFERENCE, Refer_To=f"<{BOB};method=REFER?Refer-To={nested}>")
+    alice.gets("400")
 
 
 def test_c20_in_the_dialog_of_the_call(stage: Stage) -> None:

@@ -105,7 +105,7 @@ def test_the_factory_is_told_that_a_call_becomes_its_conference(stage: Stage) ->
     alice, bob = _call(stage)
     _gather(alice, bob)
     stage.person("carol").dials("conference-factory")
-    assert [one.of_call for one in asked] == [True, False]
+    assert [one.parties != () for one in asked] == [True, False]
 
 
 def test_two_who_are_the_first_are_a_conference(stage: Stage) -> None:

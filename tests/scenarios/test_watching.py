@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipgateway.focus.facts import SpeakersChanged
 from sipgateway.focus.roster import Roster
 from sipgateway.media.engine import RoomId, Speaking
@@ -269,6 +271,38 @@ def test_the_description_may_change(stage: Stage) -> None:
         "full",
         "Retrospective",
     )
+
+
+def test_a_fetch_is_told_the_state(stage: Stage) -> None:
+    """RFC 6665 4.4.3: Expires 0 outside a dialog asks for it once."""
+    stage.joined("bob")
+    alice = stage.person("alice")
+    alice.subscribes(Expires="0")
+    told = alice.gets("NOTIFY", event="conference", terminated=True)
+    assert "reason=timeout" in (told.get("subscription-state") or "")
+    assert Info(told).users() == {"bob": "full"}
+    stage.is_quiet()
+
+
+XML = "application/conference-info+xml"
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("", "406"),
+        ("text/plain", "406"),
+        (f"{XML};q=0", "406"),
+        (f"{XML};q=0.000, text/plain", "406"),
+        (f"{XML};q=0.1", "200"),
+        ("application/*", "200"),
+        ("*/*", "200"),
+    ],
+)
+def test_what_a_watcher_accepts(stage: Stage, accept: str, status: str) -> None:
+    alice = stage.joined("alice")
+    alice.sends("SUBSCRIBE", f"sip:4711@{DOMAIN}", Event="conference", Accept=accept)
+    alice.gets(status)
 
 
 def test_a_user_chosen_uri(stage: Stage) -> None:

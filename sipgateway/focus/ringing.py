@@ -1,0 +1,64 @@
+"""Somebody whom a conference calls: by what orders, on what phones, and how that goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conferences.policy import CallOrder
+from sipgateway.focus.diversion import Diversions
+from sipgateway.focus.failures import Failure
+from sipgateway.focus.leg import Farewell, Leg
+from sipgateway.focus.referral import Telling
+from sipgateway.focus.roster import Departure
+
+NOBODY_LEFT = "Nobody Is Left"
+"""What is told of a call that was for others who have all gone meanwhile."""
+
+
+@dataclass(slots=True, eq=False)
+class Ringing:
+    """Somebody who is being called: by one order, or by several that came while he rang."""
+
+    #: By id.
+    orders: dict[int, CallOrder]
+    legs: list[Leg] = field(default_factory=list)
+    told: dict[int, list[Telling]] = field(default_factory=dict)
+    #: The last that was told of it.
+    progress: int = 0
+    #: How its phones have failed; the one that says most is told.
+    failures: list[Failure] = field(default_factory=list)
+    #: Where they send the call on to; None where one certain phone was to be called.
+    diversions: Diversions | None = None
+
+    @property
+    def order(self) -> CallOrder:
+        """The one in whose name it rings."""
+        return next(iter(self.orders.values()))
+
+    def tell(self, status: int, now: float, reason: str = "") -> None:
+        """Tell everybody who asked how it goes."""
+        self.progress = status
+        for told in [told for some in self.told.values() for told in some]:
+            told.tell(status, now, reason)
+
+
+CALLED_OFF = Farewell(Departure.FAILED, status=487, text="The call was called off")
+FOR_NOBODY = Farewell(
+    Departure.FAILED, status=487, reason=NOBODY_LEFT, text="Nobody is left in the conference"
+)
+
+
+def is_plain(order: CallOrder) -> bool:
+    """Whether all phones of somebody are to ring, and for him alone."""
+    return not (order.phone or order.takes_over or order.replaces)
+
+
+def failure_of(bye: Farewell) -> Failure:
+    """How one phone has failed, in its own words: it is we who called it.
+
+    One that is let go by us has not failed by itself.
+    """
+    if bye.status < 300:
+        return Failure(487, bye.reason or bye.text)
+    says_little = Failure.of(bye).says_little
+    return Failure(bye.status, bye.reason or bye.text, says_little=says_little)
