@@ -126,13 +126,22 @@ class Negotiation:
         self._blocks = kept
         return text, terms
 
+    def move(self) -> None:
+        """Another mixer takes the leg: the session goes on, by a transport with other keys."""
+        self._credentials = ice.new_credentials()
+        self._tls_id = secrets.token_hex(16)
+        self._remote_fragment = self._association = ""
+        if self._keys is not None:
+            profiles = {one.sdes: one for one in srtp.SDES_PROFILES}
+            self._keys = {**self._keys, "ours": srtp.new_key(profiles[self._keys["suite"]])}
+
     def offer(self, kind: LegKind, local: Local, session: Session) -> str:
         """Offer for the first time, or again what was agreed. Raises `MediaError`."""
         self._note_kind(kind)
         if kind is LegKind.RTP:
             local = local.facing(self.sip_host) or local
         if self._blocks:
-            self._blocks = tuple(_again(media, local) for media in self._blocks)
+            self._blocks = tuple(self._again(media, local) for media in self._blocks)
         else:
             self._blocks = (self._first(kind, local),)
         grouped = kind is LegKind.WEBRTC and self._blocks[self._index].has("mid")
@@ -146,6 +155,9 @@ class Negotiation:
         stream = streams.choose(description)
         if stream.index != self._index or stream.kind is not self.kind:
             raise MediaError(488, "The answer takes another stream than was offered")
+        offered, said = self._blocks[self._index].protocol, stream.media.protocol
+        if (offered in streams.SECURE_PROTOCOLS) is not (said in streams.SECURE_PROTOCOLS):
+            raise MediaError(488, f"The answer says {said} to an offer of {offered}")
         if stream.kind is LegKind.WEBRTC:
             self._note_association(stream)
         self._remote_fragment = stream.get("ice-ufrag") or ""
@@ -239,6 +251,35 @@ class Negotiation:
             session,
         )
 
+    def _again(self, media: Media, local: Local) -> Media:
+        """A block for a session refresh: the role is open again, both may send."""
+        if not media.port:
+            return media
+        attributes: list[Attribute] = []
+        for one in media.attributes:
+            if one.name != "candidate":
+                attributes.append(self._renewed(one, local))
+            elif not any(known.name == "candidate" for known in attributes):
+                attributes += _candidates(local)
+        return replace(media, port=local.port, attributes=tuple(attributes))
+
+    def _renewed(self, one: Attribute, local: Local) -> Attribute:
+        """A line of a block as it is now."""
+        if one.name in sdp.DIRECTIONS:
+            return Attribute("sendrecv")
+        crypto = sdp.parse_crypto(one.value or "") if one.name == "crypto" else None
+        if crypto is not None and self._keys is not None:
+            ours = replace(crypto, key=self._keys["ours"])
+            return Attribute("crypto", sdp.build_crypto(ours))
+        now = {
+            "setup": "actpass",
+            "ice-ufrag": self._credentials.ufrag,
+            "ice-pwd": self._credentials.password,
+            "fingerprint": local.fingerprint,
+            "tls-id": self._tls_id,
+        }
+        return Attribute(one.name, now[one.name]) if one.name in now else one
+
     def _grouped(self, stream: Stream) -> bool:
         mid = stream.media.get("mid")
         groups = (value.split() for value in stream.description.all("group"))
@@ -298,20 +339,13 @@ class Negotiation:
         )
 
     def _webrtc_lines(self, local: Local, setup: str) -> list[Attribute]:
-        candidates = [
-            Attribute(
-                "candidate",
-                f"{number} 1 udp {PRIORITY + 1 - number} {address} {local.port} typ host",
-            )
-            for number, address in enumerate(local.addresses, 1)
-        ]
         return [
             Attribute("ice-ufrag", self._credentials.ufrag),
             Attribute("ice-pwd", self._credentials.password),
             Attribute("fingerprint", local.fingerprint),
             Attribute("setup", setup),
             Attribute("rtcp-mux"),
-            *candidates,
+            *_candidates(local),
             Attribute("end-of-candidates"),
             Attribute("msid", f"{STREAM} mix"),
         ]
@@ -444,15 +478,12 @@ def _refused(media: Media, local: Local) -> Media:
     )
 
 
-def _again(media: Media, local: Local) -> Media:
-    """A block for a session refresh: the role is open again, both may send."""
-    if not media.port:
-        return media
-    opened = tuple(_open(one) for one in media.attributes)
-    return replace(media, port=local.port, attributes=opened)
-
-
-def _open(one: Attribute) -> Attribute:
-    if one.name == "setup":
-        return Attribute("setup", "actpass")
-    return Attribute("sendrecv") if one.name in sdp.DIRECTIONS else one
+def _candidates(local: Local) -> list[Attribute]:
+    """Ours, best first (RFC 8839 5.1)."""
+    return [
+        Attribute(
+            "candidate",
+            f"{number} 1 udp {PRIORITY + 1 - number} {address} {local.port} typ host",
+        )
+        for number, address in enumerate(local.addresses, 1)
+    ]

@@ -63,11 +63,7 @@ class Leg:
         self._reception: rtcp.Reception | None = None
         self._incoming = terms["payload_type"]
         self._terms = terms
-        self._sender = rtp.Sender(
-            ssrc=secrets.randbits(32),
-            sequence=secrets.randbits(15),
-            timestamp=secrets.randbits(32),
-        )
+        self._sender = _sender()
         self._name = secrets.token_hex(8)
         codec = codecs[terms["codecs"][str(terms["payload_type"])]]
         self.voice = Voice(codec)
@@ -77,15 +73,27 @@ class Leg:
 
     def change(self, terms: Terms) -> None:
         """Take what a later description says."""
-        self._terms = terms
-        self.path.change(terms)
         codec = self._codecs[terms["codecs"][str(terms["payload_type"])]]
         codec = codec.within(Limits(**terms["limits"]))
+        if codec.clock != self.member.codec.clock or terms["sdes"] != self._terms["sdes"]:
+            self._begin_stream()
+        self._terms = terms
+        self.path.change(terms)
         if codec is not self.member.codec:
             self.member.codec, self.member.encoder = codec, None
             self.meter.clock = codec.clock
         self._hear_in(terms["payload_type"])
         self.member.hears = terms["hears"]
+
+    def _begin_stream(self) -> None:
+        """Another clock (RFC 7160 4.1) or key, another SSRC; the old stream ends.
+
+        With a key, packets are counted anew (RFC 3711 3.2.1): none may be like one before.
+        """
+        if self.path.ready:
+            self._append(self.path.protect_rtcp(rtcp.build_goodbye(self._sender, name=self._name)))
+        self._sender = _sender()
+        self._sent.clear()
 
     def shaking_hands(self, now: float) -> bool:
         """Whether its packets are worth waking up for."""
@@ -294,3 +302,12 @@ class Leg:
             self.member.player = player.interrupt()
             if self.member.player is not player:
                 self.reports.append({"event": "ended", "leg": self.leg, "prompt": player.name})
+
+
+def _sender() -> rtp.Sender:
+    """A new stream: where it begins is random (RFC 3550 5.1)."""
+    return rtp.Sender(
+        ssrc=secrets.randbits(32),
+        sequence=secrets.randbits(15),
+        timestamp=secrets.randbits(32),
+    )

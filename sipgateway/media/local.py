@@ -160,6 +160,8 @@ class LocalEngine:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._legs: dict[LegId, _Leg] = {}
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
+        self._orphans: dict[LegId, Negotiation] = {}
+        """What was agreed with legs whose worker has died: they go on with it."""
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
         self._recorded: dict[RoomId, tuple[str, bool]] = {}
@@ -192,6 +194,7 @@ class LocalEngine:
     async def stop(self) -> None:
         """End every worker."""
         self._legs.clear()
+        self._orphans.clear()
         self._dropped.clear()
         tasks, self._tasks = [*self._tasks.values()], {}
         for task in tasks:
@@ -298,8 +301,8 @@ class LocalEngine:
         if room is not None:
             worker = self._rooms.setdefault(room, one.worker)
             if worker is not one.worker:
-                self._forget(leg)
-                self._listener(engine.LegLost(leg, "its room lives in another mixer worker"))
+                one.worker.order({"op": "drop", "leg": leg})
+                self._lose(leg, "its room lives in another mixer worker")
                 return
             self._places[leg] = one.room = room
         self._tell_place(leg)
@@ -364,6 +367,7 @@ class LocalEngine:
 
     def drop(self, leg: LegId) -> None:
         """Forget a leg for good."""
+        self._orphans.pop(leg, None)
         self._dropped[leg] = None
         if len(self._dropped) > REMEMBERED:
             del self._dropped[next(iter(self._dropped))]
@@ -405,12 +409,13 @@ class LocalEngine:
         if leg in self._dropped:
             raise MediaError(500, GONE)
         known = self._legs.get(leg)
-        one = known or _Leg(Negotiation(), self._worker_for(room), room)
+        one = known or _Leg(self._orphans.get(leg) or Negotiation(), self._worker_for(room), room)
         self._legs[leg] = one
         well = known is not None
         try:
             yield one
             well = True
+            self._orphans.pop(leg, None)
         finally:
             if not well:
                 self._forget(leg)
@@ -554,7 +559,10 @@ class LocalEngine:
 
     def _lose(self, leg: LegId, reason: str) -> None:
         self._unplace(leg)
-        if self._legs.pop(leg, None) is not None:
+        one = self._legs.pop(leg, None)
+        if one is not None:
+            one.negotiation.move()
+            self._orphans[leg] = one.negotiation
             self._listener(engine.LegLost(leg, reason))
 
     # Reports

@@ -22,8 +22,8 @@ from sipgateway.media.rtp import SILENCE
 FADE = 240
 """Samples over which a voice comes in when its decoder was not running: 5 ms."""
 
-LONGEST_WAIT = 4
-"""Payloads taken for one frame: 4 of 5 ms."""
+LONGEST_WAIT = 8
+"""Payloads taken for one frame: 8 of 2.5 ms (RFC 7587 4.2)."""
 
 MOST_SAID = 30.0
 """dB by which one frame counts at most as louder said than it is."""

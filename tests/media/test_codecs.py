@@ -361,18 +361,21 @@ def test_long_packets_last_for_several_frames() -> None:
     assert sounds.share(np.concatenate(parts[2:]), 440) > 0.99
 
 
-def test_short_packets_make_a_frame_together() -> None:
+@pytest.mark.parametrize("size", [80, 40, 20])
+def test_short_packets_make_a_frame_together(size: int) -> None:
+    """10, 5 and 2.5 ms (RFC 7587 4.2)."""
     made = Voice(CODECS["pcmu"])
-    encoder = CODECS["pcmu"].encoder()
-    octets = b"".join(encoder.encode(frame) for frame in sounds.frames(sounds.sine(440, 12)))
-    for number, at in enumerate(range(0, len(octets), 80)):
-        made.buffer.put(number, octets[at : at + 80], None)
-    parts = []
-    for _ in range(10):
-        made.advance()
-        frame = made.samples()
-        assert frame is not None
-        parts.append(frame)
+    encoder, number, parts = CODECS["pcmu"].encoder(), 0, []
+    for at, frame in enumerate(sounds.frames(sounds.sine(440, 40))):
+        octets = encoder.encode(frame)
+        for start in range(0, len(octets), size):
+            made.buffer.put(number, octets[start : start + size], None)
+            number += 1
+        if at > 0:
+            made.advance()
+            heard = made.samples()
+            assert heard is not None
+            parts.append(heard)
     assert sounds.share(np.concatenate(parts[2:]), 440) > 0.99
 
 

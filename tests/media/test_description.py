@@ -201,6 +201,53 @@ def test_a_session_refresh_repeats_what_was_agreed() -> None:
     assert refresh.get("group") == "BUNDLE 0"
 
 
+def moved(offer: str) -> tuple[sdp.Description, sdp.Description, Negotiation]:
+    """Our answer, and our offer once another mixer has taken the leg."""
+    negotiation = Negotiation()
+    before, _ = answered(negotiation, offer)
+    negotiation.move()
+    there = Local(("127.0.0.1", "::1"), 30000, FINGERPRINT.replace("00:01", "AA:AA"))
+    kind = negotiation.kind or LegKind.RTP
+    return before, sdp.parse(negotiation.offer(kind, there, SESSION)), negotiation
+
+
+def test_another_mixer_goes_on_with_the_session_of_a_browser() -> None:
+    """Same session, streams, types and extensions; other credentials (RFC 3264 8, RFC 8839 4.4)."""
+    before, again, negotiation = moved(SIPJS)
+    assert again.origin.session == before.origin.session
+    assert again.origin.version == before.origin.version + 1
+    assert [one.port for one in again.media] == [30000, 0]
+    audio, was = again.media[0], before.media[0]
+    assert (audio.protocol, audio.formats) == (was.protocol, was.formats)
+    assert audio.get("mid") == was.get("mid")
+    assert [*audio.all("extmap")] == [*was.all("extmap")]
+    assert audio.get("setup") == "actpass"
+    assert audio.get("fingerprint") != was.get("fingerprint")
+    assert audio.get("ice-ufrag") != was.get("ice-ufrag")
+    assert audio.get("ice-pwd") != was.get("ice-pwd")
+    assert [one.split()[4:6] for one in audio.all("candidate")] == [
+        ["127.0.0.1", "30000"],
+        ["::1", "30000"],
+    ]
+    _, terms = negotiation.accept(without(SIPJS, "a=setup") + "a=setup:active\r\n")
+    assert (terms["kind"], terms["ufrag"]) == ("webrtc", audio.get("ice-ufrag"))
+
+
+def test_another_mixer_speaks_to_a_desk_phone_as_secretly_as_the_first() -> None:
+    """By SRTP, with a key of its own, and never in clear."""
+    before, again, negotiation = moved(SAVP)
+    (audio,), (was,) = again.media, before.media
+    assert (audio.protocol, audio.port, audio.formats) == ("RTP/SAVP", 30000, was.formats)
+    (mine,), (first,) = audio.cryptos(), was.cryptos()
+    assert (mine.tag, mine.suite) == (first.tag, first.suite)
+    assert mine.key != first.key
+    _, terms = negotiation.accept(SAVP)
+    assert terms["sdes"] is not None
+    assert terms["sdes"]["ours"] == mine.key
+    with pytest.raises(MediaError):
+        negotiation.accept(BARESIP)
+
+
 def test_what_the_browser_dropped_is_not_offered_again() -> None:
     negotiation = Negotiation()
     negotiation.offer(LegKind.WEBRTC, LOCAL, SESSION)

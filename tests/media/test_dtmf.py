@@ -38,6 +38,22 @@ def test_a_lost_end_is_made_up_for_by_the_next_press() -> None:
     assert read(reader, press("2"), 9000) == "12"
 
 
+def test_a_key_that_is_held_down_is_one_digit() -> None:
+    """Segments (RFC 4733 2.5.1.3): the next one begins where the one before ended."""
+    reader = DigitReader()
+    going = [build("4", step, end=False) for step in (960, 30_000, 0xFFFF)]
+    assert read(reader, going, 0xFFFFFFFF) == ""
+    assert read(reader, going[:2], 0xFFFE) == ""
+    assert read(reader, [build("4", 20_000, end=False)], 0x1FFFD) == ""
+    assert read(reader, [build("4", 20_000, end=True)] * 3, 0x1FFFD) == "4"
+
+
+def test_a_segment_whose_last_packet_was_lost_goes_on() -> None:
+    reader = DigitReader()
+    assert read(reader, [build("4", 64_000, end=False)], 1000) == ""
+    assert read(reader, [build("4", 960, end=True)], 1000 + 0xFFFF) == "4"
+
+
 def test_a_lost_end_is_made_up_for_by_time() -> None:
     reader = DigitReader()
     read(reader, press("1")[:4], 1000)

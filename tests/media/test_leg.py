@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipgateway.media import codec, codecs, quality, rtcp, rtp
-from sipgateway.media.control import Terms
+from sipgateway.media.control import Sdes, Terms
 from sipgateway.media.engine import LegId
 from sipgateway.media.latch import Place
 from sipgateway.media.leg import KEPT, Leg
@@ -223,6 +223,26 @@ def test_a_phone_is_sent_what_it_asks_for_and_heard_as_ever() -> None:
     assert one.voice.codec is CODECS["opus"]
     one.change({**TERMS, "codecs": {"0": "opus"}})
     assert one.member.codec is CODECS["opus"]
+
+
+def test_another_clock_is_another_stream() -> None:
+    """RFC 7160 4.1; the old one says goodbye, and a re-INVITE that changes nothing is none."""
+    one = leg(codecs={"0": "opus"})
+
+    def source() -> int:
+        one.send(Output(b"x"))
+        return int.from_bytes(sent(one)[-1][8:12], "big")
+
+    first = source()
+    one.change({**TERMS, "codecs": {"0": "opus"}, "events": []})
+    assert source() == first
+    one.change(TERMS)
+    assert [heard.goodbye for heard in reported(one)][-1] == (first,)
+    second = source()
+    assert second != first
+    keys: Sdes = {"suite": "AES_CM_128_HMAC_SHA1_80", "ours": "A" * 40, "theirs": "B" * 40}
+    one.change({**TERMS, "sdes": keys})
+    assert source() not in (first, second)
 
 
 def test_no_two_phones_get_their_reports_in_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from sipgateway.media import codec, codecs, dtmf, engine, local, ogg, rtp
 from sipgateway.media.codec import FRAME, PERIOD, Samples
 from sipgateway.media.engine import LegId, LegKind, MediaError, RoomId, Session
 from sipgateway.media.local import LocalEngine
+from sipgateway.sip import sdp
 from tests.media import offers, peer, sounds
 from tests.media.peer import Peer
 
@@ -299,6 +300,30 @@ async def test_a_worker_that_dies_is_replaced(
     assert caught.value.status == 503
     await stage.joined(ALICE)
     assert not stage.mixer.failing()
+
+
+async def test_the_session_of_a_leg_goes_on_in_another_worker(stage: Stage) -> None:
+    """By DTLS, though the leg's SIP comes by UDP; the phone hears again by the same call."""
+    phone = Peer(stage.identity)
+    stage.peers.append(phone)
+    first = sdp.parse((await stage.mixer.answer(ALICE, phone.offer(), Session())).sdp)
+    (process,) = stage.mixer.processes()
+    os.kill(process, signal.SIGKILL)
+    await stage.told(engine.LegLost(ALICE, "the mixer worker ended"))
+    offer = (await stage.mixer.offer(ALICE, LegKind.RTP, Session())).sdp
+    again = sdp.parse(offer)
+    assert again.media[0].protocol == "UDP/TLS/RTP/SAVPF"
+    assert again.origin.session == first.origin.session
+    assert again.origin.version == first.origin.version + 1
+    another = Peer(stage.identity)
+    stage.peers.append(another)
+    await stage.mixer.accept(ALICE, another.offer().replace("actpass", "active"))
+    stage.mixer.place(ALICE, ROOM)
+    another.connect(offer)
+    await stage.until(lambda: another.connected, another)
+    bob = await stage.joined(BOB)
+    await talk([(another, 0.0), (bob, 440.0)], 40)
+    assert sounds.share(sound(another, 10), 440) > 0.8
 
 
 async def test_a_worker_is_kept_whatever_goes_wrong_here(
