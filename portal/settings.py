@@ -267,8 +267,6 @@ PROMPT_LANGUAGE = _one_of("PROMPT_LANGUAGE", "en", "de", "es")
 SOUND_INTAKE = [sys.executable, "-m", "sipgateway.media.intake"]
 #: Whether the mixer can keep each voice by itself; Janus cannot.
 TRACKS = MEDIA_ENGINE == "embedded"
-#: Whether it can remember names that are said at the door; else a tone is heard.
-NAMES_SAID = MEDIA_ENGINE == "embedded"
 #: How long a recording is kept after its end; None for ever.
 RECORDINGS_KEPT = timedelta(days=_number("RECORDINGS_KEPT_DAYS", 90)) or None
 #: How long what happened is kept: histories, attendance and bookings that are over.

@@ -61,6 +61,8 @@ def _media() -> MediaEngine:
             recordings=data / "recordings",
             sounds=data / "sounds",
             library=prompts.Library(data / "prompts", SPOKEN),
+            host=settings.HOST,
+            announced=settings.PUBLIC_ADDRESS,
             ports=settings.RTP_PORTS,
         )
     return LocalEngine(

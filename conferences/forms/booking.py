@@ -334,11 +334,6 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
             self.initial["tracks"] = False
             told = _("The mixer of this server, Janus, keeps the whole and no single voices.")
             self.fields["tracks"].help_text = told
-        if not settings.NAMES_SAID:
-            told = _(
-                "The mixer of this server, Janus, remembers no names: a tone is heard instead."
-            )
-            self.fields["announce"].help_text = told
 
     def listed(self) -> list[Guestlist]:
         """Who is invited; once the form is valid."""

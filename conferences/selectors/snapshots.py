@@ -128,7 +128,7 @@ def snapshot(
         recorded=policy.Recorded(row.recorded),
         language=policy.Language(row.language or settings.PROMPT_LANGUAGE),
         timezone=row.timezone,
-        announce=_announced(row),
+        announce=policy.Announce(row.announce),
         quiet_from=row.quiet_from,
         warn_minutes=row.warn_minutes,
         music=row.music,
@@ -138,13 +138,6 @@ def snapshot(
         info_uri=conference_url(row),
         info_email=row.organizer.email if row.organizer else "",
     )
-
-
-def _announced(row: Conference) -> policy.Announce:
-    """As wanted; tones where the mixer cannot remember names."""
-    wanted = policy.Announce(row.announce)
-    names = wanted is policy.Announce.NAMES
-    return policy.Announce.TONES if names and not settings.NAMES_SAID else wanted
 
 
 def _stamp(at: datetime.datetime | None) -> float | None:

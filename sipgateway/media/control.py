@@ -8,9 +8,11 @@ nothing here is checked twice.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal, NotRequired, TypedDict
 
-from sipgateway.media.engine import LegId
+from sipgateway.media import engine
+from sipgateway.media.engine import LegId, RoomId
 
 
 class Sdes(TypedDict):
@@ -146,3 +148,30 @@ def encode(message: Order | Report) -> bytes:
 def decode(line: bytes) -> Any:
     """The message in a line."""
     return json.loads(line)
+
+
+EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
+    "connected": lambda one: engine.LegConnected(LegId(one["leg"])),
+    "silent": lambda one: engine.LegSilent(LegId(one["leg"]), one["seconds"]),
+    "digit": lambda one: engine.DigitKeyed(LegId(one["leg"]), one["digit"]),
+    "ended": lambda one: engine.PlayEnded(LegId(one["leg"]), one["prompt"]),
+    "heard": lambda one: engine.Heard(LegId(one["leg"]), one["seconds"]),
+    "measured": lambda one: engine.LegMeasured(
+        LegId(one["leg"]),
+        engine.Figures(**one["now"]),
+        engine.Figures(**one["mean"]),
+        one["worst"],
+    ),
+    "kept": lambda one: engine.RecordingClosed(
+        RoomId(one["room"]), one["name"], one["seconds"], one["reason"]
+    ),
+    "sounded": lambda one: engine.SoundEnded(RoomId(one["room"]), one["name"], one["reason"]),
+    "speaking": lambda one: engine.Speaking(
+        RoomId(one["room"]), frozenset(one["levels"]), one["levels"]
+    ),
+}
+
+
+def happened(report: Report) -> engine.MediaEvent:
+    """What a report of a leg or a room tells the focus."""
+    return EVENTS[report["event"]](report)

@@ -6,14 +6,13 @@ is made to follow it, one request after the other for each leg. When a node is
 lost its legs are told as lost, the focus offers each phone a description
 anew, and that comes from a node that lives.
 
-What an AudioBridge does not do is said, not pretended: keyed digits are not
-heard (SIP INFO is), nothing is played to one alone who is among others, names
-are not remembered, voices are not kept each by itself, and who talks is told by
-those phones alone that send audio levels (RFC 6464). It does not tell either whether
-plain RTP comes in, so those phones are reported as silent and are asked by the
-focus. A plain phone that was called is joined a second time when its port is
-known, because a port that may answer is only to be had then; where that is
-another one than was offered, it gets a second offer.
+Plain phones send to us, and we to the node (`janus_line`); browsers and nodes
+talk with each other. So what an AudioBridge does not do is done for plain phones
+here: keyed digits, prompts for one alone among others, names that are said, NATs,
+SDES, figures. For a WebRTC leg it is said, not pretended: its keyed digits are heard
+by SIP INFO alone, nothing is played to it alone while it is among others, how well it
+goes is not measured, and it speaks if it sends audio levels (RFC 6464). Voices are not
+kept each by itself.
 """
 
 from __future__ import annotations
@@ -26,13 +25,19 @@ from pathlib import Path
 from typing import Any
 
 from sipgateway.media import (
+    codecs,
+    control,
     description,
     engine,
+    hosts,
     janus_leg,
     janus_rooms,
     janus_talk,
     prompts,
+    streams,
 )
+from sipgateway.media.clips import Clips
+from sipgateway.media.control import Report
 from sipgateway.media.description import Local
 from sipgateway.media.engine import (
     Description,
@@ -45,20 +50,20 @@ from sipgateway.media.engine import (
     Session,
 )
 from sipgateway.media.janus_attendant import Attendant, Attendants
-from sipgateway.media.janus_leg import Leg, Remote, Room
+from sipgateway.media.janus_house import House
+from sipgateway.media.janus_leg import Leg, Room
+from sipgateway.media.janus_line import Lines
 from sipgateway.media.janus_node import Address, Body, Node
+from sipgateway.media.janus_speaking import Speakers
 from sipgateway.media.janus_tape import Tapes
 from sipgateway.media.ports import Ports
 
 LOG = logging.getLogger(__name__)
 
-START = 5.0
-"""Seconds to wait for a first node; without one the engine runs and says that it fails."""
 TOLD = 5.0
 """Seconds between two reports of a leg's silence."""
-SPEAKING = 0.2
-"""Seconds within which changes of who speaks are told as one."""
 GONE = "The leg is gone"
+LOST = "the Janus node is gone"
 REMEMBERED = 10_000
 """Dropped legs that are known as such; see `local.REMEMBERED`."""
 
@@ -73,40 +78,48 @@ class JanusEngine:
         recordings: Path,
         sounds: Path,
         library: prompts.Library,
+        host: str = "127.0.0.1",
+        announced: tuple[str, ...] = (),
         ports: tuple[int, int] = (20_000, 29_999),
     ) -> None:
         if not nodes:
             raise ValueError("MEDIA_ENGINE=janus wants JANUS_URL")
-        self._nodes = [Node(one, heard=self._heard, lost=self._node_lost) for one in nodes]
-        self._legs: dict[LegId, Leg] = {}
+        made = [Node(one, heard=self._heard, lost=self._node_lost) for one in nodes]
+        self._house = House(made)
+        self._legs = self._house.legs
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
-        self._rooms: dict[RoomId, Room] = {}
-        self._talking: dict[RoomId, set[LegId]] = {}
-        self._restless: set[RoomId] = set()
-        places = Ports(*ports)
+        self._speakers = Speakers(self._happened)
+        self._host, self._announced = host, announced
+        places, clips = Ports(*ports), Clips()
+        self._library, self._clips = library, clips
+        self._lines = Lines(places, codecs.load(), clips, self._reported, self._talks)
         self._tapes = Tapes(recordings, places, self._happened)
-        self._attendants = Attendants(library, sounds, places, self._happened)
+        self._attendants = Attendants(library, sounds, places, self._happened, clips.get)
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: Listener = lambda _: None
 
     # Up and down
 
     async def start(self, listener: Listener) -> None:
-        """Connect to the nodes; see `failing`."""
+        """Connect to the nodes; see `failing`. Raises `MediaError` (503)."""
         self._listener = listener
-        for node in self._nodes:
+        try:
+            self._lines.bind = await hosts.resolve(self._host)
+        except OSError as error:
+            raise MediaError(503, f"{self._host} is not an address: {error}") from error
+        self._lines.addresses = self._announced or (hosts.announced(self._lines.bind),)
+        self._spawn(self._lines.keep())
+        for node in self._house.nodes:
             self._spawn(node.keep())
         self._spawn(self._report_silence())
-        waits = [asyncio.create_task(node.ready.wait()) for node in self._nodes]
-        await asyncio.wait(waits, timeout=START, return_when=asyncio.FIRST_COMPLETED)
-        for one in waits:
-            one.cancel()
+        with contextlib.suppress(MediaError):
+            await self._house.wait()
 
     async def stop(self) -> None:
         """Give every handle back and disconnect."""
-        for node in self._nodes:
+        for node in self._house.nodes:
             await self._attendants.forget(node)
-        await self._tapes.stop(self._handle_at)
+        await self._tapes.stop(self._house.handle_at)
         for leg in list(self._legs):
             self.drop(leg)
         await asyncio.sleep(0)
@@ -119,9 +132,7 @@ class JanusEngine:
 
     def failing(self) -> str:
         """That no node is there."""
-        if any(node.ready.is_set() for node in self._nodes):
-            return ""
-        return f"no Janus answers at {', '.join(node.address.url for node in self._nodes)}"
+        return self._house.failing()
 
     def counters(self) -> dict[str, int]:
         """Nothing: the nodes keep that to themselves."""
@@ -150,17 +161,22 @@ class JanusEngine:
         session: Session,
         *,
         room: RoomId | None = None,
-        host: str = "",  # noqa: ARG002  Janus finds out by itself
+        host: str = "",
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
+        known = self._legs.get(leg)
+        if known is not None and known.negotiation.gives_up(streams.read(offer)):
+            return self._answer_given_up(known, offer, session)
         stream = janus_leg.choose(offer)
         async with self._made(leg, stream.kind, room) as one:
             one.direction = stream.direction
             if stream.kind is LegKind.WEBRTC:
                 text = await janus_talk.answer_webrtc(one, offer, stream, session)
             else:
-                await janus_talk.join_plain(one, Remote.of(stream))
-                text, _ = one.negotiation.answer(stream, one.local, session)
+                one.negotiation.sip_host = host
+                text, terms = one.negotiation.answer(stream, self._lines.local(one.id), session)
+                line = self._lines.agree(one.id, terms)
+                await janus_talk.connect_plain(one, self._lines, line)
         self._follow(one)
         return Description(text, stream.direction, one.negotiation.source)
 
@@ -171,16 +187,15 @@ class JanusEngine:
         session: Session,
         *,
         room: RoomId | None = None,
-        host: str = "",  # noqa: ARG002  Janus finds out by itself
+        host: str = "",
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
         async with self._made(leg, kind, room) as one:
             if one.kind is LegKind.WEBRTC:
                 text = await janus_talk.offer_webrtc(one, session)
             else:
-                if not one.handle:
-                    await janus_talk.join_plain(one, None)
-                text = one.negotiation.offer(LegKind.RTP, one.local, session)
+                one.negotiation.sip_host = host
+                text = one.negotiation.offer(LegKind.RTP, self._lines.local(one.id), session)
         return Description(text, Direction.SENDRECV, one.negotiation.source)
 
     async def accept(self, leg: LegId, answer: str) -> Description:
@@ -193,10 +208,9 @@ class JanusEngine:
                 stream = janus_leg.choose(answer)
                 await janus_talk.accept_webrtc(one, answer, stream)
             else:
-                stream, _ = one.negotiation.accept(answer)
-                offered = one.local
-                await janus_talk.join_plain(one, Remote.of(stream))
-                self._port_changed(one, offered)
+                stream, terms = one.negotiation.accept(answer)
+                line = self._lines.agree(one.id, terms)
+                await janus_talk.connect_plain(one, self._lines, line)
             one.direction = stream.direction
         self._follow(one)
         return Description("", stream.direction, one.negotiation.source)
@@ -208,10 +222,14 @@ class JanusEngine:
             local, session, webrtc=janus_leg.WEBRTC, plain=janus_leg.PLAIN
         )
 
-    def _port_changed(self, one: Leg, offered: Local) -> None:
-        if one.local != offered:
-            lost = engine.LegLost(one.id, "another port takes its audio than was offered")
-            asyncio.get_running_loop().call_later(0.05, self._listener, lost)
+    def _answer_given_up(self, one: Leg, offer: str, session: Session) -> Description:
+        """A plain phone has ended its stream for now (RFC 3264 8.2)."""
+        local = self._lines.local(one.id)
+        text, terms = one.negotiation.hold(streams.read(offer), local, session)
+        self._lines.agree(one.id, terms)
+        one.direction = Direction.INACTIVE
+        self._follow(one)
+        return Description(text, one.direction, one.negotiation.source)
 
     # Rooms
 
@@ -220,16 +238,26 @@ class JanusEngine:
         one = self._legs.get(leg)
         if one is None:
             return
+        before = one.wanted
         if room is None:
             one.wanted = None
         else:
-            target = self._rooms.setdefault(room, Room(one.node, room))
+            target = self._house.room_for(one, room)
             if target.node is not one.node:
                 self._lose(one, "its room lives on another node")
                 return
             one.wanted, one.meant = target, room
+        if one.wanted is not before:
+            self._moved(one)
         self._forget_rooms()
         self._follow(one)
+
+    def _moved(self, one: Leg) -> None:
+        """What is played for ever to him ends, and what he would hear that is another's."""
+        if (line := self._lines.get(one.id)) is not None:
+            line.moved()
+        if one.wanted is not None:
+            self._attendants.hush(one.wanted)
 
     def mute(self, leg: LegId, muted: bool) -> None:
         """Let the room hear a leg or not."""
@@ -254,7 +282,8 @@ class JanusEngine:
                 await self._tape(one.at.name)
                 self._attendants.follow(one.at.name, one.at)
         except MediaError as error:
-            if self._legs.get(one.id) is one:
+            carried = self._lines.get(one.id) is not None and not one.node.ready.is_set()
+            if self._legs.get(one.id) is one and not carried:
                 self._lose(one, error.reason)
 
     async def _bring_to_room(self, one: Leg) -> None:
@@ -268,53 +297,59 @@ class JanusEngine:
 
     async def _leave_empty(self, handle: int, room: Room | None) -> None:
         """End a room that nobody is in any more."""
-        used = (one for one in self._legs.values() if room in (one.at, one.wanted))
-        if room is not None and next(used, None) is None:
+        if room is not None and not self._house.is_used(room):
             await self._attendants.dismiss(room)
             await janus_rooms.end(room, handle)
 
     def _forget_rooms(self) -> None:
-        """A conference's room is its node's until nobody is in it or on the way to it."""
-        used = {one.wanted for one in self._legs.values()}
-        for name in [name for name, room in self._rooms.items() if room not in used]:
-            del self._rooms[name]
-            self._talking.pop(name, None)
+        for name in self._house.forget_rooms():
+            self._speakers.forget(name)
 
     # What is played
 
     def play(self, leg: LegId, prompt: str) -> None:
-        """Play to a leg that is alone; in a room with others everybody would hear it."""
+        """Play to a plain phone, or to a leg that nobody is with: else all would hear it."""
         one = self._legs.get(leg)
         if one is None:
             return
-        if one.wanted is None:
+        if (line := self._lines.get(leg)) is not None:
+            line.play(self._library.player(prompt, self._clips.get))
+        elif self._house.is_alone(one):
             self._spawn(self._play(one, prompt), f"janus play {leg}")
         elif prompt:
             self._soon(engine.PlayEnded(leg, prompt))
 
     async def _play(self, one: Leg, prompt: str) -> None:
-        """Once it is in its own room."""
+        """Once it is where it is to be."""
         async with one.lock:
-            alone = one.at is not None and one.at is one.own
-        if alone and one.own is not None and self._legs.get(one.id) is one:
-            self._attendants.say(one.own, one.id, prompt)
+            room = one.at
+        there = room is not None and room is (one.wanted or one.own)
+        if (
+            there
+            and room is not None
+            and self._house.is_alone(one)
+            and self._legs.get(one.id) is one
+        ):
+            self._attendants.say(room, one.id, prompt)
         else:
             self._listener(engine.PlayEnded(one.id, prompt))
 
     def play_room(self, room: RoomId, prompt: str) -> None:
         """Play a script of prompts to everyone in a room."""
-        target = self._rooms.get(room)
+        target = self._house.rooms.get(room)
         if target is not None and target.made:
             self._attendants.say(target, None, prompt)
 
     def sound(self, room: RoomId, name: str, token: str, *, start: float = 0.0) -> None:
         """Play a file to a room, whichever node it is at and comes to be at."""
         self._attendants.sound(room, name, token, start)
-        self._attendants.follow(room, self._rooms.get(room))
+        self._attendants.follow(room, self._house.rooms.get(room))
 
     def listen(self, leg: LegId, seconds: float) -> None:
-        """Nothing is remembered."""
-        if seconds and leg in self._legs:
+        """Remember what a plain phone says."""
+        if self._lines.get(leg) is not None:
+            self._clips.begin(leg, seconds)
+        elif seconds and leg in self._legs:
             self._soon(engine.Heard(leg, 0.0))
 
     def track(self, leg: LegId, name: str) -> None:
@@ -336,11 +371,7 @@ class JanusEngine:
 
     async def _tape(self, room: RoomId) -> None:
         """Make the recording of a room what it ought to be."""
-        await self._tapes.follow(room, self._rooms.get(room), self._handle_at)
-
-    def _handle_at(self, room: Room) -> int:
-        """One by which something can be asked about a room; 0 where there is none."""
-        return next((one.handle for one in self._legs.values() if one.at is room), 0)
+        await self._tapes.follow(room, self._house.rooms.get(room), self._house.handle_at)
 
     def _happened(self, event: engine.MediaEvent) -> None:
         self._listener(event)
@@ -362,6 +393,7 @@ class JanusEngine:
     def _forget(self, one: Leg) -> None:
         """Free what a leg holds; it may be made anew."""
         del self._legs[one.id]
+        self._lines.close(one.id)
         one.node.release(one.handle)
         if one.at is not None:
             self._speaks(one, one.at, speaks=False)
@@ -402,58 +434,71 @@ class JanusEngine:
     def _told(self, one: Leg, data: Body) -> None:
         told = data.get("audiobridge")
         if told in ("talking", "stopped-talking") and data.get("id") == one.number:
-            one.talks = told == "talking"
-            if one.at is not None:
-                self._speaks(one, one.at, speaks=one.talks)
+            self._talks(one.id, told == "talking")
         elif told == "destroyed" and one.at is not None and data.get("room") == one.at.number:
             self._lose(one, "its room was destroyed")
         elif data.get("kicked") == one.number:
             self._lose(one, "it was kicked at the node")
 
-    def _speaks(self, one: Leg, room: Room, *, speaks: bool) -> None:
-        if room.name is None:
-            return
-        talking = self._talking.setdefault(room.name, set())
-        speaks = speaks and not one.muted
-        if speaks is (one.id in talking):
-            return
-        (talking.add if speaks else talking.discard)(one.id)
-        if room.name not in self._restless:
-            self._restless.add(room.name)
-            asyncio.get_running_loop().call_later(SPEAKING, self._tell_speaking, room.name)
+    def _reported(self, report: Report) -> None:
+        """What a plain phone's line tells."""
+        self._listener(control.happened(report))
 
-    def _tell_speaking(self, room: RoomId) -> None:
-        self._restless.discard(room)
-        self._listener(engine.Speaking(room, frozenset(self._talking.get(room, ()))))
+    def _talks(self, leg: LegId, talks: bool) -> None:
+        one = self._legs.get(leg)
+        if one is not None:
+            one.talks = talks
+            if one.at is not None:
+                self._speaks(one, one.at, speaks=talks)
+
+    def _speaks(self, one: Leg, room: Room, *, speaks: bool) -> None:
+        self._speakers.note(room.name, one.id, speaks=speaks and not one.muted)
 
     async def _report_silence(self) -> None:
-        """Tell of WebRTC legs from which nothing comes, and of all plain ones."""
+        """Tell of WebRTC legs from which nothing comes; lines tell it themselves."""
         while True:
             await asyncio.sleep(TOLD)
             now = asyncio.get_running_loop().time()
             for one in list(self._legs.values()):
-                if one.kind is LegKind.RTP and one.at is not None:
-                    self._listener(engine.LegSilent(one.id, TOLD))
-                elif one.silent_since is not None:
+                if one.silent_since is not None:
                     self._listener(engine.LegSilent(one.id, now - one.silent_since))
 
     def _node_lost(self, node: Node) -> None:
-        for room in [name for name, room in self._rooms.items() if room.node is node]:
-            del self._rooms[room]
         self._spawn(self._attendants.forget(node))
-        for one in [one for one in self._legs.values() if one.node is node]:
+        for one in self._house.lose(node):
             one.at = None
-            self._lose(one, "the Janus node is gone")
+            if self._lines.get(one.id) is None:
+                self._lose(one, LOST)
+            else:
+                self._spawn(self._carry_on(one), f"janus carry on {one.id}")
+
+    async def _carry_on(self, one: Leg) -> None:
+        """Have a plain phone's line go on to a node that lives; the phone need not know."""
+        line = self._lines.get(one.id)
+        try:
+            await self._house.wait()
+            async with one.lock:
+                if line is None or self._legs.get(one.id) is not one:
+                    return
+                self._house.carry(one)
+                await janus_talk.connect_plain(one, self._lines, line)
+        except MediaError:
+            if self._legs.get(one.id) is one:
+                self._lose(one, LOST)
+        else:
+            self._follow(one)
 
     # Legs
 
     @contextlib.asynccontextmanager
     async def _made(self, leg: LegId, kind: LegKind, room: RoomId | None) -> AsyncIterator[Leg]:
         """The leg, made if it is not known, and then kept only if all goes well."""
+        if leg not in self._legs:
+            await self._house.wait()
         if leg in self._dropped:
             raise MediaError(500, GONE)
         known = self._legs.get(leg)
-        one = known or Leg(leg, self._node_for(room), kind=kind, meant=room)
+        one = known or Leg(leg, self._house.node_for(room), kind=kind, meant=room)
         if one.kind is not kind:
             raise MediaError(488, "The transport of a stream cannot change")
         self._legs[leg] = one
@@ -467,16 +512,3 @@ class JanusEngine:
         finally:
             if not well and self._legs.get(leg) is one:
                 self._forget(one)
-
-    def _node_for(self, room: RoomId | None) -> Node:
-        ready = [node for node in self._nodes if node.ready.is_set()]
-        if not ready:
-            raise MediaError(503, "No mixer is running")
-        if room is not None:
-            if room in self._rooms:
-                return self._rooms[room].node
-            for one in self._legs.values():
-                if one.meant == room:
-                    return one.node
-        used = [one.node for one in self._legs.values()]
-        return min(ready, key=used.count)

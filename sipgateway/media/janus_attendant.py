@@ -44,6 +44,7 @@ class Attendant:
     def __init__(self, room: Room, encoder: Encoder, sock: Callable[[], socket.socket]) -> None:
         self.room = room
         self.file: SoundFile | None = None
+        self.private = False
         self._encoder = encoder
         self._socket = sock
         self._player: Player | None = None
@@ -54,10 +55,13 @@ class Attendant:
         self._there = ("", 0)
         self._task: asyncio.Task[None] | None = None
 
-    def say(self, player: Player | None, over: Over) -> None:
-        """Play a script, in place of another one; `over` is called when it is over, or cut."""
+    def say(self, player: Player | None, over: Over, *, private: bool = False) -> None:
+        """Play a script, in place of another one; `over` is called when it is over, or cut.
+
+        `private` says that one alone is to hear it.
+        """
         said, self._said = self._said, over if player is not None else _nothing
-        self._player = player
+        self._player, self.private = player, private
         said()
         self._go()
 
@@ -192,8 +196,10 @@ class Attendants:
         sounds: Path,
         ports: Ports,
         told: Callable[[PlayEnded | SoundEnded], None],
+        heard: Callable[[str], Samples | None],
     ) -> None:
         self._library = library
+        self._heard = heard
         self._sounds = sounds
         self._ports = ports
         self._told = told
@@ -206,7 +212,13 @@ class Attendants:
         over = _nothing
         if leg is not None:
             over = functools.partial(self._told, PlayEnded(leg, script))
-        self._get(room).say(self._library.player(script), over)
+        self._get(room).say(self._library.player(script, self._heard), over, private=bool(leg))
+
+    def hush(self, room: Room) -> None:
+        """Somebody comes into a room: what is said there to another one alone ends."""
+        attendant = self._attendants.get(room)
+        if attendant is not None and attendant.private:
+            attendant.say(None, _nothing)
 
     def sound(self, room: RoomId, name: str, token: str, start: float) -> None:
         """What a room is to hear, from `start` seconds on; nothing without a name."""

@@ -14,21 +14,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from sipgateway.media import description, streams
-from sipgateway.media.description import Local, Negotiation
+from sipgateway.media.description import Negotiation
 from sipgateway.media.engine import Direction, LegId, LegKind, MediaError, RoomId, Session
 from sipgateway.media.janus_node import Node
-from sipgateway.media.streams import OPUS, PCMA, PCMU, Stream
+from sipgateway.media.streams import EVENTS, OPUS, PCMA, PCMU, Stream
 from sipgateway.sip import sdp
 from sipgateway.sip.sdp import Attribute, RtpMap
 
 KEPT, LEFT_OUT = "kept", "left-out"
 """Groups of a room: those whose voices may be recorded, and the others. All hear all."""
 
-PLAIN = (OPUS, PCMU, PCMA)
-"""What an AudioBridge takes by plain RTP: no G.722, and no telephone-event."""
+PLAIN = (OPUS, PCMU, PCMA, *EVENTS)
+"""What an AudioBridge takes by plain RTP, which is no G.722, and the events that we take."""
 WEBRTC = (OPUS,)
-
-NOWHERE = Local(("",), 0, "")
 
 _NUMBER = 53
 """Bits of an identifier: what JSON carries everywhere."""
@@ -143,11 +141,14 @@ class Leg:
     agrees: bool = True
     group_there: str = ""
     direction: Direction = Direction.SENDRECV
-    remote: Remote | None = None
-    local: Local = NOWHERE
-    """Where the node takes plain RTP."""
+    encoding: str = ""
+    """What a plain phone's line and the node speak."""
     silent_since: float | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def goes_to(self, node: Node) -> None:
+        """Its node is gone; at another one nothing is known of it yet."""
+        self.node, self.handle, self.own, self.at = node, 0, None, None
 
     @property
     def speaks(self) -> bool:
@@ -165,35 +166,19 @@ class Leg:
         return self.direction in (Direction.SENDONLY, Direction.INACTIVE)
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """Where a plain phone takes its audio, and as what."""
-
-    host: str
-    port: int
-    codec: RtpMap
-
-    @classmethod
-    def of(cls, stream: Stream) -> Remote:
-        """As a description says."""
-        return cls(stream.description.address(stream.media), stream.media.port, stream.codec)
-
-
 def choose(text: str) -> Stream:
     """The stream to take of a phone's description. Raises `MediaError`.
 
     A plain stream is taken with what an AudioBridge knows; a phone that has
-    nothing but G.722, or wants SRTP by SDES, is told so.
+    nothing but G.722 is told so.
     """
     stream = streams.choose(streams.read(text))
     if stream.kind is LegKind.WEBRTC:
         return stream
-    if stream.media.protocol in streams.SECURE_PROTOCOLS:
-        raise MediaError(488, "This mixer takes no SRTP by SDES")
     known = tuple(_known(stream.codecs))
     if not known:
         raise MediaError(488, "This mixer takes Opus, PCMU and PCMA, and no G.722")
-    return replace(stream, codec=known[0], codecs=known, events=(), level=None)
+    return replace(stream, codec=known[0], codecs=known, level=None, levels=None)
 
 
 def _known(codecs: Iterable[RtpMap]) -> Iterable[RtpMap]:

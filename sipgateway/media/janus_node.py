@@ -33,7 +33,7 @@ PING = 2.0
 """Seconds between pings, and for the answer to one."""
 REPLY = 3.0
 """Seconds to wait for an answer."""
-PAUSE = (0.2, 1.0, 3.0)
+PAUSE = (0.2, 0.5, 1.0)
 """Seconds until a lost node is tried again, the last one for ever."""
 
 Body = dict[str, Any]
@@ -90,6 +90,7 @@ class Node:
         self._lost = lost
         self._socket: websockets.ClientConnection | None = None
         self._session = 0
+        self._was_up = False
         self._asked: dict[str, asyncio.Future[Body]] = {}
         self._owners: dict[int, object] = {}
 
@@ -99,9 +100,11 @@ class Node:
         while True:
             try:
                 await self._connected()
-                failures = 0
             except (OSError, websockets.WebSocketException, MediaError, TimeoutError) as error:
-                LOG.warning("Janus at %s: %s", self.address.url, error)
+                if self._was_up:
+                    failures, self._was_up = 0, False
+                if failures <= 1:  # that it is gone, and why it does not come back
+                    LOG.warning("Janus at %s: %s", self.address.url, error)
             await asyncio.sleep(PAUSE[min(failures, len(PAUSE) - 1)])
             failures += 1
 
@@ -156,6 +159,8 @@ class Node:
             try:
                 self._session = int((await self._ask({"janus": "create"}))["data"]["id"])
                 self.ready.set()
+                self._was_up = True
+                LOG.info("Janus at %s is there", self.address.url)
                 await self._live(reader)
             finally:
                 reader.cancel()

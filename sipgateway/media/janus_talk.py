@@ -6,9 +6,10 @@ All raise `MediaError`. The caller holds the leg's lock.
 from __future__ import annotations
 
 from sipgateway.media import description, janus_leg, janus_rooms
-from sipgateway.media.description import Local
 from sipgateway.media.engine import Direction, MediaError, Session
-from sipgateway.media.janus_leg import Leg, Remote
+from sipgateway.media.ice import Address
+from sipgateway.media.janus_leg import Leg
+from sipgateway.media.janus_line import TYPES, Line, Lines
 from sipgateway.media.janus_node import Body
 from sipgateway.media.streams import Stream
 
@@ -50,22 +51,32 @@ async def accept_webrtc(one: Leg, answer: str, stream: Stream) -> None:
     one.relayed.fragment = fragment
 
 
-async def join_plain(one: Leg, remote: Remote | None) -> None:
-    """Join with the phone's address; again, with another port, when it has changed."""
-    if one.handle and one.remote == remote:
+async def connect_plain(one: Leg, lines: Lines, line: Line) -> None:
+    """Have a plain phone's line go on to its node as what was agreed."""
+    if one.handle and one.encoding == line.encoding:
         return
+    place = lines.open(one.id, one.node.local_address)
+    there = await _join_plain(one, line, place)
+    lines.connect(one.id, there)
+
+
+async def _join_plain(one: Leg, line: Line, place: Address) -> Address:
+    """Join with a plain phone's line, which is at `place`; where the node takes what it sends.
+
+    A leg that speaks something else by now leaves first, and is in the room of its own again.
+    """
     if one.handle:
         await one.node.ask(one.handle, {"request": "leave"})
         one.at = None
-    rtp: Body = {"payload_type": 111}
-    codec = "opus"
-    if remote is not None:
-        codec = remote.codec.encoding.lower()
-        rtp = {"ip": remote.host, "port": remote.port, "fec": True}
-        rtp["payload_type"] = remote.codec.payload_type
-    reply = await janus_rooms.join(one, {"codec": codec, "rtp": rtp}, "")
+    host, port = place
+    number = TYPES[line.encoding]
+    rtp: Body = {"ip": host, "port": port, "payload_type": number, "fec": True}
+    more: Body = {"codec": line.encoding, "rtp": rtp}
+    if line.bitrate:
+        more["bitrate"] = line.bitrate
+    reply = await janus_rooms.join(one, more, "")
     told = reply.data.get("rtp")
     if not told:
         raise MediaError(503, "The mixer has no RTP port")
-    one.remote = remote
-    one.local = Local((str(told["ip"]),), int(told["port"]), "")
+    one.encoding = line.encoding
+    return str(told["ip"]), int(told["port"])

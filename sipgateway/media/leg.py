@@ -148,6 +148,10 @@ class Leg:
             self.voice.buffer.clear()
         self._ask_again(self._reception, packet.sequence)
         self._reception.receive(packet.sequence, packet.timestamp, now)
+        self._take_audio(packet)
+
+    def _take_audio(self, packet: rtp.Packet) -> None:
+        """Have it decoded when its time comes."""
         if packet.payload_type == self._terms["noise"]:
             self.voice.put_noise(packet.sequence, packet.payload)
         else:

@@ -593,36 +593,15 @@ class LocalEngine:
         self._happened(worker, report)
 
     def _happened(self, _: _Worker, report: Report) -> None:
-        self._listener(EVENTS[report["event"]](report))
+        self._listener(control.happened(report))
 
-
-EVENTS: dict[str, Callable[[Report], engine.MediaEvent]] = {
-    "connected": lambda one: engine.LegConnected(LegId(one["leg"])),
-    "silent": lambda one: engine.LegSilent(LegId(one["leg"]), one["seconds"]),
-    "digit": lambda one: engine.DigitKeyed(LegId(one["leg"]), one["digit"]),
-    "ended": lambda one: engine.PlayEnded(LegId(one["leg"]), one["prompt"]),
-    "heard": lambda one: engine.Heard(LegId(one["leg"]), one["seconds"]),
-    "measured": lambda one: engine.LegMeasured(
-        LegId(one["leg"]),
-        engine.Figures(**one["now"]),
-        engine.Figures(**one["mean"]),
-        one["worst"],
-    ),
-    "kept": lambda one: engine.RecordingClosed(
-        RoomId(one["room"]), one["name"], one["seconds"], one["reason"]
-    ),
-    "sounded": lambda one: engine.SoundEnded(RoomId(one["room"]), one["name"], one["reason"]),
-    "speaking": lambda one: engine.Speaking(
-        RoomId(one["room"]), frozenset(one["levels"]), one["levels"]
-    ),
-}
 
 REPORTS: dict[str, Callable[[LocalEngine, _Worker, Report], None]] = {
     "ready": LocalEngine._ready,
     "answer": LocalEngine._answer,
     "lost": LocalEngine._lost,
     "alive": LocalEngine._alive,
-    **dict.fromkeys(EVENTS, LocalEngine._happened),
+    **dict.fromkeys(control.EVENTS, LocalEngine._happened),
     "sounded": LocalEngine._sounded,
 }
 

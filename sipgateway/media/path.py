@@ -298,6 +298,11 @@ def make(terms: Terms, identity: dtls.Identity) -> Path:
             client=terms["client"],
             association=terms["association"],
         )
+    return make_plain(terms)
+
+
+def make_plain(terms: Terms) -> PlainPath:
+    """The path that a plain leg's terms ask for."""
     return PlainPath(_place(terms), _keys(terms))
 
 

@@ -204,16 +204,6 @@ def test_a_mixer_that_keeps_no_single_voices(live: Joined, settings: object) -> 
         services.change(conference=live.conference, actor=ALICE.uri, tracks=True)
 
 
-def test_a_mixer_that_remembers_no_names_lets_a_tone_be_heard(
-    live: Joined, settings: object
-) -> None:
-    names = policy.Announce.NAMES
-    services.change(conference=live.conference, actor=ALICE.uri, announce=names)
-    assert live.snapshot().announce is names
-    settings.NAMES_SAID = False  # type: ignore[attr-defined]
-    assert live.snapshot().announce is policy.Announce.TONES
-
-
 def test_a_track_is_listed_once_under_its_persons_name(live: Joined) -> None:
     made = start(live)
     for who in (ALICE, BOB, ALICE):

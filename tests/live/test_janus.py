@@ -11,6 +11,7 @@ from playwright.async_api import Browser, expect
 
 from tests.live import browser as browsers
 from tests.live import room as rooms
+from tests.live.baresip import Baresip
 from tests.live.room import Room
 from tests.live.server import Server, running
 from tests.live.test_recorded import SOUND, plays
@@ -18,7 +19,7 @@ from tests.media import januses
 from tests.media.januses import Janus
 from tests.media.test_intake import sine, wav
 
-ALICE, BOB = browsers.TONES["alice"], browsers.TONES["bob"]
+ALICE, BOB, CAROL = (browsers.TONES[name] for name in ("alice", "bob", "carol"))
 
 
 @pytest.fixture
@@ -35,10 +36,27 @@ def mixed_by_janus(tmp_path: Path, nodes: list[Janus]) -> Iterator[Server]:
         yield started
 
 
-async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
+async def test_phones_talk_by_janus_and_go_on_when_a_node_dies(
     mixed_by_janus: Server, nodes: list[Janus], browser: Browser, tmp_path: Path
 ) -> None:
-    """Heard, recorded, carried on by the other node within seconds with what is played, removed."""
+    """Heard, recorded, carried on by the other node within seconds with what is played, removed.
+
+    Carol's desk phone wants SRTP by SDES, and mutes itself by its keys.
+    """
+    carol = Baresip(tmp_path / "carol", tone=CAROL)
+    try:
+        await _evening(mixed_by_janus, nodes, browser, tmp_path, carol)
+    finally:
+        await carol.stop()
+
+
+async def _evening(
+    mixed_by_janus: Server,
+    nodes: list[Janus],
+    browser: Browser,
+    tmp_path: Path,
+    carol: Baresip,
+) -> None:
     page = await browsers.open_page(browser, tone=ALICE)
     await rooms.sign_in(page, mixed_by_janus, mixed_by_janus.phone("alice", "--organizer"))
     link = await rooms.book(page, "By Janus")
@@ -49,6 +67,17 @@ async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
     await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
     await expect(alice.entry("Bob")).to_have_attribute("data-speaking", "true")
+    await carol.start(
+        mixed_by_janus.phone("carol"),
+        through=("udp", mixed_by_janus.ports["udp"]),
+        codec="PCMA",
+        encryption="srtp-mand",
+        dial=mixed_by_janus.api("alice").uri(link.rstrip("/").rpartition("/")[2]),
+    )
+    await expect(alice.entry("Carol")).to_have_attribute("data-speaking", "true")
+    await browsers.hears(bob.page, CAROL)
+    await carol.keys("*6")
+    await browsers.is_silent(bob.page, CAROL)
     await alice.hook("record-button").click()
     await expect(bob.hook("recording")).to_be_visible()
     await plays(page, wav(tmp_path / "Signal.wav", sine(SOUND, 60, 8000), 8000))
@@ -58,6 +87,9 @@ async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
     await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
     await browsers.hears(bob.page, SOUND)
+    await browsers.is_silent(bob.page, CAROL)
+    await carol.keys("*6")
+    await browsers.hears(bob.page, CAROL)
     await alice.hook("sounding-stop").click()
     await browsers.is_silent(bob.page, SOUND)
     await alice.hook("record-button").click()
@@ -65,7 +97,7 @@ async def test_browsers_talk_by_janus_and_go_on_when_a_node_dies(
     name = link.rstrip("/").rpartition("/")[2]
     (kept,) = mixed_by_janus.api("alice").call("GET", f"/conferences/{name}/recordings")[1]
     assert (kept["state"], kept["failure"]) == ("ended", "")
-    await alice.sees("Alice", "Bob")
+    await alice.sees("Alice", "Bob", "Carol")
     await alice.removes("Bob", for_good=False)
     await bob.is_in("removed")
     await browsers.is_silent(alice.page, BOB)

@@ -483,8 +483,7 @@ def test_mallory_changes_no_rules(alice: User, mallory: User, signed_in: SignedI
 def test_the_form_says_that_janus_keeps_no_single_voices(
     alice: User, signed_in: SignedIn, settings: object
 ) -> None:
-    settings.TRACKS = settings.NAMES_SAID = False  # type: ignore[attr-defined]
+    settings.TRACKS = False  # type: ignore[attr-defined]
     page = signed_in(alice).get("/book/").content.decode()
     assert 'name="tracks"' not in page
     assert "keeps the whole and no single voices" in page
-    assert "remembers no names: a tone is heard instead" in page
