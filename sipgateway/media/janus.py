@@ -88,11 +88,11 @@ class JanusEngine:
         self._house = House(made)
         self._legs = self._house.legs
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
-        self._speakers = Speakers(self._happened)
         self._host, self._announced = host, announced
         places, clips = Ports(*ports), Clips()
         self._library, self._clips = library, clips
         self._lines = Lines(places, codecs.load(), clips, self._reported, self._talks)
+        self._speakers = Speakers(self._happened, self._lines.level)
         self._tapes = Tapes(recordings, places, self._happened)
         self._attendants = Attendants(library, sounds, places, self._happened, clips.get)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -293,6 +293,8 @@ class JanusEngine:
             return
         await janus_rooms.enter(one, target, "changeroom")
         self._speaks(one, left, speaks=False)
+        if self._lines.level(one.id) is not None:  # a node tells it anew of those who are its own
+            self._speaks(one, target, speaks=True)
         await self._leave_empty(one.handle, left)
 
     async def _leave_empty(self, handle: int, room: Room | None) -> None:

@@ -56,11 +56,17 @@ class Attendant:
         self._task: asyncio.Task[None] | None = None
 
     def say(self, player: Player | None, over: Over, *, private: bool = False) -> None:
-        """Play a script, in place of another one; `over` is called when it is over, or cut.
+        """Play a script; `over` is called when it is over, or cut.
 
-        `private` says that one alone is to hear it.
+        One that one alone is to hear (`private`) takes the place of another one, music goes
+        on behind it; what all are to hear waits until all has been said that is for all.
         """
+        if player is not None and self._player is not None and not (private or self.private):
+            self._player.follow(player)
+            return
         said, self._said = self._said, over if player is not None else _nothing
+        if private and self._player is not None:
+            player = self._player.give_way(player)
         self._player, self.private = player, private
         said()
         self._go()
@@ -159,10 +165,11 @@ class Attendant:
         if self._player is not None:
             frame = self._player.next()
             if frame is None:
-                self._player = None
+                self._player = self._player.then
+                frame = None if self._player is None else self._player.next()
                 said, self._said = self._said, _nothing
                 said()
-            else:
+            if frame is not None:
                 frames.append(frame)
         if self.file is not None:
             frame = self.file.next()

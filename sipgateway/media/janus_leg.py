@@ -137,7 +137,7 @@ class Leg:
     muted: bool = False
     muted_there: bool = False
     talks: bool = False
-    """As the node says, which goes on to while it is muted."""
+    """As the node or the line says, which goes on to while it is muted."""
     agrees: bool = True
     group_there: str = ""
     direction: Direction = Direction.SENDRECV

@@ -51,7 +51,8 @@ class Line(Leg):
     ) -> None:
         super().__init__(leg, path.make_plain(terms), terms, codecs=codecs, now=now)
         self.onward: list[bytes] = []
-        self.talks = False
+        self.loudness: int | None = None
+        """Level in dBov while he speaks."""
         self._clips = clips
         self._said: deque[Samples] = deque(maxlen=BEHIND)
         self._floor = Floor()
@@ -149,9 +150,9 @@ class Line(Leg):
     def _with_prompt(self, payload: bytes) -> bytes:
         """With what is played to this phone alone, where something is."""
         member = self.member
-        frame = None if member.player is None else member.player.next()
+        frame = self._prompt()
         if frame is None:
-            self.play(None)
+            member.encoder = None
             return payload
         with contextlib.suppress(CodecError):
             heard = self._mix_ear.decode(payload)
@@ -160,30 +161,45 @@ class Line(Leg):
         member.encoder = member.encoder or member.codec.encoder()
         return member.encoder.encode(self._limiter.apply(frame))
 
+    def _prompt(self) -> Samples | None:
+        """The next frame of what is played to him, and of what follows it."""
+        player = self.member.player
+        if player is None:
+            return None
+        frame = player.next()
+        if frame is None:
+            self._put_on(player.then)
+            frame = None if player.then is None else player.then.next()
+        return frame
+
     def _listen_to_it(self) -> None:
         """How loud the phone is at the moment, and what it says where somebody listens."""
         frame = self._said.popleft() if self._said else None
         level = rtp.SILENCE if frame is None else codec.level(frame)
         audible = bool(self._floor.choose({self.leg: level}))
-        self.talks = bool(self._floor.speaking())
+        self.loudness = self._floor.speaking().get(self.leg)
         self._clips.take(self.leg, frame if audible else None)
 
     # What is played
 
     def play(self, player: Player | None) -> None:
         """Play something to this phone alone, in place of what is played."""
-        member = self.member
-        if member.player is not None:
-            self.reports.append({"event": "ended", "leg": self.leg, "prompt": member.player.name})
-        member.player = player
-        if player is None:
-            member.encoder = None
+        before = self.member.player
+        self._put_on(player if before is None else before.give_way(player))
+
+    def _put_on(self, player: Player | None) -> None:
+        """Play something instead of what is played, and tell that this is over."""
+        before, self.member.player = self.member.player, player
+        if before is not None:
+            self.reports.append({"event": "ended", "leg": self.leg, "prompt": before.name})
 
     def moved(self) -> None:
-        """It has changed rooms: what is played for ever ends."""
+        """It has changed rooms: the music was that of where it was."""
         player = self.member.player
-        if player is not None and player.again_from is not None:
-            self.play(None)
+        if player is not None:
+            player.then = None
+            if player.looped:
+                self._put_on(None)
 
 
 class Lines:
@@ -219,6 +235,11 @@ class Lines:
     def get(self, leg: LegId) -> Line | None:
         """The line of a leg."""
         return self._lines.get(leg)
+
+    def level(self, leg: LegId) -> int | None:
+        """How loud (dBov) a phone speaks, where it does."""
+        line = self._lines.get(leg)
+        return None if line is None else line.loudness
 
     def agree(self, leg: LegId, terms: Terms) -> Line:
         """Make the line of a leg that has its ports, or change what was agreed with it."""
@@ -288,10 +309,10 @@ class Lines:
         """Whatever does not come from where the node sends is left out."""
         if source != self._nodes[line.leg][1] or rtp.is_rtcp(data):
             return
-        talked = line.talks
+        talked = line.loudness is not None
         line.mixed(data)
-        if line.talks is not talked:
-            self._talks(line.leg, line.talks)
+        if talked is not (line.loudness is not None):
+            self._talks(line.leg, not talked)
         self._flush(line)
 
     def _flush(self, line: Line) -> None:

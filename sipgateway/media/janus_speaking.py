@@ -12,10 +12,13 @@ EVERY = 0.2
 
 
 class Speakers:
-    """Those of all rooms."""
+    """Those of all rooms. `level` says how loud (dBov) a leg is, where that is known."""
 
-    def __init__(self, told: Callable[[Speaking], None]) -> None:
+    def __init__(
+        self, told: Callable[[Speaking], None], level: Callable[[LegId], int | None]
+    ) -> None:
         self._told = told
+        self._level = level
         self._rooms: dict[RoomId, set[LegId]] = {}
         self._restless: set[RoomId] = set()
 
@@ -37,4 +40,6 @@ class Speakers:
 
     def _tell(self, room: RoomId) -> None:
         self._restless.discard(room)
-        self._told(Speaking(room, frozenset(self._rooms.get(room, ()))))
+        legs = frozenset(self._rooms.get(room, ()))
+        levels = {leg: level for leg in legs if (level := self._level(leg)) is not None}
+        self._told(Speaking(room, legs, levels))

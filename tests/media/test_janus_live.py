@@ -340,6 +340,9 @@ async def test_a_name_that_is_said_is_heard_by_all(stage: Stage, desks: list[Des
     assert 0.5 < told.seconds <= 1.0
     stage.mixer.play_room(ROOM, f"@{BOB}")
     await stage.hears(alice, 1000)
+    stage.events.clear()
+    stage.mixer.place(BOB, ROOM)
+    await stage.until(lambda: _speak_now(stage) == {BOB})  # who talks already when he comes in
 
 
 async def test_a_called_desk_phone(stage: Stage, desks: list[Desk]) -> None:
@@ -399,7 +402,7 @@ async def test_what_it_does_not_do_is_told(stage: Stage) -> None:
 
 
 async def test_who_is_alone_hears_prompts_to_their_end(stage: Stage) -> None:
-    """And music until he is among others; a new prompt takes the place of an old one."""
+    """And music until he is among others; it goes on behind a prompt."""
     alice = await stage.calls_in(ALICE, 440, None)
     stage.mixer.play(ALICE, "music")
     await stage.until(lambda: bool(alice.heard) and float(np.abs(alice.sound()).max()) > 0.01)
@@ -407,12 +410,18 @@ async def test_who_is_alone_hears_prompts_to_their_end(stage: Stage) -> None:
     await stage.hears(alice, 880, above=0.5)
     assert engine.PlayEnded(ALICE, "music") in stage.events
     await stage.until(lambda: engine.PlayEnded(ALICE, "beep beep beep") in stage.events)
+    await stage.until(lambda: _is_music(alice.sound()))
+    stage.mixer.play(ALICE, "")
     await stage.hears_nothing(alice)
     stage.mixer.play(ALICE, "ring")
     await stage.hears(alice, 440, above=0.4)
     stage.mixer.place(ALICE, ROOM)
     await stage.until(lambda: engine.PlayEnded(ALICE, "ring") in stage.events)
     await stage.hears_nothing(alice)
+
+
+def _is_music(sound: codec.Samples) -> bool:
+    return float(np.abs(sound).max()) > 0.01 and sounds.share(sound, 880) < 0.1
 
 
 async def test_all_hear_announcements_and_sounds(stage: Stage, tmp_path: Path) -> None:
