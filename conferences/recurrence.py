@@ -185,9 +185,13 @@ def _start(one: Occurrence) -> datetime.datetime:
     return one.starts_at
 
 
-def changed(pattern: Pattern) -> Iterator[Occurrence]:
-    """The occurrences that something became of, as they are now; not those called off."""
-    wanted = {name for name, one in pattern.overrides.items() if not one.cancelled}
+def changed(pattern: Pattern, *, also: Iterable[datetime.datetime] = ()) -> Iterator[Occurrence]:
+    """The occurrences that something became of, as they are now; not those called off.
+
+    And those of the names `also`, which are told of by themselves for another reason.
+    """
+    off = {name for name, one in pattern.overrides.items() if one.cancelled}
+    wanted = {*pattern.overrides, *also} - off
     if not wanted:
         return
     last = max(wanted)
@@ -195,7 +199,7 @@ def changed(pattern: Pattern) -> Iterator[Occurrence]:
         if found.recurrence_id > last:
             return
         if found.recurrence_id in wanted:
-            yield _as_changed(found, pattern.overrides[found.recurrence_id])
+            yield _as_changed(found, pattern.overrides.get(found.recurrence_id, Override()))
 
 
 def both(pattern: Pattern) -> Iterator[tuple[Occurrence, Occurrence | None]]:

@@ -15,8 +15,8 @@ import datetime
 import re
 import uuid
 import zoneinfo
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 
 from django.conf import settings
@@ -59,6 +59,8 @@ class Attendee:
     role: str = RoleChoice.PARTICIPANT
     #: The secret of his invitation, by which his answer is known to be his.
     token: str = ""
+    #: What he has answered to single times, by RECURRENCE-ID in UTC.
+    single: Mapping[datetime.datetime, Answer] = field(default_factory=dict)
 
 
 def uid(conference: Conference, number: int = 0) -> str:
@@ -80,7 +82,7 @@ def request(
         event
         for one in selectors.series(conference)
         if one.number == number
-        for event in events_of(conference, one, words=words, at=at)
+        for event in events_of(conference, one, words=words, at=at, answered=attendee.single)
     ]
     for event in events:
         event.add("status", "CONFIRMED")
@@ -164,9 +166,14 @@ def _zone(name: str, *, since: int, until: int) -> Timezone:
 
 
 def events_of(
-    conference: Conference, one: selectors.Series, *, words: str, at: datetime.datetime
+    conference: Conference,
+    one: selectors.Series,
+    *,
+    words: str,
+    at: datetime.datetime,
+    answered: Iterable[datetime.datetime] = (),
 ) -> Iterator[Event]:
-    """The series, and each occurrence that something became of."""
+    """The series, each occurrence that something became of, and those `answered` by themselves."""
     whole = _event(conference, one.number, words=words, at=at)
     whole["summary"] = vText(one.title)
     _add_time(whole, one.pattern)
@@ -175,7 +182,7 @@ def events_of(
     if planned and one.pattern.rule:
         whole.add("exdate", [name.astimezone(where) for name in planned])
     yield whole
-    for found in recurrence.changed(one.pattern):
+    for found in recurrence.changed(one.pattern, also=answered if one.pattern.rule else ()):
         single = _event(conference, one.number, words=words, at=at)
         single["summary"] = vText(found.title or one.title)
         single.add("recurrence-id", found.recurrence_id.astimezone(where))
@@ -244,11 +251,18 @@ def _add_people(event: Event, conference: Conference, attendee: Attendee) -> Non
     guest.params["ROLE"] = vText(
         "CHAIR" if attendee.role in policy.COMMANDING else "REQ-PARTICIPANT"
     )
-    guest.params["PARTSTAT"] = vText(PARTSTAT[attendee.answer])
+    answer = said_of(event, attendee.single, attendee.answer)
+    guest.params["PARTSTAT"] = vText(PARTSTAT[answer])
     guest.params["RSVP"] = vText("TRUE")
     if attendee.name:
         guest.params["CN"] = vText(safe(attendee.name))
     event.add("attendee", guest)
+
+
+def said_of(event: Event, single: Mapping[datetime.datetime, Answer], whole: Answer) -> Answer:
+    """What somebody has answered to an event: to that occurrence, or to the whole series."""
+    name = event.get("recurrence-id")
+    return whole if name is None else single.get(name.dt.astimezone(datetime.UTC), whole)
 
 
 def _answers_to(attendee: Attendee) -> str:

@@ -108,6 +108,7 @@ def _letter(mail: Mail, at: datetime.datetime) -> Letter:
         answer=Answer(invitation.answer) if invitation else Answer.NONE,
         role=invitation.role if invitation else "",
         token=invitation.token if invitation else "",
+        single=selectors.single_answers(invitation) if invitation else {},
     )
     cancelled = mail.kind == MailKind.CANCEL
     series = _series(mail)
@@ -129,7 +130,7 @@ def _letter(mail: Mail, at: datetime.datetime) -> Letter:
         "uri": selectors.conference_uri(conference),
         "digits": conference.name if conference.name.isdigit() else "",
         "digits_shown": re.sub(r"(.{4})(?=.)", r"\1 ", conference.name),
-        "answers": _answers(mail) if not cancelled else [],
+        "answers": _answers(mail, series) if not cancelled else [],
         "way_in": way_in(conference, invitation),
     }
     return Letter(
@@ -307,13 +308,15 @@ def _when(mail: Mail, series: selectors.Series) -> str:
     return f"{_span(shown, zoneinfo.ZoneInfo(pattern.zone))} {pattern.zone}"
 
 
-def _answers(mail: Mail) -> list[tuple[str, str]]:
-    """Words and links to answer by; none where the invitation is gone."""
-    if mail.invitation is None:
+def _answers(mail: Mail, series: selectors.Series | None) -> list[tuple[str, str]]:
+    """Words and links to answer by, to what the mail is about; none where nobody is asked."""
+    found = _meant(mail, series) if series else None
+    if mail.invitation is None or (found and found.now is None):
         return []
     link = f"{settings.BASE_URL}/i/{mail.invitation.token}/"
+    one = f"&on={selectors.occurrence_name(found.recurrence_id)}" if found else ""
     return [
-        (words, f"{link}?answer={answer.value}")
+        (words, f"{link}?answer={answer.value}{one}")
         for words, answer in (
             (_("Yes"), Answer.ACCEPTED),
             (_("Maybe"), Answer.TENTATIVE),

@@ -6,7 +6,8 @@ ours in a description stand below a line by which they are found again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from icalendar import Component, Event, vCalAddress, vText
 
@@ -39,6 +40,8 @@ OURS = frozenset(
         "STATUS",
     }
 )
+#: What somebody has answered to single times, by RECURRENCE-ID.
+Single = Mapping[datetime, Answer]
 _ROLES = {RoleChoice.LISTENER.value: "NON-PARTICIPANT"}
 
 
@@ -48,16 +51,19 @@ def calendar_object(conference: Conference, number: int, *, reader: User, kept: 
     invited = None if conference.organizer_id == reader.pk else mine
     words = f"{LINE}\n{letters.way_in(conference, invited)}"
     others: Component = Event.from_ical(kept) if kept else Event()
+    listed = conference.invitations.all() if invited is None else [invited]
+    said = {one.pk: selectors.single_answers(one) for one in listed}
+    answered = {name for mine in said.values() for name in mine}
+    at = conference.created_at
     events = [
         event
         for one in selectors.series(conference)
         if one.number == number
-        for event in ics.events_of(conference, one, words=words, at=conference.created_at)
+        for event in ics.events_of(conference, one, words=words, at=at, answered=answered)
     ]
-    listed = conference.invitations.all() if invited is None else [invited]
     for event in events:
         event.add("status", "CONFIRMED")
-        _add_people(event, conference, listed)
+        _add_people(event, conference, listed, said)
         _add_kept(event, others, words)
     return ics.written(events)
 
@@ -74,7 +80,9 @@ def addresses(user: User) -> list[str]:
     return [*mail, selectors.aor(user.username)]
 
 
-def _add_people(event: Event, conference: Conference, listed: Iterable[Invitation]) -> None:
+def _add_people(
+    event: Event, conference: Conference, listed: Iterable[Invitation], said: Mapping[int, Single]
+) -> None:
     rows = list(listed)
     if not rows or conference.organizer is None:
         return
@@ -87,7 +95,8 @@ def _add_people(event: Event, conference: Conference, listed: Iterable[Invitatio
         guest.params["ROLE"] = vText(
             "CHAIR" if commands else _ROLES.get(one.role, "REQ-PARTICIPANT")
         )
-        guest.params["PARTSTAT"] = vText(ics.PARTSTAT[Answer(one.answer)])
+        answer = ics.said_of(event, said[one.pk], Answer(one.answer))
+        guest.params["PARTSTAT"] = vText(ics.PARTSTAT[answer])
         if one.user is not None:
             guest.params["CN"] = vText(ics.safe(one.user.get_full_name()))
         event.add("attendee", guest)

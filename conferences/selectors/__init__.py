@@ -36,6 +36,7 @@ from conferences.selectors.calendars import (
     calendar_object,
     calendar_objects,
     calendar_state,
+    single_answers,
     takes_place,
     uid_is_taken,
 )
@@ -274,6 +275,7 @@ __all__ = [
     "series",
     "setup",
     "show",
+    "single_answers",
     "snapshot",
     "soon",
     "sound_directory",

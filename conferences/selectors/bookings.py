@@ -97,7 +97,9 @@ def invitation(token: str) -> Invitation | None:
 def outbox(conference: Conference) -> QuerySet[Mail]:
     """What its invitees were, are to be, or would be sent, the latest first."""
     rows = Mail.objects.select_related("conference__organizer", "invitation__user")
-    rows = rows.prefetch_related("conference__overrides", "conference__others")
+    rows = rows.prefetch_related(
+        "conference__overrides", "conference__others", "invitation__occurrence_answers"
+    )
     return rows.filter(conference=conference)
 
 

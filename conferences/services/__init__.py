@@ -77,7 +77,7 @@ from conferences.services.jobs import (
     open_and_close,
     prune,
 )
-from conferences.services.mails import answer, new_calendar_link, remind, send_mail
+from conferences.services.mails import new_calendar_link, remind, send_mail
 from conferences.services.moderation import (
     ask_to_call,
     ask_to_mute,
@@ -161,6 +161,7 @@ from conferences.services.reservations import (
     reserve,
     why_not,
 )
+from conferences.services.rsvp import answer
 from conferences.services.setups import answer_setup, close_setup, open_setup
 from conferences.services.sounds import (
     add_sound,

@@ -10,28 +10,25 @@ from __future__ import annotations
 import datetime
 from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from conferences import invitations, policy, recurrence, selectors
 from conferences.models import (
     Answer,
     CalendarObject,
     Conference,
-    Event,
-    Invitation,
     Mail,
     MailKind,
     MailState,
     User,
     Way,
 )
-from conferences.services import bookings, mails, occurrences, readings
+from conferences.services import attending, bookings, occurrences, readings, rsvp
+from conferences.services.attending import NOT_YOURS
 from conferences.services.names import Invitee
 from conferences.services.readings import Attending, CalendarRefused, Wanted
 from conferences.services.refused import Refused
@@ -53,11 +50,11 @@ def put_calendar_object(*, user: User, name: str, octets: bytes) -> bool:
                 _change(user, found, wanted)
                 _without_mails(found.conference, wanted)
             else:
-                _answer(user, found, wanted)
+                attending.answer(user, found, wanted)
     except ValidationError as error:
         raise _refusal(error) from error
     except Refused as refused:
-        raise CalendarRefused("not-allowed", str(_NOT_YOURS)) from refused
+        raise CalendarRefused("not-allowed", str(NOT_YOURS)) from refused
     return found is None
 
 
@@ -91,63 +88,31 @@ def delete_calendar_object(*, user: User, name: str, tell: bool = True) -> None:
         _decline(user, found.conference, tell=tell)
 
 
-_NOT_YOURS = gettext_lazy("You may not change this conference; ask whoever organizes it.")
-
-
 def _may_change(user: User, row: Conference) -> bool:
     snapshot = selectors.snapshot(row.key)
     who = selectors.identity_of_user(user)
     return snapshot is not None and policy.may_change(snapshot, who) is None
 
 
-_ANSWERS = {word: answer for answer, word in invitations.PARTSTAT.items() if answer}
-
-
-def _answer(user: User, found: selectors.Stored, wanted: Wanted) -> None:
-    """An invitee says whether he comes; of the rest nothing is his to change."""
-    row = found.conference
-    series = next(one for one in selectors.series(row) if one.number == found.number)
-    own = {one.removeprefix("mailto:").lower() for one in invitations.objects.addresses(user)}
-    invitation = row.invitations.filter(user=user).first()
-    said = next((one for one in wanted.people if one.address.lower() in own), None)
-    answer = _ANSWERS.get(said.answer) if said is not None else None
-    touched = wanted.off | wanted.changed.keys() != series.pattern.overrides.keys()
-    if invitation is None or answer is None or touched or _differing(series, wanted):
-        raise CalendarRefused("not-allowed", str(_NOT_YOURS))
-    if answer != invitation.answer:
-        _answered(user, invitation, answer)
-
-
-def _answered(user: User, invitation: Invitation, answer: Answer) -> None:
-    now = clock.now()
-    mails.answer(invitation=invitation, answer=answer, at=now)
-    Event.objects.create(
-        conference=invitation.conference,
-        at=now,
-        kind="answered",
-        actor=selectors.aor(user.username),
-        way=Way.CALDAV,
-        detail={"answer": answer.value},
-    )
-
-
 def _decline(user: User, row: Conference, *, tell: bool) -> None:
     mine = row.invitations.filter(user=user)
     invitation = mine.first()
     if invitation is None:
-        raise CalendarRefused("not-allowed", str(_NOT_YOURS))
+        raise CalendarRefused("not-allowed", str(NOT_YOURS))
     over = selectors.window(row, now=clock.now()).over
     if tell and not over and invitation.answer != Answer.DECLINED:
-        _answered(user, invitation, Answer.DECLINED)
+        now = clock.now()
+        rsvp.answer(invitation=invitation, answer=Answer.DECLINED, at=now, way=Way.CALDAV)
     mine.update(hidden=True)
 
 
 def _cancel(user: User, found: selectors.Stored) -> None:
-    if len(selectors.series(found.conference)) > 1:
-        words = _("It was changed from one time on, so there are two series of it.")
-        words += " " + _("Cancel it on its page.")
-        raise CalendarRefused("cannot-be-booked", words)
-    bookings.cancel(conference=found.conference, actor=selectors.aor(user.username), way=Way.CALDAV)
+    """All of it; of one that was changed from one time on, the part that this object is."""
+    row, actor = found.conference, selectors.aor(user.username)
+    if len(selectors.series(row)) > 1:
+        occurrences.cancel_part(conference=row, number=found.number, actor=actor, way=Way.CALDAV)
+    else:
+        bookings.cancel(conference=row, actor=actor, way=Way.CALDAV)
 
 
 def _book(user: User, name: str, wanted: Wanted) -> Conference:
@@ -187,7 +152,7 @@ def _change(user: User, found: selectors.Stored, wanted: Wanted) -> None:
         _cancel(user, found)
         return
     before = next(one for one in selectors.series(row) if one.number == found.number)
-    changes = _differing(before, wanted)
+    changes = readings.differing(before, wanted)
     invitees = _invitees(user, row, wanted.people)
     if invitees != _listed(row):
         changes["invitees"] = invitees
@@ -199,30 +164,6 @@ def _change(user: User, found: selectors.Stored, wanted: Wanted) -> None:
             conference=row, defaults={"owner": user, "name": found.name, "kept": wanted.kept}
         )
     _follow(user, row, found.number, wanted)
-
-
-def _differing(before: selectors.Series, wanted: Wanted) -> dict[str, Any]:
-    """What of the series is other than it was, as `bookings.change` takes it."""
-    pattern = before.pattern
-    changes: dict[str, Any] = {}
-    if " ".join(wanted.title.split()) != before.title:
-        changes["title"] = wanted.title
-    if datetime.timedelta(minutes=wanted.minutes) != pattern.duration:
-        changes["duration_minutes"] = wanted.minutes
-    zone_matters = bool(wanted.rule or pattern.rule) and wanted.zone != pattern.zone
-    if wanted.starts_at != pattern.starts_at or zone_matters:
-        changes |= {"starts_at": wanted.starts_at, "timezone": wanted.zone}
-    if _parts(wanted.rule, wanted.starts_at) != _parts(pattern.rule, wanted.starts_at):
-        changes["rrule"] = wanted.rule
-    return changes
-
-
-def _parts(rule: str, at: datetime.datetime) -> frozenset[str]:
-    """The rule, however it is written; UNTIL as a calendar has it."""
-    zone = at.tzinfo if isinstance(at.tzinfo, ZoneInfo) else ZoneInfo("UTC")
-    told = invitations.exact_until(rule.upper(), zone)
-    parts = {part for part in told.split(";") if part not in ("INTERVAL=1", "WKST=MO")}
-    return frozenset(parts - {""})
 
 
 def _listed(row: Conference) -> list[Invitee]:

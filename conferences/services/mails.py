@@ -19,11 +19,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db.models import F
-from django.utils.translation import gettext as _
+from django.db.models import F, Q, QuerySet
 
 from conferences import invitations, notices, recurrence, selectors
 from conferences.models import (
@@ -114,7 +112,7 @@ def _remind(row: Conference, found: recurrence.Occurrence, now: datetime.datetim
     before = datetime.timedelta(minutes=row.reminder_minutes or 0)
     if now < found.starts_at - before:
         return
-    listed = row.invitations.select_related("user").exclude(answer=Answer.DECLINED)
+    listed = _coming(row, found)
     known = Mail.objects.filter(kind=MailKind.REMINDER, starts_at=found.starts_at)
     listed = listed.exclude(pk__in=known.filter(conference=row).values("invitation"))
     planned = selectors.planned_one(row, found.recurrence_id)
@@ -127,6 +125,17 @@ def _remind(row: Conference, found: recurrence.Occurrence, now: datetime.datetim
     Mail.objects.bulk_create(written, ignore_conflicts=True)
     if settings.MAIL_GOES_OUT and written:
         notices.wake("send_mail")
+
+
+def _coming(row: Conference, found: recurrence.Occurrence) -> QuerySet[Invitation]:
+    """Who may come to that occurrence: what was said about it goes before what was said of all."""
+    said = OccurrenceAnswer.objects.filter(
+        invitation__conference=row, recurrence_id=found.recurrence_id
+    )
+    coming = said.exclude(answer=Answer.DECLINED).values("invitation")
+    gone = said.filter(answer=Answer.DECLINED).values("invitation")
+    listed = row.invitations.select_related("user").exclude(pk__in=gone)
+    return listed.exclude(~Q(pk__in=coming), answer=Answer.DECLINED)
 
 
 def _stamp(one: Mail, conference: Conference, now: datetime.datetime) -> None:
@@ -236,7 +245,10 @@ def send_mail(*, now: datetime.datetime) -> None:
     lost.update(state=MailState.DUE)
     due = Mail.objects.filter(state=MailState.DUE, due_at__lte=now).order_by("pk")
     due = due.select_related("conference__organizer", "invitation__user")
-    mails = list(due.prefetch_related("conference__overrides", "conference__others")[:AT_ONCE])
+    due = due.prefetch_related(
+        "conference__overrides", "conference__others", "invitation__occurrence_answers"
+    )
+    mails = list(due[:AT_ONCE])
     if not mails:
         return
     with get_connection() as connection:
@@ -270,13 +282,6 @@ def _try_later(mail: Mail, error: str, now: datetime.datetime) -> None:
         return
     again = now + datetime.timedelta(seconds=PAUSES[attempts - 1])
     claimed.update(state=MailState.DUE, due_at=again, attempts=attempts, error=error)
-
-
-def answer(*, invitation: Invitation, answer: Answer, at: datetime.datetime) -> None:
-    """What an invitee says. Raises `ValidationError` where it is too late."""
-    if selectors.window(invitation.conference, now=at).over:
-        raise ValidationError(_("This conference is over, or was cancelled."))
-    Invitation.objects.filter(pk=invitation.pk).update(answer=answer, answered_at=at, hidden=False)
 
 
 def new_calendar_link(user: User) -> str:

@@ -147,6 +147,30 @@ def cancel_following(
     return conference
 
 
+def cancel_part(
+    *, conference: Conference, number: int, actor: str, way: Way = Way.WEB
+) -> Conference:
+    """Call off one part of a series that was changed from one time on; the others stay.
+
+    Raises `ValidationError`, also where it is the only one.
+    """
+    part = next((one for one in selectors.series(conference) if one.number == number), None)
+    if part is None:
+        raise ValidationError(_("The series has no such occurrence."), code="unknown")
+
+    def write(row: Conference, _found: Planned, _now: datetime.datetime) -> None:
+        others = [one.number for one in selectors.series(row) if one.number != number]
+        if not others:
+            raise ValidationError(_("Nothing of the series would be left; cancel the conference."))
+        if row.series == number:
+            parts.turn(row, others[0])
+        parts.drop(row, [number])
+
+    first = recurrence.first_start(part.pattern)
+    _carry_out(conference, first, "series-ended", actor, way, write, about_all=True)
+    return conference
+
+
 class _Same(Exception):
     """What was asked for is so already: nothing is written, and nobody is told."""
 

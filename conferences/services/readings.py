@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from icalendar import Calendar, Component, Event
 from icalendar.error import GloballyUniqueTZIDGuessed
 
-from conferences import invitations, zones
+from conferences import invitations, selectors, zones
 from conferences.recurrence import DEFAULT_MINUTES
 
 #: Octets of one object.
@@ -44,6 +44,7 @@ class Single:
     title: str
     starts_at: datetime.datetime
     minutes: int
+    people: list[Attending] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,8 @@ def _read_exceptions(main: Component, others: list[Component], wanted: Wanted) -
             continue
         starts_at, _zone = _start(event, wanted.zone)
         title = str(event.get("SUMMARY", wanted.title))
-        wanted.changed[name] = Single(title, starts_at, _minutes(event, starts_at))
+        minutes = _minutes(event, starts_at)
+        wanted.changed[name] = Single(title, starts_at, minutes, _people(event))
     if len(wanted.off) + len(wanted.changed) > MOST_CHANGED:
         raise CalendarRefused("cannot-be-booked", _("Too many times of it are not as the rest."))
 
@@ -252,3 +254,27 @@ def _named(at: datetime.date, wanted: Wanted) -> datetime.datetime:
     if not isinstance(at, datetime.datetime):
         at = datetime.datetime.combine(at, wanted.starts_at.timetz())
     return _aware(at, wanted.starts_at).astimezone(datetime.UTC)
+
+
+def differing(before: selectors.Series, wanted: Wanted) -> dict[str, Any]:
+    """What of the series is other than it was, as `bookings.change` takes it."""
+    pattern = before.pattern
+    changes: dict[str, Any] = {}
+    if " ".join(wanted.title.split()) != before.title:
+        changes["title"] = wanted.title
+    if datetime.timedelta(minutes=wanted.minutes) != pattern.duration:
+        changes["duration_minutes"] = wanted.minutes
+    zone_matters = bool(wanted.rule or pattern.rule) and wanted.zone != pattern.zone
+    if wanted.starts_at != pattern.starts_at or zone_matters:
+        changes |= {"starts_at": wanted.starts_at, "timezone": wanted.zone}
+    if _parts(wanted.rule, wanted.starts_at) != _parts(pattern.rule, wanted.starts_at):
+        changes["rrule"] = wanted.rule
+    return changes
+
+
+def _parts(rule: str, at: datetime.datetime) -> frozenset[str]:
+    """The rule, however it is written; UNTIL as a calendar has it."""
+    zone = at.tzinfo if isinstance(at.tzinfo, zoneinfo.ZoneInfo) else zoneinfo.ZoneInfo("UTC")
+    told = invitations.exact_until(rule.upper(), zone)
+    parts = {part for part in told.split(";") if part not in ("INTERVAL=1", "WKST=MO")}
+    return frozenset(parts - {""})

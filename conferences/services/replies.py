@@ -27,8 +27,8 @@ from django.db import transaction
 from icalendar import Calendar
 
 from conferences import invitations, selectors
-from conferences.models import Answer, Event, Invitation, OccurrenceAnswer, Way
-from conferences.services import mails
+from conferences.models import Answer, Invitation, Way
+from conferences.services import rsvp
 
 log = logging.getLogger(__name__)
 
@@ -71,25 +71,13 @@ def take_reply(octets: bytes, *, now: datetime.datetime) -> Reply:
     answer = _ANSWERS.get(str(_attendee(event).params.get("PARTSTAT", "")).upper())
     if answer is None:
         raise BadReply("it says neither yes nor no")
-    recurrence_id = event.get("RECURRENCE-ID")
-    detail = {"answer": answer.value}
-    occurrence = None
-    if recurrence_id is None:
-        try:
-            mails.answer(invitation=invitation, answer=answer, at=now)
-        except ValidationError as error:
-            raise BadReply(" ".join(error.messages)) from error
-    else:
-        occurrence = _answer_one(invitation, recurrence_id.dt, answer, now)
-        detail["recurrence_id"] = selectors.occurrence_name(occurrence)
-    Event.objects.create(
-        conference=invitation.conference,
-        at=now,
-        kind="answered",
-        actor=str(invitation),
-        way=Way.MAIL,
-        detail=detail,
-    )
+    occurrence = _occurrence(invitation, event)
+    try:
+        rsvp.answer(
+            invitation=invitation, answer=answer, at=now, recurrence_id=occurrence, way=Way.MAIL
+        )
+    except ValidationError as error:
+        raise BadReply(" ".join(error.messages)) from error
     return Reply(invitation, answer, occurrence)
 
 
@@ -144,19 +132,19 @@ def _belongs(event: Any, invitation: Invitation) -> None:
         raise BadReply("it answers what has been changed since")
 
 
-def _answer_one(
-    invitation: Invitation, name: datetime.date, answer: Answer, now: datetime.datetime
-) -> datetime.datetime:
-    at = name if isinstance(name, datetime.datetime) else None
-    at = at if at is None or at.tzinfo is not None else at.replace(tzinfo=datetime.UTC)
-    found = selectors.planned_one(invitation.conference, at) if at else None
+def _occurrence(invitation: Invitation, event: Any) -> datetime.datetime | None:
+    """The RECURRENCE-ID, which others write in any zone; None where it is about all times."""
+    name = event.get("RECURRENCE-ID")
+    if name is None:
+        return None
+    at = name.dt
+    if not isinstance(at, datetime.datetime):
+        raise BadReply("the series has no such occurrence")
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=datetime.UTC)
+    found = selectors.planned_one(invitation.conference, at)
     if found is None:
         raise BadReply("the series has no such occurrence")
-    OccurrenceAnswer.objects.update_or_create(
-        invitation=invitation,
-        recurrence_id=found.recurrence_id,
-        defaults={"answer": answer, "answered_at": now},
-    )
     return found.recurrence_id
 
 

@@ -221,12 +221,84 @@ def test_who_is_invited_answers_and_changes_nothing_else(alice: User, bob: User)
     assert invited.send("PUT", path, yes).status_code == 204
     assert row.invitations.get().answer == "accepted"
     assert [one.kind for one in selectors.events(row)] == ["booked", "answered"]
-    off = yes.replace("RRULE:", f"EXDATE:{MONDAY:%Y%m%d}T080000Z\r\nRRULE:")
     later = yes.replace("ACCEPTED", "DECLINED").replace("COUNT=3", "COUNT=4")
-    for wrong in (off, later, text):
+    for wrong in (later, text):
         assert refusal(invited.send("PUT", path, wrong))[:2] == (403, "not-allowed")
     row.refresh_from_db()
     assert (row.rrule, row.invitations.get().answer) == ("FREQ=WEEKLY;COUNT=3", "accepted")
+
+
+def _second(answer: str, *, hour: int = 9, who: str = "sip:bob@conf.test") -> str:
+    """The second Monday by itself, as the program of an attendee puts it."""
+    day = MONDAY + WEEK
+    return (
+        f"BEGIN:VEVENT\r\nUID:0815@example.org\r\n{DTSTAMP}\r\nSUMMARY:Planning\r\n"
+        f"RECURRENCE-ID{local(day, 9)}\r\nDTSTART{local(day, hour)}\r\n"
+        f"DTEND{local(day, hour + 1)}\r\nORGANIZER:sip:alice@conf.test\r\n"
+        f"ATTENDEE;PARTSTAT={answer}:{who}\r\nEND:VEVENT\r\n"
+    )
+
+
+def test_who_is_invited_answers_one_time_of_a_series(program: Program, bob: User) -> None:
+    """By an answer of its own, or by taking it out of his calendar; and takes it back."""
+    assert program.put(event(f"{WEEKLY}\nATTENDEE:sip:bob@conf.test")).status_code == 201
+    row = Conference.objects.get()
+    mine, invited = row.invitations.get(), Program(bob)
+    path = f"/dav/calendars/bob/bookings/{row.name}.ics"
+    second = datetime.datetime.combine(MONDAY + WEEK, datetime.time(8), datetime.UTC)
+
+    def put(*more: str, before: str = "") -> HttpResponse:
+        text = invited.send("GET", path).content.decode().replace("\r\n ", "")
+        head = text.partition("BEGIN:VEVENT")[0]
+        whole = next(
+            f"BEGIN:VEVENT{one}" for one in text.split("BEGIN:VEVENT")[1:] if "RRULE" in one
+        ).removesuffix("END:VCALENDAR\r\n")
+        whole = whole.replace("NEEDS-ACTION", "ACCEPTED").replace("RRULE:", f"{before}RRULE:")
+        return invited.send("PUT", path, f"{head}{whole}{''.join(more)}END:VCALENDAR\r\n")
+
+    assert put(_second("DECLINED")).status_code == 204
+    mine.refresh_from_db()
+    assert (mine.answer, selectors.single_answers(mine)) == ("accepted", {second: "declined"})
+    read = [one for one in program.event().walk("VEVENT") if "RECURRENCE-ID" in one]
+    assert [str(one["ATTENDEE"].params["PARTSTAT"]) for one in read] == ["DECLINED"]
+    # The organizer's program gives back what it was given, and nothing has changed by that.
+    text = program.send("GET", HOME + "0815.ics").content.decode()
+    assert program.put(text).status_code == 204
+    assert not row.overrides.exists()
+    assert put().status_code == 204
+    assert selectors.single_answers(mine) == {}
+    assert put(before=f"EXDATE:{second:%Y%m%dT%H%M%SZ}\r\n").status_code == 204
+    assert selectors.single_answers(mine) == {second: "declined"}
+    kinds = [one.detail.get("recurrence_id", "all") for one in selectors.events(row)][1:]
+    name = f"{second:%Y%m%dT%H%M%SZ}"
+    assert kinds == ["all", name, name, name]
+    # To move it, or to answer for somebody else, is not his.
+    assert refusal(put(_second("ACCEPTED", hour=15)))[:2] == (403, "not-allowed")
+    put(_second("ACCEPTED", who="sip:carol@conf.test"))
+    assert selectors.single_answers(mine) == {}
+    assert not row.overrides.exists()
+
+
+def test_a_part_of_a_series_is_deleted_alone(program: Program) -> None:
+    """What was changed from one time on are two objects; who deletes one keeps the other."""
+    program.put(event(WEEKLY))
+    row = Conference.objects.get()
+    services.change_following(
+        conference=row,
+        recurrence_id=datetime.datetime.combine(MONDAY + 2 * WEEK, datetime.time(8), datetime.UTC),
+        actor=people.ALICE.uri,
+        duration_minutes=30,
+    )
+    after = f"/dav/calendars/alice/bookings/{row.name}~1.ics"
+    assert program.send("DELETE", HOME + "0815.ics").status_code == 204
+    row.refresh_from_db()
+    assert [one.number for one in selectors.series(row)] == [1]
+    assert (row.cancelled_at, row.series, row.duration_minutes) == (None, 1, 30)
+    assert program.send("GET", HOME + "0815.ics").status_code == 404
+    assert program.send("GET", after).status_code == 200
+    assert program.send("DELETE", after).status_code == 204
+    row.refresh_from_db()
+    assert row.cancelled_at is not None
 
 
 # --- Booking -----------------------------------------------------------------------
@@ -524,7 +596,7 @@ def test_a_long_calendar_costs_as_many_questions(
     for number in range(count):
         text = event(f"{WEEKLY}\nATTENDEE:mailto:carol@example.org").replace("0815@", f"{number}@")
         assert program.put(text, f"{number}.ics").status_code == 201
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         found = program.properties(HOME, "D:getetag", depth="1")
     assert len(hrefs(found)) == count + 1
 

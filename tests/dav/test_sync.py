@@ -12,7 +12,7 @@ from icalendar import Calendar
 from lxml import etree
 
 from conferences import services
-from conferences.models import CalendarState, Conference, Mail, User
+from conferences.models import Answer, CalendarState, Conference, Mail, User
 from conferences.services import Invitee
 from tests import people
 from tests.dav.test_caldav import (
@@ -208,7 +208,7 @@ def test_one_is_busy_while_ones_conferences_take_place(program: Program, bob: Us
     bobs = free_busy(Program(bob), at(0), at(23), "/dav/calendars/bob/bookings/")
     assert busy(Calendar.from_ical(bobs.content)) == [("BUSY-TENTATIVE", f"{at(8)}/{at(9)}")]
     invitation = Conference.objects.get(title="Planning", rrule__gt="").invitations.get()
-    services.answer(invitation=invitation, answer="declined", at=timezone.now())  # type: ignore[arg-type]
+    services.answer(invitation=invitation, answer=Answer.DECLINED, at=timezone.now())
     bobs = free_busy(Program(bob), at(0), at(23), "/dav/calendars/bob/bookings/")
     assert busy(Calendar.from_ical(bobs.content)) == []
 
@@ -350,7 +350,7 @@ def test_an_answer_does_not_stand_in_the_way_of_a_change(program: Program, bob: 
     found = program.properties(PATH, "C:schedule-tag")
     assert found.findtext(".//C:schedule-tag", "", NAMES) == tag
     invitation = Conference.objects.get().invitations.get()
-    services.answer(invitation=invitation, answer="accepted", at=timezone.now())  # type: ignore[arg-type]
+    services.answer(invitation=invitation, answer=Answer.ACCEPTED, at=timezone.now())
     now = program.send("GET", PATH)
     assert (now["Schedule-Tag"] == tag, now["ETag"] == etag) == (True, False)
     text = read.content.decode().replace("SUMMARY:Planning", "SUMMARY:Review")

@@ -11,9 +11,10 @@ from django.utils import timezone
 from icalendar import Calendar
 from pytest_django import DjangoAssertNumQueries
 
-from conferences import services
+from conferences import selectors, services
 from conferences.models import Answer, Conference, User
 from conferences.services import Invitee
+from tests import people
 from tests.portal.conftest import SignedIn
 
 CAROL = "carol@example.com"
@@ -56,6 +57,70 @@ def test_an_invitee_answers_by_link(
     assert "May come" in signed_in(alice).get("/conferences/review/").content.decode()
 
 
+def test_a_link_of_a_mail_asks_for_one_more_press(link: str, client: Client) -> None:
+    page = client.get(f"{link}?answer=accepted").content.decode()
+    assert "One more press" in page
+    told = client.post(link, {"answer": "accepted"}, follow=True).content.decode()
+    assert "One more press" not in told
+    assert "<b>comes</b>" in told
+
+
+def test_an_invitee_answers_one_time(
+    review: Conference, link: str, client: Client, alice: User, signed_in: SignedIn
+) -> None:
+    """Not on the third; what he said of all the rest stays, and the organizer reads both."""
+    assert review.starts_at is not None
+    client.post(link, {"answer": "accepted"})
+    third = selectors.occurrence_name(review.starts_at + datetime.timedelta(days=14))
+    assert f"?on={third}" in client.get(link).content.decode()
+    page = client.get(f"{link}?on={third}").content.decode()
+    assert "Your answer is for this time alone." in page
+    told = client.post(f"{link}?on={third}", {"answer": "declined"}, follow=True).content.decode()
+    assert "<b>does not come</b>" in told
+    assert "As for all its times" in told
+    mine = review.invitations.get(email=CAROL)
+    assert mine.answer == Answer.ACCEPTED
+    assert [one.answer for one in mine.occurrence_answers.all()] == [Answer.DECLINED]
+    assert "Does not come" in client.get(link).content.decode()
+    shown = signed_in(alice).get(f"/conferences/review/on/{third}/").content.decode()
+    assert "Answers for this time" in shown
+    assert "Does not come" in shown
+    client.post(f"{link}?on={third}", {"answer": ""})
+    assert not mine.occurrence_answers.exists()
+
+
+@pytest.mark.parametrize("on", ["20200101T000000Z", "today", "%00"])
+def test_a_time_that_there_is_not_takes_no_answer(link: str, client: Client, on: str) -> None:
+    assert client.get(f"{link}?on={on}").status_code == 404
+    assert client.post(f"{link}?on={on}", {"answer": "accepted"}).status_code == 404
+
+
+def test_a_time_that_is_called_off_takes_no_answer(
+    review: Conference, link: str, client: Client
+) -> None:
+    assert review.starts_at is not None
+    services.cancel_occurrence(
+        conference=review, recurrence_id=review.starts_at, actor=people.ALICE.uri
+    )
+    on = selectors.occurrence_name(review.starts_at)
+    assert "This time was called off." in client.get(f"{link}?on={on}").content.decode()
+    assert client.post(f"{link}?on={on}", {"answer": "accepted"}).status_code == 410
+
+
+def test_times_are_listed_some_at_once(
+    review: Conference,
+    link: str,
+    client: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_max_num_queries(12):
+        page = client.get(link).content.decode()
+    assert len(re.findall(r"\?on=", page)) == 6
+    onward = re.search(r"\?from=([0-9TZ]+)#", page)
+    assert onward is not None
+    assert f"?on={onward[1]}" in client.get(f"{link}?from={onward[1]}").content.decode()
+
+
 @pytest.mark.parametrize("said", [{}, {"answer": ""}, {"answer": "maybe"}])
 def test_an_answer_that_is_none(
     review: Conference, link: str, client: Client, said: dict[str, str]
@@ -89,7 +154,7 @@ def test_the_organizer_reads_what_was_sent(
         invitees=[Invitee(email=f"{number}@example.com") for number in range(20)],
     )
     browser = signed_in(alice)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         page = browser.get("/conferences/review/invitations/").content.decode()
     assert "No mail server is set" in page
     assert page.count("Not sent") == 22
