@@ -115,6 +115,16 @@ class WaitingRoom(enum.StrEnum):
     LET_IN = "let-in"
 
 
+class Newcomers(enum.StrEnum):
+    """How those come in who do not command."""
+
+    HEARD = "heard"
+    #: Muted, and each may unmute himself.
+    MUTED = "muted"
+    #: Muted until one of those who command opens his microphone.
+    SILENCED = "silenced"
+
+
 class Refusal(enum.StrEnum):
     """Why somebody may not. Each edge has one table from this to a status."""
 
@@ -311,6 +321,7 @@ class Snapshot:
     #: Addresses that a moderator has had called: they may come in without being on the list.
     pulled_in: frozenset[str] = frozenset()
     waiting_room: WaitingRoom = WaitingRoom.NONE
+    newcomers: Newcomers = Newcomers.HEARD
     #: Addresses that were let in: they may come back without waiting again.
     let_in: frozenset[str] = frozenset()
     #: Those who still wait and are not to come in.
@@ -360,6 +371,12 @@ def when(snapshot: Snapshot, *, now: float) -> Refusal | None:
     if snapshot.opens_at is not None and now < snapshot.opens_at:
         return Refusal.TOO_EARLY
     return None
+
+
+def comes(snapshot: Snapshot, role: Role) -> Newcomers:
+    """How somebody of that role comes in; who only listens is muted anyway."""
+    spared = role in COMMANDING or role is Role.LISTENER
+    return Newcomers.HEARD if spared else snapshot.newcomers
 
 
 def higher(one: Role, other: Role) -> Role:

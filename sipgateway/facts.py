@@ -77,6 +77,7 @@ def _joined(_: Tenure, record: Record, fact: Joined) -> None:
         at=record.at,
         by=fact.by,
         private=fact.private,
+        comes=fact.comes,
     )
 
 

@@ -199,6 +199,7 @@ def _ask_mute(action: AskMute) -> None:
         muted=action.muted,
         actor=action.actor,
         way=services.Way.KEYPAD,
+        newcomers=action.newcomers,
     )
 
 

@@ -22,6 +22,7 @@ from conferences.policy import (
     CallOrder,
     ConferenceId,
     Identity,
+    Newcomers,
     ParticipantKey,
     RecordingOrder,
     Refusal,
@@ -525,7 +526,8 @@ class Stage:
         else:
             others = {self.key_of(who, name) for who in self.roster(name) if who != "alice"}
             all_of_them = frozenset(others if action.muted else ())
-            self.changes(name, muted=all_of_them, silenced=all_of_them)
+            come = Newcomers.SILENCED if action.newcomers else Newcomers.HEARD
+            self.changes(name, muted=all_of_them, silenced=all_of_them, newcomers=come)
 
     def _note(self, action: actions.Action) -> None:
         if isinstance(action, facts.Record):

@@ -21,6 +21,7 @@ from conferences.api.schemas.calls import (
     EjectionOut,
     JobOut,
     MoveIn,
+    NewcomersIn,
     PhoneRemovalIn,
     PhonesOut,
     RemovalOut,
@@ -219,6 +220,21 @@ def _mute(
         actor=access.caller(request).identity,
         way=access.caller(request).way,
         spare=[ParticipantKey(one) for one in said.spare] if said else (),
+        newcomers=said.newcomers if said else False,
+        may_unmute=said.may_unmute if said else False,
+    )
+    return Status(204, None)
+
+
+@router.post(
+    "/conferences/{conference}/newcomers", response={204: None}, summary="Mute who comes later"
+)
+def set_newcomers(request: HttpRequest, conference: str, said: NewcomersIn) -> Status[None]:
+    """How those come in from now on who do not command, until the conference ends."""
+    row = access.conference(request, conference, policy.may_command)
+    caller = access.caller(request)
+    services.set_newcomers(
+        conference=row.key, newcomers=said.newcomers, actor=caller.identity, way=caller.way
     )
     return Status(204, None)
 

@@ -19,6 +19,7 @@ from conferences.models.choices import (
     CreatorDepartsChoice,
     Kind,
     LanguageChoice,
+    NewcomersChoice,
     RecordedChoice,
     TwoLeftChoice,
     WaitingRoomChoice,
@@ -112,6 +113,10 @@ class Conference(models.Model):
     tracks = models.BooleanField(default=False)
     waiting_room = models.CharField(
         max_length=9, choices=WaitingRoomChoice.choices, default=WaitingRoomChoice.NONE
+    )
+    #: How those come in who do not command, until it ends.
+    newcomers = models.CharField(
+        max_length=8, choices=NewcomersChoice.choices, default=NewcomersChoice.HEARD
     )
     cancelled_at = models.DateTimeField(null=True, blank=True)
     #: When it was last ended for all. An occurrence that had opened by then is over.

@@ -103,6 +103,14 @@ class WaitingRoomChoice(models.TextChoices):
     LET_IN = policy.WaitingRoom.LET_IN.value, _("Until a moderator lets them in")
 
 
+class NewcomersChoice(models.TextChoices):
+    """`policy.Newcomers` as a form shows it."""
+
+    HEARD = policy.Newcomers.HEARD.value, _("Newcomers are heard")
+    MUTED = policy.Newcomers.MUTED.value, _("Muted, and may unmute themselves")
+    SILENCED = policy.Newcomers.SILENCED.value, _("Muted until a moderator unmutes them")
+
+
 class WaiterState(models.TextChoices):
     """What was decided of somebody who waits; withdrawn where he was removed later."""
 

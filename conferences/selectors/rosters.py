@@ -90,6 +90,7 @@ def roster(
         "uri": conference_uri(conference),
         "active": bool(present) or lease.exists(),
         "locked": conference.locked,
+        "newcomers": conference.newcomers,
         "version": conference.roster_version,
         "participants": [_entry(one, by) for one in present],
     }

@@ -119,6 +119,7 @@ def snapshot(
         admitted=frozenset(one[0] for one in admittances if not one[2]),
         pulled_in=frozenset(one[0] for one in admittances if one[1]),
         waiting_room=policy.WaitingRoom(row.waiting_room),
+        newcomers=policy.Newcomers(row.newcomers),
         let_in=let_in,
         turned_away=turned_away,
         held_off=_held_off(wrong, now),

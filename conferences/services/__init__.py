@@ -71,7 +71,7 @@ from conferences.services.factories import (
     may_keep_factory,
     may_name_factory,
 )
-from conferences.services.floor import ask_to_speak, lower_hands, raise_hand
+from conferences.services.floor import ask_to_speak, lower_hands, raise_hand, set_newcomers
 from conferences.services.jobs import (
     carry_out_removals,
     open_and_close,
@@ -350,6 +350,7 @@ __all__ = [
     "send_mail",
     "send_on",
     "send_webhooks",
+    "set_newcomers",
     "set_password_by_link",
     "set_sip_password",
     "set_waiting_room",

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from conferences import notices, policy, selectors
-from conferences.models import Event, MutedBy, Participant, Way
+from conferences.models import Conference, Event, MutedBy, Participant, Way
 from conferences.policy import ConferenceId, Identity, ParticipantKey
 from conferences.services.refused import Refused, unless_none
 
@@ -80,4 +80,33 @@ def _note(conference: ConferenceId, kind: str, actor: Identity, target: str, way
         target=target,
         way=way,
     )
+    notices.conference_changed(conference)
+
+
+def newcomers_come(conference: ConferenceId, *, muted: bool, may_unmute: bool) -> None:
+    """How those come in from now on who do not command."""
+    come = policy.Newcomers.MUTED if may_unmute else policy.Newcomers.SILENCED
+    come = come if muted else policy.Newcomers.HEARD
+    Conference.objects.filter(pk=conference).update(newcomers=come.value)
+
+
+@transaction.atomic
+def set_newcomers(
+    *, conference: ConferenceId, newcomers: policy.Newcomers, actor: Identity, way: Way
+) -> None:
+    """Say how those come in from now on who do not command. Raises `Refused`."""
+    snapshot = selectors.snapshot(conference)
+    if snapshot is None:
+        raise Refused(policy.Refusal.UNKNOWN)
+    unless_none(policy.may_command(snapshot, actor))
+    row = Conference.objects.filter(pk=conference).exclude(newcomers=newcomers.value)
+    if row.update(newcomers=newcomers.value):
+        Event.objects.create(
+            conference_id=conference,
+            at=timezone.now(),
+            kind="newcomers",
+            actor=actor.uri,
+            way=way,
+            detail={"newcomers": newcomers.value},
+        )
     notices.conference_changed(conference)

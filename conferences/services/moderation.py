@@ -31,7 +31,7 @@ from conferences.models import (
     Way,
 )
 from conferences.policy import ConferenceId, Identity, ParticipantKey
-from conferences.services import bans, dialouts, records
+from conferences.services import bans, dialouts, floor, records
 from conferences.services.names import canonical_uri, is_secure, username_of
 from conferences.services.refused import Refused, unless_none
 
@@ -135,8 +135,13 @@ def ask_to_mute(
     actor: Identity,
     way: Way,
     spare: Collection[ParticipantKey] = (),
+    newcomers: bool = False,
+    may_unmute: bool = False,
 ) -> None:
     """Mute or unmute one participant, or (None) everybody who does not command but `spare`.
+
+    Where all are muted: those who come later, too (`newcomers`), and each may open his
+    microphone himself (`may_unmute`). When all are heard again, so is who comes.
 
     One may mute oneself and undo that. What a moderator has muted only a
     moderator opens; and nobody opens the microphone of somebody who closed it
@@ -145,7 +150,10 @@ def ask_to_mute(
     snapshot = _snapshot(conference)
     if participant is None:
         unless_none(policy.may_command(snapshot, actor))
-        _mute_all(conference, muted=muted, spare=spare)
+        by = MutedBy.SELF if may_unmute else MutedBy.MODERATOR
+        _mute_all(conference, muted=muted, by=by, spare=spare)
+        if newcomers or not muted:
+            floor.newcomers_come(conference, muted=muted, may_unmute=may_unmute)
         target = ""
     else:
         target = _mute_one(snapshot, _present(conference, participant), muted, actor)
@@ -156,16 +164,22 @@ def ask_to_mute(
         actor=actor.uri,
         target=target,
         way=way,
+        detail={"newcomers": True} if newcomers and not target else {},
     )
     notices.conference_changed(conference)
 
 
-def _mute_all(conference: ConferenceId, *, muted: bool, spare: Collection[ParticipantKey]) -> None:
+def _mute_all(
+    conference: ConferenceId, *, muted: bool, by: MutedBy, spare: Collection[ParticipantKey]
+) -> None:
     there = Participant.objects.filter(conference_id=conference, left_at__isnull=True)
     there = there.exclude(key__in=spare)
     if muted:
         spared = [role.value for role in policy.COMMANDING]
-        there.exclude(role__in=spared).update(muted_by=MutedBy.MODERATOR)
+        there = there.exclude(role__in=spared)
+        if by == MutedBy.SELF:  # who was silenced before stays so
+            there = there.filter(muted_by=MutedBy.NOBODY)
+        there.update(muted_by=by)
     else:
         there.filter(muted_by=MutedBy.MODERATOR).update(muted_by=MutedBy.NOBODY)
 

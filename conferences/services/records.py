@@ -30,6 +30,7 @@ from conferences.models import (
     Kind,
     Lease,
     MutedBy,
+    NewcomersChoice,
     Participant,
     Quality,
     Removal,
@@ -152,6 +153,7 @@ def participant_joined(
     at: float,
     by: str = "",
     private: bool = False,
+    comes: policy.Newcomers = policy.Newcomers.HEARD,
 ) -> None:
     """A participant is in, with a phone; or one who is in has come with another phone."""
     when = _time(at)
@@ -160,7 +162,7 @@ def participant_joined(
     before = next((row for row in known if row[1] == key), None)
     new, muted_by = before is None, MutedBy.NOBODY
     if before is None:
-        muted_by = _still_muted(known)
+        muted_by = _still_muted(known) or _COMES[comes]
         participant = rows.new_participant(
             conference_id=conference,
             key=key,
@@ -203,6 +205,14 @@ def _taken_up(participant: int, endpoint: str) -> bool:
             disconnection_method=DisconnectionMethod.NONE,
         )
     )
+
+
+#: Whoever comes in muted: whether he may open his microphone himself.
+_COMES = {
+    policy.Newcomers.HEARD: MutedBy.NOBODY,
+    policy.Newcomers.MUTED: MutedBy.SELF,
+    policy.Newcomers.SILENCED: MutedBy.MODERATOR,
+}
 
 
 def _still_muted(known: list[tuple[Any, ...]]) -> MutedBy:
@@ -374,9 +384,9 @@ def conference_ended(*, conference: ConferenceId, at: float, by: str, parted: bo
         capacity.give_back(conference)
     fresh = Conference.objects.filter(pk=conference)
     if row.kind == Kind.ADHOC or by:
-        fresh.update(ended_at=when, end_by="", locked=False)
+        fresh.update(ended_at=when, end_by="", locked=False, newcomers=NewcomersChoice.HEARD)
     else:
-        fresh.update(end_by="", locked=False)
+        fresh.update(end_by="", locked=False, newcomers=NewcomersChoice.HEARD)
     running = Q(state__in=[CallState.DUE, CallState.CALLING])
     redials = Q(state=CallState.PLANNED, attempts__gt=0)
     Call.objects.filter(running | redials, conference_id=conference).update(

@@ -76,6 +76,7 @@ _KINDS: Mapping[str, _Told] = {
     "ban-lifted": _Told("door-open", _("{who} lets {whom} come again")),
     "muted": _Told("mic-mute-fill", _("{who} muted {whom}")),
     "unmuted": _Told("mic-fill", _("{who} unmuted {whom}")),
+    "newcomers": _Told("mic-mute-fill", _("{who} changed whether newcomers are heard")),
     "locked": _Told("lock-fill", _("{who} locked the conference")),
     "unlocked": _Told("unlock-fill", _("{who} unlocked the conference")),
     "end-asked": _Told("stop-circle", _("{who} ended the conference for all"), "bad"),

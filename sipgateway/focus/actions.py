@@ -115,6 +115,8 @@ class AskMute:
     participant: ParticipantKey | None
     muted: bool
     actor: Identity
+    #: Where everybody is: those, too, who come later.
+    newcomers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Protocol, TypedDict
 
 from conferences import policy
-from conferences.policy import Identity, ParticipantKey, Role, Snapshot
+from conferences.policy import Identity, Newcomers, ParticipantKey, Role, Snapshot
 from sipgateway.focus import naming
 from sipgateway.focus.actions import Mute, Place
 from sipgateway.focus.announcer import Announcer
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.entries import Recorded, entry_of, is_in, recorded_in
 from sipgateway.focus.facts import (
     EndpointChanged,
     EndpointLeft,
@@ -29,7 +30,7 @@ from sipgateway.focus.facts import (
 )
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
-from sipgateway.focus.roster import PRESENT, EndpointEntry, Marks, Roster, Status, User
+from sipgateway.focus.roster import EndpointEntry, Marks, Roster, Status, User
 from sipgateway.focus.speakers import Levels
 from sipgateway.media.engine import Direction, LegId, LegMeasured, RoomId
 
@@ -59,6 +60,11 @@ class Host(Protocol):
 _HELD = frozenset({Direction.SENDONLY, Direction.INACTIVE})
 
 
+WRITTEN_WITHIN = 10.0
+"""Seconds in which the row of somebody who came in muted is read; it is looked for every 5."""
+_MUTED_WORDS = {Newcomers.MUTED: "muted", Newcomers.SILENCED: "muted-by-moderator"}
+
+
 class Attendance:
     """See the module."""
 
@@ -78,7 +84,10 @@ class Attendance:
         self._announcer = announcer
         self._speakers: Levels = {}
         snapshot = host.snapshot
-        self.roster = Roster(locked=snapshot.locked, **_recording(snapshot))
+        #: Who came in muted and whose row has not been read since, and until when that holds.
+        self._came_muted: dict[ParticipantKey, float] = {}
+        newcomers = snapshot.newcomers
+        self.roster = Roster(locked=snapshot.locked, newcomers=newcomers, **recorded_in(snapshot))
 
     def __iter__(self) -> Iterator[User]:
         return iter(list(self.roster.users.values()))
@@ -105,7 +114,21 @@ class Attendance:
 
     def _is_muted(self, user: User) -> bool:
         """By order, or because he only listens."""
-        return user.key in self._host.snapshot.muted or user.role is Role.LISTENER
+        ordered = user.key in self._host.snapshot.muted or user.key in self._came_muted
+        return ordered or user.role is Role.LISTENER
+
+    def _comes(self, user: User, now: float) -> Newcomers:
+        """How somebody comes in; he is muted at once, his row says so a moment later."""
+        comes = policy.comes(self._host.snapshot, user.role)
+        if is_in(user) or comes is Newcomers.HEARD:
+            return Newcomers.HEARD
+        self._came_muted[user.key] = now + WRITTEN_WITHIN
+        return comes
+
+    def _follow_newcomers(self, now: float) -> None:
+        """Whose row says that he is muted is muted by that, and whose does not for long is not."""
+        muted, came = self._host.snapshot.muted, self._came_muted
+        self._came_muted = {k: until for k, until in came.items() if k not in muted and now < until}
 
     def dialing(self, leg: Leg, status: Status, now: float) -> None:
         """Show that a phone is being called."""
@@ -124,15 +147,16 @@ class Attendance:
     def is_in(self, entity: str) -> bool:
         """Whether somebody is in already, with whatever phone."""
         user = self.roster.users.get(entity)
-        return user is not None and _is_in(user)
+        return user is not None and is_in(user)
 
     def join(self, leg: Leg, now: float) -> None:
         """Into the room and the roster."""
         user = self._user_for(leg)
         leg.joined, leg.participant = True, user.key
+        comes = self._comes(user, now)
         muted, room = self._is_muted(user), self._host.room
         count = self.roster.count
-        self._announcer.comes(leg, new=not _is_in(user), count=count)
+        self._announcer.comes(leg, new=not is_in(user), count=count)
         self._desk.act(Mute(leg.id, muted))
         self._host.placing(leg, now)
         self._desk.act(Place(leg.id, room))
@@ -147,6 +171,7 @@ class Attendance:
             entry.joining_method,
             by=leg.referred_by,
             private=user.private,
+            comes=comes,
         )
         self._host.record(joined, now)
         if muted or status is not Status.CONNECTED:
@@ -158,6 +183,8 @@ class Attendance:
         if self.roster.count > 1:
             self._company()
         self._announcer.arrived(leg, user.role, alone=not count)
+        if comes is not Newcomers.HEARD and not leg.flow.web:
+            self._announcer.say(leg, _MUTED_WORDS[comes])
 
     def _company(self) -> None:
         """Whether somebody is alone now; see `Announcer.company`."""
@@ -264,8 +291,11 @@ class Attendance:
         if snapshot.locked != self.roster.locked:
             self._change(self.roster.with_lock(snapshot.locked), now)
         known = Recorded(recording=self.roster.recording, tracks=self.roster.tracks)
-        if _recording(snapshot) != known:
-            self._change(self.roster.with_recording(**_recording(snapshot)), now)
+        if recorded_in(snapshot) != known:
+            self._change(self.roster.with_recording(**recorded_in(snapshot)), now)
+        if snapshot.newcomers is not self.roster.newcomers:
+            self._change(self.roster.with_newcomers(snapshot.newcomers), now)
+        self._follow_newcomers(now)
         self._tell_sound(now)
         for user in self:
             role = snapshot.role_of(Identity(user.entity))
@@ -362,46 +392,3 @@ class Voice(TypedDict):
 
     speaking: bool
     level: int | None
-
-
-class Recorded(TypedDict):
-    """What the roster says of the recording."""
-
-    recording: str
-    tracks: bool
-
-
-def _recording(snapshot: Snapshot) -> Recorded:
-    order = snapshot.recording
-    if order is None:
-        return Recorded(recording="", tracks=False)
-    return Recorded(recording="paused" if order.paused else "running", tracks=order.tracks)
-
-
-def _is_in(user: User) -> bool:
-    """Whether he has a phone in already."""
-    return any(entry.status in PRESENT for entry in user.endpoints)
-
-
-def entry_of(
-    leg: Leg, user: User, status: Status, now: float, *, muted: bool = False
-) -> EndpointEntry:
-    """What a roster says of a phone of somebody.
-
-    An endpoint's entity is its key (RFC 4575 5.7): where a phone has two calls to the
-    conference the later one is told apart by a parameter, as long as it stands.
-    """
-    if not leg.entity:
-        taken = any(entry.entity == leg.endpoint for entry in user.endpoints)
-        leg.entity = f"{leg.endpoint};call={leg.id}" if taken else leg.endpoint
-    return EndpointEntry(
-        leg=leg.id,
-        entity=leg.entity,
-        status=status,
-        joining_method=leg.joining,
-        joined_at=now,
-        source=leg.source,
-        direction=leg.direction,
-        muted=muted,
-        referred_by=leg.referred_by,
-    )

@@ -136,15 +136,16 @@ class Commands:
         self._desk.act(AskLock(snapshot.id, not snapshot.locked, leg.identity))
 
     def _mute_all(self, leg: Leg, user: User) -> None:
-        """All others are muted; where they are, they are heard again."""
+        """All others are muted, and who comes later; where they are, they are heard again."""
         snapshot = self._host.snapshot
         others = [
             one.key
             for one in self._attendance
             if one is not user and one.endpoints and one.role not in policy.COMMANDING
         ]
-        muted = not others or any(key not in snapshot.silenced for key in others)
-        self._desk.act(AskMute(snapshot.id, None, muted, leg.identity))
+        here = any(key not in snapshot.silenced for key in others)
+        muted = here or (not others and snapshot.newcomers is policy.Newcomers.HEARD)
+        self._desk.act(AskMute(snapshot.id, None, muted, leg.identity, newcomers=muted))
         self._announcer.say(leg, "all-muted" if muted else "all-heard")
 
     def _remove_last(self, leg: Leg, user: User) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
+from conferences.policy import Newcomers
 from sipgateway.focus.roster import EndpointEntry, Marks, Roster, User
 
 NAMESPACE = "urn:ietf:params:xml:ns:conference-info"
@@ -123,7 +124,7 @@ def _description(root: _Element, about: About) -> None:
 def _conference_state(roster: Roster) -> tuple[object, ...]:
     count, sound = roster.count, (roster.sound, roster.sound_by)
     kept = roster.recording, roster.tracks
-    return count, roster.locked, roster.waiting_room, kept, sound
+    return count, roster.locked, roster.newcomers, roster.waiting_room, kept, sound
 
 
 def _state(root: _Element, roster: Roster) -> None:
@@ -134,6 +135,8 @@ def _state(root: _Element, roster: Roster) -> None:
     _child(state, "locked", str(roster.locked).lower())
     if roster.waiting_room:
         _mark(state, "waiting-room")
+    if roster.newcomers is not Newcomers.HEARD:
+        _mark(state, "newcomers").text = roster.newcomers
     if roster.recording:
         mark = _mark(state, "recording")
         mark.text = roster.recording

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conferences.policy import ConferenceId, ParticipantKey, Refusal, Role, WaiterKey
+from conferences.policy import ConferenceId, Newcomers, ParticipantKey, Refusal, Role, WaiterKey
 from sipgateway.media.engine import Figures
 
 
@@ -23,6 +23,8 @@ class Joined:
     by: str = ""
     #: He is shown to others without his name.
     private: bool = False
+    #: Whether he is heard, where he was not in before.
+    comes: Newcomers = Newcomers.HEARD
 
 
 @dataclass(frozen=True, slots=True)

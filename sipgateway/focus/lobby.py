@@ -23,9 +23,10 @@ from conferences.policy import (
 )
 from sipgateway.focus import phrases
 from sipgateway.focus.announcer import Announcer
-from sipgateway.focus.attendance import Attendance, entry_of
+from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk
+from sipgateway.focus.entries import entry_of
 from sipgateway.focus.facts import Fact, WaitBegan, WaitEnded
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.roster import Departure, Joining, Marks, Status, User

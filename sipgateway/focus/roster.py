@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from conferences.policy import ANONYMOUS, ParticipantKey, Role, WaiterKey, alias
+from conferences.policy import ANONYMOUS, Newcomers, ParticipantKey, Role, WaiterKey, alias
 from sipgateway.media.engine import Direction, LegId
 
 
@@ -166,6 +166,8 @@ class Roster:
     version: int = 0
     users: Mapping[str, User] = field(default_factory=lambda: _NOBODY)
     locked: bool = False
+    #: How those come in who do not command.
+    newcomers: Newcomers = Newcomers.HEARD
     #: Of the recording: "running", "paused", or "" where there is none.
     recording: str = ""
     #: Each voice is kept on a track of its own, too.
@@ -263,6 +265,10 @@ class Roster:
     def with_sound(self, title: str, by: str) -> Roster:
         """The next version, with what is played to everybody."""
         return replace(self, version=self.version + 1, sound=title, sound_by=by)
+
+    def with_newcomers(self, newcomers: Newcomers) -> Roster:
+        """The next version, with newcomers heard or not."""
+        return replace(self, version=self.version + 1, newcomers=newcomers)
 
     def with_lock(self, locked: bool) -> Roster:
         """The next version, locked or not."""

@@ -384,6 +384,19 @@ def test_remove_with_a_body_or_with_a_query(live: Joined, as_alice: Api) -> None
     assert as_alice.call("DELETE", path + "x")[0] == 404
 
 
+def test_newcomers_are_muted(live: Joined, as_alice: Api, as_bob: Api) -> None:
+    path = f"/conferences/{live.conference.name}"
+    wanted = {"newcomers": "silenced"}
+    assert as_bob.call("POST", f"{path}/newcomers", wanted)[0] == 403
+    assert as_alice.call("POST", f"{path}/newcomers", {"newcomers": "gone"})[0] == 422
+    assert as_alice.call("POST", f"{path}/newcomers", wanted)[0] == 204
+    assert as_alice.call("GET", f"{path}/participants")[1]["newcomers"] == "silenced"
+    assert as_alice.call("POST", f"{path}/unmute")[0] == 204
+    assert as_alice.call("GET", f"{path}/participants")[1]["newcomers"] == "heard"
+    assert as_alice.call("POST", f"{path}/mute", {"newcomers": True, "may_unmute": True})[0] == 204
+    assert as_alice.call("GET", f"{path}/participants")[1]["newcomers"] == "muted"
+
+
 def test_one_phone_of_somebody_is_removed(live: Joined, as_alice: Api, as_mallory: Api) -> None:
     path = f"/conferences/{live.conference.name}/participants"
     (bob,) = [one for one in as_alice.call("GET", path)[1]["participants"] if not one["you"]]
@@ -532,6 +545,7 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/participants/{participant}",
         "/api/v1/conferences/{conference}/participants/remove",
         "/api/v1/conferences/{conference}/mute",
+        "/api/v1/conferences/{conference}/newcomers",
         "/api/v1/conferences/{conference}/unmute",
         "/api/v1/conferences/{conference}/lock",
         "/api/v1/conferences/{conference}/unlock",
@@ -631,6 +645,7 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "List the times of a booking",
         "Lock a conference",
         "Mute one or all",
+        "Mute who comes later",
         "Read a booking",
         "Read one time",
         "Remove somebody",

@@ -21,7 +21,7 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.policy import Identity, ParticipantKey, Refusal, Role
+from conferences.policy import Identity, Newcomers, ParticipantKey, Refusal, Role
 from conferences.services import Refused
 from tests.conferences.conftest import Joined
 from tests.people import ALICE, BOB, CAROL, MALLORY
@@ -102,6 +102,83 @@ def test_a_removal_asked_for_twice_is_one(live: Joined) -> None:
     assert first == second
     assert Removal.objects.get().ban
     assert live.snapshot().banned == {BOB.uri}
+
+
+def _mute_all(live: Joined, actor: Identity, *, newcomers: bool, may_unmute: bool) -> None:
+    services.ask_to_mute(
+        conference=live.conference.key,
+        participant=None,
+        muted=True,
+        actor=actor,
+        way=Way.WEB,
+        newcomers=newcomers,
+        may_unmute=may_unmute,
+    )
+
+
+@pytest.mark.parametrize(
+    ("may_unmute", "come"), [(False, Newcomers.SILENCED), (True, Newcomers.MUTED)]
+)
+def test_all_are_muted_and_those_who_come(live: Joined, may_unmute: bool, come: Newcomers) -> None:
+    """Bob opens his microphone himself only where he may; when all are heard, so is who comes."""
+    _mute_all(live, ALICE, newcomers=True, may_unmute=may_unmute)
+    snapshot = live.snapshot()
+    assert snapshot.newcomers is come
+    assert snapshot.muted == {live.key(BOB)}
+    if may_unmute:
+        _mute(live, BOB, BOB, muted=False)
+        assert not live.snapshot().muted
+    else:
+        with pytest.raises(Refused):
+            _mute(live, BOB, BOB, muted=False)
+    _mute(live, ALICE, None, muted=False)
+    assert live.snapshot().newcomers is Newcomers.HEARD
+
+
+def test_who_was_silenced_stays_so_when_others_may_unmute(live: Joined) -> None:
+    _mute(live, ALICE, BOB)
+    _mute_all(live, ALICE, newcomers=False, may_unmute=True)
+    assert live.snapshot().silenced == {live.key(BOB)}
+    assert live.snapshot().newcomers is Newcomers.HEARD
+
+
+def test_mallory_and_bob_say_nothing_of_newcomers(live: Joined) -> None:
+    for actor in (BOB, MALLORY):
+        with pytest.raises(Refused):
+            services.set_newcomers(
+                conference=live.conference.key,
+                newcomers=Newcomers.SILENCED,
+                actor=actor,
+                way=Way.REST,
+            )
+    assert live.snapshot().newcomers is Newcomers.HEARD
+
+
+@pytest.mark.parametrize("come", list(Newcomers))
+def test_whoever_comes_is_written_down_as_he_comes(live: Joined, come: Newcomers) -> None:
+    services.participant_joined(
+        conference=live.conference.key,
+        key=ParticipantKey("carol-1"),
+        entity=CAROL.uri,
+        display_text="Carol",
+        role=Role.PARTICIPANT,
+        endpoint="sip:carol@phone.invalid",
+        joining_method="dialed-in",
+        at=timezone.now().timestamp(),
+        comes=come,
+    )
+    snapshot = live.snapshot()
+    assert ("carol-1" in snapshot.muted) == (come is not Newcomers.HEARD)
+    assert ("carol-1" in snapshot.silenced) == (come is Newcomers.SILENCED)
+
+
+def test_it_ends_with_the_conference(live: Joined) -> None:
+    services.set_newcomers(
+        conference=live.conference.key, newcomers=Newcomers.MUTED, actor=ALICE, way=Way.REST
+    )
+    at = timezone.now().timestamp()
+    services.conference_ended(conference=live.conference.key, at=at, by=ALICE.uri)
+    assert live.snapshot().newcomers is Newcomers.HEARD
 
 
 DESK = "sip:bob@192.0.2.7:5060"

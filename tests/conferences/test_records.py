@@ -53,6 +53,7 @@ def test_a_roster(live: Joined) -> None:
         "uri": f"sip:{live.conference.name}@conf.test",
         "active": True,
         "locked": False,
+        "newcomers": "heard",
         "version": 7,
         "participants": [
             {

@@ -9,7 +9,7 @@ from ninja import Schema
 from pydantic import Field, StrictBool
 
 from conferences.api.schemas.common import Strict
-from conferences.policy import Role, WaitingRoom
+from conferences.policy import Newcomers, Role, WaitingRoom
 
 
 class CallIn(Strict):
@@ -56,6 +56,14 @@ class TargetIn(Strict):
 
     participant: str | None = None
     spare: list[str] = Field([], description="Where all are muted: those who are not.")
+    newcomers: bool = Field(False, description="Where all are muted: those, too, who come later.")
+    may_unmute: bool = Field(False, description="Where all are muted: each may unmute himself.")
+
+
+class NewcomersIn(Strict):
+    """How those come in from now on who do not command."""
+
+    newcomers: Newcomers
 
 
 class LetInIn(Strict):
@@ -205,6 +213,7 @@ class RosterOut(Schema):
     uri: str
     active: bool
     locked: bool
+    newcomers: Newcomers
     version: int
     participants: list[ParticipantOut]
 

@@ -157,6 +157,7 @@ export class Roster {
     this.departed = new Map();
     this.locked = false;
     this.waitingRoom = false;
+    this.newcomers = "heard";
     this.recording = "";
     this.tracks = false;
     this.sound = null;
@@ -194,6 +195,7 @@ export class Roster {
     const locked = now && textOf(now, "locked");
     if (locked) this.locked = locked === "true" || locked === "1";
     if (now) this.waitingRoom = Boolean(mark(now, "waiting-room"));
+    if (now) this.newcomers = mark(now, "newcomers")?.textContent.trim() ?? "heard";
     if (now) {
       const recorded = mark(now, "recording");
       this.recording = recorded?.textContent.trim() ?? "";

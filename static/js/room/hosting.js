@@ -23,7 +23,16 @@ export class Hosting {
       this.try(() => this.api.setWaitingRoom(this.roster().waitingRoom ? "none" : "let-in")),
     );
     $("lock").addEventListener("click", () => this.try(() => this.api.setLocked(!this.roster().locked)));
-    $("mute-all").addEventListener("click", () => this.try(() => this.api.muteAll()));
+    $("mute-all").addEventListener("click", () => $("mute-dialog").showModal());
+    $("mute-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      $("mute-dialog").close();
+      const how = { newcomers: $("mute-newcomers").checked, mayUnmute: $("mute-may-unmute").checked };
+      this.try(() => this.api.muteAll([], how));
+    });
+    $("newcomers").addEventListener("click", () =>
+      this.try(() => this.api.setNewcomers(this.roster().newcomers === "heard" ? "muted" : "heard")),
+    );
     $("mute-others").addEventListener("click", () => this._chooseSpared());
     $("spare-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -133,6 +142,10 @@ export class Hosting {
 
   showWaitingRoom(kept) {
     $("keep-waiting").setAttribute("aria-pressed", String(kept));
+  }
+
+  showNewcomers(how) {
+    $("newcomers").setAttribute("aria-pressed", String(how !== "heard"));
   }
 
   showLocked(locked) {

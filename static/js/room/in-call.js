@@ -246,6 +246,7 @@ export class InCall {
     $("locked").hidden = !roster.locked;
     this.hosting?.showLocked(roster.locked);
     this.hosting?.showWaitingRoom(roster.waitingRoom);
+    this.hosting?.showNewcomers(roster.newcomers);
     this.hosting?.showRecording(roster.recording);
     this.hosting?.showHands(people.some((person) => person.hand));
     showSound(roster.sound);

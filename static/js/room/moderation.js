@@ -103,9 +103,14 @@ export class Moderation {
   }
 
   /** Mutes everybody who does not command, but for those of these addresses. */
-  async muteAll(spared = []) {
+  async muteAll(spared = [], { newcomers = false, mayUnmute = false } = {}) {
     const spare = spared.length ? await this._idsOf(spared) : [];
-    await this._ask("POST", "/mute", { spare });
+    await this._ask("POST", "/mute", { spare, newcomers, may_unmute: mayUnmute });
+  }
+
+  /** `how` they come in from now on: "heard", "muted" or "silenced". */
+  setNewcomers(how) {
+    return this._ask("POST", "/newcomers", { newcomers: how });
   }
 
   async _idsOf(entities) {
