@@ -251,7 +251,7 @@ class Attendance:
             self._host.record(fact, now)
 
     def leave(self, leg: Leg, now: float) -> User | None:
-        """Out of the roster; gives the participant whose last leg it was."""
+        """Out of the roster; gives the participant who was in by this leg and is by no other."""
         user = self.roster.user_of(leg.id)
         entry = user.endpoint(leg.id) if user else None
         if user is None or entry is None:
@@ -268,14 +268,20 @@ class Attendance:
             disconnected_by=bye.by,
             disconnection_reason=bye.text or bye.reason,
         )
-        if len(user.endpoints) > 1:
+        others = [one for one in user.endpoints if one.leg != leg.id]
+        legs = [other for one in others if (other := self._legs(one.leg)) is not None]
+        if not joined or any(other.joined for other in legs):
             if joined:
                 self._host.record(EndpointLeft(user.key, entry.entity, bye.method), now)
-            self._change(self.roster.without_phone(user, gone), now)
+            alone = self.roster.without_user(user.with_endpoint(gone))
+            self._change(self.roster.without_phone(user, gone) if others else alone, now)
             return None
-        if joined:
-            self._host.record(Left(user.key, bye.method, bye.by, bye.reason), now)
+        self._host.record(Left(user.key, bye.method, bye.by, bye.reason), now)
         self._change(self.roster.without_user(user.with_endpoint(gone)), now)
+        for other in legs:  # what still rings rings for somebody who comes anew
+            if other.present:
+                status = next(one.status for one in others if one.leg == other.id)
+                self.dialing(other, status, now)
         return user
 
     def see_who_is_left(self) -> None:

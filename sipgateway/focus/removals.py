@@ -54,7 +54,8 @@ class Removals:
         if not going:
             self._end(order.id, "absent", 404, now)
             return
-        self._going[order.id] = list(going)
+        # What only rings is called off, and nobody waits for that: he is not in by it.
+        self._going[order.id] = [leg for leg in going if leg.joined] or list(going)
         for leg in going:
             self._calls.hang_up(leg, self._booted(order), now)
 
