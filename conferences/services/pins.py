@@ -28,13 +28,18 @@ GUEST_STAYS = datetime.timedelta(hours=12)
 
 
 def admit_guest(
-    *, conference: Conference, display_name: str, pin: str = "", source: str = "guest"
+    *,
+    conference: Conference,
+    display_name: str,
+    pin: str = "",
+    source: str = "guest",
+    browser: str = "",
 ) -> Guest:
     """Let somebody without an account in by the link.
 
-    `source` is whatever tells one guesser from another (his address), for
-    wrong PINs are counted by it. Raises `Refused`, or `ValidationError` about
-    ``display_name`` or ``pin``.
+    `source` is his address and `browser` what tells his browser from others
+    there; wrong PINs are counted by both, and by the address alone. Raises
+    `Refused`, or `ValidationError` about ``display_name`` or ``pin``.
     """
     now = clock.now()
     if conference.admission != policy.Admission.OPEN:
@@ -45,7 +50,7 @@ def admit_guest(
     snapshot = _snapshot(conference)
     given = Keyed()
     if policy.has_pin(snapshot):
-        entity = f"{policy.ON_THE_WEB}{source}"[:255]
+        entity = policy.on_the_web(source, browser)[:255]
         given = _compare(snapshot, None, entity=entity, pin=pin, now=now)
     guest = _guest(conference, given.name or display_name, now=now)
     if given.role is not None:
@@ -148,7 +153,7 @@ def _compare(
         if policy.hidden_until(wrong) > stamp:
             raise Refused(Refusal.UNKNOWN)
         mine = [at for other, at in wrong if other == entity]
-        wait = math.ceil(policy.held_off_until(mine) - stamp)
+        wait = math.ceil(policy.web_held_off_until(wrong, entity) - stamp)
         given = policy.keyed(snapshot, who, pin) if wait <= 0 else None
         if wait > 0:
             refusal = Refusal.WRONG_PIN_TOO_OFTEN.value

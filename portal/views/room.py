@@ -8,11 +8,13 @@ guests is asked to sign in, whether there is such a conference or not.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -236,6 +238,7 @@ def _admit(request: HttpRequest, conference: Conference) -> dict[str, str]:
             display_name=request.POST.get("display_name", ""),
             pin=request.POST.get("pin", ""),
             source=request.META.get("REMOTE_ADDR", "") or "guest",
+            browser=_browser(request),
         )
     else:
         name = request.POST.get("display_name", "")
@@ -244,6 +247,12 @@ def _admit(request: HttpRequest, conference: Conference) -> dict[str, str]:
     identity = selectors.identity_of_guest(guest)
     phone = services.issue_phone_credentials(identity=identity, guest=guest, until=guest.expires_at)
     return asdict(phone)
+
+
+def _browser(request: HttpRequest) -> str:
+    """What tells this browser from others at its address: a digest of what its forms carry."""
+    secret = request.COOKIES.get(settings.CSRF_COOKIE_NAME, "")
+    return hashlib.sha256(secret.encode()).hexdigest()[:12] if secret else ""
 
 
 def _door(request: HttpRequest, entrance: Entrance, refusal: Refusal) -> HttpResponse:

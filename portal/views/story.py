@@ -231,7 +231,7 @@ def names(
         if uri.startswith(policy.FORMER):
             return gettext("Former user")
         if uri.startswith(policy.ON_THE_WEB):
-            source = uri.removeprefix(policy.ON_THE_WEB)
+            source = policy.side_of(uri).removeprefix(policy.ON_THE_WEB)
             return gettext("Somebody at %(address)s") % {"address": source}
         return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
 

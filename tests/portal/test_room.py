@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import secrets
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -119,6 +121,33 @@ def test_guessing_the_pin_is_held_off(open_room: Conference, client: Client) -> 
     assert response.json()["refusal"] == "wrong-pin-too-often"
     assert 0 < int(response["Retry-After"]) <= 30
     assert "The next PIN is looked at in " in response.json()["text"]
+
+
+def _browser() -> Client:
+    """A browser of its own: what its forms carry is in a cookie."""
+    browser = Client()
+    browser.cookies[settings.CSRF_COOKIE_NAME] = secrets.token_hex(16)
+    return browser
+
+
+def test_who_guesses_shuts_nobody_else_out_of_his_office(open_room: Conference) -> None:
+    guesser, other = _browser(), _browser()
+    for _ in range(policy.WRONG_PINS):
+        guesser.post("/c/open/enter/", {"display_name": "Mallory", "pin": "1"})
+    right = {"display_name": "Bob", "pin": "4711"}
+    assert guesser.post("/c/open/enter/", right).status_code == 429
+    assert other.post("/c/open/enter/", right).status_code == 200
+
+
+def test_a_new_browser_each_time_is_held_off_by_its_address(open_room: Conference) -> None:
+    said = {"display_name": "Mallory", "pin": "1"}
+    for _ in range(policy.WRONG_PINS_AT_ADDRESS):
+        assert _browser().post("/c/open/enter/", said).status_code == 422
+    assert _browser().post("/c/open/enter/", said).status_code == 429
+    # They are one side, so nobody hides a conference from one address.
+    snapshot = selectors.snapshot(open_room.key)
+    assert snapshot is not None
+    assert snapshot.hidden_until == 0.0
 
 
 def test_who_guesses_the_pin_is_written_down(
