@@ -39,11 +39,12 @@ def _text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def _number(name: str, default: int, *, highest: int = 65535) -> int:
-    """A whole number from 0 to `highest`."""
+def _number(name: str, default: int, *, lowest: int = 0, highest: int = 65535) -> int:
+    """A whole number from `lowest` to `highest`."""
     text = _text(name, str(default))
-    if not text.isascii() or not text.isdigit() or int(text) > highest:
-        raise ImproperlyConfigured(f"{name}={text!r}: want a whole number from 0 to {highest}")
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        wanted = f"want a whole number from {lowest} to {highest}"
+        raise ImproperlyConfigured(f"{name}={text!r}: {wanted}")
     return int(text)
 
 
@@ -202,8 +203,14 @@ def _database(data_dir: Path) -> dict[str, Any]:
     """
     url = _url("DATABASE_URL", "postgres", "postgresql")
     if url:
-        # Kept open: the gateway's database thread asks several times a second.
-        return {**_env.db_url_config(url), "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+        config: dict[str, Any] = _env.db_url_config(url)
+        options = {
+            **config.get("OPTIONS", {}),
+            "most": _number("DATABASE_CONNECTIONS", 20, lowest=1),
+        }
+        # A thread of each request asks and is gone: what it kept open nobody would close.
+        given = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
+        return {**config, "ENGINE": "portal.postgresql", **given}
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "CONN_MAX_AGE": None,
@@ -343,6 +350,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.headers.BrowserRules",
+    "portal.database.GiveBack",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

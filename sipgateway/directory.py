@@ -187,6 +187,8 @@ class Directory:
     # -- the thread ----------------------------------------------------------
 
     def _run(self) -> None:
+        # Asked several times a second: this thread's connection stays open, and is nobody else's.
+        connection.settings_dict = {**connection.settings_dict, "CONN_MAX_AGE": None}
         for batch in self._batches():
             close_old_connections()
             try:

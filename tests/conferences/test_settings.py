@@ -20,6 +20,7 @@ NAMES = [
     "TLS_KEY",
     "SIP_DOMAIN",
     "DATABASE_URL",
+    "DATABASE_CONNECTIONS",
     "REDIS_URL",
     "MEDIA_ENGINE",
     "JANUS_URL",
@@ -109,8 +110,10 @@ def test_other_servers(environment: Environment) -> None:
     read = environment.read(
         REDIS_URL="redis://127.0.0.1:6379/0", DATABASE_URL="postgres://p:w@db.example/parley"
     )
-    assert read["DATABASES"]["default"]["ENGINE"] == "django.db.backends.postgresql"
+    assert read["DATABASES"]["default"]["ENGINE"] == "portal.postgresql"
     assert read["DATABASES"]["default"]["NAME"] == "parley"
+    assert read["DATABASES"]["default"]["OPTIONS"]["most"] == 20
+    assert read["DATABASES"]["default"]["CONN_MAX_AGE"] == 0
     assert read["CELERY_BROKER_URL"] == "redis://127.0.0.1:6379/0"
     assert "redis" in read["CHANNEL_LAYERS"]["default"]["BACKEND"]
     assert "redis" in read["CACHES"]["default"]["BACKEND"]
@@ -168,6 +171,12 @@ def test_a_proxy_before_us(environment: Environment) -> None:
 def test_what_is_wrong_is_named(environment: Environment, name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=name):
         environment.read(**{name: value})
+
+
+@pytest.mark.parametrize("most", ["0", "many"])
+def test_there_is_at_least_one_connection(environment: Environment, most: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_CONNECTIONS"):
+        environment.read(DATABASE_URL="postgres://p:w@db.example/parley", DATABASE_CONNECTIONS=most)
 
 
 def test_a_trunk_needs_a_port(environment: Environment) -> None:

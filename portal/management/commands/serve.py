@@ -105,6 +105,7 @@ def _alone() -> Iterator[None]:
             yield
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_STARTING])
+    connection.close()  # this thread asks nothing more
 
 
 def _listen_tls(server: Server, certificate: Path, key: Path) -> None:

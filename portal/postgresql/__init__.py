@@ -1,0 +1,1 @@
+"""PostgreSQL as Django knows it, with a bound to the connections of a process."""
