@@ -88,6 +88,7 @@ class JanusEngine:
         self._house = House(made)
         self._legs = self._house.legs
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
+        self._lost: dict[LegId, Leg] = {}  # until they are made anew, or dropped
         self._host, self._announced = host, announced
         places, clips = Ports(*ports), Clips()
         self._library, self._clips = library, clips
@@ -190,6 +191,8 @@ class JanusEngine:
         host: str = "",
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
+        former = self._lost.get(leg)
+        kind = former.kind if former is not None and former.kind is not None else kind
         async with self._made(leg, kind, room) as one:
             if one.kind is LegKind.WEBRTC:
                 text = await janus_talk.offer_webrtc(one, session)
@@ -388,6 +391,7 @@ class JanusEngine:
         self._dropped[leg] = None
         if len(self._dropped) > REMEMBERED:
             del self._dropped[next(iter(self._dropped))]
+        self._lost.pop(leg, None)
         one = self._legs.get(leg)
         if one is not None:
             self._forget(one)
@@ -414,6 +418,7 @@ class JanusEngine:
                 LOG.info("leg %s could not be freed: %s", one.id, error.reason)
 
     def _lose(self, one: Leg, reason: str) -> None:
+        self._lost[one.id] = one
         self._forget(one)
         self._listener(engine.LegLost(one.id, reason))
 
@@ -501,6 +506,8 @@ class JanusEngine:
             raise MediaError(500, GONE)
         known = self._legs.get(leg)
         one = known or Leg(leg, self._house.node_for(room), kind=kind, meant=room)
+        if known is None:
+            one.follow(self._lost.pop(leg, None))
         if one.kind is not kind:
             raise MediaError(488, "The transport of a stream cannot change")
         self._legs[leg] = one

@@ -146,6 +146,12 @@ class Leg:
     silent_since: float | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def follow(self, former: Leg | None) -> None:
+        """Go on with the session of a plain phone whose leg was lost, by a new transport."""
+        if former is not None and former.kind is self.kind is LegKind.RTP:
+            self.negotiation = former.negotiation
+            self.negotiation.move()
+
     def goes_to(self, node: Node) -> None:
         """Its node is gone; at another one nothing is known of it yet."""
         self.node, self.handle, self.own, self.at = node, 0, None, None

@@ -178,6 +178,9 @@ class Tapes:
         try:
             await tape.begin(handle, self._ports.open(target.node.local_address))
         except (MediaError, OSError) as error:
+            if not target.node.ready.is_set():  # it goes on where the room goes on
+                await self._end(room, handle_at, ended=False)
+                return None
             self._wanted.pop(room, None)
             await self._end(room, handle_at, ended=True, failed=str(error))
             return None

@@ -14,7 +14,18 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 
-from sipgateway.media import codec, codecs, dtmf, engine, intake, janus_house, opus, prompts, rtp
+from sipgateway.media import (
+    codec,
+    codecs,
+    dtmf,
+    engine,
+    intake,
+    janus_house,
+    opus,
+    prompts,
+    rtp,
+    srtp,
+)
 from sipgateway.media.codec import PERIOD
 from sipgateway.media.engine import (
     Description,
@@ -220,13 +231,20 @@ class Desk(asyncio.DatagramProtocol):
         self._keyed: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def calls_in(self, stage: Stage, *, described: int = 0, **more: str) -> Description:
+    async def calls_in(
+        self, stage: Stage, *, described: int = 0, secure: bool = False, **more: str
+    ) -> Description:
         """Call, and say the tone from then on."""
         loop = asyncio.get_running_loop()
         made, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
         self._transport = made
         port = described or made.get_extra_info("sockname")[1]
-        answer = await stage.mixer.answer(BOB, self.offer(port), Session(), room=ROOM, **more)
+        offer = self.offer(port)
+        if secure:
+            key = srtp.new_key(srtp.CM_80)
+            offer = offer.replace("RTP/AVP", "RTP/SAVP")
+            offer += f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n"
+        answer = await stage.mixer.answer(BOB, offer, Session(), room=ROOM, **more)
         stage.mixer.place(BOB, ROOM)
         self._task = asyncio.create_task(self._speak(("127.0.0.1", _port(answer.sdp))))
         return answer
@@ -537,6 +555,29 @@ async def test_a_room_moves_to_another_node_when_its_own_dies(
     stage.mixer.mute(BOB, False)
     await stage.hears(alice, 1000, above=0.4)
     assert [one for one in stage.events if isinstance(one, engine.LegLost)] == [lost]
+
+
+async def test_a_lost_phone_is_offered_what_it_had(
+    stage: Stage, desks: list[Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no node came back in time, what is offered then keeps session, SRTP and types."""
+    (node,) = stage.nodes
+    monkeypatch.setattr(janus_house, "BACK", 0.1)
+    desks.append(desk := Desk())
+    answer = await desk.calls_in(stage, secure=True)
+    node.kill()
+    lost = engine.LegLost(BOB, "the Janus node is gone")
+    await stage.until(lambda: lost in stage.events)
+    node.start()
+    await stage.until(lambda: stage.mixer.failing() == "", seconds=15.0)
+    again = await stage.mixer.offer(BOB, LegKind.RTP, Session(), room=ROOM)
+    assert "RTP/SAVP 0 101" in again.sdp
+    assert _line(again.sdp, "o=")[:2] == _line(answer.sdp, "o=")[:2]
+    assert _line(again.sdp, "a=crypto:") != _line(answer.sdp, "a=crypto:")
+
+
+def _line(text: str, begins: str) -> list[str]:
+    return next(one for one in text.splitlines() if one.startswith(begins)).split()
 
 
 async def test_who_is_alone_hears_music_until_somebody_comes(stage: Stage) -> None:
