@@ -29,6 +29,13 @@ class Arrow:
     method: str
     status: int
     messages: list[Seen] = field(default_factory=list)
+    #: Which of the peer's phones, where there are several; else 0.
+    phone: int = 0
+
+    @property
+    def label(self) -> str:
+        """Who is at the other end, told apart from another phone of his."""
+        return f"{self.peer} ({self.phone})" if self.phone else self.peer
 
     @property
     def at(self) -> datetime:
@@ -73,7 +80,21 @@ def fold(messages: Iterable[Seen]) -> list[Arrow]:
             arrow = Arrow(bare(one.peer), one.sent, _what(one), one.call, one.method, one.status)
             arrow.messages = [*before, one]
             arrows.append(arrow)
+    _number(arrows)
     return arrows
+
+
+def _number(arrows: Iterable[Arrow]) -> None:
+    """Phones of one person by the connections that they have, in the order of their coming."""
+    arrows = list(arrows)
+    ways: dict[str, list[str]] = {}
+    for arrow in arrows:
+        known = ways.setdefault(arrow.peer, [])
+        if arrow.way not in known:
+            known.append(arrow.way)
+    for arrow in arrows:
+        known = ways[arrow.peer]
+        arrow.phone = known.index(arrow.way) + 1 if arrow.peer and len(known) > 1 else 0
 
 
 def bare(peer: str) -> str:

@@ -36,6 +36,7 @@ from conferences.models import (
     Removal,
     RemovalState,
     Waiter,
+    Way,
     WrongPin,
 )
 from conferences.policy import ConferenceId, ParticipantKey
@@ -341,12 +342,16 @@ def ask_refused(
 ) -> None:
     """Somebody asked for what he may not, and by which rule (RFC 4579 6). Once for a while."""
     when = _time(at)
+    absent = (asked, refusal) == ("remove", policy.Refusal.UNKNOWN)
+    kind = "removal-failed" if absent else "ask-refused"
     repeated = Event.objects.filter(
-        conference_id=conference, kind="ask-refused", actor=entity, at__gt=when - _REPEATED
+        conference_id=conference, kind=kind, actor=entity, at__gt=when - _REPEATED
     )
-    if not repeated.filter(detail__asked=asked).exists():
-        detail = {"asked": asked, "refusal": refusal}
-        _note(conference, "ask-refused", when, actor=entity, target=target[:255], detail=detail)
+    detail = {"outcome": "absent"} if absent else {"asked": asked, "refusal": refusal}
+    same = repeated.filter(target=target[:255]) if absent else repeated.filter(detail__asked=asked)
+    if not same.exists():
+        way = Way.REFER if absent else ""
+        _note(conference, kind, when, actor=entity, target=target[:255], way=way, detail=detail)
 
 
 def link_shown(*, conference: ConferenceId, uri: str, by: str, at: float) -> None:

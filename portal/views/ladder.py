@@ -26,6 +26,18 @@ from portal.views import story
 MOST = 300
 
 
+LONGEST = 72
+"""Signs that an arrow in the text may have: a line of it is read on one of a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Width:
+    """How wide the columns of a figure are."""
+
+    peer: int
+    shaft: int
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One row of the page: something that happened, or an arrow."""
@@ -110,22 +122,29 @@ def _clock(at: datetime) -> str:
 
 
 def _figure(moments: Iterable[Moment]) -> Iterator[str]:
-    """A line for each, arrows numbered as in the RFCs."""
-    number = 0
+    """A line for each, arrows numbered as in the RFCs, all of one length."""
+    number, moments = 0, list(moments)
+    arrows = [moment.arrow for moment in moments if moment.arrow is not None]
+    peers = max((len(arrow.label) for arrow in arrows), default=0)
+    shaft = max((len(arrow.what) for arrow in arrows), default=0) + len(f"-- F{len(arrows)}  --")
+    width = _Width(max(28, peers), max(46, min(shaft, LONGEST)))
     for moment in moments:
         at = _clock(moment.at)
         if moment.line is not None:
             yield f"{at}  * {moment.line.plain}"
         elif moment.arrow is not None:
             number += 1
-            yield f"{at}  {_arrow(moment.arrow, number)}"
+            yield f"{at}  {_arrow(moment.arrow, number, width)}"
 
 
-def _arrow(arrow: selectors.Arrow, number: int) -> str:
-    peer, label = arrow.peer or "somebody", f" {arrow.what} F{number} "
-    shaft = label.center(max(46, len(label) + 4), "-")
+def _arrow(arrow: selectors.Arrow, number: int, width: _Width) -> str:
+    """What is too long for the figure stands in the message below it."""
+    peer, end = arrow.label or "somebody", f" F{number} "
+    room = width.shaft - len(end) - len("-- --")
+    what = arrow.what if len(arrow.what) <= room else f"{arrow.what[: room - 1]}…"
+    shaft = f" {what}{end}".center(width.shaft, "-")
     drawn = f"<{shaft[1:]}" if arrow.sent else f"{shaft[:-1]}>"
-    return f"{peer:>28} |{drawn}| focus{f'  ({arrow.note})' if arrow.note else ''}"
+    return f"{peer:>{width.peer}} |{drawn}| focus{f'  ({arrow.note})' if arrow.note else ''}"
 
 
 def _messages(arrows: Iterable[selectors.Arrow]) -> Iterator[str]:

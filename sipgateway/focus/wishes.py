@@ -137,6 +137,8 @@ class Wishes:
         elif all(entry.status in CALLED for entry in user.endpoints):
             self._call_off(user.entity, who, told)
         elif _means_no_phone(user, wanted.target):
+            target = str(wanted.target)
+            self._host.record(AskRefused(who.uri, "remove", target, Refusal.UNKNOWN), now)
             told.tell(404, now)
         else:
             self._put_out(user, wanted, who, told, hidden=asked.hidden)
@@ -223,6 +225,7 @@ class Wishes:
         entity = waiter.entity if waiter is not None else outside.canonical(wanted.target)
         at_pin = [leg for leg in self._calls if leg.identity.uri == entity and leg.pin is not None]
         if waiter is None and not at_pin:
+            self._host.record(AskRefused(who.uri, "remove", entity, Refusal.UNKNOWN), now)
             told.tell(404, now)
             return
 

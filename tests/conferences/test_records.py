@@ -249,3 +249,19 @@ def test_what_somebody_may_not_is_written_once_for_a_while(live: Joined) -> None
     lines = Event.objects.filter(kind="ask-refused")
     assert [(line.actor, line.target) for line in lines] == [(MALLORY.uri, ALICE.uri)] * 2
     assert lines[0].detail == {"asked": "remove", "refusal": "not-allowed"}
+
+
+def test_who_was_to_go_and_is_not_there_is_written_down(live: Joined) -> None:
+    """The history says that the removal failed, once for each who was named."""
+    now = timezone.now().timestamp()
+    for target in (CAROL.uri, CAROL.uri, MALLORY.uri):
+        services.ask_refused(
+            conference=live.conference.key,
+            entity=ALICE.uri,
+            asked="remove",
+            target=target,
+            refusal="unknown",
+            at=now,
+        )
+    failed = [one for one in live.history() if one[0] == "removal-failed"]
+    assert failed == [("removal-failed", ALICE.uri, who) for who in (CAROL.uri, MALLORY.uri)]

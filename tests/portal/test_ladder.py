@@ -83,6 +83,14 @@ def test_an_arrow_says_what_it_is_about_and_why(first: str, field: str, what: st
     assert arrow.what == what
 
 
+def test_two_phones_of_one_person_are_told_apart() -> None:
+    """By their connections, in the order of their coming; who has one is called as he is."""
+    desk = replace(CALL[0], call="b", way="UDP 192.0.2.7:5060", text=f"{CALL[0].text}b")
+    other = replace(CALL[0], call="c", peer="carol@x", text=f"{CALL[0].text}c")
+    arrows = selectors.fold([*CALL[:2], desk, other])
+    assert [arrow.label for arrow in arrows] == ["bob@x (1)", "bob@x (2)", "carol@x"]
+
+
 def test_nothing_breaks_the_fold() -> None:
     odd = [replace(CALL[0], text=text) for text in ("", "\n", "SIP/2.0", "SIP/2.0 x", "CSeq:")]
     assert len(selectors.fold(odd)) == len({one.text for one in odd})
@@ -134,6 +142,26 @@ def test_as_text_it_reads_like_an_rfc(told: Conference, alice: User) -> None:
     assert "F1  bob@x -> focus" in text
     assert "3 more messages were not kept." in text
     assert "* Alice booked the conference" in text
+
+
+def test_long_labels_keep_the_figure_straight(told: Conference, alice: User) -> None:
+    """All arrows end below each other; what is too long stands whole in its message."""
+    target = f"<sip:{'a' * 120}@x;method=BYE>"
+    text = f"REFER sip:4711@x SIP/2.0\nCall-ID: r\nCSeq: 3 REFER\nRefer-To: {target}\n\n"
+    line: services.Line = {
+        "at": timezone.now().timestamp() + 60,
+        "sent": False,
+        "call": "r",
+        "peer": "somebody-with-a-long-name@elsewhere",
+        "way": "WS 192.0.2.1:1",
+        "text": text,
+    }
+    services.keep_messages(name=told.name, lines=[line], left_out=0)
+    _, page = _page(alice, told, **{"as": "text"})
+    figure = [one for one in page.split("\n") if re.search(r" F\d+ -+>?\|", one)]
+    assert len(figure) == 9
+    assert len({one.index("| focus") for one in figure}) == 1
+    assert f"Refer-To: {target}" in page
 
 
 def test_mallory_and_bob_do_not(told: Conference, mallory: User, bob: User) -> None:

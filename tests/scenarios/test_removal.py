@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conferences.policy import RemovalOrder, Role
-from sipgateway.focus.facts import Left, RemovalEnded
+from conferences.policy import Refusal, RemovalOrder, Role
+from sipgateway.focus.facts import AskRefused, Left, RemovalEnded
 from sipgateway.focus.roster import Departure
 from tests.stage import ANSWER, DOMAIN, OFFER, Stage
 
@@ -132,6 +132,8 @@ def test_who_is_not_there_is_a_404_in_the_sipfrag(stage: Stage) -> None:
     alice.gets("202")
     alice.gets("NOTIFY", event="refer", body="100 Trying")
     alice.gets("NOTIFY", event="refer", body="SIP/2.0 404 Not Found", terminated=True)
+    refused = AskRefused(alice.identity.uri, "remove", f"sip:carol@{DOMAIN}", Refusal.UNKNOWN)
+    assert refused in stage.facts
     stage.is_quiet()
 
 
