@@ -2,17 +2,19 @@
 
 The answer to the REFER names an address that nobody can guess. Whoever sent
 the REFER may subscribe there while it is being done, and for a while after,
-for it may be done before his SUBSCRIBE is here (RFC 7614 4.7).
+for it may be done before his SUBSCRIBE is here (RFC 7614 4.7). It says which
+process has it; who has subscribed is told on by the next one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from conferences.policy import Identity
 from sipgateway.focus import referral
 from sipgateway.focus.desk import Desk
-from sipgateway.focus.referral import Referral
+from sipgateway.focus.referral import Account, Referral
 from sipgateway.sip import headers, subscription
 from sipgateway.sip.events import (
     AckMissing,
@@ -24,19 +26,28 @@ from sipgateway.sip.events import (
 from sipgateway.sip.headers import Tokened
 from sipgateway.sip.subscription import Subscription
 
+_ADDRESS = re.compile(r"refer-([0-9a-f]{8})-.+")
+"""The user part of such an address: the process that has it, and what nobody can guess."""
 KEPT = 64.0
 """Seconds that the last state is kept: two non-INVITE transactions, 2 x 64 x T1."""
+
+
+def process_of(name: str) -> str:
+    """The process that has an address of that user part; "" for what is none."""
+    found = _ADDRESS.fullmatch(name)
+    return found[1] if found else ""
 
 
 class ReferState:
     """The state of one REFER; a `referral.Telling` and the owner of its subscribers' dialogs."""
 
-    def __init__(self, desk: Desk, issuer: Identity, now: float) -> None:
+    def __init__(self, desk: Desk, account: Account, now: float) -> None:
         self._desk = desk
-        self._issuer = issuer
+        self._account = account
+        self._order: Mapping[str, int] = {}
         self._last = (100, "")
         self._told: dict[DialogId, Referral] = {}
-        self._name = f"refer-{desk.tokens.opaque()}".lower()
+        self._name = f"refer-{desk.process}-{desk.tokens.opaque()}".lower()
         self.address = desk.address(self._name)
         desk.services[self._name] = self._request
         desk.later(now + referral.LIFE + KEPT, self._forget)
@@ -54,7 +65,23 @@ class ReferState:
             self._desk.later(now + KEPT, self._forget)
 
     def about(self, order: Mapping[str, int], now: float) -> None:
-        """See `referral.Telling`: it ends with this process."""
+        """See `referral.Telling`."""
+        self._order = order
+        for told in self._told.values():
+            told.about(order, now)
+
+    @property
+    def kept(self) -> bool:
+        """Whether one may still subscribe."""
+        return self._name in self._desk.services
+
+    def abandon(self) -> None:
+        """Another process tells from now on whoever has subscribed."""
+        self._desk.services.pop(self._name, None)
+        for dialog, told in self._told.items():
+            told.subscription.over = True
+            self._desk.disown(dialog)
+        self._told.clear()
 
     # -- who subscribes ------------------------------------------------------
 
@@ -65,7 +92,7 @@ class ReferState:
             respond(event.transaction, 405, now, fields=(("Allow", "SUBSCRIBE"),))
         elif event.request.must(headers.EVENT).value != "refer":
             respond(event.transaction, 489, now, fields=(("Allow-Events", "refer"),))
-        elif who.uri != self._issuer.uri:
+        elif who.uri != self._account.who.uri:
             respond(event.transaction, 403, now, reason="Not Your REFER")
         else:
             self._subscribe(event, now)
@@ -88,9 +115,10 @@ class ReferState:
             asked = event.request.must(headers.EVENT)
             kept = tuple(pair for pair in asked.params if pair[0].lower() == "id")
             new = Subscription(dialog, Tokened("refer", kept), now + expires)
-            told = self._told[dialog] = Referral(self._desk, self, new)
+            told = self._told[dialog] = Referral(self._desk, self, new, self._account)
             self._desk.own(dialog, self)
             self._desk.later(now + referral.LIFE, told.expire)
+            told.about(self._order, now)
         if expires == 0:
             told.expire(now)
         else:

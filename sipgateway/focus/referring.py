@@ -66,6 +66,7 @@ class Referring:
         self._told: dict[DialogId, list[Referral]] = {}
         #: REFERs that are answered as soon as it is known whether what they want is done.
         self._asking: set[TransactionId] = set()
+        self._states: list[ReferState] = []
 
     def refer(self, event: RequestReceived, who: Identity, now: float) -> None:
         """Carry out a REFER, in or out of a dialog."""
@@ -246,6 +247,8 @@ class Referring:
 
     def abandon(self) -> None:
         """Another process tells from now on."""
+        for state in self._states:
+            state.abandon()
         for dialog, referrals in self._told.items():
             for told in referrals:
                 told.subscription.over = True
@@ -270,7 +273,8 @@ class Referring:
 
     def _explicit(self, event: RequestReceived, who: Identity, now: float) -> Telling:
         """RFC 7614: an address to subscribe to, in a 200."""
-        state = ReferState(self._desk, who, now)
+        state = ReferState(self._desk, Account(who, self._keeper), now)
+        self._states = [*(one for one in self._states if one.kept), state]
         events_at = ("Refer-Events-At", f"<{state.address.uri}>")
         fields: Fields = (events_at, *self._contact())
         self._desk.endpoint.respond(event.transaction, 200, now, fields=fields)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from conferences.policy import Identity
-from sipgateway.focus import answers, application, joining, outside
+from sipgateway.focus import answers, application, joining, outside, refer_state
 from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.desk import Desk
@@ -108,8 +108,15 @@ class RequestRouting:
         elif (answers_it := self._desk.services.get(target.name.lower())) is not None:
             if self._desk.understands(event):
                 answers_it(event, identity, now)
+        elif (process := self._elsewhere(target.name.lower())) is not None:
+            self._desk.forward(event, process, identity)
         else:
             self._halls.request(event, target, identity, now)
+
+    def _elsewhere(self, name: str) -> str | None:
+        """The other process that tells how a REFER goes (RFC 7614), by the name of its address."""
+        process = refer_state.process_of(name) if self._desk.process else ""
+        return process if process not in {"", self._desk.process} else None
 
     def _takes(
         self, event: RequestReceived, target: SipUri, identity: Identity, now: float

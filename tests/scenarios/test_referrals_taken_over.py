@@ -78,6 +78,48 @@ def test_the_heir_calls_again_and_tells_how_it_went(within: bool) -> None:
     assert not any(key.startswith("refer-") for key in kept(system.here))
 
 
+def test_who_has_subscribed_is_told_on_by_the_heir() -> None:
+    """RFC 7614: the address says which process has it, wherever the phone is connected."""
+    system = System()
+    _carol_rings(system)
+    alice = system.person("alice")
+    system.dials(alice)
+    alice.in_dialog("REFER", Refer_To=CAROL, Require="explicitsub")
+    system.carries()
+    at = (alice.gets("200").get("refer-events-at") or "").strip("<>")
+    alice.sends("SUBSCRIBE", at, Event="refer")
+    system.carries()
+    alice.gets("200")
+    assert _sipfrag(alice.gets("NOTIFY", event="refer")) == "SIP/2.0 100"
+    system.carries()
+    (written,) = _written(system).values()
+    assert written["order"] == {"call": 1}
+    carol = system.here.person("carol")
+    carol.registers()
+    system.here.snapshots["4711"] = system.there.snapshots["4711"]
+    dies(system)
+    agrees(alice)
+    ringing = carol.gets("INVITE")
+    assert isinstance(ringing, Request)
+    carol.replies(ringing, 486)
+    carol.gets("ACK")
+    assert _last_word(alice, "refer") == "SIP/2.0 486"
+    assert not any(key.startswith("refer-") for key in kept(system.here))
+
+
+def test_mallory_reads_nothing_at_an_address_elsewhere() -> None:
+    system = System()
+    _carol_rings(system)
+    alice, mallory = system.person("alice"), system.person("mallory")
+    system.dials(alice)
+    alice.in_dialog("REFER", Refer_To=CAROL, Require="explicitsub")
+    system.carries()
+    at = (alice.gets("200").get("refer-events-at") or "").strip("<>")
+    mallory.sends("SUBSCRIBE", at, Event="refer")
+    system.carries()
+    mallory.gets("403")
+
+
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [([200, "OK"], "SIP/2.0 200"), ([486, "Busy Here"], "SIP/2.0 486"), ([503, ""], "SIP/2.0 503")],
