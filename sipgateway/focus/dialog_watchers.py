@@ -18,7 +18,7 @@ from sipgateway.focus.events import DialogsTold, DialogsWatched
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.leg import Leg, State
 from sipgateway.focus.roster import Joining
-from sipgateway.sip import headers, subscription
+from sipgateway.sip import headers, sanity, subscription
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import (
     AckMissing,
@@ -141,10 +141,9 @@ class DialogWatchers:
         self._tell(watcher, now)
 
     def _refusal(self, event: RequestReceived, what: Watched) -> int | None:
-        accepted = [value.value for value in event.request.every(headers.ACCEPT)]
         if not what.allowed():
             return 403
-        if accepted and not {dialog_info.MEDIA_TYPE, "application/*", "*/*"} & {*accepted}:
+        if not sanity.takes(event.request, dialog_info.MEDIA_TYPE):
             return 406
         watching = sum(one.what.entity == what.entity for one in self._watchers.values())
         return 503 if event.dialog is None and watching >= MAX_WATCHING else None

@@ -52,11 +52,7 @@ class RequestRouting:
     def take(self, event: RequestReceived, now: float) -> None:
         """Hand a request to whoever answers it."""
         if event.dialog is not None:
-            owner = self._desk.dialogs.get(event.dialog)
-            if owner is None:
-                self._desk.endpoint.respond(event.transaction, 481, now)
-            else:
-                owner.request_came(event, now)
+            self._inside(event, now)
             return
         request = event.request
         if request.must(headers.TO).tag:
@@ -75,6 +71,13 @@ class RequestRouting:
                 self._desk.endpoint.respond(event.transaction, 200, now, fields=fields)
             return
         self._authentication.of(event, lambda who, then: self._known(event, target, who, then), now)
+
+    def _inside(self, event: RequestReceived, now: float) -> None:
+        owner = self._desk.dialogs.get(event.dialog) if event.dialog is not None else None
+        if owner is not None:
+            owner.request_came(event, now)
+        elif not self._desk.endpoint.hang_up_early(event.transaction, now):
+            self._desk.endpoint.respond(event.transaction, 481, now)
 
     def _target(self, text: str) -> SipUri:
         """The Request-URI; a telephone number is dialed here like any other name."""

@@ -13,7 +13,6 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.leg import TALKING, Leg, State
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Fields
-from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import ResponseReceived
 from sipgateway.sip.headers import Tokened
 from sipgateway.sip.message import Request, Response
@@ -147,12 +146,7 @@ def _expires(interval: int, refresher: str) -> tuple[str, str]:
 
 def _interval(message: Request | Response) -> int | None:
     value = message.one(headers.SESSION_EXPIRES)
-    if value is None:
-        return None
-    try:
-        return headers.parse_number(value.value)
-    except BadMessage:
-        return None
+    return int(value.value) if value is not None else None
 
 
 def _refresher(message: Request | Response) -> str:

@@ -8,7 +8,6 @@ answered, and the last state is never lost.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +17,7 @@ from sipgateway.focus.conference_info import About
 from sipgateway.focus.desk import Desk, DialogOwner, same_device, uri_of
 from sipgateway.focus.keeper import Keeper
 from sipgateway.focus.roster import Roster, Sight
-from sipgateway.sip import headers, subscription
+from sipgateway.sip import headers, sanity, subscription
 from sipgateway.sip.endpoint import Body
 from sipgateway.sip.events import DialogId, RequestReceived, ResponseReceived
 from sipgateway.sip.flow import Flow
@@ -86,7 +85,7 @@ class Watchers:
         self, event: RequestReceived, identity: Identity, contact: NameAddr, now: float
     ) -> None:
         """Answer a SUBSCRIBE, first or refresh, that policy allows; then tell the full state."""
-        if not _accepts(event):
+        if not sanity.takes(event.request, conference_info.MEDIA_TYPE):
             self._desk.endpoint.respond(event.transaction, 406, now)
             return
         if event.dialog is None and self._watching(identity.uri) >= MAX_WATCHING:
@@ -285,16 +284,3 @@ def _views(roster: Roster) -> dict[Sight, Roster]:
     """What is seen by those who see all, who command only, and by others."""
     queue = roster.without_names()
     return {Sight.ALL: roster, Sight.QUEUE: queue, Sight.OTHERS: roster.for_others()}
-
-
-#: qvalue of what is not acceptable (RFC 3261 25.1).
-_NOT_AT_ALL = re.compile(r"0(?:\.0{0,3})?")
-
-
-def _accepts(event: RequestReceived) -> bool:
-    """RFC 3261 20.1: without Accept ours will do; an empty one, or q=0, takes nothing."""
-    if event.request.get("accept") is None:
-        return True
-    ours = {conference_info.MEDIA_TYPE, "application/*", "*/*"}
-    wanted = (one for one in event.request.every(headers.ACCEPT) if one.value.lower() in ours)
-    return any(not _NOT_AT_ALL.fullmatch(one.param("q") or "1") for one in wanted)

@@ -162,6 +162,13 @@ class Endpoint:
         """
         self._uas.refuse(transaction, Objection(status, reason, tuple(fields)))
 
+    def hang_up_early(self, transaction: TransactionId, now: float) -> bool:
+        """Take a BYE in an early dialog: 200, and its INVITE counts as cancelled (RFC 3261 15).
+
+        False, and it is not answered, where it is no BYE or the INVITE has its answer.
+        """
+        return self._uas.hang_up_early(transaction, now)
+
     def process_of(self, call_id: str, tag: str) -> str:
         """The process that has the dialog with that tag of ours; "" if this one, or none."""
         found = self._siblings.of_call(call_id, tag) if self._siblings is not None else ""

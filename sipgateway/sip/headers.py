@@ -151,6 +151,13 @@ def parse_number(text: str) -> int:
     return int(text)
 
 
+def parse_interval(text: str) -> Tokened:
+    """Session-Expires (RFC 4028 4): seconds and parameters."""
+    interval = parse_tokened(text)
+    parse_number(interval.value)
+    return interval
+
+
 def parse_hops(text: str) -> int:
     """Max-Forwards and Max-Breadth: 0 to 255 (RFC 3261 20.22, RFC 5393 5.3.3.1)."""
     hops = parse_number(text)
@@ -295,7 +302,7 @@ CONTENT_DISPOSITION = Header("Content-Disposition", parse_tokened, build_tokened
 EXPIRES = Header("Expires", parse_delta, str)
 MIN_EXPIRES = Header("Min-Expires", parse_delta, str)
 RETRY_AFTER = Header("Retry-After", parse_delta, str)
-SESSION_EXPIRES = Header("Session-Expires", parse_tokened, build_tokened)
+SESSION_EXPIRES = Header("Session-Expires", parse_interval, build_tokened)
 MIN_SE = Header("Min-SE", parse_delta, str)
 EVENT = Header("Event", parse_tokened, build_tokened)
 SUBSCRIPTION_STATE = Header("Subscription-State", parse_tokened, build_tokened)

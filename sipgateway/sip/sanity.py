@@ -7,6 +7,7 @@ nothing but what RFC 3261 tells everybody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,8 @@ BODIES: dict[str, tuple[str, ...]] = {
 }
 
 
+#: qvalue of what is not acceptable (RFC 3261 25.1).
+_NOT_AT_ALL = re.compile(r"0(?:\.0{0,3})?")
 #: What every message has to have, once.
 _NEEDED: tuple[Header[Any], ...] = (
     headers.VIA,
@@ -231,12 +234,21 @@ def _body(request: Request) -> Objection | None:
 
 def _acceptable(request: Request) -> Objection | None:
     """An INVITE is answered with a session description or not at all (RFC 4475 3.3.15)."""
-    if request.method != "INVITE" or request.get("accept") is None:
-        return None
-    accepted = {value.value for value in request.every(headers.ACCEPT)}
-    if accepted & {"application/sdp", "application/*", "*/*"}:
+    if request.method != "INVITE" or takes(request, "application/sdp"):
         return None
     return Objection(406, fields=(("Accept", "application/sdp"),))
+
+
+def takes(request: Request, media_type: str) -> bool:
+    """Whether an answer of that type will do (RFC 3261 20.1).
+
+    Without Accept it does; an empty one takes nothing, nor does q=0 what stands before it.
+    """
+    if request.get("accept") is None:
+        return True
+    ranges = {media_type, media_type.split("/")[0] + "/*", "*/*"}
+    wanted = (one for one in request.every(headers.ACCEPT) if one.value in ranges)
+    return any(not _NOT_AT_ALL.fullmatch(one.param("q") or "1") for one in wanted)
 
 
 CHECKS: tuple[Callable[[Request], Objection | None], ...] = (

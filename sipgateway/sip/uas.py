@@ -200,6 +200,19 @@ class UserAgentServer:
         if invite.state is State.PROCEEDING:
             self._tables.tell(CancelReceived(invite.id, request))
 
+    def hang_up_early(self, transaction: TransactionId, now: float) -> bool:
+        """See `Endpoint.hang_up_early`."""
+        bye = self._tables.transactions.get(transaction)
+        if bye is None or bye.request.method != "BYE":
+            return False
+        for invite in self._tables.of(bye.request.must(headers.CALL_ID)):
+            unanswered = invite.kind is Kind.INVITE_SERVER and invite.state is State.PROCEEDING
+            if unanswered and invite.tag == bye.tag and _is_in(bye.request, invite.request):
+                self.respond(transaction, 200, now)
+                self._tables.tell(CancelReceived(invite.id, bye.request))
+                return True
+        return False
+
     # -- acknowledgements ----------------------------------------------------
 
     def _acknowledged(
@@ -415,6 +428,12 @@ class UserAgentServer:
 
 def _dialog_key(request: Request, local_tag: str) -> DialogKey:
     return (request.must(headers.CALL_ID), local_tag, request.must(headers.FROM).tag)
+
+
+def _is_in(request: Request, invite: Request) -> bool:
+    """Whether a request is in a dialog that the INVITE makes, not in one that it came in."""
+    same = request.must(headers.FROM).tag == invite.must(headers.FROM).tag
+    return same and not invite.must(headers.TO).tag
 
 
 def _takes(server: Transaction, status: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sipgateway.media.engine import DigitKeyed
+from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -172,6 +173,22 @@ def test_who_hangs_up_in_the_early_variant_leaves_nothing_behind() -> None:
     assert stage.setups == {}
     assert not len(stage.switchboard._application.calls)
     assert not stage.switchboard._application.waits(token)
+
+
+def test_who_says_bye_in_the_early_variant_leaves_nothing_behind() -> None:
+    """RFC 3261 15: a BYE in the early dialog that the 183 has made."""
+    stage = Stage(answers_late=True)
+    alice = stage.person("alice")
+    request = alice.sends("INVITE", APPLICATION, body=OFFER)
+    early = alice.gets("183")
+    alice.to["call"], alice.call_id = early.get("to") or "", request.get("call-id") or ""
+    alice.target = str(early.must(headers.CONTACT).uri)
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    alice.gets("487")
+    assert stage.setups == {}
+    assert not len(stage.switchboard._application.calls)
+    stage.is_quiet()
 
 
 def test_the_early_variant_keeps_proxies_awake_and_ends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lxml import etree
 
 from conferences.policy import Anonymity, Role
@@ -193,3 +194,13 @@ def test_a_subscription_is_refreshed_and_ended(stage: Stage) -> None:
     stage.passes(3601)
     bob.gets("NOTIFY", event="dialog", terminated=True)
     stage.is_quiet()
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("", "406"), ("application/dialog-info+xml;q=0", "406"), ("application/*;q=0.5", "200")],
+)
+def test_what_a_watcher_of_dialogs_accepts(stage: Stage, accept: str, status: str) -> None:
+    bob = stage.person("bob")
+    bob.sends("SUBSCRIBE", f"sip:bob@{DOMAIN}", Event="dialog", Accept=accept)
+    bob.gets(status)

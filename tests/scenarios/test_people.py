@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipgateway.sip import headers
 from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -162,6 +163,46 @@ def test_the_caller_gives_up(stage: Stage) -> None:
     bob.gets("ACK")
     assert not stage.switchboard.occupied
     stage.is_quiet()
+
+
+def _early(person: Person, invite: Request, said: Request | Response) -> None:
+    """What `in_dialog` needs, of a provisional response."""
+    person.to["call"], person.call_id = said.get("to") or "", invite.get("call-id") or ""
+    person.target = str(said.must(headers.CONTACT).uri)
+
+
+def test_the_caller_gives_up_by_a_bye(stage: Stage) -> None:
+    """RFC 3261 15: in an early dialog the caller may send one; the INVITE gets its 487."""
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    invite = _rings(bob)
+    bob.replies(invite, 180)
+    _early(alice, request, alice.gets("180"))
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    alice.gets("487")
+    cancel = bob.gets("CANCEL")
+    bob.replies(cancel, 200)  # type: ignore[arg-type]
+    bob.replies(invite, 487)
+    bob.gets("ACK")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_only_a_bye_ends_an_early_dialog(stage: Stage) -> None:
+    alice, bob = stage.person("alice"), stage.person("bob")
+    bob.registers()
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    invite = _rings(bob)
+    bob.replies(invite, 180)
+    _early(alice, request, alice.gets("180"))
+    for method in ("INFO", "MESSAGE"):
+        alice.in_dialog(method, body="x", content_type="text/plain")
+        alice.gets("481")
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
 
 
 def test_nobody_answers(stage: Stage) -> None:
