@@ -36,6 +36,9 @@ from sipgateway.media.mixer import Player
 
 LOG = logging.getLogger(__name__)
 
+TONES = ("beep", "entry", "exit", "pause", "ring", "music")
+"""The prompts that are computed; all others are spoken."""
+
 LOOPED = frozenset({"ring", "music"})
 """Played again and again until something else is, or the leg changes rooms."""
 
@@ -188,10 +191,11 @@ def _parse(script: str) -> tuple[str, list[str]]:
 def _own(directory: Path) -> Iterator[tuple[str, str, Samples]]:
     """The files that somebody has put there, as far as they can be taken."""
     left = OWN_AT_MOST
-    for path in sorted(directory.glob("*/*.wav")):
+    for path in sorted(one for one in directory.rglob("*") if one.is_file()):
         language, name = path.parent.name, path.stem
-        if language not in words.LANGUAGES:
-            LOG.warning("%s: want a directory of %s", path, ", ".join(words.LANGUAGES))
+        wrong = _misplaced(path.relative_to(directory))
+        if wrong:
+            LOG.warning("%s: %s; not taken", path, wrong)
             continue
         try:
             recording = read(path)
@@ -203,6 +207,18 @@ def _own(directory: Path) -> Iterator[tuple[str, str, Samples]]:
             LOG.warning("%s: more than %d s in all; not taken", path, OWN_AT_MOST)
             return
         yield language, name, recording
+
+
+def _misplaced(path: Path) -> str:
+    """Why nobody would ever hear a file that lies there; nothing where somebody might."""
+    if len(path.parts) != 2 or path.parts[0] not in words.LANGUAGES:
+        return f"want it in a directory of {', '.join(words.LANGUAGES)}"
+    if path.suffix != ".wav":
+        return "want a WAV file, named .wav"
+    spoken = words.texts(path.parts[0]) | words.texts(words.LANGUAGES[0])
+    if path.stem not in spoken and path.stem not in TONES:
+        return f"there is no prompt of that name, but those in spoken/ and {', '.join(TONES)}"
+    return ""
 
 
 class BadPrompt(Exception):
@@ -217,7 +233,7 @@ def read(path: Path) -> Samples:
             octets = file.readframes(file.getnframes())
             channels, rate = file.getnchannels(), file.getframerate()
     except (wave.Error, EOFError, OSError) as error:
-        raise BadPrompt(f"no WAV file of PCM ({error or 'too short'})") from error
+        raise BadPrompt(f"no WAV file of PCM ({str(error) or 'too short'})") from error
     pcm = np.frombuffer(octets[: len(octets) // (2 * channels) * 2 * channels], "<i2")
     mono = pcm.reshape(-1, channels).mean(axis=1)
     return to_rate((mono / 32768.0).astype(np.float32), rate, RATE)
@@ -231,8 +247,10 @@ def _check(file: wave.Wave_read) -> None:
     if not 8000 <= file.getframerate() <= 192_000:
         raise BadPrompt(f"{file.getframerate()} samples a second, want 8000 to 192000")
     seconds = file.getnframes() / file.getframerate()
-    if not 0 < seconds <= LONGEST:
-        raise BadPrompt(f"{seconds:.1f} s long, want {LONGEST:.0f} at most and not none")
+    if not seconds:
+        raise BadPrompt("there is no sound in it")
+    if seconds > LONGEST:
+        raise BadPrompt(f"{seconds:.1f} s long, want {LONGEST:.0f} at most")
 
 
 def write(path: Path, samples: Samples, rate: int) -> None:

@@ -104,11 +104,11 @@ def broken(directory: Path) -> dict[str, str]:
             file.writeframes(bytes(channels * width * frames))
     return {
         "muted": "no WAV file",
-        "unmuted": "no WAV file",
+        "unmuted": "no WAV file of PCM (too short)",
         "full": "8 bits a sample",
         "over": "3 channels",
         "locked": "4000 samples a second",
-        "first": "0.0 s long",
+        "first": "no sound in it",
         "removed": "121.0 s long",
     }
 
@@ -118,13 +118,22 @@ def test_a_bad_file_is_told_and_the_made_prompt_is_played(
 ) -> None:
     told = broken(tmp_path / "en")
     put(tmp_path / "fr", "muted", 440.0)
+    put(tmp_path / "de", "mutet", 440.0)
+    put(tmp_path, "muted", 440.0)
+    (tmp_path / "en" / "music.mp3").write_bytes(b"ID3")
     with caplog.at_level(logging.WARNING):
         library = Library(tmp_path, spoken)
     made = Library(Path("none"), spoken)
     for name, words_ in told.items():
         assert any(f"{name}.wav" in line and words_ in line for line in caplog.messages), name
         assert np.array_equal(library.get("en", name), made.get("en", name)), name
-    assert any("fr/muted.wav: want a directory of en, de, es" in one for one in caplog.messages)
+    for told_ in (
+        "fr/muted.wav: want it in a directory of en, de, es",
+        f"{tmp_path}/muted.wav: want it in a directory of en, de, es",
+        "en/music.mp3: want a WAV file",
+        "de/mutet.wav: there is no prompt of that name",
+    ):
+        assert any(told_ in one for one in caplog.messages), told_
 
 
 def test_what_is_nowhere_is_a_beep(tmp_path: Path) -> None:
@@ -137,13 +146,13 @@ def test_what_is_nowhere_is_a_beep(tmp_path: Path) -> None:
 
 def test_own_files_are_bounded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(7):
-        path = tmp_path / "en" / f"music-{number}.wav"
+        path = tmp_path / "en" / f"number-{number}.wav"
         path.parent.mkdir(exist_ok=True)
         prompts.write(path, np.zeros(8000 * 100, np.float32), 8000)
     with caplog.at_level(logging.WARNING):
-        library = Library(tmp_path, tmp_path)
-    assert len(library.get("en", "music-0")) == 100 * RATE
-    assert library.get("en", "music-6") is library.get("en", "beep")
+        library = Library(tmp_path, Path("none"))
+    assert len(library.get("en", "number-0")) == 100 * RATE
+    assert library.get("en", "number-6") is library.get("en", "beep")
     assert "more than 600 s in all" in caplog.text
 
 
@@ -189,6 +198,10 @@ def test_made_prompts_are_kept_in_bounds(spoken: Path) -> None:
         library.get("en", f"number-{number}")
     assert len(library._kept) == prompts.KEPT
     assert ("en", "number-0") not in library._kept
+
+
+def test_the_tones_are_those_that_are_named() -> None:
+    assert tuple(prompts.tones()) == prompts.TONES
 
 
 def test_music_is_quiet_and_goes_round_without_a_click() -> None:
