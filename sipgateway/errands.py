@@ -65,13 +65,23 @@ class Errands:
 
     def _answer_offer(self, action: AnswerOffer) -> None:
         work = self._media.answer(
-            action.leg, action.offer, action.session, room=action.room, host=action.host
+            action.leg,
+            action.offer,
+            action.session,
+            room=action.room,
+            host=action.host,
+            agreed=action.agreed,
         )
         self._spawn(action.leg, self._negotiate(action.question, work))
 
     def _make_offer(self, action: MakeOffer) -> None:
         work = self._media.offer(
-            action.leg, action.kind, action.session, room=action.room, host=action.host
+            action.leg,
+            action.kind,
+            action.session,
+            room=action.room,
+            host=action.host,
+            agreed=action.agreed,
         )
         self._spawn(action.leg, self._negotiate(action.question, work))
 

@@ -10,7 +10,7 @@ at `is_quiet`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from lxml import etree
@@ -108,6 +108,9 @@ class Media:
     rooms: dict[LegId, str | None] = field(default_factory=dict)
     #: Where the SIP of each leg comes from, as the mixer was told last.
     hosts: dict[LegId, str] = field(default_factory=dict)
+    #: What it was told with the last question that was agreed before.
+    reminded: dict[LegId, str] = field(default_factory=dict)
+    agreements: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     #: Whose answers to offers of ours were taken.
     accepted: list[LegId] = field(default_factory=list)
     muted: dict[LegId, bool] = field(default_factory=dict)
@@ -553,7 +556,10 @@ class Stage:
             sdp = ""
         else:
             self.media.hosts[action.leg] = action.host
-        self._tell(Negotiated(action.question, _described(sdp, self.media.direction)))
+            self.media.reminded[action.leg] = action.agreed
+        agreed = f"agreed {next(self.media.agreements)}"
+        described = replace(_described(sdp, self.media.direction), agreed=agreed)
+        self._tell(Negotiated(action.question, described))
 
     def _account(self, action: questions.LoadAccount) -> AccountLoaded:
         names = {self._named(name, action.hashed_by): name for name in self.people}

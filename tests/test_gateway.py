@@ -61,6 +61,7 @@ class Engine:
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         self.rooms.append(room)
         if self.errors:
@@ -75,6 +76,7 @@ class Engine:
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         return await self.answer(leg, OFFER, session, room=room)
 

@@ -224,8 +224,10 @@ class Attendance:
     def renegotiated(self, leg: Leg, now: float) -> None:
         """The leg's direction or source may have changed, or its mixer.
 
-        A new mixer knows nothing of it, and hears whom it is not told to mute.
+        A new mixer knows nothing of it, and hears whom it is not told to mute. What is
+        agreed by now is written down.
         """
+        self.relocated(leg, now)
         user = self.roster.user_of(leg.id)
         if not leg.joined or user is None:
             return

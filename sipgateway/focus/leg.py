@@ -206,6 +206,8 @@ class Leg:
     dialog: DialogId | None = None
     #: The description that the engine made; "" while it thinks.
     sdp: str = ""
+    #: What the engine has agreed with the phone, in its words.
+    agreed: str = ""
     #: What we sent holds an offer of ours: the next ACK brings the answer.
     offered: bool = False
     direction: Direction = Direction.SENDRECV

@@ -68,16 +68,16 @@ class Negotiation:
     def negotiate(self, leg: Leg, offer: str, done: Done) -> None:
         """Have the phone's offer answered, or make one where it sent none (RFC 3261 13.2.1)."""
         session, room = self._session(leg), self._legs.room.media_room
-        host = leg.flow.remote_host
+        host, agreed = leg.flow.remote_host, leg.agreed
         if offer:
             self._desk.ask(
-                lambda number: AnswerOffer(number, leg.id, offer, session, room, host),
+                lambda number: AnswerOffer(number, leg.id, offer, session, room, host, agreed),
                 lambda answer, now: done(leg, answer, now),
             )
             return
         kind = LegKind.WEBRTC if leg.flow.web else LegKind.RTP
         self._desk.ask(
-            lambda number: MakeOffer(number, leg.id, kind, session, room, host),
+            lambda number: MakeOffer(number, leg.id, kind, session, room, host, agreed),
             lambda answer, now: done(leg, answer, now),
         )
 
@@ -91,7 +91,7 @@ class Negotiation:
         """The engine's word on a leg that is new: its table goes on."""
         if isinstance(answer, Negotiated):
             leg.sdp = answer.description.sdp
-            leg.direction, leg.source = answer.description.direction, answer.description.source
+            _note(leg, answer)
             self._legs.feed(leg, Input.NEGOTIATED, now)
             return
         status, reason = failure(answer)
@@ -117,7 +117,7 @@ class Negotiation:
 
     def described(self, leg: Leg, answer: Negotiated, now: float) -> None:
         """A leg that is up has a new description."""
-        leg.direction, leg.source = answer.description.direction, answer.description.source
+        _note(leg, answer)
         self._legs.room.renegotiated(leg, now)
 
     def media_happened(self, event: MediaEvent, now: float) -> None:
@@ -203,7 +203,7 @@ class Negotiation:
                 _, reason = failure(answer)
                 self._legs.hang_up(leg, Farewell(Departure.FAILED, status=503, text=reason), now)
                 return
-            leg.source = answer.description.source
+            leg.source, leg.agreed = answer.description.source, answer.description.agreed
             body = Body.sdp(answer.description.sdp)
             leg.reinvite = self._desk.endpoint.request_in_dialog(
                 leg.dialog, "INVITE", now, fields=fields, body=body
@@ -252,6 +252,12 @@ _MEDIA: Mapping[type, Callable[[Negotiation, Leg, Any, float], None]] = {
     PlayEnded: Negotiation._played,
     Heard: Negotiation._heard,
 }
+
+
+def _note(leg: Leg, answer: Negotiated) -> None:
+    """What the engine says of a leg."""
+    said = answer.description
+    leg.direction, leg.source, leg.agreed = said.direction, said.source, said.agreed
 
 
 def failure(answer: Answer) -> tuple[int, str]:

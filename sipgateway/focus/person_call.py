@@ -218,8 +218,8 @@ class PersonCall(Anteroom):
 
     def renegotiated(self, leg: Leg, now: float) -> None:
         """A new description may have come with a new mixer."""
-        del now
         leg.at_door = False
+        self.relocated(leg, now)
         if leg.state is State.CONNECTED:
             self._desk.act(Place(leg.id, self._room))
 

@@ -152,6 +152,8 @@ class AnswerOffer:
     room: RoomId | None = None
     #: The address that the phone's SIP comes from.
     host: str = ""
+    #: What was agreed last, for an engine that does not know the leg.
+    agreed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class MakeOffer:
     room: RoomId | None = None
     #: The address that the phone's SIP comes from.
     host: str = ""
+    #: What was agreed last, for an engine that does not know the leg.
+    agreed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

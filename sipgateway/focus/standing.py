@@ -64,6 +64,7 @@ def leg_written(leg: Leg, dialog: Dialog, joined_at: float, process: str) -> Wri
         "takes_texts": leg.takes_texts,
         "referred_by": leg.referred_by,
         "joined_at": joined_at,
+        "agreed": leg.agreed,
     }
 
 
@@ -127,6 +128,7 @@ def leg_of(standing: Standing) -> Leg:
         private=what["private"],
         takes_texts=what.get("takes_texts", True),
         referred_by=what["referred_by"],
+        agreed=what.get("agreed", ""),
         media_lost=True,
     )
 

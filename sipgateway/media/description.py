@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from sipgateway.media import ice, srtp, streams
+from sipgateway.media.agreed import Agreed
 from sipgateway.media.control import Sdes, Terms
 from sipgateway.media.engine import Direction, LegKind, MediaError, Session
 from sipgateway.media.streams import EVENT, EVENTS, G722, LEVEL_URI, OPUS, PCMA, PCMU, Stream
@@ -125,6 +126,26 @@ class Negotiation:
         text = self._write(local, session, grouped=False)
         self._blocks = kept
         return text, terms
+
+    @property
+    def agreed(self) -> Agreed | None:
+        """What another process needs to go on with the session; None before there is one."""
+        if self.kind is None or not self._blocks:
+            return None
+        return Agreed(
+            self.kind, self.source, self._session, self._version, self._index, self._blocks
+        )
+
+    def go_on(self, agreed: Agreed) -> None:
+        """Go on with a session of another process, by keys of its own."""
+        self.kind, self.source = agreed.kind, agreed.source
+        self._session, self._version = agreed.session, agreed.version
+        self._index, self._blocks = agreed.index, agreed.media
+        suites = {one.sdes for one in srtp.SDES_PROFILES}
+        for crypto in agreed.media[agreed.index].cryptos():
+            if crypto.suite in suites:
+                self._keys = {"suite": crypto.suite, "ours": "", "theirs": ""}
+        self.move()
 
     def move(self) -> None:
         """Another mixer takes the leg: the session goes on, by a transport with other keys."""

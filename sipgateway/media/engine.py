@@ -55,12 +55,15 @@ class Description:
     `sdp` is the text to send, empty where there is nothing to send; `direction`
     is that of the *phone's* stream; `source` is the 32-bit identifier by which
     the leg appears as CSRC in what others hear (RFC 3550 5.1) and as `src-id`
-    in the roster (RFC 4575 5.8.3), constant for the life of the leg.
+    in the roster (RFC 4575 5.8.3), constant for the life of the leg. `agreed` is
+    what an engine that does not know the leg is to be told with the next offer, so
+    that the session goes on there: opaque, and without secrets.
     """
 
     sdp: str
     direction: Direction
     source: int
+    agreed: str = ""
 
 
 class MediaError(Exception):
@@ -209,7 +212,8 @@ class MediaEngine(Protocol):
     `answer` and `offer` create the leg if it is not known, unless it was
     dropped; `room` says where it is going to be placed, if that is known, and
     places nothing; `host` is the address that the phone's SIP comes from, where its
-    media may come from as well, whatever its description says (NAT). Every other
+    media may come from as well, whatever its description says (NAT); `agreed` is that
+    of the leg's last `Description`, if it had one, from whichever process. Every other
     call for a leg that is not (or no longer) known does nothing.
     """
 
@@ -236,6 +240,7 @@ class MediaEngine(Protocol):
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         """Answer an initial offer or a re-offer of a phone.
 
@@ -250,6 +255,7 @@ class MediaEngine(Protocol):
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         """Make an offer: a first one for a new leg, or a session refresh.
 

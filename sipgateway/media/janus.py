@@ -36,6 +36,7 @@ from sipgateway.media import (
     prompts,
     streams,
 )
+from sipgateway.media.agreed import kind_of, text_of
 from sipgateway.media.clips import Clips
 from sipgateway.media.control import Report
 from sipgateway.media.description import Local
@@ -163,6 +164,7 @@ class JanusEngine:
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",  # noqa: ARG002  a node begins anew
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
         known = self._legs.get(leg)
@@ -179,7 +181,7 @@ class JanusEngine:
                 line = self._lines.agree(one.id, terms)
                 await janus_talk.connect_plain(one, self._lines, line)
         self._follow(one)
-        return Description(text, stream.direction, one.negotiation.source)
+        return _described(one, text, stream.direction)
 
     async def offer(
         self,
@@ -189,17 +191,18 @@ class JanusEngine:
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
         former = self._lost.get(leg)
-        kind = former.kind if former is not None and former.kind is not None else kind
+        kind = (former.kind if former is not None else None) or kind_of(agreed) or kind
         async with self._made(leg, kind, room) as one:
             if one.kind is LegKind.WEBRTC:
                 text = await janus_talk.offer_webrtc(one, session)
             else:
                 one.negotiation.sip_host = host
                 text = one.negotiation.offer(LegKind.RTP, self._lines.local(one.id), session)
-        return Description(text, Direction.SENDRECV, one.negotiation.source)
+        return _described(one, text, Direction.SENDRECV)
 
     async def accept(self, leg: LegId, answer: str) -> Description:
         """Take the answer to our offer. Raises `MediaError`."""
@@ -216,7 +219,7 @@ class JanusEngine:
                 await janus_talk.connect_plain(one, self._lines, line)
             one.direction = stream.direction
         self._follow(one)
-        return Description("", stream.direction, one.negotiation.source)
+        return _described(one, "", stream.direction)
 
     async def describe(self, session: Session) -> str:
         """What a node can do, every port 0."""
@@ -232,7 +235,7 @@ class JanusEngine:
         self._lines.agree(one.id, terms)
         one.direction = Direction.INACTIVE
         self._follow(one)
-        return Description(text, one.direction, one.negotiation.source)
+        return _described(one, text, one.direction)
 
     # Rooms
 
@@ -521,3 +524,9 @@ class JanusEngine:
         finally:
             if not well and self._legs.get(leg) is one:
                 self._forget(one)
+
+
+def _described(one: Leg, text: str, direction: Direction) -> Description:
+    """What is said to a description; of what was agreed another node needs the kind alone."""
+    agreed = "" if one.kind is None else text_of(one.kind)
+    return Description(text, direction, one.negotiation.source, agreed)

@@ -24,11 +24,12 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sipgateway.media import control, description, engine, hosts, streams
-from sipgateway.media.control import Order, Report
+from sipgateway.media.agreed import read as read_agreed
+from sipgateway.media.control import Order, Report, Terms
 from sipgateway.media.description import Local, Negotiation
 from sipgateway.media.engine import (
     Description,
@@ -40,6 +41,7 @@ from sipgateway.media.engine import (
     Session,
 )
 from sipgateway.media.load import FULL
+from sipgateway.media.said import Said
 
 LOG = logging.getLogger(__name__)
 
@@ -90,6 +92,18 @@ class _Leg:
     muted: bool = False
     agrees: bool = True
     track: str = ""
+    said: Said = field(default_factory=Said)
+    placed: RoomId | None = None
+    """The room that it is to be in once its worker has it."""
+    told: bool = False
+    """That its worker has it."""
+
+    def described(self, sdp: str, direction: engine.Direction) -> Description:
+        """What is said to a description."""
+        agreed = self.negotiation.agreed
+        return Description(
+            sdp, direction, self.negotiation.source, "" if agreed is None else str(agreed)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +174,8 @@ class LocalEngine:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._legs: dict[LegId, _Leg] = {}
         self._dropped: dict[LegId, None] = {}  # in the order of dropping
-        self._orphans: dict[LegId, Negotiation] = {}
-        """What was agreed with legs whose worker has died: they go on with it."""
+        self._orphans: dict[LegId, _Leg] = {}
+        """Legs whose worker has died: they go on with what was agreed and said."""
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
         self._recorded: dict[RoomId, tuple[str, bool]] = {}
@@ -236,6 +250,7 @@ class LocalEngine:
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
         read = streams.read(offer)
@@ -244,15 +259,15 @@ class LocalEngine:
             local = await self._local(leg, known, known.negotiation.kind or LegKind.RTP)
             text, terms = known.negotiation.hold(read, local, session)
             known.worker.order({"op": "leg", "leg": leg, "terms": terms})
-            return Description(text, engine.Direction.INACTIVE, known.negotiation.source)
+            return known.described(text, engine.Direction.INACTIVE)
         stream = streams.choose(read)
         await self._running()
-        with self._made(leg, room) as one:
+        with self._made(leg, room, agreed) as one:
             local = await self._local(leg, one, stream.kind)
             one.negotiation.sip_host = host
             text, terms = one.negotiation.answer(stream, local, session)
-            one.worker.order({"op": "leg", "leg": leg, "terms": terms})
-        return Description(text, stream.direction, one.negotiation.source)
+            self._tell(leg, one, terms)
+        return one.described(text, stream.direction)
 
     async def offer(
         self,
@@ -262,15 +277,16 @@ class LocalEngine:
         *,
         room: RoomId | None = None,
         host: str = "",
+        agreed: str = "",
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
         await self._running()
-        with self._made(leg, room) as one:
+        with self._made(leg, room, agreed) as one:
             kind = one.negotiation.kind or kind
             local = await self._local(leg, one, kind)
             one.negotiation.sip_host = host
             text = one.negotiation.offer(kind, local, session)
-        return Description(text, engine.Direction.SENDRECV, one.negotiation.source)
+        return one.described(text, engine.Direction.SENDRECV)
 
     async def accept(self, leg: LegId, answer: str) -> Description:
         """Take the answer to our offer. Raises `MediaError`."""
@@ -278,13 +294,8 @@ class LocalEngine:
         if one is None:
             raise MediaError(500, "An answer for a leg that is not there")
         stream, terms = one.negotiation.accept(answer)
-        one.worker.order({"op": "leg", "leg": leg, "terms": terms})
-        # What was ordered while the leg was only offered.
-        self._tell_place(leg)
-        self.mute(leg, one.muted)
-        self.agree(leg, one.agrees)
-        self.track(leg, one.track)
-        return Description("", stream.direction, one.negotiation.source)
+        self._tell(leg, one, terms)
+        return one.described("", stream.direction)
 
     async def describe(self, session: Session) -> str:
         """What the engine can do, every port 0."""
@@ -292,10 +303,33 @@ class LocalEngine:
 
     # Orders
 
+    def _tell(self, leg: LegId, one: _Leg, terms: Terms) -> None:
+        """Tell a worker what was agreed and, where it is new to it, what was ordered before."""
+        one.worker.order({"op": "leg", "leg": leg, "terms": terms})
+        if one.told:
+            return
+        one.told = True
+        self.mute(leg, one.muted)
+        self.agree(leg, one.agrees)
+        self.track(leg, one.track)
+        if one.placed is not None:
+            self.place(leg, one.placed)
+        for script in one.said.again():
+            self._order(leg, {"op": "play", "leg": leg, "prompt": script})
+
+    def _meant(self, leg: LegId) -> _Leg | None:
+        """The leg, also while no worker has it: what is ordered then is told later."""
+        return self._legs.get(leg) or self._orphans.get(leg)
+
     def place(self, leg: LegId, room: RoomId | None) -> None:
         """Put a leg into a room or take it out of any."""
-        one = self._legs.get(leg)
+        one = self._meant(leg)
         if one is None:
+            return
+        if one.placed != room:
+            one.placed = room
+            one.said.moved()
+        if leg not in self._legs:
             return
         self._unplace(leg)
         if room is not None:
@@ -309,12 +343,14 @@ class LocalEngine:
 
     def mute(self, leg: LegId, muted: bool) -> None:
         """Let the room hear a leg or not."""
-        if leg in self._legs:
-            self._legs[leg].muted = muted
+        if (one := self._meant(leg)) is not None:
+            one.muted = muted
         self._order(leg, {"op": "mute", "leg": leg, "muted": muted})
 
     def play(self, leg: LegId, prompt: str) -> None:
         """Play a prompt to a leg; an empty name ends what is played."""
+        if (one := self._meant(leg)) is not None:
+            one.said.play(prompt)
         self._order(leg, {"op": "play", "leg": leg, "prompt": prompt})
 
     def play_room(self, room: RoomId, prompt: str) -> None:
@@ -345,14 +381,14 @@ class LocalEngine:
 
     def agree(self, leg: LegId, agrees: bool) -> None:
         """Let a leg's voice be recorded or not."""
-        if leg in self._legs:
-            self._legs[leg].agrees = agrees
+        if (one := self._meant(leg)) is not None:
+            one.agrees = agrees
         self._order(leg, {"op": "agree", "leg": leg, "agrees": agrees})
 
     def track(self, leg: LegId, name: str) -> None:
         """Keep a leg's voice by itself, too."""
-        if leg in self._legs:
-            self._legs[leg].track = name
+        if (one := self._meant(leg)) is not None:
+            one.track = name
         self._order(leg, {"op": "track", "leg": leg, "name": name})
 
     def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
@@ -404,12 +440,12 @@ class LocalEngine:
     # Workers
 
     @contextlib.contextmanager
-    def _made(self, leg: LegId, room: RoomId | None) -> Iterator[_Leg]:
+    def _made(self, leg: LegId, room: RoomId | None, agreed: str) -> Iterator[_Leg]:
         """The leg, made if it is not known, and then kept only if all goes well."""
         if leg in self._dropped:
             raise MediaError(500, GONE)
         known = self._legs.get(leg)
-        one = known or _Leg(self._orphans.get(leg) or Negotiation(), self._worker_for(room), room)
+        one = known or self._made_anew(leg, room, agreed)
         self._legs[leg] = one
         well = known is not None
         try:
@@ -419,6 +455,16 @@ class LocalEngine:
         finally:
             if not well:
                 self._forget(leg)
+
+    def _made_anew(self, leg: LegId, room: RoomId | None, agreed: str) -> _Leg:
+        """A leg that is new, or whose worker has died, or that was another process's."""
+        worker, orphan = self._worker_for(room), self._orphans.get(leg)
+        if orphan is not None:
+            return replace(orphan, worker=worker, room=room, port=0, told=False)
+        negotiation, before = Negotiation(), read_agreed(agreed)
+        if before is not None:
+            negotiation.go_on(before)
+        return _Leg(negotiation, worker, room)
 
     async def _running(self) -> None:
         """Wait while the only worker is being replaced. Raises `MediaError` (503)."""
@@ -562,7 +608,7 @@ class LocalEngine:
         one = self._legs.pop(leg, None)
         if one is not None:
             one.negotiation.move()
-            self._orphans[leg] = one.negotiation
+            self._orphans[leg] = one
             self._listener(engine.LegLost(leg, reason))
 
     # Reports
@@ -586,6 +632,12 @@ class LocalEngine:
         worker.counters = Counter(report["counters"])
         worker.gauges = report["gauges"]
 
+    def _ended(self, worker: _Worker, report: Report) -> None:
+        one = self._legs.get(LegId(report["leg"]))
+        if one is not None:
+            one.said.ended(report["prompt"])
+        self._happened(worker, report)
+
     def _sounded(self, worker: _Worker, report: Report) -> None:
         room = RoomId(report["room"])
         if room in self._sounding and self._sounding[room].token == report["name"]:
@@ -602,6 +654,7 @@ REPORTS: dict[str, Callable[[LocalEngine, _Worker, Report], None]] = {
     "lost": LocalEngine._lost,
     "alive": LocalEngine._alive,
     **dict.fromkeys(control.EVENTS, LocalEngine._happened),
+    "ended": LocalEngine._ended,
     "sounded": LocalEngine._sounded,
 }
 

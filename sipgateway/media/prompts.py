@@ -174,6 +174,25 @@ class Library:
         return known
 
 
+def is_looped(script: str) -> bool:
+    """Whether it has no end.
+
+    >>> is_looped("de: first music")
+    True
+    """
+    return script.split()[-1:] in [[name] for name in LOOPED]
+
+
+def looped(script: str) -> str:
+    """What goes on for ever of a script that `is_looped`, without the words before.
+
+    >>> looped("de: first music")
+    'de: music'
+    """
+    head, colon, _ = script.partition(":")
+    return f"{head}{colon} {script.split()[-1]}" if colon else script.split()[-1]
+
+
 def _known(language: str) -> dict[str, str]:
     return words.texts(language) if language in words.LANGUAGES else {}
 

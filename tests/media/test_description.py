@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipgateway.media import description, dtls, streams
+from sipgateway.media import agreed, description, dtls, streams
 from sipgateway.media.control import Terms
 from sipgateway.media.description import Local, Negotiation
 from sipgateway.media.engine import Direction, LegKind, MediaError, Session
@@ -246,6 +246,45 @@ def test_another_mixer_speaks_to_a_desk_phone_as_secretly_as_the_first() -> None
     assert terms["sdes"]["ours"] == mine.key
     with pytest.raises(MediaError):
         negotiation.accept(BARESIP)
+
+
+@pytest.mark.parametrize("offer", [SIPJS, SAVP, BARESIP])
+def test_another_process_goes_on_with_the_session(offer: str) -> None:
+    """By what was written down, in which is no secret; keys and credentials are its own."""
+    first = Negotiation()
+    before, terms = answered(first, offer)
+    written = str(first.agreed)
+    secrets = [terms["ufrag"], terms["password"], *(one.key for one in before.media[0].cryptos())]
+    assert not [one for one in secrets if one and one in written]
+    known = agreed.read(written)
+    assert known is not None
+    negotiation = Negotiation()
+    negotiation.go_on(known)
+    there = Local(("192.0.2.77",), 30000, FINGERPRINT.replace("00:01", "AA:AA"))
+    again = sdp.parse(negotiation.offer(known.kind, there, SESSION))
+    assert negotiation.source == first.source
+    assert again.origin.session == before.origin.session
+    assert again.origin.version == before.origin.version + 1
+    audio, was = again.media[0], before.media[0]
+    assert (audio.protocol, audio.formats) == (was.protocol, was.formats)
+    assert audio.get("mid") == was.get("mid")
+    assert [*audio.all("extmap")] == [*was.all("extmap")]
+    assert audio.get("fingerprint") != was.get("fingerprint") or not was.has("fingerprint")
+    assert [(one.tag, one.suite) for one in audio.cryptos()] == [
+        (one.tag, one.suite) for one in was.cryptos()
+    ]
+    assert "192.0.2.1 " not in sdp.build(again)
+    _, anew = negotiation.accept(offer.replace("a=setup:actpass", "a=setup:active"))
+    assert anew["kind"] == terms["kind"]
+    assert anew["ufrag"] == (audio.get("ice-ufrag") or "")
+    ours = [] if anew["sdes"] is None else [anew["sdes"]["ours"]]
+    assert ours == [one.key for one in audio.cryptos()]
+
+
+@pytest.mark.parametrize("text", ["", "agreed", "[]", "{}", '{"kind": "rtp"}'])
+def test_what_cannot_be_read_any_more_is_agreed_anew(text: str) -> None:
+    assert agreed.read(text) is None
+    assert agreed.kind_of(text) is (LegKind.RTP if "rtp" in text else None)
 
 
 def test_what_the_browser_dropped_is_not_offered_again() -> None:

@@ -13,6 +13,7 @@ from sipgateway.media import codec, prompts, words
 from sipgateway.media.codec import FRAME, RATE
 from sipgateway.media.mixer import Player
 from sipgateway.media.prompts import Library
+from sipgateway.media.said import Said
 from tests.media import sounds
 
 
@@ -209,3 +210,22 @@ def test_music_is_quiet_and_goes_round_without_a_click() -> None:
     assert codec.level(music) > 30
     assert float(np.abs(music).max()) < 0.3
     assert abs(float(music[0] - music[-1])) < 0.02
+
+
+def test_what_is_said_again_in_another_mixer() -> None:
+    """What has not ended, behind music; words that went before music are not repeated."""
+    said = Said()
+    assert said.again() == ()
+    said.play("de: first music")
+    said.ended("de: first music")
+    assert said.again() == ("de: music",)
+    said.play("enter-pin")
+    assert said.again() == ("de: music", "enter-pin")
+    said.ended("wrong-pin")
+    said.moved()
+    assert said.again() == ("enter-pin",)
+    said.ended("enter-pin")
+    assert said.again() == ()
+    said.play("ring")
+    said.play("")
+    assert said.again() == ()

@@ -51,6 +51,16 @@ class Stage:
         await self.until(lambda: phone.connected, phone)
         return phone
 
+    async def back(self, leg: LegId, offer: str = "") -> Peer:
+        """Its phone takes an offer of another worker."""
+        phone = Peer(self.identity)
+        self.peers.append(phone)
+        offer = offer or (await self.mixer.offer(leg, LegKind.RTP, Session())).sdp
+        await self.mixer.accept(leg, phone.offer().replace("actpass", "active"))
+        phone.connect(offer)
+        await self.until(lambda: phone.connected, phone)
+        return phone
+
     async def until(self, true: Callable[[], bool], *phones: Peer, seconds: float = 5.0) -> None:
         """Let phones listen until something is so."""
         async with asyncio.timeout(seconds):
@@ -315,15 +325,37 @@ async def test_the_session_of_a_leg_goes_on_in_another_worker(stage: Stage) -> N
     assert again.media[0].protocol == "UDP/TLS/RTP/SAVPF"
     assert again.origin.session == first.origin.session
     assert again.origin.version == first.origin.version + 1
-    another = Peer(stage.identity)
-    stage.peers.append(another)
-    await stage.mixer.accept(ALICE, another.offer().replace("actpass", "active"))
+    another = await stage.back(ALICE, offer)
     stage.mixer.place(ALICE, ROOM)
-    another.connect(offer)
-    await stage.until(lambda: another.connected, another)
     bob = await stage.joined(BOB)
     await talk([(another, 0.0), (bob, 440.0)], 40)
     assert sounds.share(sound(another, 10), 440) > 0.8
+
+
+async def test_what_was_said_when_a_worker_died_is_said_again(stage: Stage) -> None:
+    """With the music behind it, and who was muted stays so, whatever was ordered meanwhile."""
+    await stage.joined(ALICE, room=False)
+    await stage.joined(BOB)
+    stage.mixer.play(ALICE, "ring")
+    stage.mixer.play(ALICE, " ".join(["beep"] * 60))
+    (process,) = stage.mixer.processes()
+    os.kill(process, signal.SIGKILL)
+    await stage.told(engine.LegLost(ALICE, "the mixer worker ended"))
+    await stage.told(engine.LegLost(BOB, "the mixer worker ended"))
+    stage.mixer.mute(BOB, True)
+    alice, bob = [await stage.back(leg) for leg in (ALICE, BOB)]
+    await talk([(alice, 0.0), (bob, 1000.0)], 40)
+    assert sounds.share(sound(alice, 20), 880) > 0.8
+    for end in (False, False, True, True, True):
+        alice.say(dtmf.build("7", 960, end=end), 127, kind=peer.EVENT_TYPE)
+        alice.sender.timestamp -= 960
+    await stage.told(engine.DigitKeyed(ALICE, "7"))
+    await talk([(alice, 0.0)], 20)
+    assert sounds.share(sound(alice, 10), 480) > 0.3
+    stage.mixer.place(ALICE, ROOM)
+    await talk([(alice, 300.0), (bob, 1000.0)], 40)
+    assert sounds.share(sound(bob, 10), 300) > 0.8, "he is where he was"
+    assert codec.level(sound(alice, 10)) == 127, "he is muted, and the music has ended"
 
 
 async def test_a_worker_is_kept_whatever_goes_wrong_here(

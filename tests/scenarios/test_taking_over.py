@@ -16,7 +16,7 @@ from sipgateway.media.engine import DigitKeyed, Session
 from sipgateway.sip import headers
 from sipgateway.sip.flow import Flow, FlowId, Transport
 from tests.scenarios.test_several_processes import HERE, THERE, System
-from tests.stage import ANSWER, DOMAIN, Info, Person, Stage
+from tests.stage import ANSWER, DOMAIN, OFFER, Info, Person, Stage
 
 
 def kept(stage: Stage) -> dict[str, Any]:
@@ -352,6 +352,26 @@ def test_what_a_phone_calls_itself_is_known_to_the_next_process(dials_in: bool) 
     system.here._act = noted  # type: ignore[method-assign]
     dies(system)
     assert [(one.info, one.uri, one.phone) for one in told] == [("Planning", "", "")]
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_the_session_of_a_phone_goes_on_in_the_next_process(changes: bool) -> None:
+    """What was agreed last, and never less secret than it was."""
+    system = System()
+    bob = system.person("bob")
+    system.dials(bob)
+    leg = system.there.leg_of("bob")
+    (first,) = (one["agreed"] for one in kept(system.there).values())
+    if changes:
+        again = bob.in_dialog("INVITE", body=OFFER)
+        system.carries()
+        bob.accepts(again, bob.gets("200"))
+        system.carries()
+        assert system.there.media.reminded[leg] == first
+    (last,) = (one["agreed"] for one in kept(system.there).values())
+    assert (last != first) is changes
+    dies(system)
+    assert system.here.media.reminded[leg] == last
 
 
 def test_one_process_alone_writes_no_dialogs_down(stage: Stage) -> None:
