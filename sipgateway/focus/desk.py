@@ -11,7 +11,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from conferences.phonebook import Entry
@@ -76,6 +76,22 @@ class Phone:
     features: Params = ()
     #: What it called itself when it registered.
     agent: str = ""
+    #: The other flows that lead to it, the newest first: tried when this one fails.
+    others: tuple[Phone, ...] = ()
+
+    @property
+    def next(self) -> Phone | None:
+        """The same phone by its next flow (RFC 5626 7); None where there is no other."""
+        return replace(self.others[0], others=self.others[1:]) if self.others else None
+
+
+def over_tls(phones: Iterable[Phone]) -> list[Phone]:
+    """Those that are reached by TLS, by the flows that are (RFC 3261 26.2.2)."""
+    found = []
+    for phone in phones:
+        flows = [one for one in (phone, *phone.others) if one.flow.secure]
+        found += [replace(flows[0], others=tuple(flows[1:]))] if flows else []
+    return found
 
 
 class DialogOwner(Protocol):

@@ -16,7 +16,7 @@ from conferences import policy
 from conferences.policy import CallOrder, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, diversion, failures, outside
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
+from sipgateway.focus.desk import Desk, Phone, over_tls, same_device, uri_of
 from sipgateway.focus.diversion import Allowed, Diversions, Place
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.facts import CallProgressed, Fact
@@ -265,6 +265,7 @@ class Dialings:
             endpoint=phone.uri,
             routes=phone.routes,
             agent=phone.agent,
+            spare=phone.next,
             referred_by=policy.NOBODY if order.anonymous else order.by,
             referred_as=policy.NOBODY if order.anonymous else self._host.shown(order.by),
             takes_over=order.takes_over,
@@ -410,4 +411,4 @@ def _wanted(order: CallOrder, phones: list[Phone], contact: SipUri | None) -> li
     """Those of a person's phones that may ring: the one of that Contact, those over TLS."""
     if contact is not None:
         phones = [one for one in phones if same_device(uri_of(one.uri), contact)]
-    return [one for one in phones if one.flow.secure] if order.secure else phones
+    return over_tls(phones) if order.secure else phones

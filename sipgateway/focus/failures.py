@@ -21,6 +21,7 @@ from sipgateway.sip.message import Response
 #: Those of the 4xx that say how the request could succeed go first (RFC 3261 16.7, step 6).
 _TELLING = frozenset({401, 407, 415, 420, 484})
 _BUSY = 486
+_UNREACHED = 430
 #: What is between Parley and the phone: wants credentials, extensions or a longer session of
 #: us; 503 would be ours to say of ourselves alone (16.7, step 6).
 _BETWEEN_US = frozenset({401, 407, 420, 421, 422, 494, 503})
@@ -62,7 +63,8 @@ class Failure:
     @classmethod
     def of(cls, bye: Farewell) -> Failure:
         """What the caller is told of a phone that has gone like that."""
-        if bye.status < 400:  # it was never asked, or has sent the call on
+        # It was never asked, has sent the call on, or is not reached (430, RFC 5626 11.3).
+        if bye.status < 400 or bye.status == _UNREACHED:
             return cls(says_little=True)
         if bye.status not in _BETWEEN_US:
             return cls(bye.status, bye.reason, bye.fields)

@@ -26,6 +26,8 @@ would be 32 (RFC 3263 4.3); nobody holds a receiver for so long without a sound.
 _CHALLENGES = frozenset({401, 407})
 #: Tried elsewhere when it comes from outside: a server that cannot, or is not there.
 _ELSEWHERE = frozenset({408, 503})
+#: By this flow the phone is not reached (RFC 5626 11.3).
+_FLOW_FAILED = 430
 #: What a phone says that cannot take a body of several parts (RFC 5621 8.1): it gets one.
 _UNREADABLE = frozenset({400, 415, 488})
 
@@ -38,6 +40,11 @@ def proved(desk: Desk, leg: Leg, reply: ResponseReceived, now: float) -> Transac
     if fields is None:
         return None
     return desk.endpoint.retry(reply.request, leg.flow, now, fields=fields)
+
+
+def is_flow_failed(reply: ResponseReceived) -> bool:
+    """Whether another flow of the same phone is to be tried (RFC 5626 7)."""
+    return reply.response.status == (503 if reply.local else _FLOW_FAILED)
 
 
 class Room(Protocol):
@@ -138,6 +145,11 @@ class Inviting:
             self._sent(leg, again, now)
         elif leg.history and status in _UNREADABLE:
             leg.history = ""
+            self.call(leg, now)
+        elif leg.spare is not None and is_flow_failed(reply):
+            leg.flow, leg.flow_gone = leg.spare.flow, False
+            leg.endpoint, leg.routes = leg.spare.uri, leg.spare.routes
+            leg.spare = leg.spare.next
             self.call(leg, now)
         elif leg.way is not None and status in _ELSEWHERE:
             self._try_elsewhere(leg, leg.way, reply, now)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conferences.policy import Identity, ParticipantKey
+from sipgateway.focus.desk import Phone
 from sipgateway.focus.outside import Way
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import Direction, LegId
@@ -253,6 +254,8 @@ class Leg:
     session_interval: int = 0
     #: The other side allows UPDATE (RFC 3311 5.1).
     takes_update: bool = False
+    #: Its phone by the next of its flows, for when it cannot be called by this one.
+    spare: Phone | None = None
     #: Descriptions that provisional responses to our INVITE held, by dialog.
     early: dict[DialogId, str] = field(default_factory=dict)
     flow_gone: bool = False

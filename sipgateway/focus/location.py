@@ -166,19 +166,19 @@ class Location:
 
     def best(
         self, aor: str, now: float, instance: str = "", elsewhere: Iterable[Binding] = ()
-    ) -> list[Binding]:
-        """One binding for each phone, the most wanted and then the latest first.
+    ) -> list[list[Binding]]:
+        """The bindings of each phone, the most wanted and then the latest first.
 
-        A phone with several flows is reached by the newest (RFC 5626 7). With
-        `instance` that phone alone. Those `elsewhere` count like ours.
+        A phone with several flows is reached by the newest, and by the others when that
+        fails (RFC 5626 7). With `instance` that phone alone. Those `elsewhere` count like ours.
         """
         all_ = [*self.of(aor, now).values(), *elsewhere]
         known = sorted(all_, key=lambda one: -one.entry.refreshed_at)
-        found: dict[str, Binding] = {}
+        found: dict[str, list[Binding]] = {}
         for one in known:
-            found.setdefault(one.entry.instance or one.entry.key, one)
-        wanted = [b for b in found.values() if not instance or _is(instance, b.entry.instance)]
-        return sorted(wanted, key=lambda one: -one.q)
+            if not instance or _is(instance, one.entry.instance):
+                found.setdefault(one.entry.instance or one.entry.key, []).append(one)
+        return sorted(found.values(), key=lambda flows: -flows[0].q)
 
     def knows(self, aor: str, instance: str) -> bool:
         """Whether a phone of that name has been here, though it may be away."""

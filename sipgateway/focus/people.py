@@ -8,7 +8,7 @@ from itertools import permutations
 from conferences.policy import Identity, Refusal
 from sipgateway.focus import answers, outside, preferences, privacy, veiled
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.desk import Desk, Phone, over_tls, uri_of
 from sipgateway.focus.dialog_watchers import DialogWatchers, Watched
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.leg import Farewell, Leg
@@ -71,7 +71,7 @@ class People:
 
         def found(phones: list[Phone], then: float) -> None:
             if dialed.scheme == "sips":  # RFC 3261 26.2.2: over TLS on the last hop, too
-                phones = [phone for phone in phones if phone.flow.secure]
+                phones = over_tls(phones)
             known = bool(phones) or instance is None or self._desk.knows(aor, instance)
             wanted = preferences.chosen(event.request, phones)
             self._found(event, wanted, who, then, known=known)

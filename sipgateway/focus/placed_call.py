@@ -122,7 +122,7 @@ class PlacedCall(PersonCall):
 
     def _leg_to(self, person: Identity, phone: Phone) -> Leg:
         leg = _leg(self._desk, person, phone.flow, Joining.DIALED_OUT, endpoint=phone.uri)
-        leg.routes, leg.agent = phone.routes, phone.agent
+        leg.routes, leg.agent, leg.spare = phone.routes, phone.agent, phone.next
         leg.hops = message.hops_left(self._event.request)
         return leg
 

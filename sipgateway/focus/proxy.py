@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from conferences.policy import Identity
-from sipgateway.focus import failures
+from sipgateway.focus import failures, inviting
 from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.passage import Found, Passage, Passages, Side
 from sipgateway.focus.referral import LIFE
@@ -88,8 +88,7 @@ class Proxy:
                 self._answered(passage, response, phone, request, then)
             self._back(event, response, then)
 
-        branches = []
-        for phone in phones:
+        def branch(phone: Phone) -> Request:
             onward = self._onward(event, phone.flow)
             onward.uri = phone.uri
             for route in phone.routes:
@@ -97,8 +96,9 @@ class Proxy:
             onward.put(headers.MAX_BREADTH, breadth)
             if request.method == "REFER":
                 onward.put(headers.REFERRED_BY, NameAddr(uri_of(who.uri)))
-            branches.append((onward, phone))
-        _Forking(self._desk, done).start(request.uri, branches, now)
+            return onward
+
+        _Forking(self._desk, request.uri, branch, done).start(phones, now)
 
     def _refusal(
         self, request: Request, who: Identity, branches: int
@@ -137,7 +137,8 @@ class Proxy:
     ) -> Passage:
         request = event.request
         aor = self._desk.domain.uri(uri_of(request.uri).name.lower()).aor
-        asked = [Side(aor, one.flow, contact=uri_of(one.uri)) for one in phones]
+        flows = [flow for phone in phones for flow in (phone, *phone.others)]
+        asked = [Side(aor, one.flow, contact=uri_of(one.uri)) for one in flows]
         name = request.must(headers.CALL_ID), request.must(headers.FROM).tag
         if (known := self._passages.get(name)) is not None:
             known.asked += asked
@@ -214,7 +215,7 @@ class Proxy:
             self._back(event, response, then)
 
         phone = Phone(onward.uri, receiver.flow)
-        _Forking(self._desk, done).start(request.uri, [(onward, phone)], now)
+        _Forking(self._desk, request.uri, lambda _: onward, done).start([phone], now)
 
     def _passed(
         self, found: Found, request: Request, response: Response | None, now: float
@@ -295,30 +296,45 @@ class Proxy:
 
 
 class _Forking:
-    """One request at several phones; `done` hears once of the best answer, None if none came."""
+    """One request at several phones; `done` hears once of the best answer, None if none came.
 
-    def __init__(self, desk: Desk, done: Done) -> None:
+    `came_for` is the Request-URI that came in, `branch` makes what goes to one phone.
+    """
+
+    def __init__(
+        self, desk: Desk, came_for: str, branch: Callable[[Phone], Request], done: Done
+    ) -> None:
         self._desk = desk
+        self._came_for = came_for
+        self._branch = branch
         self._done = done
         self._waiting = 0
         self._over = False
         self._came: list[tuple[Response, Phone]] = []
 
-    def start(self, came_for: str, branches: Sequence[tuple[Request, Phone]], now: float) -> None:
-        """Send all of them; `came_for` is the Request-URI that came in."""
-        self._waiting = len(branches)
-        for request, phone in branches:
-            sent = self._desk.endpoint.forward(request, phone.flow, now, came_for=came_for)
-            self._desk.replies[sent] = self._listener(phone)
+    def start(self, phones: Sequence[Phone], now: float) -> None:
+        """Send it to all of them."""
+        self._waiting = len(phones)
+        for phone in phones:
+            self._send(phone, now)
         self._desk.later(now + ANSWER_WITHIN, self._finish)
+
+    def _send(self, phone: Phone, now: float) -> None:
+        request, came_for = self._branch(phone), self._came_for
+        sent = self._desk.endpoint.forward(request, phone.flow, now, came_for=came_for)
+        self._desk.replies[sent] = self._listener(phone)
 
     def _listener(self, phone: Phone) -> Callable[[ResponseReceived, float], None]:
         def replied(reply: ResponseReceived, now: float) -> None:
             response = reply.response
             if response.status < 200:
                 return  # 100 ends here, and others are not for requests like these (RFC 4320 4.1)
+            failed = inviting.is_flow_failed(reply)
+            if failed and phone.next is not None and not self._over:
+                self._send(phone.next, now)
+                return
             self._waiting -= 1
-            if not reply.local:
+            if not reply.local and not failed:  # 430 is between the phone's flows and us
                 self._came.append((response, phone))
             if response.status < 300 or not self._waiting:
                 self._finish(now)

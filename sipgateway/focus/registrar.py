@@ -257,16 +257,11 @@ class Registrar:
         host = self._desk.domain.host
         others = (of_entry(one, flow_elsewhere(one, name, host)) for name, one in elsewhere)
         known = [binding for binding in others if binding is not None]
-        return [
-            Phone(
-                str(replace(one.uri, headers=())),
-                one.flow,
-                one.path,
-                one.contact.params,
-                one.entry.user_agent,
-            )
-            for one in self._location.best(aor, now, instance, known)
-        ]
+        phones = []
+        for flows in self._location.best(aor, now, instance, known):
+            spare = [_phone(one) for one in flows[1:] if one.entry.key.startswith("<")]
+            phones.append(replace(_phone(flows[0]), others=tuple(spare)))
+        return phones
 
     def knows(self, aor: str, instance: str) -> bool:
         """Whether a phone of that name has ever been registered for the person."""
@@ -288,7 +283,8 @@ class Registrar:
 
     def _flush(self, now: float) -> None:
         """Write down what is due, and whatever else waits with it."""
-        if not any(when <= now for when in self._unwritten.values()):
+        # One that waits to be confirmed was to be written by now, or is forgotten again.
+        if not self._unconfirmed and not any(when <= now for when in self._unwritten.values()):
             return
         names, self._unwritten = self._unwritten, {}
         found = (self._location.get(name) for name in names)
@@ -338,6 +334,16 @@ def _crowded_out(known: dict[str, Binding], wanted: list[Binding], now: float) -
             raise registering.Refused(403, f"No More Than {registering.MAX_BINDINGS} Phones")
         gone = known.pop(old.pop(0).entry.key)
         yield replace(gone, entry=replace(gone.entry, expires_at=now))
+
+
+def _phone(binding: Binding) -> Phone:
+    return Phone(
+        str(replace(binding.uri, headers=())),
+        binding.flow,
+        binding.path,
+        binding.contact.params,
+        binding.entry.user_agent,
+    )
 
 
 def _listens(binding: Binding) -> bool:

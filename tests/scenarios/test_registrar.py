@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
 from conferences.policy import ConferenceId
+from sipgateway.focus.desk import Phone, over_tls
 from sipgateway.focus.events import PhonesEnded
 from sipgateway.focus.registrar import CONFIRMED_WITHIN
 from sipgateway.sip import headers
-from sipgateway.sip.flow import Flow, Transport
+from sipgateway.sip.flow import Flow, FlowId, Transport
 from sipgateway.sip.message import Request, Response
 from tests.stage import DOMAIN, OFFER, Person, Stage
 
@@ -501,3 +504,120 @@ def test_who_is_registered_is_found_by_all_processes() -> None:
     bob.gets("200")
     bob.sends(*register, **fields)
     bob.gets("200")
+
+
+def test_who_registers_and_is_gone_at_once_is_answered_twice() -> None:
+    """What waits to be written down, and is forgotten meanwhile, keeps nobody waiting."""
+    stage = Stage(name="0000abcd")
+    bob = stage.person("bob")
+    contact = "<sip:bob@bob.invalid>"
+    bob.sends("REGISTER", f"sip:{DOMAIN}", to=f"<{BOB}>", contact=contact)
+    bob.sends("REGISTER", f"sip:{DOMAIN}", to=f"<{BOB}>", contact=f"{contact};expires=0")
+    bob.gets("200")
+    assert bob.inbox == []
+    stage.passes(CONFIRMED_WITHIN)
+    bob.gets("200")
+    assert stage.phones == {}
+
+
+# -- a flow that fails: RFC 5626 7 and 11.3 ------------------------------------
+
+
+def _two_flows(stage: Stage, bob: Person) -> Person:
+    """A second flow of Bob's phone, the newest."""
+    _registers(bob, _flow(ONE, 1, "one.invalid"), Supported="outbound")
+    stage.passes(1)
+    newest = Person(stage, "bob")
+    newest._numbers = itertools.count(1000)
+    stage.people["bob's newest flow"] = newest
+    _registers(newest, _flow(ONE, 2, "two.invalid"), Supported="outbound")
+    return newest
+
+
+def _takes(person: Person, method: str) -> Request:
+    received = person.gets(method)
+    assert isinstance(received, Request)
+    return received
+
+
+def test_a_call_goes_by_the_other_flow_of_a_phone_when_the_newest_fails(
+    stage: Stage, bob: Person
+) -> None:
+    alice, newest = stage.person("alice"), _two_flows(stage, bob)
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    newest.replies(_takes(newest, "INVITE"), 430)
+    newest.gets("ACK")
+    invite = _takes(bob, "INVITE")
+    assert invite.uri == "sip:bob@one.invalid;transport=ws"
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
+    alice.in_dialog("BYE")
+    alice.gets("200")
+    bob.gets("BYE")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_a_call_goes_by_the_other_flow_when_the_newest_dies_while_it_rings(
+    stage: Stage, bob: Person
+) -> None:
+    alice, newest = stage.person("alice"), _two_flows(stage, bob)
+    request = alice.sends("INVITE", BOB, body=OFFER)
+    newest.replies(_takes(newest, "INVITE"), 180)
+    alice.gets("180")
+    newest.disconnects()
+    bob.replies(_takes(bob, "INVITE"), 200, body=OFFER)
+    bob.gets("ACK")
+    alice.accepts(request, alice.gets("200"))
+    stage.is_quiet()
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_text_goes_by_the_other_flow(stage: Stage, bob: Person, *, dies: bool) -> None:
+    alice, newest = stage.person("alice"), _two_flows(stage, bob)
+    alice.sends("MESSAGE", BOB, body="Hello", content_type="text/plain")
+    text = _takes(newest, "MESSAGE")
+    if dies:
+        newest.disconnects()
+    else:
+        newest.replies(text, 430)
+    again = _takes(bob, "MESSAGE")
+    assert (again.uri, again.body) == ("sip:bob@one.invalid;transport=ws", b"Hello")
+    bob.replies(again, 200)
+    alice.gets("200")
+    stage.is_quiet()
+
+
+def test_no_caller_hears_of_flows(stage: Stage, bob: Person) -> None:
+    """430 is for whoever chose the flow (11.3)."""
+    alice, newest = stage.person("alice"), _two_flows(stage, bob)
+    for method, body in (("MESSAGE", "Hello"), ("INVITE", OFFER)):
+        kind = "application/sdp" if method == "INVITE" else "text/plain"
+        alice.sends(method, BOB, body=body, content_type=kind)
+        for one in (newest, bob):
+            one.replies(_takes(one, method), 430)
+            one.inbox.clear()  # an ACK
+        alice.gets("480")
+    assert not stage.switchboard.occupied
+
+
+def test_a_conference_calls_by_the_other_flow(stage: Stage, bob: Person) -> None:
+    newest = _two_flows(stage, bob)
+    stage.joined("alice")
+    stage.calls("bob")
+    newest.replies(_takes(newest, "INVITE"), 430)
+    newest.gets("ACK")
+    bob.replies(_takes(bob, "INVITE"), 200, body=OFFER)
+    bob.gets("ACK")
+    assert stage.roster() == ["alice", "bob"]
+
+
+def test_a_secure_call_goes_by_secure_flows_alone() -> None:
+    """RFC 3261 26.2.2: the next flow may be none."""
+    plain = Flow(FlowId(1), Transport.TCP, "192.0.2.1", 1, "192.0.2.9", 5060)
+    safe = replace(plain, id=FlowId(2), transport=Transport.TLS)
+    first, second = Phone("sip:one@bob.invalid", plain), Phone("sip:two@bob.invalid", safe)
+    assert over_tls([replace(first, others=(second,))]) == [second]
+    assert over_tls([replace(second, others=(first,))]) == [second]
+    assert over_tls([first]) == []
