@@ -1,6 +1,6 @@
 """The JSON edge: parse, ask access, call a service, print.
 
-Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `rooms`,
+Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `answers`, `rooms`,
 `floor`, `sounds`, `records`, `phones`, `factories`, `people` and `webhooks`, who calls in
 `access`, what goes in and out in `schemas`, errors in `problems`.
 """
@@ -17,6 +17,7 @@ from ninja.openapi.schema import OpenAPISchema
 from conferences.api import (
     access,
     again,
+    answers,
     bans,
     bookings,
     delegates,
@@ -75,6 +76,7 @@ api = _Api(
 )
 api.add_router("", bookings.router)
 api.add_router("", occurrences.router)
+api.add_router("", answers.router)
 api.add_router("", rooms.router)
 api.add_router("", sounds.router)
 api.add_router("", phones.router)

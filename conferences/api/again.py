@@ -13,9 +13,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
 from django.utils.http import parse_etags
@@ -28,7 +30,9 @@ View = Callable[..., HttpResponseBase]
 
 LONGEST_KEY = 255
 #: What is kept of an answer beside its body.
-KEPT_HEADERS = ("Content-Type", "Location")
+KEPT_HEADERS = ("Content-Type", "Location", "ETag")
+#: What a request makes depend on what there is.
+_CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 
 def safely(view: View) -> View:
@@ -45,9 +49,37 @@ def _conditional(view: View) -> View:
             problem = _has_changed(request, view, args, kwargs)
             if problem is not None:
                 return problem
-        return view(request, *args, **kwargs)
+        return _tagged(request, view(request, *args, **kwargs))
 
     return answer
+
+
+def _tagged(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """What was made or changed, with the ETag that reading it now has (RFC 9110 8.8.3).
+
+    So whoever goes on changing it need not read it between.
+    """
+    made = response.status_code == 201 and response.get("Location", "")
+    path = urlsplit(made).path if made else request.path
+    if not made and (request.method != "PATCH" or response.status_code != 200):
+        return response
+    try:
+        found = resolve(path)
+    except Resolver404:
+        return response
+    now = found.func(_reading(request), *found.args, **found.kwargs)
+    if now.status_code == 200 and now.has_header("ETag"):
+        response["ETag"] = now["ETag"]
+    return response
+
+
+def _reading(request: HttpRequest) -> HttpRequest:
+    """The same caller, who reads."""
+    reading = copy.copy(request)
+    reading.method = "GET"
+    reading.META = {key: value for key, value in request.META.items() if key not in _CONDITIONS}
+    reading.__dict__.pop("headers", None)
+    return reading
 
 
 def _read(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -77,9 +109,7 @@ def _has_changed(
     request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> HttpResponse | None:
     """412 where what the caller has read is not what there is now."""
-    reading = copy.copy(request)
-    reading.method = "GET"
-    now = view(reading, *args, **kwargs)
+    now = view(_reading(request), *args, **kwargs)
     if now.status_code != 200 or not isinstance(now, HttpResponse):
         return None  # the call itself says what is wrong
     set_response_etag(now)

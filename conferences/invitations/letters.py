@@ -122,7 +122,9 @@ def _letter(mail: Mail, at: datetime.datetime) -> Letter:
         "repeats": wording.repeats(series.pattern.rule) if series and series.pattern.rule else "",
         "single": _single(mail, series),
         "for_all": _is_off(mail),
-        "exceptions": _exceptions(series, after=at) if series else [],
+        "exceptions": [*_exceptions(series, after=at), *_neighbours(mail, series)]
+        if series and not cancelled
+        else [],
         "url": link(conference, invitation),
         "pin": pin(conference, invitation),
         "dial_in": settings.DIAL_IN,
@@ -265,6 +267,36 @@ def _exceptions(series: selectors.Series, *, after: datetime.datetime) -> list[s
         if then.recurrence_id in series.pattern.overrides and not over:
             told.append(_became(selectors.Planned(series, then.recurrence_id, then, now)))
     return told
+
+
+def _neighbours(mail: Mail, series: selectors.Series) -> list[str]:
+    """How a series that was changed from one time on is before this part of it, and after."""
+    whole = selectors.series(mail.conference)
+    numbers = [one.number for one in whole]
+    if series.number not in numbers:
+        return []
+    place = numbers.index(series.number)
+    return [_part(one, before=True) for one in whole[max(place - 1, 0) : place]] + [
+        _part(one) for one in whole[place + 1 : place + 2]
+    ]
+
+
+def _part(one: selectors.Series, *, before: bool = False) -> str:
+    zone = zoneinfo.ZoneInfo(one.pattern.zone)
+    told = {
+        "title": one.title,
+        "when": _span(recurrence.first(one.pattern), zone),
+        "repeats": wording.repeats(one.pattern.rule) if one.pattern.rule else "",
+    }
+    if not told["repeats"]:
+        words = (
+            _("Before: “%(title)s”, %(when)s.") if before else _("Later on: “%(title)s”, %(when)s.")
+        )
+    elif before:
+        words = _("Before: “%(title)s”, from %(when)s, %(repeats)s.")
+    else:
+        words = _("Later on: “%(title)s”, from %(when)s, %(repeats)s.")
+    return words % told
 
 
 def _became(found: selectors.Planned) -> str:

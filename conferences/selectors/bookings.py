@@ -19,6 +19,7 @@ from conferences.models import (
     Kind,
     Mail,
     OtherSeries,
+    Override,
     Participant,
     Setup,
     User,
@@ -237,10 +238,12 @@ def says(text: str) -> Q:
         | Q(user__email__icontains=text)
     )
     named = OtherSeries.objects.filter(title__icontains=text, cancelled=False)
+    single = Override.objects.filter(title__icontains=text)
     came = Participant.objects.filter(display_text__icontains=text, private=False)
     return (
         Q(title__icontains=text)
         | Q(pk__in=named.values("conference"))
+        | Q(pk__in=single.values("conference"))
         | Q(name__icontains=text)
         | Q(organizer__display_name__icontains=text)
         | Q(organizer__username__icontains=text)

@@ -17,6 +17,7 @@ from conferences.models import (
     Invitation,
     KnownSource,
     Mail,
+    OccurrenceAnswer,
     Participant,
     Recording,
     Removal,
@@ -45,6 +46,27 @@ ADDRESSES: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
 )
 #: What is in none of the rows that are taken away: secrets of others, and what is huge.
 _LEFT_OUT = frozenset({"id", "conference", "participant", "token", "name", "organizer", "user"})
+
+_PART = ("title", "starts_at", "duration_minutes", "rrule", "timezone", "cancelled")
+_TIME = ("recurrence_id", "cancelled", "starts_at", "duration_minutes", "title")
+_POLICY = (
+    "admission",
+    "early_minutes",
+    "grace_minutes",
+    "reminder_minutes",
+    "max_participants",
+    "hidden_focus",
+    "participants_may_add",
+    "anonymity",
+    "creator_departs",
+    "two_left",
+    "redials",
+    "confirm_calls",
+    "announce",
+    "recorded",
+    "tracks",
+    "waiting_room",
+)
 
 
 def everything_about(user: User) -> dict[str, Any]:
@@ -78,6 +100,11 @@ def everything_about(user: User) -> dict[str, Any]:
                 "conference__title", "conference__name", "role", "answer", "answered_at"
             )
         ),
+        "answers_to_single_times": list(
+            OccurrenceAnswer.objects.filter(invitation__user=user)
+            .order_by("pk")
+            .values("invitation__conference__name", "recurrence_id", "answer", "answered_at")
+        ),
         "mails": list(
             Mail.objects.filter(address=user.email).values("created_at", "kind", "state")
             if user.email
@@ -106,6 +133,9 @@ def _booking(row: Conference) -> dict[str, Any]:
         "duration_minutes": row.duration_minutes,
         "rrule": row.rrule,
         "timezone": row.timezone,
+        "changed_from_one_time_on": list(row.others.values(*_PART)),
+        "single_times": list(row.overrides.values(*_TIME)),
+        "policy": {name: getattr(row, name) for name in _POLICY},
         "cancelled_at": row.cancelled_at,
         "created_at": row.created_at,
         "invited": [username or uri or email for username, uri, email in invited],

@@ -561,6 +561,8 @@ def test_openapi_and_its_page(client: Client) -> None:
         "/api/v1/conferences/{conference}/occurrences/{occurrence}/events",
         "/api/v1/conferences/{conference}/occurrences/{occurrence}/following",
         "/api/v1/conferences/{conference}/occurrences/{occurrence}/restore",
+        "/api/v1/conferences/{conference}/occurrences/{occurrence}/answer",
+        "/api/v1/conferences/{conference}/answer",
         "/api/v1/conferences/{conference}/hand",
         "/api/v1/conferences/{conference}/ask-to-speak",
         "/api/v1/conferences/{conference}/recordings",
@@ -654,6 +656,8 @@ def test_operations_are_named_in_plain_words(client: Client) -> None:
         "Stop calling somebody",
         "Take one's call to another phone",
         "Undo a change",
+        "Say whether you come",
+        "Say whether you come to one time",
         "Unlock a conference",
         "Unmute one or all",
         "What happened",
@@ -721,6 +725,38 @@ def test_the_times_of_a_series(alice: User, as_alice: Api) -> None:
     fifth = f"{start + datetime.timedelta(days=4):%Y%m%dT%H%M%SZ}"
     assert as_alice.call("DELETE", f"{path}/{fifth}/following")[0] == 204
     assert len(as_alice.call("GET", path)[1]["occurrences"]) == 4
+
+
+def test_an_invitee_answers(alice: User, as_alice: Api, as_bob: Api, as_mallory: Api) -> None:
+    start = (timezone.now() + datetime.timedelta(days=7)).replace(microsecond=0)
+    row = services.book(
+        organizer=alice,
+        title="Daily",
+        starts_at=start,
+        rrule="FREQ=DAILY;COUNT=5",
+        invitees=[Invitee(BOB.uri)],
+    )
+    path = f"/conferences/{row.name}"
+    one = f"{path}/occurrences/{start + datetime.timedelta(days=1):%Y%m%dT%H%M%SZ}"
+    yes, no, as_all = ({"answer": said} for said in ("accepted", "declined", ""))
+    assert as_bob.call("PUT", f"{path}/answer", yes) == (200, yes)
+    assert as_bob.call("PUT", f"{one}/answer", no) == (200, no)
+    told = as_alice.call("GET", one)[1]["answers"]
+    assert told == [{"uri": BOB.uri, "email": "", **no}]
+    assert as_bob.call("PUT", f"{one}/answer", as_all) == (200, yes)
+    assert as_alice.call("GET", one)[1]["answers"] == []
+    assert as_bob.call("PUT", f"{path}/answer", as_all)[0] == 422
+    assert as_bob.call("PUT", f"{path}/occurrences/20200101T000000Z/answer", no)[0] == 404
+    for stranger in (as_mallory, as_alice):
+        assert stranger.call("PUT", f"{path}/answer", yes)[0] == 403
+        assert stranger.call("PUT", f"{one}/answer", yes)[0] == 403
+    services.cancel(conference=row, actor=ALICE.uri)
+    assert as_bob.call("PUT", f"{path}/answer", no)[0] == 422
+
+
+def test_a_day_is_no_start(as_alice: Api) -> None:
+    status, told = as_alice.call("POST", "/conferences", {"title": "x", "starts_at": "2098-03-01"})
+    assert (status, told["errors"][0]["field"]) == (422, "starts_at")
 
 
 def _split(api: Api, alice: User) -> tuple[str, datetime.datetime]:

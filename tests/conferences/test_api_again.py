@@ -127,6 +127,20 @@ def test_what_somebody_else_changed_is_not_overwritten(hers: Script) -> None:
     assert hers("DELETE", path, **{"If-Match": now}).status_code == 204
 
 
+def test_what_was_made_or_changed_has_its_tag(hers: Script) -> None:
+    """Two changes one after the other need no reading between, and miss nobody else's."""
+    made = hers("POST", "/conferences", {"title": "Talk"}, **KEY)
+    path = f"/conferences/{made.json()['id']}"
+    assert made["ETag"] == hers("GET", path)["ETag"]
+    assert hers("POST", "/conferences", {"title": "Talk"}, **KEY)["ETag"] == made["ETag"]
+    once = hers("PATCH", path, {"title": "Once"}, **{"If-Match": made["ETag"]})
+    assert once["ETag"] == hers("GET", path)["ETag"]
+    twice = hers("PATCH", path, {"title": "Twice"}, **{"If-Match": once["ETag"]})
+    assert (twice.status_code, twice.json()["title"]) == (200, "Twice")
+    assert hers("PATCH", path, {"title": "x"}, **{"If-Match": once["ETag"]}).status_code == 412
+    assert not hers("PATCH", path, {"title": ""}).has_header("ETag")
+
+
 def test_mallory_learns_nothing_by_conditions(hers: Script, mallory: User) -> None:
     name = hers("POST", "/conferences", {"title": "Talk"}).json()["id"]
     tag = hers("GET", f"/conferences/{name}")["ETag"]

@@ -370,3 +370,64 @@ def test_a_feed_is_one_calendar_with_each_booking_once(alice: User, mallory: Use
 
     assert titles(alice) == ["Single", "Weekly"]
     assert titles(mallory) == []
+
+
+def test_each_part_of_a_series_tells_of_its_neighbours(alice: User) -> None:
+    """Who reads that a series ends reads how it goes on, and the other way round."""
+    row = _book(alice, title="Stand-up", rrule="FREQ=DAILY;COUNT=5")
+    assert row.starts_at is not None
+    fourth = row.starts_at + 3 * DAY
+    services.change_following(
+        conference=row, recurrence_id=fourth, actor="", title="Afternoon", duration_minutes=30
+    )
+    now = timezone.now()
+    first, second = (
+        invitations.letter(selectors.outbox(row).filter(series=number)[0], at=now).text
+        for number in (0, 1)
+    )
+    assert "Later on: “Afternoon”, from " in first
+    assert "Before: “Stand-up”, from " in second
+    assert "Later on" not in second
+
+
+def test_a_mail_tells_of_answers_to_single_times(alice: User) -> None:
+    """A program that is sent the series anew would take the answer to all for those, too."""
+    row = _book(alice, rrule="FREQ=WEEKLY;COUNT=4")
+    assert row.starts_at is not None
+    mine, second = row.invitations.get(), row.starts_at + 7 * DAY
+    now = timezone.now()
+    services.answer(invitation=mine, answer=Answer.ACCEPTED, at=now)
+    services.answer(invitation=mine, answer=Answer.DECLINED, at=now, recurrence_id=second)
+    services.change(conference=row, actor="", title="Renamed")
+    octets = invitations.letter(selectors.outbox(row)[0], at=now).calendar
+    events: list[Any] = Calendar.from_ical(octets.decode()).walk("VEVENT")
+    told = {
+        event["RECURRENCE-ID"].dt if "RECURRENCE-ID" in event else None: str(
+            event["ATTENDEE"].params["PARTSTAT"]
+        )
+        for event in events
+    }
+    assert told == {None: "ACCEPTED", second: "DECLINED"}
+
+
+def test_who_does_not_come_to_a_time_is_not_reminded_of_it(alice: User) -> None:
+    row = _book(
+        alice,
+        rrule="FREQ=WEEKLY;COUNT=4",
+        reminder_minutes=60,
+        invitees=[CAROL, Invitee(email="bob@example.com")],
+    )
+    first = row.starts_at
+    assert first is not None
+    carol, bob = row.invitations.order_by("pk")
+    now = timezone.now()
+    services.answer(invitation=carol, answer=Answer.DECLINED, at=now, recurrence_id=first)
+    services.answer(invitation=bob, answer=Answer.DECLINED, at=now)
+    services.answer(invitation=bob, answer=Answer.TENTATIVE, at=now, recurrence_id=first)
+    services.remind(now=first - HOUR / 2)
+    services.remind(now=first + 7 * DAY - HOUR / 2)
+    told = Mail.objects.filter(kind="reminder").order_by("starts_at")
+    assert [(one.address, one.starts_at) for one in told] == [
+        ("bob@example.com", first),
+        ("carol@example.com", first + 7 * DAY),
+    ]

@@ -539,7 +539,7 @@ def test_only_what_has_changed_is_told(split: Conference) -> None:
     told = _letters(split)[before:]
     # Each is written from what is booked now; there is none about the later part.
     assert [one.subject.partition(" (")[0] for one in told] == ["Changed: Now"] * 3
-    assert "Later" not in "".join(one.text for one in told)
+    assert all("\nLater\n" not in one.text for one in told)
 
 
 def test_calendars_hear_that_a_part_is_called_off(split: Conference) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from conferences import policy, selectors, services
 from conferences.models import (
+    Answer,
     Conference,
     Event,
     HeldOff,
@@ -220,6 +221,34 @@ def test_everything_about_somebody(live: Joined, bob: User, alice: User) -> None
         assert secret not in said
     hers = selectors.everything_about(alice)
     assert {row["title"] for row in hers["conferences"]} == {"Weekly", "Not for Bob"}
+
+
+def test_all_parts_of_a_series_are_taken_away(alice: User, bob: User) -> None:
+    start = timezone.now().replace(microsecond=0) + DAY
+    row = services.book(
+        organizer=alice,
+        title="Daily",
+        starts_at=start,
+        rrule="FREQ=DAILY;COUNT=5",
+        invitees=[Invitee(people.BOB.uri)],
+    )
+    actor = people.ALICE.uri
+    services.cancel_occurrence(conference=row, recurrence_id=start + DAY, actor=actor)
+    services.change_following(
+        conference=row, recurrence_id=start + 3 * DAY, actor=actor, title="Later"
+    )
+    services.answer(
+        invitation=row.invitations.get(),
+        answer=Answer.DECLINED,
+        at=timezone.now(),
+        recurrence_id=start,
+    )
+    (told,) = selectors.everything_about(alice)["conferences"]
+    assert [one["title"] for one in told["changed_from_one_time_on"]] == ["Later"]
+    assert [one["recurrence_id"] for one in told["single_times"]] == [start + DAY]
+    assert told["policy"]["admission"] == "invited"
+    (said,) = selectors.everything_about(bob)["answers_to_single_times"]
+    assert (said["recurrence_id"], said["answer"]) == (start, "declined")
 
 
 def test_history_is_kept_as_long_as_the_settings_say(live: Joined, alice: User) -> None:

@@ -7,7 +7,7 @@ import datetime
 from ninja import Schema
 from pydantic import Field
 
-from conferences.api.schemas.common import Moment, Strict
+from conferences.api.schemas.common import Moment, Start, Strict
 from conferences.policy import (
     Admission,
     Announce,
@@ -74,7 +74,7 @@ class ChangeIn(Strict):
     """A booking, all of which may be left out when it is changed."""
 
     title: str = ""
-    starts_at: Moment | None = Field(
+    starts_at: Start | None = Field(
         None, description="Without it, a standing room. Without an offset, local time."
     )
     duration_minutes: int | None = None
@@ -103,7 +103,7 @@ class OccurrenceIn(Strict):
     """What becomes of one time; what is left out stays, null and "" are as in the series."""
 
     title: str = ""
-    starts_at: Moment | None = Field(
+    starts_at: Start | None = Field(
         None, description="Without an offset, local time of the booking's zone."
     )
     duration_minutes: int | None = None
@@ -113,7 +113,7 @@ class FollowingIn(Strict):
     """What becomes of this one and all that follow; what is left out stays."""
 
     title: str = ""
-    starts_at: Moment | None = None
+    starts_at: Start | None = None
     duration_minutes: int | None = None
     timezone: str = ""
     rrule: str = ""
@@ -141,8 +141,10 @@ class ExtendIn(Strict):
 class WindowIn(Schema):
     """A time window (without an offset, UTC) and a page of what is in it."""
 
-    since: Moment | None = Field(None, alias="from")
-    until: Moment | None = Field(None, alias="to")
+    since: Moment | None = Field(
+        None, alias="from", description="What is not over by then, an RFC 3339 date and time."
+    )
+    until: Moment | None = Field(None, alias="to", description="What begins before.")
     q: str = Field("", max_length=200, description="Words of a title, a person or an address.")
     page: int = Field(1, ge=1)
     page_size: int = Field(50, ge=1, le=200)

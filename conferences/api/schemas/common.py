@@ -19,7 +19,19 @@ def _written_out(said: object) -> object:
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Moment = Annotated[datetime.datetime, BeforeValidator(_written_out)]
-"""A date and a time (RFC 3339 5.6)."""
+"""A date and a time (RFC 3339 5.6); a date alone means its first moment."""
+
+
+def _with_a_time(said: object) -> object:
+    """A day is no start: whoever sends one would have midnight booked, in whatever zone."""
+    if isinstance(said, str) and not _TIMED.match(said):
+        raise ValueError("want a time with the date, as 2026-03-02T09:00:00+01:00")
+    return said
+
+
+_TIMED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}")
+Start = Annotated[Moment, BeforeValidator(_with_a_time)]
+"""When something begins: a date with a time."""
 
 
 class Strict(Schema):
