@@ -81,7 +81,7 @@ def _phone_words(row: Endpoint) -> str:
     address = row.uri.partition("@")[2].partition(";")[0] or row.uri
     browser = address.endswith(".invalid") or ";transport=ws" in row.uri
     phone = _("Browser phone") if browser else address
-    at = date_format(localtime(row.joined_at), "TIME_FORMAT")
+    at = date_format(localtime(row.joined_at), "SECONDS_FORMAT")
     return _("%(phone)s, since %(at)s") % {"phone": phone, "at": at}
 
 

@@ -355,6 +355,7 @@ class Conference(Nameplate):
 
     def renegotiated(self, leg: Leg, now: float) -> None:
         """See `room.Room`; who stood at the door of another process comes to ours."""
+        self._dialings.agreed(leg, now)
         if leg.at_door:
             leg.at_door = False
             self._entrance.admitted(leg, now)

@@ -176,7 +176,8 @@ class Dialings:
         """
         if self._host.snapshot.closes_at is None:
             return
-        ringing = {leg.id for dialing in self._all() for leg in dialing.legs}
+        legs = [leg for dialing in self._all() for leg in dialing.legs]
+        ringing = {leg.id for leg in legs if not leg.joined}
         if any(leg.present and leg.id not in ringing for leg in self._calls):
             return
         for dialing in self._all():
@@ -302,16 +303,23 @@ class Dialings:
             self._host.dialing(leg, Status.PENDING, now)
 
     def answered(self, leg: Leg, now: float) -> None:
-        """The first who answers wins."""
+        """The first who answers wins; what he says in his answer is still to be agreed."""
         dialing = self._of(leg)
         if dialing is None:
             return
-        self._over(dialing)
+        dialing.won = leg
         elsewhere = Farewell(Departure.FAILED, status=200, text="Call completed elsewhere")
         for other in dialing.legs:
             if other is not leg:
                 self._calls.hang_up(other, elsewhere, now)
-        self._done(dialing, now)
+        if leg.settled:
+            self.agreed(leg, now)
+
+    def agreed(self, leg: Leg, now: float) -> None:
+        """A leg's description is agreed: whoever has answered by it is in."""
+        dialing = self._of(leg)
+        if dialing is not None and dialing.won is leg:
+            self._done(dialing, now)
 
     def _done(self, dialing: Ringing, now: float, *, reason: str = "") -> None:
         self._over(dialing)
@@ -389,7 +397,7 @@ class Dialings:
         return diversion.place_of(self._desk, uri_of(order.uri))
 
     def _no_answer(self, dialing: Ringing, now: float) -> None:
-        if not self._runs(dialing):
+        if not self._runs(dialing) or dialing.won is not None:
             return
         bye = Farewell(Departure.FAILED, status=408, reason="No Answer", text="No answer")
         for leg in list(dialing.legs):

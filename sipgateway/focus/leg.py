@@ -211,6 +211,8 @@ class Leg:
     agreed: str = ""
     #: What we sent holds an offer of ours: the next ACK brings the answer.
     offered: bool = False
+    #: A description of its phone's has been agreed.
+    settled: bool = False
     direction: Direction = Direction.SENDRECV
     source: int = 0
     farewell: Farewell = field(default_factory=lambda: Farewell(Departure.DEPARTED))

@@ -118,6 +118,7 @@ class Negotiation:
     def described(self, leg: Leg, answer: Negotiated, now: float) -> None:
         """A leg that is up has a new description."""
         _note(leg, answer)
+        leg.settled = True
         self._legs.room.renegotiated(leg, now)
 
     def media_happened(self, event: MediaEvent, now: float) -> None:

@@ -23,6 +23,8 @@ class Ringing:
     orders: dict[int, CallOrder]
     legs: list[Leg] = field(default_factory=list)
     told: dict[int, list[Telling]] = field(default_factory=dict)
+    #: The phone that has answered, until it is clear that he can be heard.
+    won: Leg | None = None
     #: The last that was told of it.
     progress: int = 0
     #: How its phones have failed; the one that says most is told.

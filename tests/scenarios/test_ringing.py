@@ -103,6 +103,39 @@ def test_a_certain_phone_is_called_beside_the_others(stage: Stage) -> None:
     assert [_invite(bob).uri for _ in range(2)] == [desk.strip("<>"), bob.contact.strip("<>")]
 
 
+@pytest.mark.parametrize("answer", ["", OFFER])
+def test_an_answer_that_cannot_be_agreed_is_a_failure(stage: Stage, answer: str) -> None:
+    """Who asked reads 488, and no 200 before: she never was in (RFC 3261 13.2.2.4)."""
+    alice, carol = stage.joined("alice"), _carol(stage)
+    _asks(alice)
+    invite = _invite(carol)
+    stage.media.refuses = (488, "No codec in common") if answer else None
+    carol.replies(invite, 200, body=answer)
+    carol.gets("ACK")
+    carol.gets("BYE")
+    alice.gets("NOTIFY", event="refer", body="488", terminated=True)
+    assert [state[:2] for state in _ends(stage).values()] == [("failed", 488)]
+    assert stage.roster() == ["alice"]
+    stage.is_quiet()
+
+
+def test_the_others_are_cancelled_before_the_answer_is_agreed(stage: Stage) -> None:
+    """The mixer thinks; meanwhile the other phone has stopped, and nobody was told 200."""
+    alice, carol = stage.joined("alice"), _carol(stage)
+    carol.registers(contact="<sip:carol@desk.invalid;transport=ws>")
+    _asks(alice)
+    first, second = _invite(carol), _invite(carol)
+    carol.replies(second, 180)
+    alice.gets("NOTIFY", event="refer", body="180 Ringing")
+    stage.media_thinks(True)
+    carol.replies(first, 200, body=OFFER)
+    carol.gets("ACK")
+    carol.gets("CANCEL")
+    assert alice.inbox == []
+    stage.media_thinks(False)
+    alice.gets("NOTIFY", event="refer", body="200 OK", terminated=True)
+
+
 def test_nobody_rings_for_nobody(booked: Stage) -> None:
     """All others have left: she would come into an empty conference."""
     alice, bob, carol = booked.joined("alice"), booked.joined("bob"), _carol(booked)

@@ -20,7 +20,8 @@ export function phoneWords({ entity, since }) {
   const browser = address.endsWith(".invalid") || /;transport=wss?\b/i.test(entity);
   const phone = browser ? gettext("Browser phone") : address;
   if (!since) return phone;
-  const time = since.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+  // Two phones may have come in one minute.
+  const time = since.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   return gettext("%(phone)s, since %(at)s", { phone, at: time });
 }
 
