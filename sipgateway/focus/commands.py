@@ -24,10 +24,15 @@ from sipgateway.focus.events import Answer, CallAsked, RemovalAsked
 from sipgateway.focus.keypad import Verb
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.questions import AskCall, AskRemoval
+from sipgateway.focus.referral import Telling
 from sipgateway.focus.roster import User
 
 LONGEST_NUMBER = 32
 """Digits of a number to call (E.164 has 15, a conference of ours 20)."""
+CALLED_OFF = 487
+"""How a call ends that somebody has called off, of which its caller need not hear."""
+
+Follow = Callable[[int, Telling], None]
 
 
 class Host(Protocol):
@@ -38,19 +43,47 @@ class Host(Protocol):
         """What it is meant to be."""
 
 
+class _Heard:
+    """Who called somebody by the keypad hears when nobody comes; who comes is heard as ever."""
+
+    def __init__(self, announcer: Announcer, leg: Leg) -> None:
+        self._announcer = announcer
+        self._leg = leg
+
+    def tell(self, status: int, now: float, reason: str = "") -> None:
+        """See `referral.Telling`."""
+        del now, reason
+        if status >= 300 and status != CALLED_OFF and self._leg.joined:
+            self._announcer.say(self._leg, "not-reached")
+
+    def about(self, order: Mapping[str, int], now: float) -> None:
+        """See `referral.Telling`; another process does not tell him."""
+
+
 class Commands:
     """See the module."""
 
     def __init__(
-        self, desk: Desk, host: Host, attendance: Attendance, announcer: Announcer
+        self,
+        desk: Desk,
+        host: Host,
+        attendance: Attendance,
+        announcer: Announcer,
+        follow: Follow,
     ) -> None:
+        self._follow = follow
         self._desk = desk
         self._host = host
         self._attendance = attendance
         self._announcer = announcer
 
-    def keyed(self, leg: Leg, digit: str) -> None:
-        """A digit from somebody who is in."""
+    def keyed(self, leg: Leg, digit: str, now: float) -> None:
+        """A digit from somebody who is in; what he began long ago he has thought better of."""
+        waited, leg.keyed_at = now - leg.keyed_at, now
+        if waited > keypad.PATIENCE:
+            leg.keyed = ""
+        if waited > keypad.DIALING_PATIENCE:
+            leg.calling = None
         if leg.calling is not None:
             self._number_digit(leg, digit)
             return
@@ -88,6 +121,9 @@ class Commands:
 
     def _agree(self, leg: Leg, user: User) -> None:
         snapshot = self._host.snapshot
+        if snapshot.recording is None:
+            self._announcer.say(leg, "nothing-recorded")
+            return
         self._desk.act(AskAgreement(snapshot.id, user.key, leg.identity))
         self._announcer.say(leg, "agreed")
 
@@ -112,18 +148,22 @@ class Commands:
         if digit == "*":  # he thinks better of it
             leg.calling, leg.keyed = None, digit
         elif digit != "#":
-            leg.calling = (number + digit)[:LONGEST_NUMBER]
+            leg.calling = (number + digit)[: LONGEST_NUMBER + 1]
         else:
             leg.calling = None
-            if number:
+            if 0 < len(number) <= LONGEST_NUMBER:
                 self._dial(leg, number)
+            else:
+                self._announcer.say(leg, "no-such-number")
 
     def _dial(self, leg: Leg, number: str) -> None:
         """A number of this house, or by the trunk: the service says which."""
 
         def asked(answer: Answer, _now: float) -> None:
-            well = isinstance(answer, CallAsked) and answer.call is not None
-            self._announcer.say(leg, "calling" if well else "no-such-number")
+            call = answer.call if isinstance(answer, CallAsked) else None
+            self._announcer.say(leg, "no-such-number" if call is None else "calling")
+            if call is not None:
+                self._follow(call, _Heard(self._announcer, leg))
 
         uri, conference = str(self._desk.domain.uri(number)), self._host.snapshot.id
         self._desk.ask(lambda ask: AskCall(ask, conference, uri, leg.identity), asked)

@@ -91,7 +91,12 @@ class Conference(Nameplate):
             desk, self, self.calls, attendance=self._attendance, announcer=self._announcer
         )
         self._pad = Pad(
-            desk, self, self.calls, attendance=self._attendance, announcer=self._announcer
+            desk,
+            self,
+            self.calls,
+            attendance=self._attendance,
+            announcer=self._announcer,
+            follow=self._dialings.follow,
         )
         self._wishes = Wishes(
             desk,

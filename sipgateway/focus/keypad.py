@@ -47,6 +47,13 @@ COMMANDS = frozenset(
 )
 
 
+PATIENCE = 3.0
+"""Seconds from ``*`` to its key, else it was pressed by mistake."""
+
+DIALING_PATIENCE = 20.0
+"""Seconds between two digits of a number to call, of which the first waits for what is said."""
+
+
 def press(keyed: str, digit: str) -> tuple[str, Verb | None]:
     """What is keyed after a digit, and the wish that it completes, if any.
 

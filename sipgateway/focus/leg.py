@@ -235,6 +235,8 @@ class Leg:
     confirming: bool = False
     #: The start of a command on the keypad.
     keyed: str = ""
+    #: When the last of it was.
+    keyed_at: float = 0.0
     #: Digits of a number to call, while one is keyed.
     calling: str | None = None
     #: He is being asked for his name, or has said it so that it can be played.

@@ -12,7 +12,7 @@ from sipgateway.focus.actions import Listen
 from sipgateway.focus.announcer import Announcer, say_then
 from sipgateway.focus.attendance import Attendance
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.commands import Commands
+from sipgateway.focus.commands import Commands, Follow
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.dialing import NOT_CONFIRMED
 from sipgateway.focus.facts import Fact, PinGiven, WrongPin
@@ -65,13 +65,14 @@ class Pad:
         *,
         attendance: Attendance,
         announcer: Announcer,
+        follow: Follow,
     ) -> None:
         self._desk = desk
         self._host = host
         self._calls = calls
         self._attendance = attendance
         self._announcer = announcer
-        self._commands = Commands(desk, host, attendance, announcer)
+        self._commands = Commands(desk, host, attendance, announcer, follow)
         #: Wrong PINs by person, or caller of a gateway, on whichever of his calls.
         self._wrong: Counter[str] = Counter()
         self._held_off: dict[str, float] = {}
@@ -131,7 +132,7 @@ class Pad:
             if digit == "#":
                 self._desk.act(Listen(leg.id, 0.0))
         elif leg.joined:
-            self._commands.keyed(leg, digit)
+            self._commands.keyed(leg, digit, now)
 
     # -- the name ------------------------------------------------------------
 
@@ -180,9 +181,12 @@ class Pad:
         if digit != "#":
             leg.pin = ((leg.pin or "") + digit)[-LONGEST_PIN:]
             return
+        if not leg.pin:  # no PIN is no wrong one
+            self._announcer.say(leg, "enter-pin")
+            return
         keyed, leg.pin = leg.pin, ""
         side = leg.identity.side
-        right = policy.keyed(self._host.snapshot, leg.identity, keyed or "")
+        right = policy.keyed(self._host.snapshot, leg.identity, keyed)
         if right is not None and not self.holds_off(side, now):
             leg.pin = None
             del self._wrong[side]

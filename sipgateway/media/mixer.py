@@ -55,7 +55,10 @@ PRIMING = 3
 """Frames an encoder is run over before its output is sent."""
 
 MOST_TO_SAY = 8
-"""Announcements to a room, one after the other; more are left out."""
+"""Announcements to a room, one after the other; more who come and go are left out."""
+
+MOST_OF_WEIGHT = 32
+"""The same of all others: nobody locks and unlocks a door that often in a minute."""
 
 CEILING = 0.97
 """Peak of what is sent; 1.0 is full scale."""
@@ -89,6 +92,8 @@ class Player:
     position: int = 0
     then: Player | None = None
     """What is played when it is over."""
+    passing: bool = False
+    """It only tells who comes and goes: others are said before it, and it may be left out."""
 
     @property
     def looped(self) -> bool:
@@ -96,13 +101,17 @@ class Player:
         return self.again_from is not None
 
     def follow(self, player: Player) -> bool:
-        """Play something else after it and what follows it; False where that is enough already."""
-        last, count = self, 1
-        while last.then is not None:
-            last, count = last.then, count + 1
-        if last.name == player.name or count >= MOST_TO_SAY:
+        """Play something else after it and what follows it; False where that is enough already.
+
+        What is not `passing` is said before all that is, and never left out for it.
+        """
+        last, before = self, 1
+        while last.then is not None and (player.passing or not last.then.passing):
+            last, before = last.then, before + 1
+        most = MOST_TO_SAY if player.passing else MOST_OF_WEIGHT
+        if last.name == player.name or before >= most:
             return False
-        last.then = player
+        player.then, last.then = last.then, player
         return True
 
     def give_way(self, player: Player | None) -> Player | None:

@@ -39,6 +39,9 @@ LOG = logging.getLogger(__name__)
 TONES = ("beep", "entry", "exit", "pause", "ring", "music")
 """The prompts that are computed; all others are spoken."""
 
+PASSING = frozenset({"entry", "exit", "has-joined", "has-left"})
+"""That somebody comes or goes."""
+
 LOOPED = frozenset({"ring", "music"})
 """Played again and again until something else is, or the leg changes rooms."""
 
@@ -150,7 +153,8 @@ class Library:
         again = len(parts[-1]) if names[-1] in LOOPED else 0
         recording = parts[0] if len(parts) == 1 else np.concatenate(parts)
         start = len(recording) - again if again else None
-        return Player(script, recording, again_from=start)
+        passing = all(name in PASSING or name.startswith(HEARD) for name in names)
+        return Player(script, recording, again_from=start, passing=passing)
 
     def _part(self, language: str, name: str, heard: Callable[[str], Samples | None]) -> Samples:
         if not name.startswith(HEARD):

@@ -279,6 +279,11 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Diese Nummer kann nicht angerufen werden.",
         "No se puede llamar a ese número.",
     ),
+    "not-reached": (
+        "Nobody could be reached there.",
+        "Dort war niemand zu erreichen.",
+        "No se pudo localizar a nadie allí.",
+    ),
     "help": (
         "Star six mutes and unmutes you. Star nine raises and lowers your hand."
         " Star two says how many are here.",
@@ -338,6 +343,11 @@ SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Thank you. Your voice is recorded, too.",
         "Danke. Ihre Stimme wird mit aufgezeichnet.",
         "Gracias. También se graba su voz.",
+    ),
+    "nothing-recorded": (
+        "Nothing is being recorded.",
+        "Es wird nichts aufgezeichnet.",
+        "No se está grabando nada.",
     ),
     "not-recorded": (
         "This conference may not be recorded.",

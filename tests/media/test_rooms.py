@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sipgateway.media import codecs, dtls, hosts, ice, path, ports
@@ -11,6 +13,7 @@ from sipgateway.media.engine import LegId, RoomId
 from sipgateway.media.leg import SILENT_AFTER, SILENT_AGAIN, Leg
 from sipgateway.media.legs import HELD, Legs
 from sipgateway.media.mixer import MOST_TO_SAY, Member, Player
+from sipgateway.media.prompts import Library
 from sipgateway.media.rooms import Rooms
 from sipgateway.media.voice import Voice
 from tests.media import peer, sounds
@@ -95,12 +98,38 @@ def test_what_is_said_to_a_room_is_said_to_its_end() -> None:
     heard = [output.payload for _ in range(9) for _, output in rooms.tick() if output]
     assert [payload != OPUS.silence for payload in heard] == [True] * 7 + [False] * 2
     for number in range(2 * MOST_TO_SAY):
-        rooms.play(ROOM, Player(f"name-{number}", sounds.sine(440, 1)))
+        rooms.play(ROOM, Player(f"name-{number}", sounds.sine(440, 1), passing=True))
     heard = [output.payload for _ in range(20) for _, output in rooms.tick() if output]
     assert [payload != OPUS.silence for payload in heard].count(True) == MOST_TO_SAY
     rooms.play(ROOM, Player("entry", sounds.sine(440, 5)))
     rooms.play(ROOM, None)
     assert [output.payload for _, output in rooms.tick() if output] == [OPUS.silence]
+
+
+def player_names(rooms: Rooms) -> list[str]:
+    """What is being said to the room, and after it."""
+    names, player = [], rooms._rooms[ROOM].player
+    while player is not None:
+        names.append(player.name)
+        player = player.then
+    return names
+
+
+def test_what_is_important_is_said_before_who_comes_and_goes(tmp_path: Path) -> None:
+    """However many do, all hear that a recording has begun, in the order of what was done."""
+    rooms, alice = Rooms(), member("alice")
+    rooms.place(alice, ROOM)
+    library = Library(tmp_path, tmp_path)
+    for number in range(2 * MOST_TO_SAY):
+        rooms.play(ROOM, library.player(f"@{number} has-joined" if number % 2 else "entry"))
+    important = ("recording-started", "conference-locked", "recording-stopped")
+    for name in important:
+        rooms.play(ROOM, library.player(f"de: {name}"))
+    said = player_names(rooms)
+    assert said[1:4] == [f"de: {name}" for name in important]
+    assert len(said) == MOST_TO_SAY + len(important)
+    rooms.play(ROOM, library.player("de: recording-stopped"))
+    assert player_names(rooms) == said, "not twice in a row"
 
 
 def test_music_goes_on_behind_words() -> None:

@@ -33,7 +33,7 @@ def test_the_right_pin_opens(stage: Stage) -> None:
 def test_mallory_guesses_three_times(stage: Stage) -> None:
     stage.conference("4712", pin="2468")
     mallory = stage.joined("mallory", "4712")
-    for guess in ("1234#", "24680#", "#"):
+    for guess in ("1234#", "24680#", "##1#"):
         _keys(stage, "mallory", guess)
     mallory.gets("BYE", reason="Wrong PIN too often")
     wrong = [fact for fact in stage.facts if isinstance(fact, WrongPin)]
@@ -42,6 +42,18 @@ def test_mallory_guesses_three_times(stage: Stage) -> None:
     mallory.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER)
     mallory.gets("403", reason="Wrong PIN too often")
     stage.is_quiet()
+
+
+def test_no_pin_is_no_wrong_one(stage: Stage) -> None:
+    stage.conference("4712", pin="2468")
+    bob = stage.joined("bob", "4712")
+    leg = stage.leg_of("bob", "4712")
+    _keys(stage, "bob", "####")
+    assert stage.media.played == [(leg, "enter-pin")] * 5
+    assert not [fact for fact in stage.facts if isinstance(fact, WrongPin)]
+    _keys(stage, "bob", "2468#")
+    assert stage.roster("4712") == ["bob"]
+    assert bob.inbox == []
 
 
 def test_who_is_not_asked(stage: Stage) -> None:
