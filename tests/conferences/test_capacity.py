@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,8 +42,9 @@ def _set_ports(ports: int, *, overbooked: int = 0) -> None:
     )
 
 
+@functools.cache
 def _noon() -> datetime.datetime:
-    """Noon of a day to come, UTC."""
+    """Noon of a day to come, UTC; the same one however late it gets meanwhile."""
     return timezone.now().replace(hour=12, minute=0, second=0, microsecond=0) + 7 * DAY
 
 
@@ -131,7 +133,7 @@ def test_a_standing_room_takes_its_ports_for_ever(alice: User) -> None:
     with _no_room():
         _book(alice, _noon(), max_participants=13)
     services.cancel(conference=room, actor=people.ALICE.uri)
-    _book(alice, _noon(), max_participants=13)
+    assert _book(alice, _noon(), max_participants=13).holds.get().ports == 13
 
 
 def test_an_adhoc_conference_sees_what_is_free_for_a_day(alice: User) -> None:
@@ -220,9 +222,10 @@ def test_a_quota_is_the_organizers(alice: User, bob: User) -> None:
 
 def test_overbooking_is_the_administrators_word(alice: User) -> None:
     _set_ports(20, overbooked=50)
-    _book(alice, _noon(), max_participants=30)
+    row = _book(alice, _noon(), max_participants=30)
     with _no_room():
         _book(alice, _noon(), max_participants=1)
+    assert list(Hold.objects.values_list("conference", "ports")) == [(row.pk, 30)]
 
 
 def test_occurrences_that_overlap_take_their_ports_once(alice: User) -> None:

@@ -79,15 +79,39 @@ def test_mallory_is_refused(live: Joined, mallory: User, ask: str) -> None:
     assert not Call.objects.exists()
 
 
-@pytest.mark.parametrize("ask", ASKS)
-def test_alice_may(live: Joined, ask: str) -> None:
+def _asked(live: Joined) -> tuple[list[str], list[str], list[str]]:
+    """What the history tells, whom a removal waits for, and whom a call waits for."""
+    removals = Removal.objects.values_list("participant__entity", flat=True)
+    return (
+        [kind for kind, *_ in live.history() if kind != "joined"],
+        list(removals),
+        list(Call.objects.values_list("uri", flat=True)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        ("remove", ([], [BOB.uri], [])),  # told once he has gone
+        ("mute", (["muted"], [], [])),
+        ("unmute", (["unmuted"], [], [])),
+        ("mute all", (["muted"], [], [])),
+        ("lock", (["locked"], [], [])),
+        ("unlock", ([], [], [])),  # it was not locked
+        ("end", (["end-asked"], [], [])),
+        ("call", ([], [], [CAROL.uri])),  # told once she answers
+    ],
+)
+def test_alice_may(live: Joined, ask: str, told: tuple[list[str], list[str], list[str]]) -> None:
     ASKS[ask](live, ALICE)
+    assert _asked(live) == told
 
 
 @pytest.mark.parametrize("ask", ["mute all", "lock", "unlock", "end", "call"])
 def test_bob_may_not_command(live: Joined, ask: str) -> None:
     with pytest.raises(Refused):
         ASKS[ask](live, BOB)
+    assert _asked(live) == ([], [], [])
 
 
 def test_a_conference_that_is_none(db: None) -> None:

@@ -53,6 +53,7 @@ class Application:
         self.dialogs: list[DialogId] = []
         self.calls: list[TransactionId] = []
         self.seen: list[SipEvent] = []
+        self.sent: list[bytes] = []
 
     def run(self, chart: bytes) -> None:
         """Play one chart."""
@@ -88,6 +89,7 @@ class Application:
                 self.dialogs.append(event.dialog)
         for _, octets in self.endpoint.data_to_send():
             message.parse(octets)
+            self.sent.append(octets)
 
     def _settle(self, how: int) -> None:
         self._hear()
