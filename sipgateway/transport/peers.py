@@ -137,7 +137,14 @@ _Key = tuple[bytes, bytes]
 class Peers:
     """See the module. `siblings` is what the user agent goes by."""
 
-    def __init__(self, shell: Shell, siblings: Siblings, layer: Callable[[], Layer]) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        siblings: Siblings,
+        layer: Callable[[], Layer],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._shell = shell
         self._siblings = siblings
         self._layer = layer
@@ -273,7 +280,7 @@ class Peers:
             async with asyncio.timeout(PATIENCE):
                 await self._layer().group_send(group, message)
         except (ChannelFull, RedisError, OSError) as error:
-            self._troubled = time.monotonic()
+            self._troubled = self._clock()
             if not self.counters["lost: Redis failed"]:
                 LOG.warning("other processes are not reached: %s", error)
             self.counters["lost: Redis failed"] += len(items)
@@ -301,7 +308,7 @@ class Peers:
             by: str = message["by"]
             if by not in self._heard:
                 self._put(ALL, {"kind": "alive"})  # whoever is new is to know of us at once
-            self._heard[by] = time.monotonic()
+            self._heard[by] = self._clock()
             if by == self.name:
                 self.ready.set()
             for item in message["items"]:
@@ -379,25 +386,25 @@ class Peers:
 
     @property
     def _hears(self) -> bool:
-        return time.monotonic() - self._heard.get(self.name, 0.0) < SILENCE
+        return self._clock() - self._heard.get(self.name, 0.0) < SILENCE
 
     def _alive(self, name: str) -> bool:
         """Whether a process is there; nobody is gone whom we would not hear anyway."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._hears or now - self._troubled < GRACE:
             return True
         return now - self._heard.get(name, 0.0) < SILENCE
 
     async def _beat_on(self) -> None:
         """Tell that we are there; notice who is not; send again what was not answered."""
-        self._troubled = time.monotonic()
+        self._troubled = self._clock()
         while True:
             self._put(ALL, {"kind": "alive"})
             for _ in range(round(BEAT / timers.T1)):
                 await asyncio.sleep(timers.T1)
                 self._repeat()
-            if time.monotonic() - self._heard.get(self.name, 0.0) > 2 * BEAT:
-                self._troubled = time.monotonic()
+            if self._clock() - self._heard.get(self.name, 0.0) > 2 * BEAT:
+                self._troubled = self._clock()
             for name in [one for one in self._heard if not self._alive(one)]:
                 self._gone(name)
 
@@ -422,11 +429,11 @@ class Peers:
         if known is not None:
             known.action = action
             return
-        now = time.monotonic()
+        now = self._clock()
         self._requests[key] = _Request(action, now + timers.T1, timers.T1, now + timers.GIVE_UP)
 
     def _repeat(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         for key, one in list(self._requests.items()):
             if now >= one.give_up:
                 del self._requests[key]

@@ -17,6 +17,8 @@ MINUTE = datetime.timedelta(minutes=1)
 WEEK = datetime.timedelta(days=7)
 CAROL, BOB = "carol@example.org", "bob@example.org"
 ALICE = people.ALICE.uri
+PIN = "1111111111111111"
+"""As long as one can be: nothing that is made by chance holds it."""
 
 
 def _start() -> datetime.datetime:
@@ -100,7 +102,7 @@ def test_what_is_keyed_with_one_touch(weekly: Conference) -> None:
     services.change(
         conference=weekly,
         actor=ALICE,
-        pin="1111",
+        pin=PIN,
         moderator_pin="2222",
         personal_pins=True,
         invitees=[Invitee(email=CAROL)],
@@ -113,5 +115,5 @@ def test_what_is_keyed_with_one_touch(weekly: Conference) -> None:
     assert f"tel:+4930123456,,{weekly.name}%23,,{invitation.pin}%23" in letter.html
     assert f"/i/{invitation.token}/join/" in letter.text
     assert f"sip:{weekly.name}@" in letter.text
-    assert "1111" not in letter.text
+    assert PIN not in letter.text
     assert "tel:" not in invitations.letter(mail, at=timezone.now()).text

@@ -18,6 +18,8 @@ from tests import people
 from tests.portal.conftest import SignedIn
 
 CAROL = "carol@example.com"
+PIN = "4711471147114711"
+"""As long as one can be: nothing that is made by chance holds it."""
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def review(alice: User, bob: User) -> Conference:
         duration_minutes=60,
         timezone="Europe/Berlin",
         rrule="FREQ=WEEKLY",
-        pin="4711",
+        pin=PIN,
         invitees=[Invitee("bob"), Invitee(email=CAROL)],
     )
 
@@ -48,7 +50,7 @@ def test_an_invitee_answers_by_link(
     assert "Review" in page
     assert "Alice invites you" in page
     assert "(Europe/Berlin)" in page
-    assert "4711" not in page
+    assert PIN not in page
     # Programs that fetch links answer nothing.
     assert review.invitations.get(email=CAROL).answer == Answer.NONE
     told = client.post(link, {"answer": "tentative"}, follow=True).content.decode()

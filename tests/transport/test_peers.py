@@ -26,6 +26,8 @@ from sipgateway.sip.siblings import Siblings
 from sipgateway.transport import peers as peering
 from sipgateway.transport.peers import Peers
 
+pytestmark = pytest.mark.jumping
+
 HERE, THERE = "aaaaaaaa", "bbbbbbbb"
 BOB = Identity("sip:bob@conf.test", "Bob")
 FLOW = Flow(FlowId(5), Transport.WS, "192.0.2.1", 5062, "192.0.2.9", 8000)
@@ -88,7 +90,8 @@ class Process:
 
     def __post_init__(self) -> None:
         self.siblings = Siblings(self.name)
-        self.peers = Peers(self.shell, self.siblings, lambda: self.layer)
+        clock = asyncio.get_running_loop().time
+        self.peers = Peers(self.shell, self.siblings, lambda: self.layer, clock)
 
     def stop(self) -> None:
         for task in self.shell.tasks:
@@ -96,26 +99,24 @@ class Process:
 
 
 @pytest.fixture
-async def two(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Process, Process]]:
-    """Two processes that hear each other; time runs a hundred times as fast for their signs."""
-    monkeypatch.setattr(timers, "T1", 0.005)
-    monkeypatch.setattr(peering, "BEAT", 0.02)
-    monkeypatch.setattr(peering, "DEAF", 0.01)
-    monkeypatch.setattr(peering, "GRACE", 0.1)
+async def two() -> AsyncIterator[tuple[Process, Process]]:
+    """Two processes that hear each other, and have for so long that they know who is there."""
     layer = Layer()
     here, there = Process(HERE, layer), Process(THERE, layer)
     await here.peers.start()
     await there.peers.start()
     await until(lambda: here.peers.others() == [THERE] and there.peers.others() == [HERE])
+    await asyncio.sleep(peering.GRACE)
     yield here, there
     here.stop()
     there.stop()
 
 
-async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
+async def until(met: Callable[[], bool], within: float = 60.0) -> None:
+    """Let time pass until something is so; `within` is in seconds of its own."""
+    async with asyncio.timeout(within):
         while not met():
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
 
 
 async def test_a_message_goes_there_and_its_answer_comes_back(
@@ -180,7 +181,7 @@ async def test_the_end_of_a_connection_is_told_to_whoever_used_it(
     here.peers.flow_closed(FLOW.id)
     await until(lambda: there.shell.lost == [FLOW.id])
     here.peers.flow_closed(FlowId(6))  # nobody else has ever used that one
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(1.0)
     assert there.shell.lost == [FLOW.id]
 
 
@@ -216,12 +217,13 @@ async def test_a_process_that_says_goodbye_is_gone_with_its_connections(
 
 
 async def test_a_process_that_is_silent_is_gone_and_what_was_for_it_is_settled_here(
-    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Process, Process],
 ) -> None:
     here, there = two
     there.peers.send(Flow(FLOW.id, FLOW.transport, "h", 1, "h", 2, via=HERE), OK)
-    monkeypatch.setattr(peering, "SILENCE", 0.4)
     here.stop()
+    await asyncio.sleep(peering.SILENCE - peering.BEAT - 0.1)
+    assert there.shell.lost == []
     await until(lambda: there.shell.lost == [FLOW.id])
     there.shell.owners["call-2"] = HERE  # nobody has taken that over yet
     there.peers.forward(Forward(HERE, "call-2", INVITE.replace(b"call-1", b"call-2"), FLOW))
@@ -232,17 +234,16 @@ async def test_a_process_that_is_silent_is_gone_and_what_was_for_it_is_settled_h
 
 
 async def test_nobody_is_gone_because_redis_is(
-    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    two: tuple[Process, Process], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who hears nobody, himself neither, knows nothing of the others."""
     here, there = two
     there.peers.send(Flow(FLOW.id, FLOW.transport, "h", 1, "h", 2, via=HERE), OK)
     await until(lambda: bool(here.shell.passed))
-    monkeypatch.setattr(peering, "SILENCE", 0.4)
     here.layer.cut = True
     await until(lambda: bool(there.peers.failing()) and bool(here.peers.failing()))
     assert "Redis" in there.peers.failing()
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(3 * peering.SILENCE)
     assert (here.shell.lost, there.shell.lost) == ([], [])
     here.layer.cut = False
     await until(lambda: not there.peers.failing() and not here.peers.failing())
@@ -252,13 +253,12 @@ async def test_nobody_is_gone_because_redis_is(
 
 
 async def test_what_was_for_a_process_that_is_gone_goes_to_its_heir(
-    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Process, Process],
 ) -> None:
     """A phone that has said nothing since: its tag still names the one that is gone."""
     here, there = two
     here.shell.owners["call-1"] = THERE
     here.peers.forward(Forward("cccccccc", "call-1", INVITE, FLOW))
-    monkeypatch.setattr(peering, "SILENCE", 0.4)
     await until(lambda: bool(there.shell.received_))
     assert there.shell.received_[0][1] == INVITE
     assert here.siblings.of_call("call-1", "pcccccccc_1") == THERE
@@ -266,18 +266,16 @@ async def test_what_was_for_a_process_that_is_gone_goes_to_its_heir(
 
 
 async def test_who_finds_back_to_redis_later_is_not_gone_meanwhile(
-    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Process, Process],
 ) -> None:
     here, there = two
     there.peers.send(Flow(FLOW.id, FLOW.transport, "h", 1, "h", 2, via=HERE), OK)
     await until(lambda: bool(here.shell.passed))
-    monkeypatch.setattr(peering, "SILENCE", 0.3)
-    monkeypatch.setattr(peering, "GRACE", 1.5)
     here.stop()
     there.layer.cut = True
     await until(lambda: there.peers.counters["lost: Redis failed"] > 0)
     there.layer.cut = False
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(peering.GRACE - 0.1)
     assert there.shell.lost == []
     await until(lambda: there.shell.lost == [FLOW.id])
 
