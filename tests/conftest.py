@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from django.test import override_settings
 from hypothesis import settings
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from scripts import words
 from tests.live import browser as browsers
@@ -17,6 +17,8 @@ settings.register_profile(
     "parley", settings.get_profile(settings.get_current_profile_name()), deadline=None
 )
 settings.load_profile("parley")
+# Else it waits for five seconds, whatever the page's patience is.
+expect.set_options(timeout=browsers.PATIENCE)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,15 +2,21 @@
 
 Not by asking for any free port: those lie in the range out of which the system
 takes ports for every connection, and so does the next one to a test's
-neighbour, between finding a port and listening on it.
+neighbour, between finding a port and listening on it. For the same reason a
+port that was given to one process of tests is not given to another while that
+one lives.
 """
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import itertools
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 FIRST, LAST = 10_000, 19_999
 """Below what the system gives to connections, and below the mixer's own."""
@@ -22,6 +28,8 @@ def _candidates() -> Iterator[int]:
 
 
 _NEXT = _candidates()
+_TAKEN = Path(tempfile.gettempdir(), f"parley-test-ports-{os.getuid()}.lock")
+"""A file of which whoever takes a port locks one octet, until he ends, however he ends."""
 
 
 def free_port(run: int = 1) -> int:
@@ -30,11 +38,25 @@ def free_port(run: int = 1) -> int:
     `run` is how many in a row are wanted. None is given twice.
     """
     for port in _NEXT:
-        if port % 2 == 0 and all(_free(one) for one in range(port, port + run)):
+        if port % 2 == 0 and all(_taken(one) and _free(one) for one in range(port, port + run)):
             for _ in range(run - 1):
                 next(_NEXT)
             return port
     raise AssertionError("no port is free")
+
+
+@functools.cache
+def _locks() -> int:
+    return os.open(_TAKEN, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _taken(port: int) -> bool:
+    """Take a port before all other processes of tests; whether it was there to take."""
+    try:
+        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _free(port: int) -> bool:

@@ -82,10 +82,11 @@ def test_a_refusal_says_what_is_free(alice: User) -> None:
     _book(alice, start, max_participants=19)
     with pytest.raises(ValidationError) as caught:
         _book(alice, start)
+    year = "" if start.year == timezone.now().year else f" {start.year}"
     assert caught.value.message_dict["starts_at"] == [
         "This takes 10 ports, and only 1 is free at that time. There is room at: "
         + "; ".join(
-            f"{start:%a} {start.day} {start:%b}, {hour:%H:%M}"
+            f"{start:%a} {start.day} {start:%b}{year}, {hour:%H:%M}"
             for hour in (start + HOUR, start + 2 * HOUR, start + 3 * HOUR)
         )
         + "."

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.live import recorded
+from tests.live.patience import PATIENCE
 from tests.live.phone import Account
 from tests.live.recorded import Samples
 from tests.ports import free_port
@@ -115,7 +116,7 @@ class Baresip:
                 self.said += octets.decode(errors="replace")
                 self._changed.notify_all()
 
-    async def says(self, text: str, *, within: float = 10.0) -> None:
+    async def says(self, text: str, *, within: float = PATIENCE) -> None:
         """Wait until it has printed `text`."""
         try:
             async with asyncio.timeout(within), self._changed:

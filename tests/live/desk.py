@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
+from tests.live.patience import PATIENCE
 from tests.live.phone import Account, Dialog, Phone
 from tests.live.server import Server, until
 from tests.live.wire import Message
@@ -107,7 +108,7 @@ class DeskServer(Server):
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any, Mapping[str, str]]:
         connection = http.client.HTTPSConnection(
-            self.host, self.port, timeout=10, context=self.trust()
+            self.host, self.port, timeout=PATIENCE, context=self.trust()
         )
         content = None if body is None else json.dumps(body)
         with contextlib.closing(connection):
@@ -148,7 +149,7 @@ def redis_server(directory: Path) -> Iterator[str]:
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen([*command, "--dir", str(directory)], stdout=subprocess.DEVNULL) as redis:
         try:
-            until(lambda: accepts(port), within=10.0)
+            assert until(lambda: accepts(port)), "Redis does not start"
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             redis.terminate()
@@ -374,7 +375,7 @@ async def sipp(
     calls: int = 1,
     rate: int = 10,
     hold: float = 1.0,
-    within: float = 30.0,
+    within: float = 2 * PATIENCE,
     by: int = 0,
 ) -> None:
     """Run a scenario of ``sipp/``; fails with SIPp's own words if a call did.

@@ -16,10 +16,9 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
+from tests.live.patience import PATIENCE
 from tests.live.wire import OFFER, Challenge, Counter, Headers, Message
 
-#: Seconds within which a test wants an answer, on a machine that is busy.
-PATIENCE = 8.0
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE, INFO, UPDATE, REFER"
 
 Match = Callable[[Message], bool]

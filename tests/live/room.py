@@ -11,7 +11,7 @@ from tests.live.phone import Account
 from tests.live.server import Server
 
 #: Milliseconds for a call to be up, ICE and DTLS included.
-JOINED_WITHIN = 15_000
+JOINED_WITHIN = 2 * browsers.PATIENCE
 
 
 async def sign_in(page: Page, server: Server, account: Account) -> None:
@@ -78,7 +78,7 @@ class Room:
         await self.press_join(name)
         await self.is_in("joined", within=JOINED_WITHIN)
 
-    async def is_in(self, state: str, *, within: int = browsers.PATIENCE) -> None:
+    async def is_in(self, state: str, *, within: float = browsers.PATIENCE) -> None:
         """Wait until the call is in a state."""
         await expect(self.hook("call-state")).to_have_attribute("data-state", state, timeout=within)
 

@@ -19,11 +19,12 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.live.office import ROOT, Office
+from tests.live.patience import PATIENCE
 from tests.live.phone import Account
 from tests.ports import free_port
 
 #: Seconds until the server has to be ready, on a machine that is busy.
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
 #: Seconds within which it has to be gone after a signal, calls up or not.
 GONE_WITHIN = 5.0
 #: In `DATA_DIR`.
@@ -36,7 +37,7 @@ class NotReady(Exception):
     """The server ended, or did not become ready in time; the text is its log."""
 
 
-def until(met: Callable[[], bool], *, within: float, every: float = 0.05) -> bool:
+def until(met: Callable[[], bool], *, within: float = PATIENCE, every: float = 0.05) -> bool:
     """Wait until `met`, looking every so often; whether it was met in time."""
     never = threading.Event()
     for _ in range(max(1, int(within / every))):
@@ -231,7 +232,7 @@ class Server:
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any, Mapping[str, str]]:
         """One HTTP request: status, JSON (or text) of the answer, its header fields."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
         content = None if body is None else json.dumps(body)
         sent = {"Content-Type": "application/json", **(headers or {})}
         with contextlib.closing(connection):

@@ -70,7 +70,7 @@ async def scan(directory: Path, *command: str) -> str:
     def run() -> str:
         try:
             done = subprocess.run(
-                command, cwd=directory, capture_output=True, text=True, timeout=25, check=False
+                command, cwd=directory, capture_output=True, text=True, timeout=90, check=False
             )
         except subprocess.TimeoutExpired as slow:
             return "".join((part or b"").decode() for part in (slow.stdout, slow.stderr))

@@ -60,7 +60,7 @@ def name_of(uri: str) -> str:
 
 
 def is_empty(desk: DeskServer, room: str) -> bool:
-    return until(lambda: not desk.roster(name_of(room)), within=10.0, every=0.5)
+    return until(lambda: not desk.roster(name_of(room)), every=0.5)
 
 
 def joins(desk: DeskServer, room: str) -> list[str]:
@@ -169,7 +169,7 @@ async def test_an_invite_that_comes_again_is_one_participant(
     if phone.transport == "udp":  # not acknowledged yet, so it comes again (13.3.1.4)
         assert (await phone.receives(is_final)).text() == first.text()
     await phone.acknowledges(dialog, first)
-    await asyncio.to_thread(until, lambda: bool(desk.roster(name_of(room))), within=5.0)
+    await asyncio.to_thread(until, lambda: bool(desk.roster(name_of(room))))
     assert desk.roster(name_of(room)) == [phone.account.aor]
     await dialog.hang_up()
 
@@ -265,7 +265,7 @@ async def test_a_certificate_is_reloaded_with_calls_up(
             shown = [ssl.get_server_certificate(where) for where in places]
             return shown[0] == shown[1] != old[0]
 
-        assert await asyncio.to_thread(until, are_new, within=5.0)
+        assert await asyncio.to_thread(until, are_new)
         async with await DeskPhone.open(desk, bob, "tls") as after:
             assert (await after.register()).status == 200
         assert desk.roster(name_of(room)) == [bob.aor, bob.aor]
@@ -346,9 +346,9 @@ async def test_baresip_hears_the_other(
         await his.says("Call established")
         await his.says("200 OK")
         joined = sorted([alice.aor, bob.aor])
-        assert until(lambda: sorted(desk.roster(name_of(room))) == joined, within=5.0)
-        assert await asyncio.to_thread(until, lambda: his.hears(1000, HEARD), within=5.0)
-        assert await asyncio.to_thread(until, lambda: hers.hears(440, HEARD), within=5.0)
+        assert until(lambda: sorted(desk.roster(name_of(room))) == joined)
+        assert await asyncio.to_thread(until, lambda: his.hears(1000, HEARD))
+        assert await asyncio.to_thread(until, lambda: hers.hears(440, HEARD))
     finally:
         await his.stop()
         await hers.stop()

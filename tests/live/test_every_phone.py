@@ -71,7 +71,7 @@ class Table:
 
 
 async def _until(met: object) -> None:
-    assert await asyncio.to_thread(until, met, within=10.0, every=0.25)  # type: ignore[arg-type]
+    assert await asyncio.to_thread(until, met, every=0.25)  # type: ignore[arg-type]
 
 
 def _workers(server: Server) -> list[int]:

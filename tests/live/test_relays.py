@@ -44,7 +44,7 @@ def turn(tmp_path: Path) -> Iterator[int]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
     try:
-        assert until(lambda: _listens(port), within=10.0), log.read_text()
+        assert until(lambda: _listens(port)), log.read_text()
         yield port
     finally:
         process.terminate()

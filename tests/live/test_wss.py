@@ -25,4 +25,4 @@ async def test_phones_on_wss_hear_each_other(
     await browsers.hears_the_other_alone(bob.page, own=bob.tone, other=alice.tone)
     await alice.hangs_up()
     await bob.hangs_up()
-    assert until(lambda: not desk.roster(room["id"]), within=5.0)
+    assert until(lambda: not desk.roster(room["id"]))

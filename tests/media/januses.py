@@ -77,7 +77,7 @@ class Janus:
                 stderr=subprocess.STDOUT,
             )
         said = f"(port {self.port})..."
-        assert until(lambda: said in log.read_text(errors="replace"), within=10.0), log.read_text()
+        assert until(lambda: said in log.read_text(errors="replace")), log.read_text()
 
     def kill(self) -> None:
         """End it without a word."""

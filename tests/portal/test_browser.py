@@ -25,6 +25,7 @@ from conferences.models import Conference, Ledger, RecordingState, User
 from conferences.services import Invitee
 from tests import people
 from tests.conferences.test_registrations import BROWSER, DESK
+from tests.live import browser as browsers
 from tests.portal.conftest import PASSWORD, join
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -58,9 +59,10 @@ async def open_page(
         viewport={"width": width, "height": height},
         color_scheme=theme,
         java_script_enabled=scripts,
+        reduced_motion="reduce",  # what is looked at is not on its way from one colour to another
     )
     page = await context.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(browsers.PATIENCE)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if "Policy" in said.text else None)
@@ -317,7 +319,7 @@ async def test_the_roster_of_a_page_is_kept_fresh(
     await sign_in(page, live_server, "alice")
     await page.goto(f"{live_server.url}/conferences/planning/")
     await sync_to_async(join)(room, "bob")
-    await page.get_by_text("1 here").wait_for(timeout=10_000)
+    await page.get_by_text("1 here").wait_for()
 
 
 async def test_a_guest_mends_his_name_and_the_pin(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -107,12 +108,23 @@ async def test_too_slow(
 async def test_who_has_proved_himself_may_be_silent(
     tcp: StreamTransport, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "WHOLE_WITHIN", 0.05)
-    reader, writer = await connected(tcp)
+    """What would have closed the connection is called off."""
+    loop, clocks = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    set_one = loop.call_later
+
+    def kept(delay: float, *rest: Any) -> asyncio.TimerHandle:
+        one = set_one(delay, *rest)
+        if delay == stream.WHOLE_WITHIN:
+            clocks.append(one)
+        return one
+
+    monkeypatch.setattr(loop, "call_later", kept)
+    _, writer = await connected(tcp)
+    await shell.until(lambda: len(shell.flows) == 1)
+    assert [one.cancelled() for one in clocks] == [False]
     writer.write(OPTIONS)
     await shell.until(lambda: len(shell.messages) == 1)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(reader.read(), 0.2)
+    assert [one.cancelled() for one in clocks] == [True]
     writer.close()
 
 

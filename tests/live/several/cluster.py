@@ -35,7 +35,7 @@ class Redis:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--dir", str(self._directory)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        assert until(lambda: accepts(self.port), within=10.0), "Redis does not start"
+        assert until(lambda: accepts(self.port)), "Redis does not start"
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -185,7 +185,7 @@ class Cluster:
             worker.start()
         for gateway in self.gateways[1:]:
             gateway.becomes_ready()
-        ready = until(lambda: all(worker.ready for worker in self.workers), within=30.0)
+        ready = until(lambda: all(worker.ready for worker in self.workers))
         assert ready, [worker.log() for worker in self.workers]
 
     def stop(self) -> None:

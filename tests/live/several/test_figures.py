@@ -18,6 +18,7 @@ import pytest
 
 from tests.live import browser as browsers
 from tests.live.harness import LIBRARIES, BrowserPhone
+from tests.live.patience import PATIENCE
 from tests.live.server import until
 from tests.live.several.conftest import System, user_of
 
@@ -33,7 +34,7 @@ def other_than(library: str) -> str:
     return next(one for one in LIBRARIES if one != library)
 
 
-async def met(condition: Callable[[], bool], *, within: float = 10.0) -> bool:
+async def met(condition: Callable[[], bool], *, within: float = PATIENCE) -> bool:
     """Whether a condition was met in time; nobody is held up meanwhile."""
     return await asyncio.to_thread(until, condition, within=within)
 
