@@ -16,7 +16,7 @@ from conferences import policy
 from conferences.policy import CallOrder, Identity, Refusal, Snapshot
 from sipgateway.focus import answers, diversion, failures, outside
 from sipgateway.focus.calls import Calls
-from sipgateway.focus.desk import Desk, Phone, over_tls, same_device, uri_of
+from sipgateway.focus.desk import Desk, Phone, uri_of
 from sipgateway.focus.diversion import Allowed, Diversions, Place
 from sipgateway.focus.events import Answer, CallOutAsked
 from sipgateway.focus.facts import CallProgressed, Fact
@@ -24,8 +24,16 @@ from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.outside import Way
 from sipgateway.focus.questions import AskCallOut
 from sipgateway.focus.referral import Telling
-from sipgateway.focus.ringing import CALLED_OFF, FOR_NOBODY, Ringing, failure_of, is_plain
-from sipgateway.focus.roster import Departure, Joining, Status
+from sipgateway.focus.ringing import (
+    CALLED_OFF,
+    FOR_NOBODY,
+    Ringing,
+    failure_of,
+    is_plain,
+    leg_to,
+    wanted_of,
+)
+from sipgateway.focus.roster import Departure, Status
 from sipgateway.media.engine import LegId
 from sipgateway.sip import headers, message
 from sipgateway.sip.uri import SipUri, Uri
@@ -210,7 +218,7 @@ class Dialings:
         def found(phones: list[Phone], then: float) -> None:
             if not self._runs(dialing):
                 return  # it was called off meanwhile
-            wanted = _wanted(order, phones, None if instance else phone)
+            wanted = wanted_of(order, phones, None if instance else phone)
             if not wanted:
                 reason = "No Phone Is Registered" + (" Over TLS" if order.secure else "")
                 self._fail(dialing, 480, reason, then)
@@ -255,24 +263,8 @@ class Dialings:
         outside.find(self._desk, uri, found)
 
     def _leg(self, order: CallOrder, entity: str, phone: Phone) -> Leg:
-        return Leg(
-            id=LegId(self._desk.tokens.opaque()),
-            identity=Identity(entity, order.display_name),
-            display_text=order.display_name,
-            flow=phone.flow,
-            joining=Joining.DIALED_OUT,
-            transaction=None,
-            request=None,
-            endpoint=phone.uri,
-            routes=phone.routes,
-            agent=phone.agent,
-            spare=phone.next,
-            referred_by=policy.NOBODY if order.anonymous else order.by,
-            referred_as=policy.NOBODY if order.anonymous else self._host.shown(order.by),
-            takes_over=order.takes_over,
-            history=order.history,
-            extra=(("Replaces", order.replaces),) if order.replaces else (),
-        )
+        shown = policy.NOBODY if order.anonymous else self._host.shown(order.by)
+        return leg_to(phone, order, entity, LegId(self._desk.tokens.opaque()), by=shown)
 
     def _ring(self, dialing: Ringing, legs: list[Leg], now: float) -> None:
         for number in dialing.orders:
@@ -413,10 +405,3 @@ class Dialings:
 
     def _of(self, leg: Leg) -> Ringing | None:
         return next((d for d in self._running.values() if leg in d.legs), None)
-
-
-def _wanted(order: CallOrder, phones: list[Phone], contact: SipUri | None) -> list[Phone]:
-    """Those of a person's phones that may ring: the one of that Contact, those over TLS."""
-    if contact is not None:
-        phones = [one for one in phones if same_device(uri_of(one.uri), contact)]
-    return over_tls(phones) if order.secure else phones

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conferences.policy import CallOrder
+from conferences import policy
+from conferences.policy import CallOrder, Identity
+from sipgateway.focus.desk import Phone, over_tls, same_device, uri_of
 from sipgateway.focus.diversion import Diversions
 from sipgateway.focus.failures import Failure
 from sipgateway.focus.leg import Farewell, Leg
 from sipgateway.focus.referral import Telling
-from sipgateway.focus.roster import Departure
+from sipgateway.focus.roster import Departure, Joining
+from sipgateway.media.engine import LegId
+from sipgateway.sip.uri import SipUri
 
 NOBODY_LEFT = "Nobody Is Left"
 """What is told of a call that was for others who have all gone meanwhile."""
@@ -64,3 +68,32 @@ def failure_of(bye: Farewell) -> Failure:
         return Failure(487, bye.reason or bye.text)
     says_little = Failure.of(bye).says_little
     return Failure(bye.status, bye.reason or bye.text, says_little=says_little)
+
+
+def leg_to(phone: Phone, order: CallOrder, entity: str, leg: LegId, *, by: str) -> Leg:
+    """The leg to one phone; `by` is who asked, as that phone may read it."""
+    return Leg(
+        id=leg,
+        identity=Identity(entity, order.display_name),
+        display_text=order.display_name,
+        flow=phone.flow,
+        joining=Joining.DIALED_OUT,
+        transaction=None,
+        request=None,
+        endpoint=phone.uri,
+        routes=phone.routes,
+        agent=phone.agent,
+        spare=phone.next,
+        referred_by=policy.NOBODY if order.anonymous else order.by,
+        referred_as=by,
+        takes_over=order.takes_over,
+        history=order.history,
+        extra=(("Replaces", order.replaces),) if order.replaces else (),
+    )
+
+
+def wanted_of(order: CallOrder, phones: list[Phone], contact: SipUri | None) -> list[Phone]:
+    """Those of a person's phones that may ring: the one of that Contact, those over TLS."""
+    if contact is not None:
+        phones = [one for one in phones if same_device(uri_of(one.uri), contact)]
+    return over_tls(phones) if order.secure else phones
