@@ -86,8 +86,7 @@ class Referring:
             self._host.record(fact, now)
             self._host.refuse(event.transaction, refusal, now)
         elif objection is not None:
-            status, reason = objection
-            self._desk.endpoint.respond(event.transaction, status, now, reason=reason)
+            self.not_ordered(event, *objection, now)
         else:
             self._carry_out(event, who, wanted, now)
 
