@@ -19,6 +19,7 @@ from portal.views import (
     factories,
     health,
     home,
+    invited,
     ladder,
     language,
     load,
@@ -103,6 +104,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         conference.turn_away,
         name="conference_turn_away",
     ),
+    path("conferences/<str:name>/invited/", invited.invited, name="invited"),
     path("conferences/<str:name>/invitations/", calendar.outbox, name="conference_outbox"),
     path("conferences/<str:name>/on/<str:on>/", occurrences.occurrence, name="occurrence"),
     path(

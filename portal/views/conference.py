@@ -24,7 +24,6 @@ from conferences import forms, policy, selectors, services, wording
 from conferences.models import (
     Conference,
     Guest,
-    Invitation,
     Kind,
     Participant,
     RemovalState,
@@ -35,7 +34,8 @@ from conferences.models import (
 from conferences.policy import ParticipantKey, Refusal, WaiterKey
 from portal import access
 from portal.access import Visit
-from portal.views import in_call, occurrences, presence, recording, story
+from portal.views import in_call, invited, occurrences, presence, recording, story
+from portal.views.invited import Invited
 
 #: Conferences on one page of the history.
 PAGE = 25
@@ -55,20 +55,6 @@ _NOT_LET_IN = {
     ),
     Refusal.UNKNOWN: gettext_lazy("That person waits no more."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Invited:
-    """One invitee as the page shows him."""
-
-    name: str
-    address: str
-    role: str
-    role_words: str
-    answer: str
-    answer_words: str
-    #: The PIN that is his alone, for the organizers to read.
-    pin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +94,7 @@ class Page:
     waiting_room: str
     banned: list[Banned]
     invited: list[Invited]
+    invited_count: int
     recordings: list[recording.Kept]
     recordings_kept_days: int
     sounds: list[Sound]
@@ -321,9 +308,8 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         waiting=presence.waiting(visit),
         waiting_room=row.get_waiting_room_display(),
         banned=_banned(visit),
-        invited=[_invited(one) for one in row.invitations.select_related("user")]
-        if visit.commands
-        else [],
+        invited=invited.some(row) if visit.commands else [],
+        invited_count=row.invitations.count() if visit.commands else 0,
         recordings=recording.kept(visit),
         sounds=list(selectors.sounds(row)) if visit.commands else [],
         recordings_kept_days=settings.RECORDINGS_KEPT.days if settings.RECORDINGS_KEPT else 0,
@@ -340,19 +326,6 @@ def _next_ones(visit: Visit, *, now: datetime) -> list[occurrences.Time]:
         return []
     found = itertools.islice(selectors.planned(row, since=now), NEXT)
     return [occurrences.time(visit, one) for one in found]
-
-
-def _invited(one: Invitation) -> Invited:
-    address = one.email or one.uri
-    return Invited(
-        name=one.user.get_full_name() if one.user else address,
-        address=one.user.username if one.user else address,
-        role=one.role,
-        role_words=one.get_role_display(),
-        answer=one.answer,
-        answer_words=one.get_answer_display(),
-        pin=one.pin,
-    )
 
 
 def _invitation_text(row: Conference, *, url: str, starts_at: datetime | None) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.views.defaults import server_error
 
@@ -27,7 +29,7 @@ from tests.portal.conftest import PASSWORD, SignedIn, join
 
 #: Queries of a page however many conferences, people or events are on it.
 #: Two of each are session and user.
-QUERIES = {"/": 10, "/history/": 4, "/conferences/planning/": 14}
+QUERIES = {"/": 10, "/history/": 4, "/conferences/planning/": 15}
 
 
 def test_strangers_read_what_parley_is(client: Client, db: None) -> None:
@@ -402,13 +404,48 @@ def test_browsers_find_an_icon_by_themselves(client: Client) -> None:
     assert client.get("/favicon.ico")["Location"] == "/static/img/parley.svg"
 
 
-def test_a_long_list_of_invitees_is_folded(alice: User, signed_in: SignedIn) -> None:
-    carols = [Invitee(email=f"carol{number}@example.org") for number in range(25)]
-    services.book(organizer=alice, title="Many", name="many", invitees=carols)
+@pytest.fixture
+def many(alice: User, bob: User) -> Conference:
+    """One with a long list, of whom the second has declined; Bob only takes part."""
+    carols = [Invitee(email=f"carol{number}@example.org") for number in range(120)]
+    row = services.book(
+        organizer=alice, title="Many", name="many", invitees=[*carols, Invitee("bob")]
+    )
+    row.invitations.filter(email="carol1@example.org").update(answer="declined")
+    return row
+
+
+def test_of_a_long_list_the_first_stand_beside_the_conference(
+    alice: User, many: Conference, signed_in: SignedIn
+) -> None:
     page = signed_in(alice).get("/conferences/many/").content.decode()
-    before, after = page.split('data-testid="more-invited"')
-    assert (before.count("@example.org</b>"), after.count("@example.org</b>")) == (10, 15)
-    assert "<summary>All 25</summary>" in after
+    assert page.count("@example.org</b>") == 10
+    assert '<a href="/conferences/many/invited/">All 121</a>' in page
+
+
+def test_a_long_list_is_searched_page_by_page(
+    alice: User,
+    many: Conference,
+    signed_in: SignedIn,
+) -> None:
+    browser = signed_in(alice)
+    browser.get("/conferences/many/invited/")
+    counts = []
+    for asked in ("", "?page=3", "?page=99", "?q=carol11", "?answer=declined", "?q=nobody"):
+        with CaptureQueriesContext(connection) as asked_of:
+            page = browser.get(f"/conferences/many/invited/{asked}").content.decode()
+        counts.append((page.count("<b>carol") + page.count("<b>Bob"), len(asked_of)))
+    assert [shown for shown, _ in counts] == [50, 21, 21, 11, 1, 0]
+    assert len({queries for _, queries in counts[:5]}) == 1
+    onward = browser.get("/conferences/many/invited/?q=carol").content.decode()
+    assert 'href="?q=carol&amp;answer=&amp;page=2"' in onward
+
+
+def test_the_list_is_for_those_who_moderate(
+    many: Conference, bob: User, mallory: User, signed_in: SignedIn
+) -> None:
+    assert signed_in(bob).get("/conferences/many/invited/").status_code == 403
+    assert signed_in(mallory).get("/conferences/many/invited/").status_code == 404
 
 
 @pytest.mark.parametrize(
