@@ -120,6 +120,8 @@ class Media:
     agreed: dict[LegId, bool] = field(default_factory=dict)
     tracks: dict[LegId, str] = field(default_factory=dict)
     sounds: list[tuple[str, str, float]] = field(default_factory=list)
+    #: What is played reaches the phone before anything has come from it.
+    near: bool = False
     #: What the phone's stream is, as the next description says.
     direction: Direction = Direction.SENDRECV
     #: What the next description is answered with, instead of agreeing.
@@ -558,7 +560,9 @@ class Stage:
             self.media.hosts[action.leg] = action.host
             self.media.reminded[action.leg] = action.agreed
         agreed = f"agreed {next(self.media.agreements)}"
-        described = replace(_described(sdp, self.media.direction), agreed=agreed)
+        described = replace(
+            _described(sdp, self.media.direction), agreed=agreed, near=self.media.near
+        )
         self._tell(Negotiated(action.question, described))
 
     def _account(self, action: questions.LoadAccount) -> AccountLoaded:

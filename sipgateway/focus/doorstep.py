@@ -2,8 +2,10 @@
 
 The answer to an INVITE stays what it is (480 with Retry-After, 486, 403, 410);
 but where the caller's phone can hear a 183 with a description (RFC 3960), it
-is told by a prompt first. A phone that shows no sign of that, because nothing
-comes from it, is refused at once, and so is everybody while many are being
+is told by a prompt first. Most desk phones send nothing until they are answered,
+but play what comes: they are sent the words where their description names the host
+that their SIP comes from, so that nobody has a third flooded. Any other phone from
+which nothing comes is refused at once, and so is everybody while many are being
 told already.
 """
 
@@ -117,7 +119,7 @@ class Doorstep(Anteroom):
 
     def progressed(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
-        if leg.media:
+        if leg.media or leg.near:
             self._say(leg, now)
             return
         leg.on_media = lambda then: self._say(leg, then)

@@ -246,6 +246,8 @@ class Leg:
     greeting: tuple[str, ...] = ()
     #: Something comes from the phone: it hears what is played to it.
     media: bool = False
+    #: What is played to it reaches it before that, and nobody else.
+    near: bool = False
     #: What is to be done when the first of it comes.
     on_media: Callable[[float], None] | None = None
     words: Words | None = None

@@ -90,7 +90,7 @@ class Negotiation:
     def first(self, leg: Leg, answer: Answer, now: float) -> None:
         """The engine's word on a leg that is new: its table goes on."""
         if isinstance(answer, Negotiated):
-            leg.sdp = answer.description.sdp
+            leg.sdp, leg.near = answer.description.sdp, answer.description.near
             _note(leg, answer)
             self._legs.feed(leg, Input.NEGOTIATED, now)
             return

@@ -57,13 +57,16 @@ class Description:
     the leg appears as CSRC in what others hear (RFC 3550 5.1) and as `src-id`
     in the roster (RFC 4575 5.8.3), constant for the life of the leg. `agreed` is
     what an engine that does not know the leg is to be told with the next offer, so
-    that the session goes on there: opaque, and without secrets.
+    that the session goes on there: opaque, and without secrets. `near` says that
+    what is played reaches the phone before anything has come from it: it goes, without
+    ICE, to the very host that its SIP comes from, and so hits nobody else.
     """
 
     sdp: str
     direction: Direction
     source: int
     agreed: str = ""
+    near: bool = False
 
 
 class MediaError(Exception):

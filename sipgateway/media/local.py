@@ -267,7 +267,8 @@ class LocalEngine:
             one.negotiation.sip_host = host
             text, terms = one.negotiation.answer(stream, local, session)
             self._tell(leg, one, terms)
-        return one.described(text, stream.direction)
+        near = bool(host) and terms["hears"] and terms["host"] == host
+        return replace(one.described(text, stream.direction), near=near)
 
     async def offer(
         self,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -356,6 +358,28 @@ async def test_what_was_said_when_a_worker_died_is_said_again(stage: Stage) -> N
     await talk([(alice, 300.0), (bob, 1000.0)], 40)
     assert sounds.share(sound(bob, 10), 300) > 0.8, "he is where he was"
     assert codec.level(sound(alice, 10)) == 127, "he is muted, and the music has ended"
+
+
+async def test_a_desk_phone_hears_before_it_has_sent_anything(stage: Stage) -> None:
+    """It is near where its description names the host of its SIP; another is not."""
+    offer = offers.BARESIP
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.settimeout(5.0)
+        text = re.sub(r"m=audio \d+", f"m=audio {phone.getsockname()[1]}", offer)
+        text = re.sub(r"c=IN IP4 \S+", "c=IN IP4 127.0.0.1", text)
+        told = await stage.mixer.answer(ALICE, text, Session(), host="127.0.0.1")
+        assert told.near
+        stage.mixer.play(ALICE, "ring")
+        data = await asyncio.to_thread(phone.recv, 2048)
+        assert rtp.parse(data).payload
+        for leg, host in ((BOB, "127.0.0.2"), (CAROL, "")):
+            assert not (await stage.mixer.answer(leg, text, Session(), host=host)).near
+        browser = Peer(stage.identity)
+        stage.peers.append(browser)
+        other = LegId("mallory")
+        told = await stage.mixer.answer(other, browser.offer(), Session(), host="127.0.0.1")
+        assert not told.near
 
 
 async def test_a_worker_is_kept_whatever_goes_wrong_here(

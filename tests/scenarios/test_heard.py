@@ -124,6 +124,34 @@ def test_full_locked_and_over_are_told(
     stage.is_quiet()
 
 
+def test_a_desk_phone_that_sends_nothing_before_the_answer_is_told(stage: Stage) -> None:
+    """At once, where its media is to go to where its SIP comes from."""
+    stage.conference("4712", locked=True)
+    stage.media.near = True
+    bob = stage.person("bob", transport=Transport.UDP)
+    bob.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER)
+    bob.gets("183")
+    assert last(stage)[1] == "locked"
+    stage.passes(3)
+    assert bob.inbox == []
+    ends(stage)
+    bob.gets("403", reason="locked")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_mallory_has_nobody_else_told(stage: Stage) -> None:
+    """A description that names another host than her own: no word before she is refused."""
+    stage.conference("4712", locked=True)
+    mallory = stage.person("mallory", transport=Transport.UDP)
+    mallory.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER)
+    mallory.gets("183")
+    stage.passes(1)
+    mallory.gets("403", reason="locked")
+    assert stage.media.played == []
+    stage.is_quiet()
+
+
 def test_who_hangs_up_on_the_doorstep_leaves_nothing(stage: Stage) -> None:
     stage.conference("4712", locked=True)
     bob = stage.person("bob")
