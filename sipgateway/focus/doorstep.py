@@ -32,6 +32,9 @@ MOST = 20
 SIGN_OF_LIFE = 1.0
 """Seconds after the 183 in which something has to come from the phone."""
 
+MAKES_READY = 0.5
+"""Seconds after the 183 in which a silent phone comes to play what it is sent."""
+
 LONGEST = 12.0
 """Seconds that the telling may take."""
 
@@ -119,15 +122,23 @@ class Doorstep(Anteroom):
 
     def progressed(self, leg: Leg, now: float) -> None:
         """See `room.Room`."""
-        if leg.media or leg.near:
+        if leg.media:
             self._say(leg, now)
             return
         leg.on_media = lambda then: self._say(leg, then)
-        self._desk.later(now + SIGN_OF_LIFE, lambda then: self._deaf(leg, then))
+        if leg.near:
+            self._desk.later(now + MAKES_READY, lambda then: self._ready(leg, then))
+        else:
+            self._desk.later(now + SIGN_OF_LIFE, lambda then: self._deaf(leg, then))
 
     def _say(self, leg: Leg, now: float) -> None:
         words, until = leg.farewell.words, now + LONGEST
         say_then(self._desk, leg, words, lambda then: self._refuse(leg, then), until=until)
+
+    def _ready(self, leg: Leg, now: float) -> None:
+        todo, leg.on_media = leg.on_media, None
+        if todo is not None:
+            todo(now)
 
     def _deaf(self, leg: Leg, now: float) -> None:
         if not leg.media:

@@ -125,15 +125,18 @@ def test_full_locked_and_over_are_told(
 
 
 def test_a_desk_phone_that_sends_nothing_before_the_answer_is_told(stage: Stage) -> None:
-    """At once, where its media is to go to where its SIP comes from."""
+    """Soon, where its media is to go to where its SIP comes from."""
     stage.conference("4712", locked=True)
     stage.media.near = True
     bob = stage.person("bob", transport=Transport.UDP)
     bob.sends("INVITE", f"sip:4712@{DOMAIN}", body=OFFER)
     bob.gets("183")
+    stage.passes(0.5)
     assert last(stage)[1] == "locked"
+    stage.media_tells(LegConnected(next(iter(stage.switchboard._doorstep.calls)).id))
     stage.passes(3)
     assert bob.inbox == []
+    assert len(stage.media.played) == 1
     ends(stage)
     bob.gets("403", reason="locked")
     assert not stage.switchboard.occupied
