@@ -12,17 +12,16 @@ import functools
 from sipgateway.focus import standing
 from sipgateway.focus.calls import Calls
 from sipgateway.focus.desk import Desk, Phone, same_device, uri_of
-from sipgateway.focus.events import Answer, Reopened
 from sipgateway.focus.leg import Farewell, Leg
-from sipgateway.focus.questions import Reopen
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.standing import Standing
 from sipgateway.sip.errors import BadMessage
 from sipgateway.sip.events import DialogId
 from sipgateway.sip.flow import Flow, Transport
 
-RETURN_WITHIN = 30.0
-"""Seconds that a phone may take to come back; who is gone is off the roster by then."""
+RETURN_WITHIN = 18.0
+"""Seconds that a phone may take to come back. With those until its process is missed (the
+lease's nine, and two and a half between two looks) who is gone is off the roster within 30 s."""
 #: What a row of another version may raise: its phone calls again.
 UNREADABLE = (BadMessage, KeyError, TypeError, ValueError)
 
@@ -82,23 +81,12 @@ class Inheriting:
             if flow is not None:
                 self._calls.reconnecting.found_again(leg, flow, then)
             elif leg.flow.transport is Transport.UDP:
-                self._reopen(leg)
+                leg.flow_gone = True
+                self._calls.reconnecting.reopen(leg)
             else:
                 self._calls.reinvite(leg)
 
         self._desk.find(leg.identity.uri, found, now, instance=instance)
-
-    def _reopen(self, leg: Leg) -> None:
-        """A phone on UDP is reached by a socket of ours as well as by the one that is gone."""
-        leg.flow_gone = True
-
-        def found(answer: Answer, now: float) -> None:
-            flow = answer.flow if isinstance(answer, Reopened) else None
-            if flow is not None and leg.flow_gone and leg.dialog is not None:
-                self._calls.reconnecting.found_again(leg, flow, now)
-
-        remote = (leg.flow.remote_host, leg.flow.remote_port)
-        self._desk.ask(lambda number: Reopen(number, Transport.UDP.value, *remote), found)
 
     def _still_gone(self, leg: Leg, now: float) -> None:
         leg.returns_by = None

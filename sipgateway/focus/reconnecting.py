@@ -1,7 +1,7 @@
 """Legs whose connection is gone, and that go on by another.
 
 A phone of ours registers anew and is known by its Contact; somebody outside is
-connected to again, some times.
+connected to again, some times. One on UDP whose process is gone is reached by a socket of ours.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Protocol
 
 from sipgateway.focus import outside
 from sipgateway.focus.desk import Desk, same_device, uri_of
+from sipgateway.focus.events import Answer, Reopened
 from sipgateway.focus.leg import Leg
 from sipgateway.focus.outside import Way
+from sipgateway.focus.questions import Reopen
 from sipgateway.focus.room import Room
 from sipgateway.sip.events import FlowClosed
-from sipgateway.sip.flow import Flow
+from sipgateway.sip.flow import Flow, Transport
 from sipgateway.sip.uri import SipUri
 
 
@@ -45,7 +47,13 @@ class Reconnecting:
                 self._reconnect(leg)
 
     def _reconnect(self, leg: Leg) -> None:
-        """Somebody outside does not come back by himself: he is connected to again."""
+        """Somebody outside does not come back by himself: he is connected to again.
+
+        Nor does a phone on UDP whose process is gone: nothing has told it.
+        """
+        if leg.flow.via and leg.flow.transport is Transport.UDP:
+            self.reopen(leg)
+            return
         if leg.way is None or leg.way.reconnects >= outside.RECONNECTS or leg.dialog is None:
             return
         leg.way.reconnects += 1
@@ -58,6 +66,17 @@ class Reconnecting:
                 self._desk.endpoint.move(leg.dialog, flow)
 
         outside.find(self._desk, leg.way.uri, found)
+
+    def reopen(self, leg: Leg) -> None:
+        """A phone on UDP is reached by a socket of ours as well as by the one that is gone."""
+
+        def found(answer: Answer, now: float) -> None:
+            flow = answer.flow if isinstance(answer, Reopened) else None
+            if flow is not None and leg.flow_gone and leg.dialog is not None:
+                self.found_again(leg, flow, now)
+
+        remote = (leg.flow.remote_host, leg.flow.remote_port)
+        self._desk.ask(lambda number: Reopen(number, Transport.UDP.value, *remote), found)
 
     def moved(self, entity: str, contact: SipUri, flow: Flow, now: float) -> None:
         """A phone has registered anew: what lost its flow goes on by the new one."""

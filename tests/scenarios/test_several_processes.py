@@ -8,8 +8,9 @@ from conferences.policy import Admission, CallOrder, ParticipantKey, RemovalOrde
 from sipgateway.focus.actions import Forward, TellDialogs, WatchDialogs
 from sipgateway.focus.events import DialogsTold, DialogsWatched, PhoneAnnounced
 from sipgateway.focus.facts import CallProgressed, Released
+from sipgateway.media.engine import LegSilent
 from sipgateway.sip import headers, message
-from sipgateway.sip.flow import Flow
+from sipgateway.sip.flow import Flow, Transport
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
 HERE, THERE = "aaaaaaaa", "bbbbbbbb"
@@ -277,6 +278,29 @@ def test_a_phone_that_called_by_its_gruu_is_found_again() -> None:
     system.carries()
     again.gets("BYE")
     system.carries()
+    assert system.there.roster() == []
+
+
+def test_a_phone_on_udp_outlives_the_process_that_it_came_by() -> None:
+    """Nothing has told it: it is reached by a socket of the owner's, and asked when silent."""
+    system = System()
+    bob = system.here.person("bob", transport=Transport.UDP)
+    system.there.people["bob"] = Person(system.there, "bob", transport=Transport.UDP)
+    system.dials(bob)
+    again = Person(system.there, "bob", transport=Transport.UDP)
+    system.there.people["bob again"] = again
+    system.there.found_again[bob.host, bob.port] = again.flow
+    system.there.endpoint.flow_closed(bob.flow.id, system.there.now)
+    system.there.pump()
+    system.there.media_tells(LegSilent(system.there.leg_of("bob"), 11.0))
+    options = again.gets("OPTIONS")
+    again.replies(options, 200)  # type: ignore[arg-type]
+    assert system.there.roster() == ["bob"]
+    system.there.passes(11)
+    system.there.media_tells(LegSilent(system.there.leg_of("bob"), 22.0))
+    again.gets("OPTIONS")
+    system.there.passes(11)
+    system.there.media_tells(LegSilent(system.there.leg_of("bob"), 33.0))
     assert system.there.roster() == []
 
 

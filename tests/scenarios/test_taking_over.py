@@ -163,7 +163,7 @@ def test_who_does_not_come_back_is_off_the_roster() -> None:
     (flow, _) = system.here.sent_elsewhere.pop()
     system.here.endpoint.flow_closed(flow.id, system.here.now)
     system.here.pump()
-    system.here.passes(29.0)
+    system.here.passes(17.0)
     assert system.here.roster() == ["bob"]
     system.here.passes(5.0)
     assert system.here.roster() == []

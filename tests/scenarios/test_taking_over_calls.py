@@ -154,7 +154,7 @@ def test_who_does_not_come_back_ends_the_call() -> None:
     (flow, _) = system.here.sent_elsewhere.pop()
     system.here.endpoint.flow_closed(flow.id, system.here.now)
     system.here.pump()
-    system.here.passes(29.0)
+    system.here.passes(17.0)
     assert not any("BYE" in repr(message) for message in bob.inbox)
     system.here.passes(5.0)
     bob.gets("BYE", reason="The other side hung up")
