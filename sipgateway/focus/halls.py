@@ -133,6 +133,8 @@ class Halls:
         elif event.request.method != "INVITE":
             fields = (("Allow", "INVITE, ACK, CANCEL, OPTIONS"),)
             respond(event.transaction, 405, now, fields=fields)
+        elif event.request.all("join"):  # RFC 3911 4: nothing was found that it could join
+            respond(event.transaction, 481, now)
         elif who.is_guest:
             self._refuse(event, Refusal.NOT_ALLOWED, now)
         else:

@@ -13,6 +13,7 @@ strangers who there is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from conferences.policy import Identity
 from sipgateway.focus import failures, inviting
@@ -94,6 +95,9 @@ class Proxy:
             for route in phone.routes:
                 onward.add(headers.ROUTE, route)
             onward.put(headers.MAX_BREADTH, breadth)
+            sender = request.must(headers.FROM)
+            if request.method == "MESSAGE" and sender.display_name:  # which people read
+                onward.put(headers.FROM, replace(sender, display_name=who.display_name))
             if request.method == "REFER":
                 onward.put(headers.REFERRED_BY, NameAddr(uri_of(who.uri)))
             return onward

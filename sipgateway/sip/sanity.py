@@ -82,6 +82,8 @@ BODIES: dict[str, tuple[str, ...]] = {
 }
 
 
+#: What of Privacy is understood (RFC 3323 4.2, RFC 3325 9.3, RFC 7044 10.1).
+_PRIVACY = frozenset({"header", "session", "user", "none", "critical", "id", "history"})
 #: qvalue of what is not acceptable (RFC 3261 25.1).
 _NOT_AT_ALL = re.compile(r"0(?:\.0{0,3})?")
 #: What every message has to have, once.
@@ -239,6 +241,18 @@ def _acceptable(request: Request) -> Objection | None:
     return Objection(406, fields=(("Accept", "application/sdp"),))
 
 
+def _privacy(request: Request) -> Objection | None:
+    """RFC 3323 5: who takes it for critical rather has no call than less privacy than asked."""
+    asked = request.one(headers.PRIVACY)
+    if asked is None:
+        return None
+    values = {asked.value, *(name.lower() for name, _ in asked.params)}
+    unknown = sorted(values - _PRIVACY)
+    if "critical" not in values or not unknown:
+        return None
+    return Objection(500, f"Privacy Not Supported: {', '.join(unknown)}")
+
+
 def takes(request: Request, media_type: str) -> bool:
     """Whether an answer of that type will do (RFC 3261 20.1).
 
@@ -262,6 +276,7 @@ CHECKS: tuple[Callable[[Request], Objection | None], ...] = (
     _event,
     _body,
     _acceptable,
+    _privacy,
 )
 
 

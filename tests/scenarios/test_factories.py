@@ -256,3 +256,14 @@ def test_a_listener_is_heard_by_no_phone(
 def _legs(stage: Stage, who: str, name: str) -> list[Leg]:
     conference = stage.switchboard._conferences[stage.snapshots[name].id]
     return [leg for leg in conference.calls if leg.identity.uri == f"sip:{who}@{DOMAIN}"]
+
+
+def test_a_join_that_finds_nothing_makes_no_conference(stage: Stage) -> None:
+    """RFC 3911 4: 481, by a factory of whatever name."""
+    alice = stage.person("alice")
+    for name in ("conference-factory", "board"):
+        stage.factories[name] = {"redirect": True}
+        before = dict(stage.snapshots)
+        alice.sends("INVITE", f"sip:{name}@{DOMAIN}", body=OFFER, Join="x;to-tag=1;from-tag=2")
+        alice.gets("481")
+        assert stage.snapshots == before

@@ -525,3 +525,19 @@ def test_who_wants_no_name_is_given_none(stage: Stage, alice: Person, bob: Perso
     _watches(alice, Privacy="id")
     alice.gets("433")
     stage.is_quiet()
+
+
+def test_a_text_bears_the_name_that_is_its_senders(stage: Stage, bob: Person) -> None:
+    """Whoever writes another into From would pass for somebody else to those who read it."""
+    mallory = stage.person("mallory")
+    text = mallory.request("MESSAGE", BOB, body="Hello", content_type="text/plain")
+    mallory.feeds(text)
+    challenge = mallory.gets("401")
+    assert isinstance(challenge, Response)
+    again = mallory.request("MESSAGE", BOB, body="Hello", content_type="text/plain")
+    again.drop("from")
+    again.append("From", f'"Alice" <sip:mallory@{DOMAIN}>;tag=mallory')
+    again.append("Authorization", mallory.credentials(challenge, "MESSAGE", BOB))
+    mallory.feeds(again)
+    sender = _request(bob, "MESSAGE").must(headers.FROM)
+    assert (sender.display_name, sender.tag) == ("Mallory", "mallory")

@@ -40,6 +40,7 @@ REFUSED = [
     (having(ua.invite(), Max_Forwards="x"), 400, "Max-Forwards header: Malformed number"),
     (having(ua.invite(), Record_Route="<sip:p"), 400, "Record-Route header: "),
     (having(ua.invite(), Session_Expires=";"), 400, "Session-Expires header: "),
+    (having(ua.invite(), Privacy="id;foo;critical"), 500, "Privacy Not Supported: foo"),
     (having(ua.invite(), Session_Expires="foo"), 400, "Session-Expires header: "),
     (having(ua.invite(), Session_Expires="99999999999"), 400, "Session-Expires header: "),
     (having(ua.invite(), Accept="application/sdp;q=0"), 406, ""),
