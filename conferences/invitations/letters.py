@@ -133,6 +133,7 @@ def _letter(mail: Mail, at: datetime.datetime) -> Letter:
         "digits": conference.name if conference.name.isdigit() else "",
         "digits_shown": re.sub(r"(.{4})(?=.)", r"\1 ", conference.name),
         "answers": _answers(mail, series) if not cancelled else [],
+        "question": _question(mail, series),
         "way_in": way_in(conference, invitation),
     }
     return Letter(
@@ -338,6 +339,15 @@ def _when(mail: Mail, series: selectors.Series) -> str:
     meant = _meant(mail, series) if mail.kind == MailKind.REMINDER else None
     shown = (meant.now if meant else None) or first
     return f"{_span(shown, zoneinfo.ZoneInfo(pattern.zone))} {pattern.zone}"
+
+
+def _question(mail: Mail, series: selectors.Series | None) -> str:
+    """What the answers are to: the one time that the mail is about, or all."""
+    found = _meant(mail, series) if series else None
+    if found is None or found.now is None:
+        return _("Do you come?")
+    day = _day(found.now, zoneinfo.ZoneInfo(found.series.pattern.zone))
+    return _("Do you come on %(day)s?") % {"day": day}
 
 
 def _answers(mail: Mail, series: selectors.Series | None) -> list[tuple[str, str]]:

@@ -431,3 +431,18 @@ def test_who_does_not_come_to_a_time_is_not_reminded_of_it(alice: User) -> None:
         ("bob@example.com", first),
         ("carol@example.com", first + 7 * DAY),
     ]
+
+
+def test_a_mail_about_one_time_asks_about_that_time(alice: User) -> None:
+    row = _book(alice, rrule="FREQ=WEEKLY;COUNT=4")
+    assert row.starts_at is not None
+    second = row.starts_at + 7 * DAY
+    services.change_occurrence(
+        conference=row, recurrence_id=second, actor="", starts_at=second + HOUR
+    )
+    letter, first = (invitations.letter(mail, at=timezone.now()) for mail in selectors.outbox(row))
+    assert "Do you come?" in first.text
+    name = selectors.occurrence_name(second)
+    assert f"?answer=declined&on={name}" in letter.text
+    assert "Do you come on " in letter.text
+    assert f"?answer=declined&amp;on={name}" in letter.html

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from conferences.api.schemas.common import Moment, Start, Strict
 from conferences.policy import (
@@ -27,19 +27,19 @@ class InviteeIn(Strict):
     uri: str = ""
     email: str = ""
     role: Role = Role.PARTICIPANT
-    dial_out: bool = Field(False, description="Call him when the conference opens.")
+    dial_out: StrictBool = Field(False, description="Call him when the conference opens.")
 
 
 class PolicyIn(Strict):
     """Who may do what."""
 
     admission: Admission = Admission.INVITED
-    participants_may_add: bool | None = Field(
+    participants_may_add: StrictBool | None = Field(
         None, description="May participants have others called? By default where all may join."
     )
-    hidden_focus: bool = False
+    hidden_focus: StrictBool = False
     redials: int = Field(2, description="Tries more for an invitee who is busy or not there.")
-    confirm_calls: bool = Field(False, description="Whoever is called presses 1 to come in.")
+    confirm_calls: StrictBool = Field(False, description="Whoever is called presses 1 to come in.")
     anonymity: Anonymity = Field(
         Anonymity.ASKED, description="Who is shown without his name, and to whom."
     )
@@ -48,7 +48,7 @@ class PolicyIn(Strict):
         TwoLeft.STAY,
         description="When two are left of a conference for now: it stays, or they go on in a call.",
     )
-    personal_pins: bool = Field(False, description="Each invitee has a PIN of his own.")
+    personal_pins: StrictBool = Field(False, description="Each invitee has a PIN of his own.")
     reminder_minutes: int | None = Field(
         None, description="Remind invitees by mail so long before each start."
     )
@@ -58,11 +58,11 @@ class PolicyIn(Strict):
     announce: Announce = Field(Announce.TONES, description="How coming and going is heard.")
     quiet_from: int = Field(15, description="From so many people on it is not.")
     warn_minutes: int = Field(5, description="Everybody is told so long before the end; 0: never.")
-    music: bool = Field(True, description="For a phone that is alone.")
+    music: StrictBool = Field(True, description="For a phone that is alone.")
     recorded: Recorded = Field(
         Recorded.TOLD, description="Never, everybody is told, or only those who agree are kept."
     )
-    tracks: bool = Field(False, description="Recordings have a track for each voice, too.")
+    tracks: StrictBool = Field(False, description="Recordings have a track for each voice, too.")
     waiting_room: WaitingRoom = Field(
         WaitingRoom.NONE,
         description="Whoever does not command waits: not at all, until the first who does is in, "

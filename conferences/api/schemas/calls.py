@@ -36,7 +36,7 @@ class RemovalIn(Strict):
     """Why, and whether he may not come back."""
 
     reason: str = ""
-    ban: bool = False
+    ban: StrictBool = False
 
 
 class PhoneRemovalIn(RemovalIn):
@@ -56,8 +56,12 @@ class TargetIn(Strict):
 
     participant: str | None = None
     spare: list[str] = Field([], description="Where all are muted: those who are not.")
-    newcomers: bool = Field(False, description="Where all are muted: those, too, who come later.")
-    may_unmute: bool = Field(False, description="Where all are muted: each may unmute himself.")
+    newcomers: StrictBool = Field(
+        False, description="Where all are muted: those, too, who come later."
+    )
+    may_unmute: StrictBool = Field(
+        False, description="Where all are muted: each may unmute himself."
+    )
 
 
 class NewcomersIn(Strict):
