@@ -63,7 +63,7 @@ class Authentication:
         and vouches for the sender to the one that it is for.
         """
         if isinstance(event.vouched, Identity):
-            then(event.vouched, now)
+            self._proved(event, event.vouched, then, now)
             return
         try:
             auth = self._credentials(event.request)
@@ -142,6 +142,10 @@ class Authentication:
                 fields = (("Retry-After", str(meter.wait(name, now))),)
                 self._endpoint.refuse(event.transaction, 503, fields=fields)
                 return
+        self._proved(event, who, then, now)
+
+    def _proved(self, event: RequestReceived, who: Identity, then: Then, now: float) -> None:
+        self._endpoint.proved(event.transaction, who.uri)
         then(who, now)
 
     def _is_for_us(self, uri: str, request: Request) -> bool:
@@ -152,7 +156,7 @@ class Authentication:
         user_agent = event.request.get("user-agent") or ""
         algorithms = digest.algorithms_for(user_agent, web=event.flow.web)
         challenges = self._digest.challenges(now, stale=stale, algorithms=algorithms)
-        passed = proxy.is_merely_passed(event.request)
+        passed = event.dialog is None and proxy.is_merely_passed(event.request)
         status, fields = digest.challenge_fields(challenges, proxy=passed)
         self._guard.counters["challenged"] += 1
         self._endpoint.refuse(event.transaction, status, fields=fields)

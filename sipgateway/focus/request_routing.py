@@ -1,8 +1,9 @@
 """Where a request goes.
 
-One in a dialog goes to the dialog's owner. One outside is first asked who it
-is from (digest), then goes by its Request-URI: to the registrar, to a service,
-to a person, to a conference, which is loaded if it is not live.
+One in a dialog goes to the dialog's owner, once it is clear that it is its
+peer's (`recognition`). One outside is first asked who it is from (digest), then
+goes by its Request-URI: to the registrar, to a service, to a person, to a
+conference, which is loaded if it is not live.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from conferences.policy import Identity
-from sipgateway.focus import answers, application, joining, outside, refer_state
+from sipgateway.focus import (
+    answers,
+    application,
+    joining,
+    outside,
+    recognition,
+    refer_state,
+)
 from sipgateway.focus.application import Application
 from sipgateway.focus.authentication import Authentication
 from sipgateway.focus.desk import Desk
@@ -52,7 +60,10 @@ class RequestRouting:
     def take(self, event: RequestReceived, now: float) -> None:
         """Hand a request to whoever answers it."""
         if event.dialog is not None:
-            self._inside(event, now)
+            if event.strange:
+                recognition.recognize(self._desk, self._authentication, event, self._inside, now)
+            else:
+                self._inside(event, now)
             return
         request = event.request
         if request.must(headers.TO).tag:

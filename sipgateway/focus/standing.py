@@ -148,6 +148,7 @@ def dialog_of(standing: Standing, now: float) -> Dialog:
         remote_seq=None,
         flow=_flow(what["flow"]),
         early=False,
+        proved=what.get("proved", ""),
     )
 
 
@@ -161,6 +162,7 @@ def _dialog(dialog: Dialog, process: str) -> Written:
         "target": dialog.remote_target,
         "routes": [headers.ROUTE.build(route) for route in dialog.route_set],
         "seq": dialog.local_seq,
+        "proved": dialog.proved,
         "flow": [
             flow.id,
             flow.transport.value,

@@ -45,6 +45,8 @@ class Dialog:
     early: bool = True
     #: Of the last 2xx to an INVITE of ours; without octets until it is sent.
     ack: Acknowledgement | None = None
+    #: The address that the peer has proved to be his, if he was asked.
+    proved: str = ""
     #: CSeq and RSeq of the peer's last reliable provisional response (RFC 3262 4).
     heard_reliably: tuple[int, int] = (0, 0)
 
@@ -71,6 +73,12 @@ class Dialog:
         request.add(headers.CALL_ID, self.call_id)
         request.add(headers.CSEQ, CSeq(self.local_seq, method))
         return request
+
+    def came_by(self, flow: Flow) -> bool:
+        """Whether that is the flow by which the peer was last heard."""
+        before = self.flow
+        same = before.transport is Transport.UDP or (before.id, before.via) == (flow.id, flow.via)
+        return same and before.peer == flow.peer
 
     def in_order(self, request: Request) -> bool:
         """Whether a request of the peer's comes behind all that he sent before (12.2.2)."""

@@ -169,6 +169,17 @@ class Endpoint:
         """
         return self._uas.hang_up_early(transaction, now)
 
+    def proved(self, transaction: TransactionId, address: str) -> None:
+        """The sender of a request has proved that `address` is his; so it is in its dialog."""
+        self._uas.proved(transaction, address)
+
+    def recognize(self, transaction: TransactionId) -> bool:
+        """A `strange` request is its peer's after all: learn its number, and where he is now.
+
+        False, and it is answered, where others have come meanwhile that are newer.
+        """
+        return self._uas.recognize(transaction)
+
     def process_of(self, call_id: str, tag: str) -> str:
         """The process that has the dialog with that tag of ours; "" if this one, or none."""
         found = self._siblings.of_call(call_id, tag) if self._siblings is not None else ""

@@ -25,6 +25,9 @@ class RequestReceived:
     dialog: DialogId | None
     #: Who sent it, where another process of this system has asked already.
     vouched: object = None
+    #: It came by another flow than what was heard before in its dialog; nothing was
+    #: learnt of it until it is recognized.
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,6 +232,8 @@ class Transaction:
     passing: bool = False
     #: The tag that To gets in our responses (server).
     tag: str = ""
+    #: The address that its sender has proved to be his (server).
+    proved: str = ""
     #: When somebody will next look at the deadlines.
     alarm: float | None = None
 

@@ -59,7 +59,7 @@ class UserAgentServer:
             self._tables.counters["dropped: unanswerable"] += 1
             return
         arrival.note_source(request, flow)
-        flow = arrival.way_back(request, flow)
+        source, flow = flow, arrival.way_back(request, flow)
         arrival.meant_by_rfc_2543(request)
         try:
             message.clip(request)
@@ -77,7 +77,7 @@ class UserAgentServer:
         elif request.method == "CANCEL":
             self._cancelled(request, flow)
         else:
-            self._new_request(request, flow, now, vouched)
+            self._new_request(request, flow, now, vouched, source=source)
 
     def _refuse(self, request: Request, flow: Flow, objection: Objection) -> None:
         """Answer without keeping anything (8.2.7): the same request gets the same tag."""
@@ -110,7 +110,9 @@ class UserAgentServer:
         self._drop(server)
         return server.request
 
-    def _new_request(self, request: Request, flow: Flow, now: float, vouched: object) -> None:
+    def _new_request(
+        self, request: Request, flow: Flow, now: float, vouched: object, *, source: Flow
+    ) -> None:
         tag = request.must(headers.TO).tag
         dialog = self._tables.find(_dialog_key(request, tag)) if tag else None
         objection = self._out_of_place(request, dialog) or self._overload(request, dialog)
@@ -123,14 +125,30 @@ class UserAgentServer:
         if objection is not None:
             self._refuse(request, flow, objection)
             return
-        if dialog is not None:
+        strange = dialog is not None and not dialog.came_by(source)
+        if dialog is not None and not strange:
             dialog.heard(request, flow)
         transaction = self._begin(request, flow, dialog, now)
         if request.method == "PRACK":
             self._pracked(transaction, now)
             return
         known = dialog.id if dialog else None
-        self._tables.tell(RequestReceived(transaction.id, request, flow, known, vouched))
+        self._tables.tell(RequestReceived(transaction.id, request, flow, known, vouched, strange))
+
+    def recognize(self, transaction: TransactionId) -> bool:
+        """See `Endpoint.recognize`."""
+        server = self._tables.transactions.get(transaction)
+        dialog = self._tables.find(_dialog_key(server.request, server.tag)) if server else None
+        if server is None or dialog is None or not dialog.in_order(server.request):
+            self.refuse(transaction, Objection(500, "CSeq is behind"))
+            return False
+        dialog.heard(server.request, server.flow)
+        return True
+
+    def proved(self, transaction: TransactionId, address: str) -> None:
+        """See `Endpoint.proved`."""
+        if (server := self._tables.transactions.get(transaction)) is not None:
+            server.proved = address
 
     def _begin(
         self, request: Request, flow: Flow, dialog: Dialog | None, now: float
@@ -226,7 +244,8 @@ class UserAgentServer:
             self._step(refused, Input.ACK, now)
             return
         if dialog is not None and self._acks.take(dialog.id, request.must(headers.CSEQ).number):
-            dialog.flow = flow
+            if flow.remote_host == dialog.flow.remote_host:
+                dialog.flow = flow
             self._tables.tell(AckReceived(dialog.id, request))
 
     def _refused_by(self, ack: Request) -> Transaction | None:
@@ -400,6 +419,7 @@ class UserAgentServer:
             flow=server.flow,
         )
         dialog.early = status < 200
+        dialog.proved = server.proved
         self._tables.keep(dialog)
         return dialog
 

@@ -621,9 +621,12 @@ def test_a_dialog_outlives_its_flow() -> None:
     table.out()
     assert len(table.took(FlowClosed)) == 1
     table.hears(probe.build(), flow=ua.TCP)
-    assert table.asked().dialog == dialog
+    asked = table.asked()
+    assert (asked.dialog, asked.strange) == (dialog, True)
     known = table.endpoint.dialog(dialog)
     assert known is not None
+    assert known.flow is ua.WS  # until somebody has said that it is the peer
+    assert table.endpoint.recognize(asked.transaction)
     assert known.flow is ua.TCP
     table.endpoint.move(dialog, ua.UDP)
     assert known.flow is ua.UDP
