@@ -175,16 +175,28 @@ async def test_an_invite_that_comes_again_is_one_participant(
 
 
 async def test_cancel(desk: DeskServer, phone: DeskPhone, room: str) -> None:
-    """RFC 3261 9.2, with the CANCEL on the heels of the INVITE; on a stream in one piece."""
-    _, invite = await authorized(phone, room)
-    cancel = same_but(invite, "CANCEL")
-    whole = [invite.text() + cancel.text()]
-    for text in [invite.text(), cancel.text()] if phone.transport == "udp" else whole:
-        await phone.send_text(text)
-    taken = await phone.receives(lambda m: m.status >= 200 and m.method == "CANCEL")
-    ended = await phone.receives(lambda m: m.status >= 200 and m.method == "INVITE")
-    assert (taken.status, ended.status) == (200, 487)
-    acknowledgement = same_but(invite, "ACK").text().replace(invite.get("to"), ended.get("to"))
+    """RFC 3261 9.2, with the CANCEL on the heels of the INVITE; on a stream in one piece.
+
+    Two datagrams may lie so far apart that the call is answered between them: then it
+    stands (9.1), is hung up, and the next one is tried.
+    """
+    ended = 200
+    while ended == 200:
+        dialog, invite = await authorized(phone, room)
+        cancel = same_but(invite, "CANCEL")
+        whole = [invite.text() + cancel.text()]
+        for text in [invite.text(), cancel.text()] if phone.transport == "udp" else whole:
+            await phone.send_text(text)
+        taken = await phone.receives(lambda m: m.status >= 200 and m.method == "CANCEL")
+        assert taken.status == 200
+        final = await phone.receives(lambda m: m.status >= 200 and m.method == "INVITE")
+        ended = final.status
+        if ended == 200:
+            assert phone.transport == "udp"
+            await phone.acknowledges(dialog, final)
+            await dialog.hang_up()
+    assert ended == 487
+    acknowledgement = same_but(invite, "ACK").text().replace(invite.get("to"), final.get("to"))
     await phone.send_text(acknowledgement)
     assert desk.roster(name_of(room)) == []
 
