@@ -318,7 +318,11 @@ class Calls:
         if answer:
             self._negotiation.accept(leg, answer)
         else:
-            self.hang_up(leg, Farewell(Departure.FAILED, status=488, text="No answer"), now)
+            self.hang_up(
+                leg,
+                Farewell(Departure.FAILED, status=488, text="No description came"),
+                now,
+            )
 
     def _cancel(self, leg: Leg, now: float) -> None:
         if leg.transaction is not None:

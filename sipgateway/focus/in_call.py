@@ -132,7 +132,7 @@ class InCall:
             if answer:
                 self._negotiation.accept(leg, answer)
             else:
-                bye = Farewell(Departure.FAILED, status=488, text="No answer")
+                bye = Farewell(Departure.FAILED, status=488, text="No description came")
                 self._legs.hang_up(leg, bye, now)
         self._legs.feed(leg, Input.ACKED, now)
 

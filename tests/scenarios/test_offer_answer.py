@@ -66,7 +66,7 @@ def test_no_answer_at_all(stage: Stage) -> None:
     carol, invite = _outside(stage)
     _replies(carol, invite, 200)
     carol.gets("ACK")
-    carol.gets("BYE", reason="No answer")
+    carol.gets("BYE", reason="No description came")
 
 
 def test_a_fork_that_answers_second_is_let_go(stage: Stage) -> None:
@@ -98,7 +98,7 @@ def test_a_reinvite_without_an_offer_gets_one(stage: Stage) -> None:
     assert stage.roster() == ["bob"]
     request = bob.in_dialog("INVITE")
     bob.accepts(request, bob.gets("200", body=ANSWER))
-    bob.gets("BYE", reason="No answer")
+    bob.gets("BYE", reason="No description came")
     stage.is_quiet()
 
 

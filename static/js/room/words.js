@@ -42,6 +42,7 @@ const SAID = {
   "This conference may not be recorded": () => gettext("This conference may not be recorded"),
   "The caller does not answer": () => gettext("The caller does not answer"),
   "No answer": () => gettext("No answer"),
+  "No description came": () => gettext("No description came"),
 };
 
 /** A Reason's text in the language of the page, where it is one of the focus's. */
