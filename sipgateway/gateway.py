@@ -312,7 +312,8 @@ class Gateway:
             by_udp.send_datagram(flow, octets)
 
     def _arm(self, now: float) -> None:
-        times = [t for t in (self._endpoint.next_timeout(), self._switchboard.next_timeout()) if t]
+        due = self._endpoint.next_timeout(), self._switchboard.next_timeout()
+        times = [when for when in due if when is not None]  # 0.0: at once
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

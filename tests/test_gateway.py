@@ -225,6 +225,20 @@ async def test_timers_go_on_when_a_message_or_a_timer_breaks(
     assert house.gateway._timer.when() > asyncio.get_running_loop().time() + 50
 
 
+async def test_what_is_due_at_once_keeps_no_other_timer_waiting(house: House) -> None:
+    """A room that may be empty is looked at as soon as its moment is over: at 0.0."""
+    fired = asyncio.Event()
+    gateway = house.gateway
+    desk = gateway._switchboard._desk
+    now = gateway._clock.now()
+    desk.later(0.0, lambda _: None)
+    desk.later(now, lambda _: fired.set())
+    gateway._pump(now)
+    assert gateway._timer is not None
+    await fired.wait()
+    assert desk.next_timeout() is None
+
+
 async def test_a_caller_that_others_have_is_none_of_our_business(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
