@@ -67,6 +67,8 @@ async def _evening(
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
     await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
     await expect(alice.entry("Bob")).to_have_attribute("data-speaking", "true")
+    before = await bob.page.evaluate("loseWay()")  # an ICE restart, which Janus answers
+    await bob.page.wait_for_function("(before) => iceFragment() !== before", arg=before)
     await carol.start(
         mixed_by_janus.phone("carol"),
         through=("udp", mixed_by_janus.ports["udp"]),

@@ -82,10 +82,13 @@ async def test_who_was_removed_but_not_for_good_comes_back(
     await alice.sees("Alice", "Bob")
 
 
-async def test_the_room_survives_the_loss_of_its_websocket(
+async def test_the_room_survives_the_loss_of_its_websocket_and_of_its_way(
     organizer: Page, browser: Browser
 ) -> None:
-    """The call goes on, the roster follows again, and removal still works."""
+    """The call goes on, the roster follows again, and removal still works.
+
+    Where nothing comes by the way of the sound any more, another one is found (RFC 8839 4.4.1.1.1).
+    """
     link = await rooms.book(organizer, "Bad network")
     await organizer.goto(link)
     alice = Room(organizer)
@@ -98,6 +101,11 @@ async def test_the_room_survives_the_loss_of_its_websocket(
     await alice.page.wait_for_function("() => openSockets() >= 1")
     await bob.page.wait_for_function("() => openSockets() >= 1")
     await bob.is_in("joined")
+    before = await bob.page.evaluate("loseWay()")
+    await bob.page.wait_for_function("(before) => iceFragment() !== before", arg=before)
+    await bob.is_in("joined")
+    await browsers.hears_the_other_alone(bob.page, own=BOB, other=ALICE)
+    await browsers.hears_the_other_alone(alice.page, own=ALICE, other=BOB)
     await alice.removes("Bob", for_good=False)
     await bob.is_in("removed")
     await alice.sees("Alice")

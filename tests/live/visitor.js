@@ -1,6 +1,6 @@
 // Runs in every page before its own scripts. Gives the page a microphone that
 // hums one tone, ears that tell how loud a frequency is in what it plays, and
-// hold of its WebSockets, so that a test can lose one.
+// hold of its WebSockets and its way of the sound, so that a test can lose one.
 (() => {
   const tone = Number("__TONE__");
   const microphone = async (constraints) => {
@@ -67,6 +67,26 @@
   };
   window.openSockets = () =>
     sockets.filter((socket) => socket.readyState === Native.OPEN).length;
+
+  // The page's last connection for sound; as if nothing came by it any more, until it is changed.
+  let peer = null;
+  const Peer = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Peer {
+    constructor(...given) {
+      super(...given);
+      peer = this;
+    }
+  };
+  window.iceFragment = () => /a=ice-ufrag:(.+)/.exec(peer.localDescription.sdp)[1];
+  window.loseWay = () => {
+    const before = window.iceFragment();
+    Object.defineProperty(peer, "connectionState", {
+      configurable: true,
+      get: () => (window.iceFragment() === before ? "disconnected" : "connected"),
+    });
+    peer.dispatchEvent(new Event("connectionstatechange"));
+    return before;
+  };
 
   window.ears = { tone, levels, hears: (frequency, floor) => levels([frequency])[0] > floor };
 })();

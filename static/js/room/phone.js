@@ -13,6 +13,7 @@
 
 import JsSIP from "../../vendor/jssip.js";
 import { Line, RECOVERY_SECONDS } from "./line.js";
+import { Way } from "./way.js";
 import { bare, reasonOf } from "./words.js";
 
 const REGISTER_SECONDS = 600;
@@ -99,6 +100,7 @@ export class Phone extends EventTarget {
       this.answer = setTimeout(() => this.line.hang(), REGISTERED_WITHIN_MS);
       if (lost) this._tell("online");
       lost = false;
+      this.way?.seek();
     });
     this.ua.on("disconnected", () => {
       clearTimeout(this.answer);
@@ -304,8 +306,11 @@ export class Phone extends EventTarget {
       this.audio.srcObject = streams[0] ?? new MediaStream([track]);
       this.audio.play().catch(() => this._tell("silenced"));
     });
+    const way = new Way(this.session, () => this.connected);
+    this.way = way;
     connection.addEventListener("connectionstatechange", () => {
       if (!this.inCall || this.connection !== connection) return;
+      way.look();
       if (connection.connectionState === "failed") this._tell("broken");
       if (connection.connectionState === "disconnected") this._tell("faint");
     });
@@ -315,7 +320,9 @@ export class Phone extends EventTarget {
     if (this.session !== session) return;
     this.session = null;
     this.audio.srcObject = null;
-    if (originator === "local") this._tell("left", { by: "self", cause });
+    const broken = originator === "local" && cause === JsSIP.C.causes.WEBRTC_ERROR;
+    if (broken) this._tell("broken");
+    else if (originator === "local") this._tell("left", { by: "self", cause });
     else this._tell("left", { by: "focus", reason: reasonOf(message), cause });
   }
 
