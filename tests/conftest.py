@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 from hypothesis import settings
 from playwright.async_api import Browser, expect
 
@@ -33,6 +34,13 @@ def compiled_words() -> None:
     """Pages speak as the .po files say, also where those are younger than the set-up."""
     if not words.are_compiled():
         words.compile_all()
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time stands still: a pause of seconds is not over before a slow machine has asked again."""
+    moment = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: moment)
 
 
 @pytest.fixture(scope="session")

@@ -235,6 +235,7 @@ def ask(browser: Client, token: str) -> int:
     return browser.get("/api/v1/conferences", headers=headers).status_code
 
 
+@pytest.mark.usefixtures("still")
 def test_wrong_tokens_are_counted_and_a_right_one_works(alice: User) -> None:
     browser, token = Client(), services.issue_api_token(alice)
     statuses = [ask(browser, f"guess{number}") for number in range(70)]

@@ -152,6 +152,7 @@ def test_refusals_have_a_message(prosody: Prosody, bob: User) -> None:
     assert not Conference.objects.exists()
 
 
+@pytest.mark.usefixtures("still")
 def test_only_a_token_opens(alice: User) -> None:
     stranger = Prosody(None)
     assert stranger.opens("testroom1")[0] == 401

@@ -163,6 +163,7 @@ def test_only_a_token_opens(alice: User, mallory: User) -> None:
     assert Program(alice, token=token).send("PROPFIND", "/dav/", depth="0").status_code == 401
 
 
+@pytest.mark.usefixtures("still")
 def test_wrong_tokens_are_counted(alice: User) -> None:
     guesser = Program(alice, token="guess")
     statuses = [guesser.send("GET", HOME).status_code for _ in range(70)]

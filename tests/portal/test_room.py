@@ -112,6 +112,7 @@ def test_a_guests_mistakes_are_told_at_their_field(
     assert not Guest.objects.exists()
 
 
+@pytest.mark.usefixtures("still")
 def test_guessing_the_pin_is_held_off(open_room: Conference, client: Client) -> None:
     for _ in range(policy.WRONG_PINS):
         assert client.post("/c/open/enter/", {"display_name": "M", "pin": "1"}).status_code == 422
@@ -130,6 +131,7 @@ def _browser() -> Client:
     return browser
 
 
+@pytest.mark.usefixtures("still")
 def test_who_guesses_shuts_nobody_else_out_of_his_office(open_room: Conference) -> None:
     guesser, other = _browser(), _browser()
     for _ in range(policy.WRONG_PINS):
@@ -139,6 +141,7 @@ def test_who_guesses_shuts_nobody_else_out_of_his_office(open_room: Conference) 
     assert other.post("/c/open/enter/", right).status_code == 200
 
 
+@pytest.mark.usefixtures("still")
 def test_a_new_browser_each_time_is_held_off_by_its_address(open_room: Conference) -> None:
     said = {"display_name": "Mallory", "pin": "1"}
     for _ in range(policy.WRONG_PINS_AT_ADDRESS):

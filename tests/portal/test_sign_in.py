@@ -22,6 +22,7 @@ def sign_in(
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize("name", ["bob", "nobody", " BOB "])
 def test_after_ten_wrong_ones_the_page_asks_to_wait(bob: User, name: str) -> None:
     statuses = [sign_in(name).status_code for _ in range(13)]
@@ -33,6 +34,7 @@ def test_after_ten_wrong_ones_the_page_asks_to_wait(bob: User, name: str) -> Non
     assert "try again in" in page
 
 
+@pytest.mark.usefixtures("still")
 def test_the_right_password_has_to_wait_too_but_not_at_home(bob: User) -> None:
     home = "192.0.2.7"
     assert sign_in("bob", PASSWORD, source=home).status_code == 302
@@ -43,6 +45,7 @@ def test_the_right_password_has_to_wait_too_but_not_at_home(bob: User) -> None:
     assert sign_in("bob", PASSWORD, source=home).status_code == 302
 
 
+@pytest.mark.usefixtures("still")
 def test_the_door_of_the_administration_is_counted_too(bob: User) -> None:
     for _ in range(11):
         sign_in("bob", path="/admin/login/")
