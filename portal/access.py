@@ -24,10 +24,12 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conferences import policy, selectors
+from conferences import policy, selectors, zones
 from conferences.models import Conference, User
 
 P = ParamSpec("P")
+
+ZONE_COOKIE = "zone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo("UTC")
 
 
+def zone_for(request: HttpRequest, user: User) -> zoneinfo.ZoneInfo:
+    """In which somebody reads times: the zone that he chose, else that of his browser.
+
+    The pages' script keeps what the browser says in a cookie.
+    """
+    return zone_of(user.timezone or zones.named(request.COOKIES.get(ZONE_COOKIE, "")) or "UTC")
+
+
 def signed_in(
     view: Callable[Concatenate[HttpRequest, User, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
@@ -72,7 +82,7 @@ def signed_in(
         user = request.user
         if not isinstance(user, User):
             return redirect_to_login(request.get_full_path())
-        with timezone.override(zone_of(user.timezone)):
+        with timezone.override(zone_for(request, user)):
             return view(request, user, *args, **kwargs)
 
     return guarded

@@ -49,7 +49,7 @@ def _me(user: User) -> dict[str, Any]:
         "uri": selectors.aor(user.username),
         "display_name": user.display_name,
         "email": user.email,
-        "timezone": user.timezone,
+        "timezone": user.zone,
         "is_organizer": user.is_organizer,
     }
 

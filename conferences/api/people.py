@@ -130,7 +130,8 @@ _SHOWN = tuple(name for name in PersonOut.model_fields if name != "uri")
 
 
 def _line(user: User) -> dict[str, Any]:
-    return {"uri": selectors.aor(user.username), **{name: getattr(user, name) for name in _SHOWN}}
+    shown = {name: getattr(user, name) for name in _SHOWN}
+    return {"uri": selectors.aor(user.username), **shown, "timezone": user.zone}
 
 
 def _said(said: PersonChangeIn) -> services.AccountTerms:

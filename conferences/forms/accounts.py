@@ -58,7 +58,7 @@ class WelcomeForm(PasswordForm):
         help_text=_("What others read when you are in a conference."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    timezone = forms.ChoiceField(label=_("Time zone"), choices=plain.time_zones)
+    timezone = forms.ChoiceField(label=_("Time zone"), required=False, choices=plain.own_zones)
     field_order = ("username", "display_name", "timezone", "new_password1", "new_password2")
 
     def clean_username(self) -> str:

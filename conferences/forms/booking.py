@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import RegexValidator, validate_email
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from conferences import policy, selectors
 from conferences.forms import length, plain, repeating, rules, window
 from conferences.models import (
+    USER_PART,
     AdmissionChoice,
     AnnounceChoice,
     Conference,
@@ -31,6 +34,8 @@ from conferences.models import (
 from conferences.recurrence import DEFAULT_MINUTES
 from conferences.repetition import Repeats
 
+#: A form is filled in minutes, so "now" may be a little ago when it arrives.
+JUST_NOW = datetime.timedelta(minutes=1)
 #: Roles that the form offers; others that a script gave stay as they are.
 _INVITABLE = [
     (role.value, role.label)
@@ -77,6 +82,18 @@ _ADMISSIONS = [
 ]
 
 
+#: What the services ask of them, too; here so that all that is wrong is marked at once.
+_A_PIN = RegexValidator(r"\A[0-9]{4,16}\Z", gettext_lazy("A PIN has 4 to 16 digits."))
+_A_NAME = RegexValidator(
+    USER_PART,
+    gettext_lazy(
+        "Use 1 to 63 letters a-z, digits, dots, hyphens and underscores,"
+        " and begin with a letter or digit."
+    ),
+    flags=re.IGNORECASE,
+)
+
+
 @dataclass(slots=True)
 class InviteeRow:
     """One row of the list of invitees, as typed."""
@@ -91,7 +108,12 @@ class InviteeRow:
         if text.lower().startswith(("sip:", "sips:", "tel:")):
             return text, ""
         if "@" in text:
-            validate_email(text)
+            try:
+                validate_email(text)
+            except ValidationError as error:
+                raise ValidationError(
+                    _("Want a user name, an e-mail or SIP address, or a telephone number.")
+                ) from error
             return "", text
         if not selectors.person_exists(text):
             raise ValidationError(_("Nobody here has this user name."))
@@ -148,6 +170,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         label=gettext_lazy("PIN"),
         max_length=16,
         required=False,
+        validators=[_A_PIN],
         help_text=gettext_lazy("4 to 16 digits. Pages ask for it, phones key it."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
@@ -155,6 +178,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         label=gettext_lazy("PIN of moderators"),
         max_length=16,
         required=False,
+        validators=[_A_PIN],
         help_text=gettext_lazy("Whoever gives this one moderates."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
@@ -203,6 +227,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         label=gettext_lazy("Address"),
         max_length=63,
         required=False,
+        validators=[_A_NAME],
         help_text=gettext_lazy(
             "A word of your choice for the link and the SIP address. "
             "Left empty it is a number that every phone can dial."
@@ -237,6 +262,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         self.invitee_error = ""
         self._listed: list[Guestlist] = []
         self.proposals: list[datetime.datetime] = []
+        self._new = conference is None
         super().__init__(
             plain.taken(data),
             initial=_initial(owner, shown, self._copied) | _suggested(at or {}),
@@ -247,6 +273,9 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         self._tell_quota(conference.organizer if conference is not None else owner)
         if conference is not None or settings.USER_CHOSEN_URIS == "off":
             del self.fields["name"]
+        if data is not None:
+            # What is wrong gets the focus.
+            del self.fields["title"].widget.attrs["autofocus"]
         self._say_what_cannot_be()
         self.keep_minutes(shown)
         self.settle(shown, called=[one.dial_out for one in self._copied if one.uri])
@@ -308,6 +337,7 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
                 if not values.get(field) and field not in self.errors:
                     self.add_error(field, words)
             self.check_repetition(values)
+            self._check_start(values)
         for row in self.invitee_rows:
             self._read(row)
         if any(row.error for row in self.invitee_rows):
@@ -315,6 +345,16 @@ class BookingForm(repeating.RepeatingForm, window.WindowForm, rules.RulesForm, l
         if not self.invitee_rows:
             self.invitee_rows = [InviteeRow()]
         return values
+
+    def _check_start(self, values: dict[str, Any]) -> None:
+        """So that what is over is marked together with the rest; a series may begin later."""
+        if not self._new or not all(values.get(one) for one in ("date", "time", "timezone")):
+            return
+        at = datetime.datetime.combine(values["date"], values["time"])
+        start = at.replace(tzinfo=zoneinfo.ZoneInfo(values["timezone"]))
+        once = values.get("repeats") in (None, "", Repeats.NEVER.value)
+        if once and start < timezone.now() - JUST_NOW and "date" not in self.errors:
+            self.add_error("date", _("The start lies in the past."))
 
     def lasts(self, values: dict[str, Any]) -> bool:
         """A standing room has no length."""
@@ -440,7 +480,7 @@ def _initial(
         return {
             "kind": Kind.ROOM.value,
             **length.initial(DEFAULT_MINUTES),
-            "timezone": owner.timezone,
+            "timezone": owner.timezone or timezone.get_current_timezone_name(),
             # Whoever books sends the link around, and expects it to open the door.
             "admission": AdmissionChoice.OPEN.value,
             "announce": AnnounceChoice.TONES.value,

@@ -58,6 +58,11 @@ def time_zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in named)]
 
 
+def own_zones() -> list[tuple[str, Any]]:
+    """The same for a person, who may leave it to his browser."""
+    return [("", _("As the browser says")), *time_zones()]
+
+
 def offer_own(form: forms.BaseForm) -> None:
     """Offer the zone that a row has, also where no other may be booked in it any more.
 
@@ -65,7 +70,7 @@ def offer_own(form: forms.BaseForm) -> None:
     """
     field, own = form.fields["timezone"], form.initial.get("timezone")
     if own and own not in zones.places():
-        field.choices = [*time_zones(), (own, own)]  # type: ignore[attr-defined]
+        field.choices = [*field.choices, (own, own)]  # type: ignore[attr-defined]
 
 
 def languages() -> list[tuple[str, Any]]:

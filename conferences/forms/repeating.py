@@ -10,7 +10,7 @@ from django.utils import dates
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from conferences import repetition
+from conferences import recurrence, repetition, wording
 from conferences.forms import plain
 from conferences.repetition import Repeats, Repetition
 
@@ -75,6 +75,7 @@ class RepeatingForm(plain.PlainForm):
             return
         if chosen == Repeats.RULE.value:
             self._want("rrule", _("Type a rule."))
+            self._check_rule(values.get("rrule") or "")
             return
         if values.get("ends") == "until":
             self._want("until", _("Choose the last day."))
@@ -82,6 +83,13 @@ class RepeatingForm(plain.PlainForm):
                 self.add_error("until", _("This lies before the start."))
         if values.get("ends") == "count":
             self._want("count", _("Say how many times."))
+
+    def _check_rule(self, text: str) -> None:
+        try:
+            if text:
+                recurrence.parse_rule(text)
+        except recurrence.BadRule as error:
+            self.add_error("rrule", wording.of_rule(error))
 
     def _want(self, field: str, words: str) -> None:
         if not self.cleaned_data.get(field) and field not in self.errors:

@@ -116,7 +116,7 @@ class EjectionForm(RemovalForm):
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """How somebody is called, and in which zone he reads times."""
 
-    timezone = forms.ChoiceField(label=_("Time zone"), choices=plain.time_zones)
+    timezone = forms.ChoiceField(label=_("Time zone"), required=False, choices=plain.own_zones)
     language = forms.ChoiceField(label=_("Language"), required=False, choices=plain.languages)
 
     class Meta:
@@ -131,8 +131,9 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         plain.dress(self)
 
     def clean_timezone(self) -> str:
-        """A zone of a place."""
-        return wording.zone(self.cleaned_data["timezone"])
+        """A zone of a place, or none."""
+        chosen = self.cleaned_data["timezone"]
+        return wording.zone(chosen) if chosen else ""
 
     def clean_display_name(self) -> str:
         """One line of text."""

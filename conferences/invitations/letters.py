@@ -47,9 +47,9 @@ def way_in(conference: Conference, invitation: Invitation | None = None) -> str:
     if (one_touch := dial_in(conference, invitation)) is not None:
         told = {"number": settings.DIAL_IN, "link": one_touch}
         lines.append(_("By telephone: %(number)s (%(link)s)") % told)
-    if conference.name.isdigit():
+    if conference.digits:
         words = _("To dial, on a phone registered here: %(digits)s")
-        lines.append(words % {"digits": conference.name})
+        lines.append(words % {"digits": conference.digits})
     if key := pin(conference, invitation):
         lines.append(_("PIN, then #: %(pin)s") % {"pin": key})
     return "\n".join(lines)
@@ -76,11 +76,11 @@ def dial_in(conference: Conference, invitation: Invitation | None) -> str | None
 
     None where no number is set, or the conference has no digits to be dialed.
     """
-    if not settings.DIAL_IN or not conference.name.isdigit():
+    if not settings.DIAL_IN or not conference.digits:
         return None
     number = re.sub(r"[^+0-9]", "", settings.DIAL_IN)
     key = pin(conference, invitation)
-    return f"tel:{number},,{conference.name}#" + (f",,{key}#" if key else "")
+    return f"tel:{number},,{conference.digits}#" + (f",,{key}#" if key else "")
 
 
 def language(conference: Conference, invitation: Invitation | None) -> str:
@@ -130,8 +130,8 @@ def _letter(mail: Mail, at: datetime.datetime) -> Letter:
         "dial_in": settings.DIAL_IN,
         "one_touch": (dial_in(conference, invitation) or "").replace("#", "%23"),
         "uri": selectors.conference_uri(conference),
-        "digits": conference.name if conference.name.isdigit() else "",
-        "digits_shown": re.sub(r"(.{4})(?=.)", r"\1 ", conference.name),
+        "digits": conference.digits,
+        "digits_shown": re.sub(r"(.{4})(?=.)", r"\1 ", conference.digits),
         "answers": _answers(mail, series) if not cancelled else [],
         "question": _question(mail, series),
         "way_in": way_in(conference, invitation),

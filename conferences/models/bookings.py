@@ -30,6 +30,8 @@ class Conference(models.Model):
     """A booking, a standing room or an ad-hoc conference; `name` is its public id."""
 
     name = models.CharField(max_length=64, unique=True)
+    #: Digits that reach it, too, where its name was chosen and cannot be dialed.
+    number = models.CharField(max_length=20, unique=True, null=True, blank=True, editable=False)
     title = models.CharField(max_length=200)
     organizer = models.ForeignKey(
         "conferences.User",
@@ -179,6 +181,11 @@ class Conference(models.Model):
     def key(self) -> policy.ConferenceId:
         """The primary key as the focus knows it."""
         return policy.ConferenceId(self.pk)
+
+    @property
+    def digits(self) -> str:
+        """What any telephone can dial to get here: the name, else the number; "" for neither."""
+        return self.name if self.name.isdigit() else self.number or ""
 
 
 class Ledger(models.Model):

@@ -52,7 +52,8 @@ class User(AbstractUser):
         default=False,
         help_text=_("Many people call through it: each of its calls waits to be let in by itself."),
     )
-    timezone = models.CharField(max_length=64, default="UTC")
+    #: Empty for the one that his browser is in; see `zone`.
+    timezone = models.CharField(max_length=64, blank=True, default="")
     #: One of settings.LANGUAGES; empty for the one that the browser asks for.
     language = models.CharField(max_length=10, blank=True, default="")
     ports_quota = models.PositiveIntegerField(
@@ -83,6 +84,11 @@ class User(AbstractUser):
     def normalize_username(cls, username: str) -> str:
         """In lower case, whoever makes the user: a page, the back office, a command."""
         return super().normalize_username(username).strip().lower()
+
+    @property
+    def zone(self) -> str:
+        """The zone where no browser says another: the one that he chose, else UTC."""
+        return self.timezone or "UTC"
 
     @functools.cached_property
     def books(self) -> bool:

@@ -43,12 +43,15 @@ def conference_by_name(name: str) -> Conference | None:
 
 
 _KEY = Rows(
-    lambda name: Conference.objects.filter(name=name).order_by().values_list("pk"), name=str
+    lambda name: (
+        Conference.objects.filter(Q(name=name) | Q(number=name)).order_by().values_list("pk")
+    ),
+    name=str,
 )
 
 
 def conference_key(name: str) -> policy.ConferenceId | None:
-    """The primary key of the conference of that public id, as above."""
+    """The primary key of the conference of that public id, or number to dial, as above."""
     found = _KEY(name=name.lower())
     return policy.ConferenceId(found[0][0]) if found else None
 

@@ -35,6 +35,7 @@ _NAMED = re.compile(r"(?P<name>[^/~]+?)(?:~(?P<number>[0-9]{1,4}))?\.ics")
 #: What a calendar shows of a conference, beside its series, its list and its texts.
 _SHOWN = (
     "name",
+    "number",
     "uid",
     "sequence",
     "pin",

@@ -142,7 +142,7 @@ def _link(
 
 @transaction.atomic
 def accept_invitation(
-    *, link: AccountLink, username: str, display_name: str, password: str, timezone: str = "UTC"
+    *, link: AccountLink, username: str, display_name: str, password: str, timezone: str = ""
 ) -> User:
     """Make the account. Raises `ValidationError` about ``username``, `Refused` if it was used."""
     _use(link)

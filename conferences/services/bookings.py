@@ -63,8 +63,9 @@ def book(
     complaints = terms.Complaints()
     with complaints.about("name"):
         name = names.checked_conference_name(name) if name else names.generated_name()
-    row = like.conference() if like is not None else Conference(timezone=organizer.timezone)
+    row = like.conference() if like is not None else Conference(timezone=organizer.zone)
     row.name, row.organizer, row.booked_by, row.created_at = name, organizer, other, now
+    row.number = None if name.isdigit() else names.generated_name()
     if like is not None:
         said = {"invitees": like.invitees, **said}
     listed = terms.say(row, said, complaints)

@@ -39,7 +39,7 @@ def put_calendar_object(*, user: User, name: str, octets: bytes) -> bool:
 
     Raises `CalendarRefused`; then nothing has changed.
     """
-    wanted = readings.read(octets, zone=user.timezone)
+    wanted = readings.read(octets, zone=user.zone)
     try:
         with transaction.atomic():
             User.objects.select_for_update().get(pk=user.pk)

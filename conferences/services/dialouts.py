@@ -179,9 +179,10 @@ def _put_off(
 
 
 def _zone(call: Call) -> str:
-    """Where it is night: the organizer's zone, else the booking's."""
+    """Where it is night: the zone that the organizer has chosen, else the booking's."""
     row = call.conference
-    return row.organizer.timezone if row.organizer else row.timezone
+    chosen = row.organizer.timezone if row.organizer else ""
+    return chosen or row.timezone
 
 
 def _no_line(call: Call, limits: DialOutRules) -> bool:

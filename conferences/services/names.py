@@ -115,7 +115,8 @@ def checked_username(username: str) -> str:
 
 def _check_free(name: str) -> None:
     people = User.objects.filter(username=name)
-    rooms, factories = Conference.objects.filter(name=name), Factory.objects.filter(name=name)
+    rooms = Conference.objects.filter(Q(name=name) | Q(number=name))
+    factories = Factory.objects.filter(name=name)
     if people.exists() or rooms.exists() or factories.exists():
         raise ValidationError(_("This name is taken; choose another one."), code="taken")
 

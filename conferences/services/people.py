@@ -45,7 +45,7 @@ def create_user(
     display_name: str = "",
     email: str = "",
     is_organizer: bool = False,
-    timezone: str = "UTC",
+    timezone: str = "",
 ) -> User:
     """A new person. Raises `ValidationError` about ``username``."""
     try:

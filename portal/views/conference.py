@@ -75,6 +75,7 @@ class Page:
     uri: str
     digits: str
     digits_shown: str
+    dial_in: str
     link_label: str
     link_admits: bool
     admission: str
@@ -290,8 +291,9 @@ def _page(visit: Visit, *, now: datetime) -> Page:
     return Page(
         url=url,
         uri=selectors.conference_uri(row),
-        digits=row.name if row.name.isdigit() else "",
-        digits_shown=re.sub(r"(.{4})(?=.)", r"\1 ", row.name),
+        digits=row.digits,
+        digits_shown=re.sub(r"(.{4})(?=.)", r"\1 ", row.digits),
+        dial_in=settings.DIAL_IN,
         link_label=in_call.LINK_LABELS[visit.snapshot.admission],
         link_admits=visit.snapshot.admission is not policy.Admission.INVITED,
         admission=str(_ADMISSION[visit.snapshot.admission]),

@@ -74,9 +74,7 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
 def _join(request: HttpRequest, link: AccountLink) -> HttpResponse:
     """Make the account, and sign its owner in."""
     said = request.POST if request.method == "POST" else None
-    form = forms.WelcomeForm(
-        User(), said, initial={"timezone": link.by.timezone if link.by else ""}
-    )
+    form = forms.WelcomeForm(User(), said)
     if said is not None and form.is_valid():
         values = form.cleaned_data
         try:

@@ -169,8 +169,10 @@ def room(request: HttpRequest, name: str) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     if identity is None and snapshot.admission is not policy.Admission.OPEN:
         return redirect_to_login(request.get_full_path())
-    zone = request.user.timezone if isinstance(request.user, User) else conference.timezone
-    with timezone.override(access.zone_of(zone)):
+    zone = access.zone_of(conference.timezone)
+    if isinstance(request.user, User):
+        zone = access.zone_for(request, request.user)
+    with timezone.override(zone):
         return _room(request, Entrance(conference, snapshot, identity))
 
 

@@ -143,11 +143,18 @@ function menus() {
   });
 }
 
+/** What the server cannot know of somebody who has chosen no zone: see `access.zone_for`. */
+function tellZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+}
+
 /** Where the person's device is in another zone than his account, that one is offered. */
 function zoneHint(hint) {
   const field = document.querySelector("select[name=timezone]");
   const zone = offered(field, Intl.DateTimeFormat().resolvedOptions().timeZone);
-  hint.hidden = !zone || field.value === zone;
+  hint.hidden = !zone || ["", zone].includes(field.value);
   hint.querySelector("b").textContent = zone;
   hint.querySelector("button").addEventListener("click", () => {
     field.value = zone;
@@ -207,6 +214,11 @@ document.addEventListener("click", ({ target }) => {
   if (copied && !copied.classList.contains("copied")) copying(copied);
   target.closest("[data-closes]")?.closest("dialog").close();
 });
+tellZone();
+for (const field of document.querySelectorAll("[aria-invalid=true]")) {
+  const folded = field.closest("details");
+  if (folded) folded.open = true;
+}
 document.querySelectorAll("[data-generate]").forEach(generating);
 document.querySelectorAll("form[data-shows]").forEach(showing);
 document.querySelectorAll("[data-invitee-list]").forEach(inviteeLists);
@@ -216,5 +228,7 @@ document.querySelectorAll("[data-waiting]").forEach(waiting);
 for (const button of document.querySelectorAll("[data-reload]")) {
   button.addEventListener("click", () => location.reload());
 }
+// Once the parts that are not wanted are hidden.
+document.querySelector("form [aria-invalid=true]:enabled")?.focus();
 dialogs();
 menus();

@@ -71,7 +71,8 @@ const calendar = new Calendar($("planner"), {
   eventTimeFormat: CLOCK,
   slotLabelFormat: CLOCK,
   views: {
-    timeGridWeek: { dayHeaderFormat: { weekday: "short", day: "numeric" } },
+    // How long it is says its height; the words need the place.
+    timeGridWeek: { dayHeaderFormat: { weekday: "short", day: "numeric" }, displayEventEnd: false },
     listWeek: { height: "auto" },
   },
   noEventsText: gettext("Nothing this week"),
@@ -81,6 +82,7 @@ const calendar = new Calendar($("planner"), {
   eventDrop: move,
   eventResize: move,
   datesSet: shown,
+  eventDidMount: whole,
   events: async ({ start, end }) => {
     const query = new URLSearchParams({ start: wall(start), end: wall(end) });
     const response = await fetch(`${config.events}?${query}`);
@@ -89,6 +91,16 @@ const calendar = new Calendar($("planner"), {
   },
   eventSourceFailure: (error) => complain(error.message),
 });
+
+/** What does not fit can be read by pointing at it; a night's two parts say when it really is. */
+function whole({ event, el, view }) {
+  const [start, end] = [event.start, event.end ?? event.start].map((at) =>
+    at.toLocaleTimeString(locale(), { ...CLOCK, timeZone: "UTC" }),
+  );
+  el.title = `${start}–${end} ${event.title}`;
+  const time = el.querySelector(".fc-list-event-time");
+  if (time && view.type === "listWeek") time.textContent = `${start}–${end}`;
+}
 
 function shown({ view }) {
   sessionStorage.setItem(VIEW, view.type);

@@ -345,6 +345,18 @@ def test_what_is_upcoming(alice: User, bob: User, mallory: User) -> None:
     assert next_day == [sooner, standing] or next_day == [standing, sooner]
 
 
+def test_a_chosen_name_is_reached_by_its_number_too(alice: User) -> None:
+    row = services.book(organizer=alice, title="Planning", name="planning")
+    generated = services.book(organizer=alice, title="Digits")
+    assert row.number is not None
+    assert selectors.conference_key("Planning") == row.key
+    assert selectors.conference_key(row.number) == row.key
+    assert (generated.number, generated.digits) == (None, generated.name)
+    assert selectors.conference_key("0" * 20) is None
+    with pytest.raises(ValidationError, match="taken"):
+        services.book(organizer=alice, title="Mine", name=row.number)
+
+
 def test_c11_a_conference_uri_cannot_be_guessed(alice: User) -> None:
     """RFC 4579 5.3: unique in the domain, and random by more than 64 bits."""
     booked = [services.book(organizer=alice, title="Planning").name for _ in range(50)]

@@ -117,3 +117,16 @@ def test_what_is_keyed_with_one_touch(weekly: Conference) -> None:
     assert f"sip:{weekly.name}@" in letter.text
     assert PIN not in letter.text
     assert "tel:" not in invitations.letter(mail, at=timezone.now()).text
+
+
+def test_a_chosen_name_has_a_number_to_dial(alice: User) -> None:
+    row = services.book(
+        organizer=alice, title="Planning", name="planning", invitees=[Invitee(email=CAROL)]
+    )
+    assert len(row.digits) == 20
+    assert row.digits != row.name
+    mail = selectors.outbox(row).get(address=CAROL)
+    with override_settings(DIAL_IN="+49 30 1234-56"):
+        letter = invitations.letter(mail, at=timezone.now())
+    assert f"tel:+4930123456,,{row.digits}#" in letter.text
+    assert "sip:planning@" in letter.text

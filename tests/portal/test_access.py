@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from conferences.models import Conference, Removal, User
 from portal import access
@@ -109,6 +109,21 @@ def test_the_functions_themselves(room: Conference, bob: User, mallory: User, al
             look(mallory, "planning")
         with pytest.raises(Http404):
             look(alice, "nothing")
+
+
+def test_times_are_in_the_zone_of_the_browser_until_one_is_chosen(bob: User) -> None:
+    request = RequestFactory().get("/")
+    assert bob.timezone == ""
+    assert access.zone_for(request, bob).key == "UTC"
+    for said, meant in (
+        ("America/New_York", "America/New_York"),
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("../../etc/passwd", "UTC"),
+    ):
+        request.COOKIES[access.ZONE_COOKIE] = said
+        assert access.zone_for(request, bob).key == meant
+    bob.timezone = "Asia/Tokyo"
+    assert access.zone_for(request, bob).key == "Asia/Tokyo"
 
 
 def test_an_unknown_zone_is_utc() -> None:

@@ -30,6 +30,10 @@ def test_name_and_zone(bob: User, signed_in: SignedIn) -> None:
     bob.refresh_from_db()
     assert (bob.display_name, bob.timezone) == ("Bob B.", "Asia/Tokyo")
     assert ">Asia/Tokyo</a>" in browser.get("/").content.decode()
+    browser.cookies["zone"] = "America/Sao_Paulo"
+    assert ">Asia/Tokyo</a>" in browser.get("/").content.decode()
+    browser.post("/account/", {"display_name": "Bob B.", "timezone": ""})
+    assert ">America/Sao_Paulo</a>" in browser.get("/").content.decode()
     wrong = browser.post("/account/", {"display_name": "Bob", "timezone": "Mars/Olympus"})
     assert "Select a valid choice" in wrong.content.decode()
 

@@ -84,7 +84,10 @@ def test_everything_that_the_form_has(alice: User, bob: User, signed_in: SignedI
         ({"name": "alice"}, "This name is taken"),
         ({"name": "no spaces"}, "Use 1 to 63 letters"),
         ({"invitee": "nobody-here"}, "Nobody here has this user name."),
-        ({"invitee": "a@b@c"}, "Enter a valid email address."),
+        (
+            {"invitee": "a@b@c"},
+            "Want a user name, an e-mail or SIP address, or a telephone number.",
+        ),
         ({"invitee": "sip:<>"}, "is not an address that can be called"),
         ({"admission": "everybody"}, "Select a valid choice."),
     ],
@@ -95,6 +98,32 @@ def test_mistakes_are_told_at_their_field(
     response = signed_in(alice).post("/book/", {**ROOM, **said})
     assert response.status_code == 200
     assert words in response.content.decode()
+    assert not Conference.objects.exists()
+
+
+def test_all_mistakes_are_told_at_once(alice: User, signed_in: SignedIn) -> None:
+    said = {
+        "kind": "booked",
+        "date": "2020-01-01",
+        "time": "9:00",
+        "timezone": "UTC",
+        "pin": "12",
+        "moderator_pin": "xx",
+        "name": "no spaces",
+        "invitee": "nobody-here",
+        "max_participants": "0",
+    }
+    browser = signed_in(alice)
+    page = browser.post("/book/", {**ROOM, **said}).content.decode()
+    wrong = set(re.findall(r'<input [^>]*name="([a-z_]+)"[^>]*aria-invalid="true"', page))
+    assert wrong == {"date", "pin", "moderator_pin", "name", "invitee", "max_participants"}
+    assert "autofocus" not in page
+    assert "Please look at the fields marked below." in page
+    rule = {"repeats": "rule", "rrule": "FREQ=SECONDLY", "pin": "12"}
+    tomorrow = {**said, "date": "2099-01-01", **rule}
+    page = browser.post("/book/", {**ROOM, **tomorrow}).content.decode()
+    wrong = set(re.findall(r'<input [^>]*name="([a-z_]+)"[^>]*aria-invalid="true"', page))
+    assert {"rrule", "pin"} <= wrong
     assert not Conference.objects.exists()
 
 

@@ -233,6 +233,16 @@ async def test_the_theme_can_be_chosen(browser: Browser, live_server: LiveServer
     assert await page.evaluate(theme) == "light"
 
 
+async def test_times_are_those_of_the_browser_until_a_zone_is_chosen(
+    browser: Browser, live_server: LiveServer, alice: User
+) -> None:
+    assert alice.timezone == ""
+    context = await browser.new_context(locale="en-GB", timezone_id="America/New_York")
+    page = await context.new_page()
+    await sign_in(page, live_server, "alice")
+    await expect(page.get_by_role("main")).to_contain_text("America/New_York")
+
+
 async def test_the_form_follows_what_is_chosen(
     browser: Browser, live_server: LiveServer, alice: User
 ) -> None:

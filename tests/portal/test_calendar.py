@@ -51,19 +51,24 @@ def test_an_invitee_answers_by_link(
     assert "Alice invites you" in page
     assert "(Europe/Berlin)" in page
     assert PIN not in page
-    # Programs that fetch links answer nothing.
+    # Programs that fetch links answer nothing, and people are told so.
     assert review.invitations.get(email=CAROL).answer == Answer.NONE
+    assert "Your answer is not sent yet" in page
+    assert "Send: No, I do not" in page
     told = client.post(link, {"answer": "tentative"}, follow=True).content.decode()
     assert "<b>may come</b>" in told
     assert review.invitations.get(email=CAROL).answer == Answer.TENTATIVE
+    assert "not sent yet" not in told
+    assert "not sent yet" not in client.get(f"{link}?answer=tentative").content.decode()
+    assert "not sent yet" not in client.get(f"{link}?answer=perhaps").content.decode()
     assert "May come" in signed_in(alice).get("/conferences/review/").content.decode()
 
 
 def test_a_link_of_a_mail_asks_for_one_more_press(link: str, client: Client) -> None:
     page = client.get(f"{link}?answer=accepted").content.decode()
-    assert "One more press" in page
+    assert "Your answer is not sent yet" in page
     told = client.post(link, {"answer": "accepted"}, follow=True).content.decode()
-    assert "One more press" not in told
+    assert "Your answer is not sent yet" not in told
     assert "<b>comes</b>" in told
 
 

@@ -81,7 +81,7 @@ def test_this_one_and_all_that_follow(alice: User, daily: Conference, signed_in:
     assert "Later on: “Late”, from" in page
     page = browser.get(_on(0)).content.decode()
     assert "This one and all that follow" in page
-    assert "from then on it is “Late”, which stays as it is" in page
+    assert "from that day on it is “Late”, which is left alone" in page
     assert "“Late” from" in browser.get(_on(0) + "cancel/").content.decode()
     later = next_june() + 3 * DAY + datetime.timedelta(hours=4)
     on = f"/conferences/daily/on/{selectors.occurrence_name(later)}/"
@@ -109,7 +109,7 @@ def test_what_takes_a_day_is_told_with_both_days(alice: User, signed_in: SignedI
         organizer=alice, title="Long", name="long", starts_at=start, duration_minutes=1440
     )
     assert row.starts_at is not None
-    with timezone.override(alice.timezone):
+    with timezone.override(alice.zone):
         told = wording.span(start, start + DAY, "DAY_YEAR_TIME_FORMAT")
     assert told.count(":") == 2
     assert told.partition("–")[0][:3] != told.partition("–")[2][:3]  # noqa: RUF001

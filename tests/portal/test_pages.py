@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.views.defaults import server_error
@@ -133,6 +133,14 @@ def test_dialable_names_are_shown_to_dial(alice: User, signed_in: SignedIn) -> N
     page = signed_in(alice).get(f"/conferences/{row.name}/").content.decode()
     assert f'data-copy="{row.name}"' in page
     assert " ".join(re.findall("....", row.name)) in page
+
+
+@override_settings(DIAL_IN="+49 30 1234-56")
+def test_a_chosen_name_has_its_number_on_the_page(alice: User, signed_in: SignedIn) -> None:
+    row = services.book(organizer=alice, title="Planning", name="planning")
+    page = signed_in(alice).get("/conferences/planning/").content.decode()
+    assert f'data-copy="{row.number}"' in page
+    assert 'data-copy="+49 30 1234-56"' in page
 
 
 def test_invitees_see_neither_list_nor_history(
