@@ -89,6 +89,7 @@ async def open_page(browser: Browser, *, tone: int, trusting: bool = False) -> P
     """
     context: BrowserContext = await browser.new_context(
         locale="en-GB",
+        timezone_id="UTC",
         permissions=["microphone"],
         ignore_https_errors=trusting,
         reduced_motion="reduce",  # what is looked at is not on its way from one colour to another

@@ -56,6 +56,7 @@ async def open_page(
     """A page that fails the test for exceptions in its scripts and breaches of its policy."""
     context = await browser.new_context(
         locale="en-GB",
+        timezone_id="UTC",
         viewport={"width": width, "height": height},
         color_scheme=theme,
         java_script_enabled=scripts,
