@@ -194,7 +194,8 @@ def test_staff_below_superusers_touch_none_of_them(bob: User, db: None) -> None:
     act(office, "take_second_factor", root)
     act(office, "delete_people", root, sure="yes")
     mine = reverse("admin:conferences_user_change", args=[bob.pk])
-    office.post(mine, {"username": "bob", "is_superuser": "on"})
+    said = {"username": "bob", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    office.post(mine, said)
     bob.refresh_from_db()
     assert not bob.is_superuser
     hers = reverse("admin:auth_user_password_change", args=[root.pk])
