@@ -93,7 +93,9 @@ def _caldav(server: Server, token: str) -> None:
     assert row["url"] in found.data.replace("\r\n", "\n").replace("\n ", "")
     second = START + datetime.timedelta(days=7)
     found.data = found.data.replace(
-        "RRULE:", f"EXDATE;TZID=Europe/Berlin:{second:%Y%m%dT%H%M%S}\r\nRRULE:", 1
+        # The clocks' own rules stand before it.
+        "RRULE:FREQ=WEEKLY",
+        f"EXDATE;TZID=Europe/Berlin:{second:%Y%m%dT%H%M%S}\r\nRRULE:FREQ=WEEKLY",
     )
     found.save()
     for at, count in ((START, 1), (second, 0)):
