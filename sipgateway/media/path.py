@@ -26,6 +26,7 @@ Datagram = tuple[bytes, Address]
 
 EARLY, MALFORMED = "before the handshake", "malformed"
 FORGED, REPLAYED = "forged", "replayed"
+AGREED = "DTLS after the handshake"
 """Why packets are dropped; `/metrics` says it in these words."""
 
 
@@ -113,6 +114,8 @@ class WebRtcPath:
             self.dropped[UNBOUND] += 1
             return None
         if dtls.is_dtls(data):
+            if self._srtp is not None:
+                self.dropped[AGREED] += 1
             self._run_dtls(lambda: self._dtls.receive(data))
             return None
         if self._srtp is None:
