@@ -320,7 +320,8 @@ export class Phone extends EventTarget {
     if (this.session !== session) return;
     this.session = null;
     this.audio.srcObject = null;
-    const broken = originator === "local" && cause === JsSIP.C.causes.WEBRTC_ERROR;
+    // Also where a server that was away does not know the call any more (481): JsSIP ends it.
+    const broken = originator === "local" && !this.leaving;
     if (broken) this._tell("broken");
     else if (originator === "local") this._tell("left", { by: "self", cause });
     else this._tell("left", { by: "focus", reason: reasonOf(message), cause });
