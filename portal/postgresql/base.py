@@ -9,6 +9,7 @@ see `sipgateway.directory`) is not counted and never waits.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from typing import Any
@@ -58,11 +59,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         places = _places.of(self.alias, most)
         if not places.acquire(timeout=LONGEST_WAIT):
             raise OperationalError(f"all {most} database connections are in use")
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(places.release)
             connection = super().get_new_connection(conn_params)
-        except BaseException:
-            places.release()
-            raise
+            undo.pop_all()
         self._leave = weakref.finalize(connection, places.release)
         self._leave.atexit = False
         return connection
