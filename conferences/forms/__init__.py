@@ -12,8 +12,9 @@ from conferences.forms.accounts import (
     PasswordForm,
     WelcomeForm,
 )
-from conferences.forms.booking import BookingForm, Guestlist, InviteeRow
+from conferences.forms.booking import BookingForm
 from conferences.forms.factory import FactoryForm
+from conferences.forms.invitees import Guestlist, InviteeRow
 from conferences.forms.occurrence import OccurrenceForm
 from conferences.forms.plain import PlainForm, dress, time_zones
 from conferences.forms.small import (
