@@ -48,7 +48,7 @@ class Gap:
     following: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """A payload and the level its sender claims for it; `noise` is comfort noise."""
 

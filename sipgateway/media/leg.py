@@ -62,7 +62,7 @@ class Leg:
         self._sent: dict[int, Datagram] = {}
         self._reception: rtcp.Reception | None = None
         self._incoming = terms["payload_type"]
-        self._terms = terms
+        self._agree(terms)
         self._sender = _sender()
         self._name = secrets.token_hex(8)
         codec = codecs[terms["codecs"][str(terms["payload_type"])]]
@@ -77,13 +77,23 @@ class Leg:
         codec = codec.within(Limits(**terms["limits"]))
         if codec.clock != self.member.codec.clock or terms["sdes"] != self._terms["sdes"]:
             self._begin_stream()
-        self._terms = terms
+        self._agree(terms)
         self.path.change(terms)
         if codec is not self.member.codec:
             self.member.codec, self.member.encoder = codec, None
             self.meter.clock = codec.clock
         self._hear_in(terms["payload_type"])
         self.member.hears = terms["hears"]
+
+    def _agree(self, terms: Terms) -> None:
+        """Keep the terms, and of them by number what every packet is asked."""
+        self._terms = terms
+        self._level_id = terms["level_id"]
+        self._kinds = {int(kind): self._codecs[name] for kind, name in terms["codecs"].items()}
+        self._events = frozenset(terms["events"])
+        self._noise = terms["noise"]
+        told = terms["level_id"] if terms["tells_level"] else None
+        self._told = (told, terms["levels_id"])
 
     def _begin_stream(self) -> None:
         """Another clock (RFC 7160 4.1) or key, another SSRC; the old stream ends.
@@ -118,20 +128,21 @@ class Leg:
 
     def _receive_rtp(self, data: bytes, now: float) -> None:
         try:
-            packet = rtp.parse(data, self._terms["level_id"])
+            packet = rtp.parse(data, self._level_id)
         except rtp.RtpError:
             self.path.dropped[MALFORMED] += 1
             return
         self.heard(now)
         if not self.connected and self.path.ready:
             self._connect()
-        if packet.payload_type in self._terms["events"]:
-            self._receive_event(packet, now)
-        elif str(packet.payload_type) in self._terms["codecs"]:
-            if packet.payload_type != self._incoming:
-                self._hear_in(packet.payload_type)
+        kind = packet.payload_type
+        if kind in self._kinds:
+            if kind != self._incoming:
+                self._hear_in(kind)
             self._receive_audio(packet, now)
-        elif packet.payload_type == self._terms["noise"]:
+        elif kind in self._events:
+            self._receive_event(packet, now)
+        elif kind == self._noise:
             self._receive_audio(packet, now)
         else:
             self.path.dropped["of another payload type"] += 1
@@ -146,13 +157,14 @@ class Leg:
         if self._reception is None or self._reception.ssrc != packet.ssrc:
             self._reception = rtcp.Reception(packet.ssrc, self.voice.codec.clock)
             self.voice.buffer.clear()
-        self._ask_again(self._reception, packet.sequence)
+        if self._terms["nack"]:
+            self._ask_again(self._reception, packet.sequence)
         self._reception.receive(packet.sequence, packet.timestamp, now)
         self._take_audio(packet)
 
     def _take_audio(self, packet: rtp.Packet) -> None:
         """Have it decoded when its time comes."""
-        if packet.payload_type == self._terms["noise"]:
+        if packet.payload_type == self._noise:
             self.voice.put_noise(packet.sequence, packet.payload)
         else:
             self.voice.buffer.put(packet.sequence, packet.payload, packet.level)
@@ -161,7 +173,7 @@ class Leg:
         """Ask for what is missing before a packet, if it can be there in time (RFC 4585)."""
         trip = self.meter.round_trip
         missing = (sequence - reception.highest - 1) & 0xFFFF
-        if not self._terms["nack"] or trip is None or not 0 < missing <= MISSING:
+        if trip is None or not 0 < missing <= MISSING:
             return
         if reception.first >= 0 and trip < (self.voice.buffer.depth - 1) * PERIOD:
             wanted = range(reception.highest + 1, reception.highest + 1 + missing)
@@ -170,7 +182,7 @@ class Leg:
 
     def _hear_in(self, payload_type: int) -> None:
         """Decode another payload type from now on."""
-        codec = self._codecs[self._terms["codecs"][str(payload_type)]]
+        codec = self._kinds[payload_type]
         self._incoming = payload_type
         if codec is not self.voice.codec:
             self.voice = self.member.voice = Voice(codec)
@@ -215,7 +227,7 @@ class Leg:
             codec.duration,
             payload_type=self._terms["payload_type"],
             sources=output.sources[: rtp.MAX_SOURCES],
-            extension=self._extension(output),
+            extension=output.extension(*self._told),
         )
         datagram = self.path.protect(packet)
         self._append(datagram)
@@ -223,13 +235,6 @@ class Leg:
             self._sent[sequence] = datagram
             if len(self._sent) > KEPT:
                 del self._sent[next(iter(self._sent))]
-
-    def _extension(self, output: Output) -> bytes:
-        level_id = self._terms["level_id"] if self._terms["tells_level"] else None
-        levels_id = self._terms["levels_id"]
-        if levels_id is not None:
-            return rtp.build_levels(level_id, output.level, levels_id, output.levels)
-        return b"" if level_id is None else rtp.build_level(level_id, output.level)
 
     def pause(self) -> None:
         """Let a frame pass unsent."""

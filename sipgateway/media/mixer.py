@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sipgateway.media import codec
+from sipgateway.media import codec, rtp
 from sipgateway.media.codec import FRAME, Codec, Encoder, Samples
 from sipgateway.media.engine import LegId
 from sipgateway.media.rtp import SILENCE
@@ -174,10 +174,8 @@ class Floor:
         """Who is mixed in this frame, given every candidate's level in -dBov."""
         self._smooth(levels)
         self._release()
-        ranked = sorted(self.levels, key=self.levels.__getitem__, reverse=True)
-        for leg in ranked:
-            if self.levels[leg] < AUDIBLE:
-                break
+        audible = [leg for leg, level in self.levels.items() if level >= AUDIBLE]
+        for leg in sorted(audible, key=self.levels.__getitem__, reverse=True):
             if leg not in self.holds:
                 self._admit(leg)
         return tuple(self.holds)
@@ -263,6 +261,21 @@ class Output:
     level: int = SILENCE
     levels: tuple[int, ...] = ()
     """Of each of the sources, in -dBov."""
+    extensions: dict[tuple[int | None, int | None], bytes] = field(default_factory=dict)
+    """What was built of the levels, by the extensions' numbers: hundreds get the same."""
+
+    def extension(self, level_id: int | None, levels_id: int | None) -> bytes:
+        """The header extension that tells the levels to a phone that asked for them so."""
+        key = level_id, levels_id
+        block = self.extensions.get(key)
+        if block is None:
+            block = self.extensions[key] = self._build(level_id, levels_id)
+        return block
+
+    def _build(self, level_id: int | None, levels_id: int | None) -> bytes:
+        if levels_id is not None:
+            return rtp.build_levels(level_id, self.level, levels_id, self.levels)
+        return b"" if level_id is None else rtp.build_level(level_id, self.level)
 
 
 class Sound(Protocol):

@@ -97,8 +97,7 @@ class Voice:
 
     def _take(self) -> int | None:
         """Take what makes up a frame; the loudest level said, None if none was."""
-        levels: list[int] = []
-        said = True
+        loudest, said = SILENCE, True
         for _ in range(LONGEST_WAIT):
             if self._ahead >= FRAME:
                 break
@@ -110,12 +109,12 @@ class Voice:
             self._taken.append(entry)
             self._ahead += self._duration(entry)
             if isinstance(entry, Entry):
-                said = said and entry.level is not None
-                levels.append(SILENCE if entry.level is None else entry.level)
+                if entry.level is None:
+                    said = False
+                elif entry.level < loudest:
+                    loudest = entry.level
         self._ahead = max(0, self._ahead - FRAME)
-        if not said:
-            return None
-        return min(levels, default=SILENCE)
+        return loudest if said else None
 
     def _duration(self, entry: Entry | Gap) -> int:
         if isinstance(entry, Gap) or entry.noise:

@@ -237,7 +237,8 @@ class Worker:
         except PathClosed as reason:
             self.lose(leg, str(reason))
             return
-        self.flush(leg)
+        if self.eager:  # else the tick follows at once, and sends all there is
+            self.flush(leg)
 
     def check(self, data: bytes, source: Address, now: float) -> None:
         """Take a connectivity check; an authentic one binds its source to the leg."""
