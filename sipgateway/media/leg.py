@@ -31,6 +31,9 @@ SILENT_AGAIN = 5.0
 KEPT = 50
 """Packets that may be asked for again: a second; what is older is of no use to anybody."""
 
+TOO_FAST = "digits that nobody keys so fast"
+"""Counted, in the words of `/metrics`."""
+
 MISSING = 8
 """Packets in a row that are asked for again; more are not made good in time."""
 
@@ -58,6 +61,7 @@ class Leg:
         self._eager_until = now + HANDSHAKE
         self._report_at = now + rtcp.INTERVAL * secrets.randbelow(1000) / 1000
         self._digits = dtmf.DigitReader()
+        self._keyed_by: int | None = None
         self._measure_at = now + quality.EVERY * (1 + secrets.randbelow(1000) / 1000)
         self._sent: dict[int, Datagram] = {}
         self._reception: rtcp.Reception | None = None
@@ -148,19 +152,28 @@ class Leg:
             self.path.dropped["of another payload type"] += 1
 
     def _receive_event(self, packet: rtp.Packet, now: float) -> None:
+        if self._terms["speaks"]:
+            # All packets of a press say when it began (RFC 4733 2.5.1.2), none when it was sent.
+            self._count(packet, None, now)
+        if packet.ssrc != self._keyed_by:
+            self._keyed_by, self._digits.timestamp = packet.ssrc, None
         for digit in self._digits.receive(packet.payload, packet.timestamp, now):
             self._tell_digit(digit)
+        self.path.dropped[TOO_FAST] += self._digits.take_left_out()
 
     def _receive_audio(self, packet: rtp.Packet, now: float) -> None:
-        if not self._terms["speaks"]:
-            return
+        if self._terms["speaks"]:
+            self._count(packet, packet.timestamp, now)
+            self._take_audio(packet)
+
+    def _count(self, packet: rtp.Packet, timestamp: int | None, now: float) -> None:
+        """Count a packet of the stream, and have those asked for that are missing before it."""
         if self._reception is None or self._reception.ssrc != packet.ssrc:
             self._reception = rtcp.Reception(packet.ssrc, self.voice.codec.clock)
             self.voice.buffer.clear()
         if self._terms["nack"]:
             self._ask_again(self._reception, packet.sequence)
-        self._reception.receive(packet.sequence, packet.timestamp, now)
-        self._take_audio(packet)
+        self._reception.receive(packet.sequence, timestamp, now)
 
     def _take_audio(self, packet: rtp.Packet) -> None:
         """Have it decoded when its time comes."""

@@ -105,8 +105,8 @@ class Reception:
         """How many packets there should have been."""
         return self.highest - self.first + 1 if self.first >= 0 else 0
 
-    def receive(self, sequence: int, timestamp: int, now: float) -> None:
-        """Count a packet."""
+    def receive(self, sequence: int, timestamp: int | None, now: float) -> None:
+        """Count a packet; without a timestamp where that does not say when it was sent."""
         if self.first < 0:
             self.first = self.highest = sequence
         ahead = (sequence - self.highest) & 0xFFFF
@@ -122,6 +122,8 @@ class Reception:
             self.highest, self.transit = anew, None
         self.odd = -1
         self.received += 1
+        if timestamp is None:
+            return
         transit = now * self.clock - timestamp
         if self.transit is not None:
             # The timestamp wraps: the difference is taken within 32 bits.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipgateway.media.dtmf import DIGITS, PATIENCE, DigitReader, build
+from sipgateway.media.dtmf import AT_ONCE, DIGITS, PATIENCE, RECENT, DigitReader, build
 
 
 def press(digit: str) -> list[bytes]:
@@ -68,3 +68,31 @@ def test_a_lost_end_is_made_up_for_by_time() -> None:
 )
 def test_what_is_no_digit_is_passed_over(payload: bytes) -> None:
     assert DigitReader().receive(payload, 1, 0.0) == ""
+
+
+def test_a_late_packet_of_the_press_before_is_no_other_press() -> None:
+    reader = DigitReader()
+    one, two = press("1"), press("2")
+    assert read(reader, one[:5], 0xFFFFFF00) == "1"
+    assert read(reader, two[:3], 1000) == ""
+    assert read(reader, one[5:], 0xFFFFFF00) == "", "reordered, or doubled on the road"
+    assert read(reader, two[3:], 1000) == "2"
+    assert read(reader, one, 0xFFFFFF00) == ""
+
+
+def test_a_stream_that_has_begun_anew_is_not_late() -> None:
+    reader = DigitReader()
+    assert read(reader, press("1"), 5000) == "1"
+    told = [reader.receive(payload, 1000, RECENT + 1) for payload in press("2")]
+    assert "".join(told) == "2"
+
+
+def test_a_machine_that_dials_is_read_and_a_flood_is_not() -> None:
+    reader = DigitReader()
+    dialed = [reader.receive(build("5", 640, end=True), 640 * n, 0.08 * n) for n in range(500)]
+    assert "".join(dialed) == "5" * 500
+    flood = [reader.receive(build("*", 8, end=True), 640 * n, 40.0) for n in range(500, 5000)]
+    assert len("".join(flood)) <= AT_ONCE
+    assert reader.take_left_out() == 4500 - len("".join(flood))
+    assert reader.take_left_out() == 0
+    assert reader.receive(build("6", 640, end=True), 640 * 5000, 41.0) == "6"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sipgateway.media import codec, codecs, quality, rtcp, rtp
+from sipgateway.media import codec, codecs, dtmf, quality, rtcp, rtp
 from sipgateway.media.control import Sdes, Terms
 from sipgateway.media.engine import LegId
 from sipgateway.media.latch import Place
-from sipgateway.media.leg import KEPT, Leg
+from sipgateway.media.leg import KEPT, TOO_FAST, Leg
 from sipgateway.media.mixer import Output
 from sipgateway.media.path import PlainPath
 from tests.media import sounds
@@ -279,3 +279,44 @@ def test_comfort_noise_is_taken_for_what_it_is() -> None:
 
 def test_reports_are_looked_at_every_few_seconds() -> None:
     assert quality.EVERY == rtcp.INTERVAL
+
+
+def keys(phone: Phone, digit: str, packets: int = 8) -> None:
+    """Press a key: the packets take the place of audio, and have one timestamp."""
+    began = phone.sender.timestamp
+    for number in range(packets):
+        end = number >= packets - 3
+        payload = dtmf.build(digit, 160 * (number + 1), end=end)
+        phone.sender.timestamp = began
+        data = phone.sender.build(payload, 160, payload_type=101)
+        phone.now += 0.0 if end else 0.02
+        phone.to.receive(data, ALICE, phone.now)
+    phone.sender.timestamp = began + 160 * packets
+
+
+def test_what_is_keyed_is_not_lost() -> None:
+    one = leg(nack=True)
+    phone = Phone(one)
+    phone.says(20)
+    round_trip(phone, 0.001)
+    for _ in range(6):
+        keys(phone, "2")
+        phone.says(20)
+    one.handle_timeout(phone.now + 2 * quality.EVERY)
+    told = reported(one)
+    assert not [heard for heard in told if heard.nacked], "nothing is missing"
+    assert [heard.told.lost for heard in told if heard.told is not None] == [0.0]
+    measured = [report for report in one.reports if report["event"] == "measured"]
+    assert [report["now"]["loss_in"] for report in measured] == [0.0]
+    assert [report["now"]["jitter_in"] for report in measured] == [pytest.approx(0, abs=8)]
+
+
+def test_who_floods_with_digits_is_bounded_and_counted() -> None:
+    one = leg()
+    phone = Phone(one)
+    for number in range(1000):
+        data = phone.sender.build(dtmf.build("*2"[number % 2], 80, end=True), 160, payload_type=101)
+        one.receive(data, ALICE, 1.0)
+    digits = [report for report in one.reports if report["event"] == "digit"]
+    assert len(digits) <= dtmf.AT_ONCE
+    assert one.path.dropped[TOO_FAST] == 1000 - len(digits)
