@@ -121,6 +121,7 @@ class DialogWatchers:
             return
         watcher = self._watcher(dialog, event, what)
         watcher.subscription.expires_at = now + expires
+        watcher.subscription.overtake()
         watcher.had = None
         watcher.since = self._elsewhere.ask(what.entity, now) if what.everywhere else now
         if watcher.since > now:
@@ -241,7 +242,8 @@ class DialogWatchers:
         return Body(text, dialog_info.MEDIA_TYPE)
 
     def _notified(self, watcher: _Watcher, reply: ResponseReceived, now: float) -> None:
-        watcher.subscription.in_flight = None
+        if not watcher.subscription.answered(reply):
+            return
         if reply.local and reply.response.status == 503 and watcher.what.keeper is not None:
             watcher.had = None  # the flow broke: tell everything on the next one
             watcher.since = now + RETRY
@@ -315,6 +317,10 @@ class DialogWatchers:
             if isinstance(here, SipUri) and same_device(here, contact):
                 self._desk.endpoint.move(dialog, flow)
                 self._keep(watcher, now)
+                if not watcher.subscription.idle or watcher.had is None:
+                    watcher.subscription.overtake()
+                    watcher.had, watcher.since = None, now
+                    self._tell(watcher, now)
 
     def watched_elsewhere(self, event: DialogsWatched, now: float) -> None:
         """Another process asks for people's dialogs."""

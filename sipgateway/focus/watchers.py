@@ -112,7 +112,7 @@ class Watchers:
             return
         self._desk.later(now + expires, lambda later: self._expire(watcher, later))
         self._keeper.keep_watcher(identity, watcher.subscription, now)
-        self._tell(watcher, now)
+        self._tell_all(watcher, now)
 
     def _watching(self, entity: str) -> int:
         return sum(watcher.identity.uri == entity for watcher in self._watchers.values())
@@ -139,6 +139,13 @@ class Watchers:
         self._about, self._roster = about, roster
         for watcher in list(self._watchers.values()):
             self._tell(watcher, now)
+
+    def _tell_all(self, watcher: Watcher, now: float) -> None:
+        """He has just said where he is: what he was sent before may have gone elsewhere."""
+        watcher.subscription.overtake()
+        watcher.had, watcher.woken = None, False
+        watcher.not_before = min(watcher.not_before, now + PACE)
+        self._tell(watcher, now)
 
     def _tell(self, watcher: Watcher, now: float) -> None:
         if watcher.woken or not watcher.subscription.idle or self._knows(watcher):
@@ -204,7 +211,8 @@ class Watchers:
         return template
 
     def _notified(self, watcher: Watcher, reply: ResponseReceived, now: float) -> None:
-        watcher.subscription.in_flight = None
+        if not watcher.subscription.answered(reply):
+            return
         if reply.response.status >= 300 and not (reply.local and reply.response.status == 503):
             self._forget(watcher, now)
             return
@@ -273,6 +281,8 @@ class Watchers:
                 self._desk.endpoint.move(dialog, flow)
                 if moved:
                     self._keeper.keep_watcher(watcher.identity, watcher.subscription, now)
+                    if not watcher.subscription.idle or watcher.had is None:
+                        self._tell_all(watcher, now)
 
     def identity_of(self, dialog: DialogId | None) -> Identity | None:
         """Who watches by that dialog."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body, Endpoint
-from sipgateway.sip.events import DialogId, TransactionId
+from sipgateway.sip.events import DialogId, ResponseReceived, TransactionId
 from sipgateway.sip.headers import Tokened
 from sipgateway.sip.message import Request
 
@@ -35,6 +35,17 @@ class Subscription:
     def idle(self) -> bool:
         """Whether a NOTIFY may be sent now."""
         return self.in_flight is None and not self.over
+
+    def overtake(self) -> None:
+        """Wait no longer for the last answer: the watcher has said anew where he is."""
+        self.in_flight = None
+
+    def answered(self, reply: ResponseReceived) -> bool:
+        """Whether that is the answer waited for, and no longer is; what was overtaken is not."""
+        awaited = reply.transaction == self.in_flight
+        if awaited:
+            self.in_flight = None
+        return awaited
 
     def notify(self, endpoint: Endpoint, now: float, body: Body | None) -> TransactionId:
         """Send the state; the subscription stays active."""
