@@ -1,4 +1,4 @@
-"""Reads the environment once, and fails loudly with the variable's name.
+"""Reads the environment once, by `portal.environment`, which fails loudly with the variable's name.
 
 Every variable is optional and described in README.md. Nothing else in Parley
 reads `os.environ`; in the gateway only `sipgateway.assembly` reads this module
@@ -8,170 +8,19 @@ reads `os.environ`; in the gateway only `sipgateway.assembly` reads this module
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import socket
 import sys
 from datetime import timedelta
-from email.utils import parseaddr
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
-from conferences import relays
-from sipgateway.sip.limits import Limits, parse_limits
-
-_env = environ.Env()
-
-#: hostport of a SIP URI (RFC 3261 25.1), in lower case.
-_HOST_PORT = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-
-
-def _text(name: str, default: str = "") -> str:
-    """The variable without surrounding blanks; empty means not set."""
-    return os.environ.get(name, "").strip() or default
-
-
-def _number(name: str, default: int, *, lowest: int = 0, highest: int = 65535) -> int:
-    """A whole number from `lowest` to `highest`."""
-    text = _text(name, str(default))
-    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-        wanted = f"want a whole number from {lowest} to {highest}"
-        raise ImproperlyConfigured(f"{name}={text!r}: {wanted}")
-    return int(text)
-
-
-def _one_of(name: str, *choices: str) -> str:
-    """One of `choices`, the first of which is the default."""
-    text = _text(name, choices[0])
-    if text not in choices:
-        raise ImproperlyConfigured(f"{name}={text!r}: want one of {', '.join(choices)}")
-    return text
-
-
-def _file(name: str) -> Path | None:
-    """A file that is there and can be read, or None where the variable is not set."""
-    text = _text(name)
-    if not text:
-        return None
-    path = Path(text).resolve()
-    if not os.access(path, os.R_OK) or not path.is_file():
-        raise ImproperlyConfigured(f"{name}={text!r}: there is no such file that can be read")
-    return path
-
-
-def _addresses(name: str) -> tuple[str, ...]:
-    """IP addresses with commas between."""
-    try:
-        return tuple(str(ip_address(one.strip())) for one in _text(name).split(",") if one.strip())
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from error
-
-
-def _ice_servers(name: str) -> tuple[relays.IceServer, ...]:
-    """STUN and TURN servers."""
-    try:
-        return relays.parse(_text(name))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from error
-
-
-def _url(name: str, *schemes: str) -> str:
-    """A URL with one of `schemes` and a host, or empty where the variable is not set."""
-    text = _text(name)
-    if not text:
-        return ""
-    parts = urlsplit(text)
-    if parts.scheme not in schemes or not parts.netloc:
-        raise ImproperlyConfigured(
-            f"{name}: want a URL that starts with {'://, '.join(schemes)}://"
-        )
-    return text
-
-
-def _origin(name: str) -> str:
-    """Scheme, host and port of a URL that has nothing else; empty where it is not set."""
-    url = _url(name, "http", "https").rstrip("/")
-    if url and url != "{0.scheme}://{0.netloc}".format(urlsplit(url)):
-        raise ImproperlyConfigured(
-            f"{name}: want scheme and host alone, as https://conf.example.org"
-        )
-    return url
-
-
-def _issuer(name: str) -> str:
-    """An issuer of OpenID Connect: HTTPS, or a provider on this machine; empty where not set."""
-    url = _url(name, "https", "http").rstrip("/")
-    host = urlsplit(url).hostname
-    if url.startswith("http:") and host not in ("localhost", "127.0.0.1", "::1"):
-        raise ImproperlyConfigured(f"{name}: want https://, as in https://id.example.org")
-    return url
-
-
-def _claim(name: str) -> str:
-    """``claim=value``, an asterisk, or empty."""
-    text = _text(name)
-    if re.fullmatch(r"(\*|[^=\s]+=[^=]+)?", text) is None:
-        raise ImproperlyConfigured(f"{name}={text!r}: want claim=value, as in groups=bookers, or *")
-    return text
-
-
-def _port_range(name: str, default: str) -> tuple[int, int]:
-    """Two ports joined by a hyphen, the lower one first."""
-    text = _text(name, default)
-    low, _, high = text.partition("-")
-    if not (low.isdigit() and high.isdigit() and 0 < int(low) <= int(high) <= 65535):
-        raise ImproperlyConfigured(f"{name}={text!r}: want two ports, as in {default}")
-    return int(low), int(high)
-
-
-def _number_of_ours(name: str) -> str:
-    """A telephone number (RFC 3966, global) or a user name, or empty."""
-    text = _text(name)
-    if re.fullmatch(r"\+?[A-Za-z0-9._-]*", text) is None:
-        raise ImproperlyConfigured(f"{name}={text!r}: want a number, as in +4930123456")
-    return text
-
-
-def _limits(name: str) -> Limits:
-    """Limits of SIP, as in ``source=50, dialogs=500``; the default for those not named."""
-    try:
-        return parse_limits(_text(name))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from error
-
-
-def _bracketed(host: str) -> str:
-    """`host` as it stands in a URI: an IPv6 address gets its brackets (RFC 3986 3.2.2)."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
-def _sip_domain(host: str, port: int) -> str:
-    """The domain of every URI that Parley owns, with its port where that is not the default."""
-    domain = _text("SIP_DOMAIN", _bracketed(host)).lower()
-    found = _HOST_PORT.fullmatch(domain)
-    if found is None:
-        raise ImproperlyConfigured(f"SIP_DOMAIN={domain!r}: want a host name or an address")
-    return domain if found[2] or port in (0, 5060) else f"{domain}:{port}"
-
-
-def _directory(name: str, default: Path) -> Path:
-    """A directory, made where it is missing, that can be written to."""
-    path = Path(_text(name, str(default))).resolve()
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImproperlyConfigured(f"{name}={str(path)!r}: {error}") from error
-    if not os.access(path, os.W_OK):
-        raise ImproperlyConfigured(f"{name}={str(path)!r}: cannot be written to")
-    return path
+from portal import environment
 
 
 def _secret_key(path: Path) -> str:
@@ -193,107 +42,53 @@ def _secret_key(path: Path) -> str:
     return path.read_text().strip()
 
 
-def _database(data_dir: Path) -> dict[str, Any]:
-    """SQLite in `data_dir`, or PostgreSQL where DATABASE_URL says so.
-
-    SQLite: WAL lets readers go on beside the one writer; IMMEDIATE takes the
-    write lock at BEGIN, where it can be waited for, while upgrading a read
-    transaction fails at once with "database is locked"; NORMAL is safe in WAL
-    mode and spares one fsync a transaction.
-    """
-    url = _url("DATABASE_URL", "postgres", "postgresql")
-    if url:
-        config: dict[str, Any] = _env.db_url_config(url)
-        options = {
-            **config.get("OPTIONS", {}),
-            "most": _number("DATABASE_CONNECTIONS", 20, lowest=1),
-        }
-        # A thread of each request asks and is gone: what it kept open nobody would close.
-        given = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
-        return {**config, "ENGINE": "portal.postgresql", **given}
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "CONN_MAX_AGE": None,
-        "NAME": str(data_dir / "parley.sqlite3"),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
-    }
-
-
-#: What an SMTP server listens on by default, by the scheme of EMAIL_URL: relay in the
-#: clear, submission with STARTTLS (RFC 6409), submission over TLS (RFC 8314).
-_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
-
-
-def _mail_server(url: str) -> tuple[str, int]:
-    """Host and port of EMAIL_URL; none where it is not set."""
-    if not url:
-        return "", 0
-    parts = urlsplit(url)
-    try:
-        return parts.hostname or "", parts.port or _MAIL_PORTS[parts.scheme]
-    except ValueError as error:
-        raise ImproperlyConfigured(f"EMAIL_URL: {error}") from error
-
-
-def _mailbox(name: str, default: str) -> str:
-    """An address with or without a name before it, as in ``Parley <parley@example.org>``."""
-    text = _text(name, default)
-    if "@" not in parseaddr(text)[1] or not text.isprintable():
-        raise ImproperlyConfigured(f"{name}={text!r}: want a mail address")
-    return text
-
-
 # --- What the contract names -------------------------------------------------
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-HOST = _text("HOST", "127.0.0.1")
-PORT = _number("PORT", 8000)
-SIP_PORT = _number("SIP_PORT", 5060)
-SIPS_PORT = _number("SIPS_PORT", 0)
-TLS_CERT = _file("TLS_CERT")
-TLS_KEY = _file("TLS_KEY")
+HOST = environment.text("HOST", "127.0.0.1")
+PORT = environment.number("PORT", 8000)
+SIP_PORT = environment.number("SIP_PORT", 5060)
+SIPS_PORT = environment.number("SIPS_PORT", 0)
+TLS_CERT = environment.file("TLS_CERT")
+TLS_KEY = environment.file("TLS_KEY")
 if (TLS_CERT is None) != (TLS_KEY is None):
     raise ImproperlyConfigured("TLS_CERT and TLS_KEY: want both or neither")
 if SIPS_PORT and TLS_CERT is None:
     raise ImproperlyConfigured("SIPS_PORT: SIP over TLS wants TLS_CERT and TLS_KEY")
-SIP_DOMAIN = _sip_domain(HOST, SIP_PORT)
-DATA_DIR = _directory("DATA_DIR", BASE_DIR / "var")
-DATABASE_URL = _text("DATABASE_URL")
-REDIS_URL = _url("REDIS_URL", "redis", "rediss")
-MEDIA_ENGINE = _one_of("MEDIA_ENGINE", "embedded", "janus")
-JANUS_URL = _text("JANUS_URL")
+SIP_DOMAIN = environment.sip_domain(HOST, SIP_PORT)
+DATA_DIR = environment.directory("DATA_DIR", BASE_DIR / "var")
+DATABASE_URL = environment.text("DATABASE_URL")
+REDIS_URL = environment.url("REDIS_URL", "redis", "rediss")
+MEDIA_ENGINE = environment.one_of("MEDIA_ENGINE", "embedded", "janus")
+JANUS_URL = environment.text("JANUS_URL")
 if MEDIA_ENGINE == "janus" and not JANUS_URL:
     raise ImproperlyConfigured("JANUS_URL: MEDIA_ENGINE=janus wants the address of a Janus")
 #: What prompts speak where a conference does not say: `conferences.policy.Language`.
-PROMPT_LANGUAGE = _one_of("PROMPT_LANGUAGE", "en", "de", "es")
+PROMPT_LANGUAGE = environment.one_of("PROMPT_LANGUAGE", "en", "de", "es")
 #: Looks at a sound that somebody has sent: decodes FILE and writes OUT anew.
 SOUND_INTAKE = [sys.executable, "-m", "sipgateway.media.intake"]
 #: Whether the mixer can keep each voice by itself; Janus cannot.
 TRACKS = MEDIA_ENGINE == "embedded"
 #: How long a recording is kept after its end; None for ever.
-RECORDINGS_KEPT = timedelta(days=_number("RECORDINGS_KEPT_DAYS", 90)) or None
+RECORDINGS_KEPT = timedelta(days=environment.number("RECORDINGS_KEPT_DAYS", 90)) or None
 #: How long what happened is kept: histories, attendance and bookings that are over.
-HISTORY_KEPT = timedelta(days=_number("HISTORY_KEPT_DAYS", 400)) or None
+HISTORY_KEPT = timedelta(days=environment.number("HISTORY_KEPT_DAYS", 400)) or None
 #: Conferences that were not booked, after their end.
-ADHOC_KEPT = timedelta(days=_number("ADHOC_KEPT_DAYS", 90)) or None
+ADHOC_KEPT = timedelta(days=environment.number("ADHOC_KEPT_DAYS", 90)) or None
 #: SIP messages, and wrong passwords.
-PROTOCOL_KEPT = timedelta(days=_number("PROTOCOL_KEPT_DAYS", 30))
-ATTEMPTS_KEPT = timedelta(days=_number("ATTEMPTS_KEPT_DAYS", 30))
-RTP_PORTS = _port_range("RTP_PORTS", "20000-29999")
-PUBLIC_ADDRESS = _addresses("PUBLIC_ADDRESS")
-ICE_SERVERS = _ice_servers("ICE_SERVERS")
-TURN_SECRET = _text("TURN_SECRET")
-SIP_TRUNK = _text("SIP_TRUNK")
+PROTOCOL_KEPT = timedelta(days=environment.number("PROTOCOL_KEPT_DAYS", 30))
+ATTEMPTS_KEPT = timedelta(days=environment.number("ATTEMPTS_KEPT_DAYS", 30))
+RTP_PORTS = environment.port_range("RTP_PORTS", "20000-29999")
+PUBLIC_ADDRESS = environment.addresses("PUBLIC_ADDRESS")
+ICE_SERVERS = environment.ice_servers("ICE_SERVERS")
+TURN_SECRET = environment.text("TURN_SECRET")
+SIP_TRUNK = environment.text("SIP_TRUNK")
 if SIP_TRUNK and not SIP_PORT and not SIPS_PORT:
     raise ImproperlyConfigured("SIP_TRUNK: calls leave by SIP_PORT or SIPS_PORT, both are off")
-SIP_CALLER_ID = _number_of_ours("SIP_CALLER_ID")
-SIP_LIMITS = _limits("SIP_LIMITS")
-CONFERENCE_APP_ANSWERS = _one_of("CONFERENCE_APP_ANSWERS", "at-once", "late")
-USER_CHOSEN_URIS = _one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")
+SIP_CALLER_ID = environment.number_of_ours("SIP_CALLER_ID")
+SIP_LIMITS = environment.limits("SIP_LIMITS")
+CONFERENCE_APP_ANSWERS = environment.one_of("CONFERENCE_APP_ANSWERS", "at-once", "late")
+USER_CHOSEN_URIS = environment.one_of("USER_CHOSEN_URIS", "organizers", "off", "anyone")
 
 #: Listening on every address says nothing about the name by which people come.
 _EVERYWHERE = HOST in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -301,8 +96,8 @@ _SECURE = TLS_CERT is not None
 _domain_host = urlsplit(f"//{SIP_DOMAIN}").hostname or HOST
 _web_host = _domain_host if _EVERYWHERE else HOST
 #: Where people find the pages, without a slash at the end; where a proxy is before us, its.
-BASE_URL = _origin("PUBLIC_URL") or (
-    f"{'https' if _SECURE else 'http'}://{_bracketed(_web_host)}:{PORT}"
+BASE_URL = environment.origin("PUBLIC_URL") or (
+    f"{'https' if _SECURE else 'http'}://{environment.bracketed(_web_host)}:{PORT}"
 )
 _public = urlsplit(BASE_URL)
 #: Where browser phones connect (RFC 7118).
@@ -316,12 +111,12 @@ DEBUG = False
 # Links that leave the house are made of BASE_URL, never of the Host header.
 ALLOWED_HOSTS = (
     ["*"]
-    if _EVERYWHERE and not _text("SIP_DOMAIN")
+    if _EVERYWHERE and not environment.text("SIP_DOMAIN")
     else sorted(
         {
-            _bracketed(HOST),
-            _bracketed(_domain_host),
-            _bracketed(_public.hostname or HOST),
+            environment.bracketed(HOST),
+            environment.bracketed(_domain_host),
+            environment.bracketed(_public.hostname or HOST),
             "localhost",
             "127.0.0.1",
             "[::1]",
@@ -380,7 +175,7 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": _database(DATA_DIR)}
+DATABASES = {"default": environment.database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "conferences.User"
@@ -413,7 +208,9 @@ ACCOUNT_UNIQUE_EMAIL = False
 # Who changes how he signs in proves first who he is, for a page may have been left open.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 #: Who has to have a second factor; see `portal.factor`.
-SECOND_FACTOR = _one_of("SECOND_FACTOR", "optional", "administrators", "organizers", "all")
+SECOND_FACTOR = environment.one_of(
+    "SECOND_FACTOR", "optional", "administrators", "organizers", "all"
+)
 MFA_ADAPTER = "portal.adapters.SecondFactorAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
@@ -422,19 +219,19 @@ MFA_TOTP_ISSUER = "Parley"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = _public.scheme != "https"
 
 #: OpenID Connect: who the provider is (OpenID Connect Discovery 4.3), and who we are to it.
-OIDC_ISSUER = _issuer("OIDC_ISSUER")
-OIDC_CLIENT_ID = _text("OIDC_CLIENT_ID")
-OIDC_CLIENT_SECRET = _text("OIDC_CLIENT_SECRET")
+OIDC_ISSUER = environment.issuer("OIDC_ISSUER")
+OIDC_CLIENT_ID = environment.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = environment.text("OIDC_CLIENT_SECRET")
 if OIDC_ISSUER and not OIDC_CLIENT_ID:
     raise ImproperlyConfigured("OIDC_CLIENT_ID: OIDC_ISSUER wants the id that it gave us")
 #: How the provider is called on the sign-in page.
-OIDC_NAME = _text("OIDC_NAME", urlsplit(OIDC_ISSUER).hostname or "")
+OIDC_NAME = environment.text("OIDC_NAME", urlsplit(OIDC_ISSUER).hostname or "")
 #: Who may book: "" as the back office says, "*" everybody who comes this way, or
 #: claim=value, by which each sign-in gives and takes it.
-OIDC_ORGANIZERS = _claim("OIDC_ORGANIZERS")
-OIDC_NEW_ACCOUNTS = _one_of("OIDC_NEW_ACCOUNTS", "yes", "no") == "yes"
+OIDC_ORGANIZERS = environment.claim("OIDC_ORGANIZERS")
+OIDC_NEW_ACCOUNTS = environment.one_of("OIDC_NEW_ACCOUNTS", "yes", "no") == "yes"
 #: Whether an address that both sides have verified leads to the account that has it.
-OIDC_LINK_BY_EMAIL = _one_of("OIDC_LINK_BY_EMAIL", "no", "yes") == "yes"
+OIDC_LINK_BY_EMAIL = environment.one_of("OIDC_LINK_BY_EMAIL", "no", "yes") == "yes"
 SOCIALACCOUNT_ADAPTER = "portal.adapters.ProviderAdapter"
 # A provider is asked by a form with a token, never by a link that others can send.
 SOCIALACCOUNT_LOGIN_ON_GET = False
@@ -514,10 +311,10 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # --- Mail (none goes out until a server is named) ----------------------------
 
-EMAIL_URL = _url("EMAIL_URL", "smtp", "smtp+tls", "smtps")
+EMAIL_URL = environment.url("EMAIL_URL", "smtp", "smtp+tls", "smtps")
 MAIL_GOES_OUT = bool(EMAIL_URL)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_GOES_OUT else 'dummy'}.EmailBackend"
-EMAIL_HOST, EMAIL_PORT = _mail_server(EMAIL_URL)
+EMAIL_HOST, EMAIL_PORT = environment.mail_server(EMAIL_URL)
 EMAIL_HOST_USER = unquote(urlsplit(EMAIL_URL).username or "")
 EMAIL_HOST_PASSWORD = unquote(urlsplit(EMAIL_URL).password or "")
 EMAIL_USE_TLS = EMAIL_URL.startswith("smtp+tls:")
@@ -526,22 +323,24 @@ EMAIL_USE_SSL = EMAIL_URL.startswith("smtps:")
 EMAIL_TIMEOUT = 20
 # RFC 5321 4.1.3: how an IPv6 address stands for a domain.
 _mail_domain = f"[IPv6:{_domain_host}]" if ":" in _domain_host else _domain_host
-DEFAULT_FROM_EMAIL = _mailbox("EMAIL_FROM", f"Parley <parley@{_mail_domain}>")
+DEFAULT_FROM_EMAIL = environment.mailbox("EMAIL_FROM", f"Parley <parley@{_mail_domain}>")
 
 #: Where answers to invitations arrive, as parley@example.org; each invitee answers to an
 #: address of his own below it (RFC 5233): parley+SECRET@example.org.
-EMAIL_REPLIES = _mailbox("EMAIL_REPLIES", "") if _text("EMAIL_REPLIES") else ""
+EMAIL_REPLIES = (
+    environment.mailbox("EMAIL_REPLIES", "") if environment.text("EMAIL_REPLIES") else ""
+)
 #: Where they are fetched from: imaps://user:password@host/FOLDER; deleted once read.
-IMAP_URL = _url("IMAP_URL", "imap", "imaps")
+IMAP_URL = environment.url("IMAP_URL", "imap", "imaps")
 if IMAP_URL and not EMAIL_REPLIES:
     raise ImproperlyConfigured("IMAP_URL: want EMAIL_REPLIES, whose mails are fetched there")
 #: The telephone number by which conferences are dialed, told in invitations.
-DIAL_IN = _text("DIAL_IN")
+DIAL_IN = environment.text("DIAL_IN")
 if DIAL_IN and not re.fullmatch(r"\+?[0-9][0-9 ()./-]{2,30}", DIAL_IN):
     raise ImproperlyConfigured(f"DIAL_IN={DIAL_IN!r}: want a telephone number")
 
 #: Webhooks go to public addresses alone, or also to those of the network that we stand in.
-WEBHOOKS_TO = _one_of("WEBHOOKS_TO", "public", "anywhere")
+WEBHOOKS_TO = environment.one_of("WEBHOOKS_TO", "public", "anywhere")
 
 # --- Channel layer and jobs --------------------------------------------------
 
