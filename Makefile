@@ -23,7 +23,7 @@ run:
 test:
 	@$(PYTHON) scripts/setup.py test
 	$(BIN)/python -m pytest -m "not live" -n auto
-	$(BIN)/python -m pytest -m live --tb=short --durations=10
+	$(BIN)/python -m pytest -m live -n 2 --dist loadfile --tb=short --durations=10
 
 check:
 	@$(PYTHON) scripts/setup.py develop

@@ -9,6 +9,8 @@ from django.test import override_settings
 from django.utils import timezone
 from hypothesis import settings
 from playwright.async_api import Browser, expect
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from scripts import words
 from tests.live import browser as browsers
@@ -20,6 +22,19 @@ settings.register_profile(
 settings.load_profile("parley")
 # Else it waits for five seconds, whatever the page's patience is.
 expect.set_options(timeout=browsers.PATIENCE)
+
+
+class Together(LoadFileScheduling):
+    """Where several processes share the tests, one has a whole file, or a folder with a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, _, _ = nodeid.rpartition("/")
+        return folder if folder.endswith("/several") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Who runs what; xdist's own way for all else than ``--dist loadfile``."""
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from tests.live import browser as browsers
 from tests.live import room as rooms
@@ -185,10 +186,24 @@ async def test_a_conference_now(carol: PhonePage, browser: Browser, people: Peop
 
 async def test_a_conference_to_which_the_factory_sends_on(carol: PhonePage, server: Server) -> None:
     """302 with the conference's URI, and the page calls that (RFC 4579 5.4, figure 4)."""
+    said: list[str] = []
+
+    def listen(line: WebSocket) -> None:
+        for way in ("framesent", "framereceived"):
+            line.on(way, lambda text: said.append(str(text)))
+
+    carol.page.on("websocket", listen)
+    await carol.page.reload()
+    await carol.is_ready()
     server.back_office("Factory.objects.update_or_create(defaults={'mode': 'redirect'}, name=NAME)")
     try:
         await carol.hook("factory-button").click()
         await carol.sees("Carol")
+        (moved,) = (one for one in said if one.startswith("SIP/2.0 302"))
+        contact = re.search(r"^Contact: <(sip:[^>]+)>;isfocus", moved, re.MULTILINE)
+        assert contact is not None, moved
+        later = said[said.index(moved) + 1 :]
+        assert [one for one in later if one.startswith(f"INVITE {contact[1]} ")] != []
         await carol.hook("leave-button").click()
     finally:
         server.back_office("Factory.objects.filter(name=NAME).update(mode='answer')")

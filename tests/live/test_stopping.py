@@ -1,4 +1,7 @@
-"""Stopping with calls up: everybody gets a BYE, and the process is gone in five seconds."""
+"""Stopping with calls up: everybody gets a BYE, and the process ends by itself.
+
+How long it waits for phones that do not answer is tried in `tests/transport/test_goodbyes.py`.
+"""
 
 from __future__ import annotations
 

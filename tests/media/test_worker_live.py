@@ -24,6 +24,7 @@ from sipgateway.media.local import LocalEngine
 from sipgateway.sip import sdp
 from tests.media import offers, peer, sounds
 from tests.media.peer import Peer
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 
@@ -563,7 +564,8 @@ async def test_dropped_legs_are_remembered_in_bounds(
 
 async def test_a_leg_dropped_while_its_ports_are_opened_gives_them_back(tmp_path: Path) -> None:
     """With one pair of ports beside the shared one: Bob gets what Alice did not take."""
-    mixer = LocalEngine(host="127.0.0.1", ports=(31996, 31999), prompts=tmp_path)
+    first = free_port(4)
+    mixer = LocalEngine(host="127.0.0.1", ports=(first, first + 3), prompts=tmp_path)
     await mixer.start(lambda _: None)
     answer = asyncio.create_task(mixer.answer(ALICE, offers.BARESIP, Session()))
     await asyncio.sleep(0)
