@@ -184,8 +184,8 @@ def database(data_dir: Path) -> dict[str, Any]:
             "most": number("DATABASE_CONNECTIONS", 20, lowest=1),
         }
         # A thread of each request asks and is gone: what it kept open nobody would close.
-        given = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
-        return {**config, "ENGINE": "portal.postgresql", **given}
+        ours = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
+        return {**config, "ENGINE": "portal.postgresql", **ours}
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "CONN_MAX_AGE": None,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.test import override_settings
-from django.utils import timezone
+from django.utils import timezone, translation
 from hypothesis import settings
 from playwright.async_api import Browser, expect
 from xdist.remote import Producer
@@ -24,12 +24,13 @@ settings.load_profile("parley")
 expect.set_options(timeout=browsers.PATIENCE)
 
 
-class Together(LoadFileScheduling):
+class Together(LoadFileScheduling):  # type: ignore[misc]
     """Where several processes share the tests, one has a whole file, or a folder with a server."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder, _, _ = nodeid.rpartition("/")
-        return folder if folder.endswith("/several") else super()._split_scope(nodeid)
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("/several") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
@@ -49,6 +50,13 @@ def compiled_words() -> None:
     """Pages speak as the .po files say, also where those are younger than the set-up."""
     if not words.are_compiled():
         words.compile_all()
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """What language a page was read in is no matter of the next test."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

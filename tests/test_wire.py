@@ -110,6 +110,9 @@ def test_nothing_is_made_while_nobody_follows(monkeypatch: pytest.MonkeyPatch) -
     watch = Watch()
     monkeypatch.setattr(wire, "Passed", None)  # would break if it were called
     watch.show(ALICE, message(), 1.0, inward=True)
+    watch.tap.follow(Follower(lambda _: None))
+    with pytest.raises(TypeError):
+        watch.show(ALICE, message(), 1.0, inward=True)
 
 
 def test_the_log_has_everything_but_secrets(caplog: pytest.LogCaptureFixture) -> None:

@@ -33,10 +33,6 @@ from conferences.services.calls import cancel_calls, plan_again, plan_calls
 from conferences.services.occurrences import carry_overrides
 from conferences.services.refused import Refused
 
-#: An ad-hoc conference is over after a day at the latest, so its ports are taken
-#: for no longer.
-ADHOC_LASTS = datetime.timedelta(hours=24)
-
 
 def book(
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -120,12 +119,6 @@ def span_near(begin: datetime.datetime, end: datetime.datetime) -> str:
     if end - begin >= datetime.timedelta(days=1):
         finish = f"{day(end)}, {finish}"
     return f"{start}–{finish}"  # noqa: RUF001
-
-
-@register.filter(name="json")
-def as_json(value: object) -> str:
-    """As JSON that people read."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @register.filter

@@ -206,10 +206,6 @@ class Roster:
         """Whose endpoint a leg is."""
         return next((u for u in self.users.values() if u.endpoint(leg) is not None), None)
 
-    def by_key(self, key: ParticipantKey) -> User | None:
-        """The participant of that public id."""
-        return next((u for u in self.users.values() if u.key == key), None)
-
     def with_user(self, user: User) -> Roster:
         """The next version, with that user as he is now."""
         users = dict(self.users)

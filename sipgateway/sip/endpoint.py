@@ -331,11 +331,6 @@ class Endpoint:
         if (known := self._tables.dialogs.get(dialog)) is not None:
             known.flow = flow
 
-    def flow_of(self, transaction: TransactionId) -> Flow | None:
-        """The flow a transaction runs on, or None once it is over."""
-        known = self._tables.transactions.get(transaction)
-        return known.flow if known else None
-
     def unheard(self, transaction: TransactionId) -> Request | None:
         """The request of ours, if nothing has come back for it yet."""
         known = self._tables.transactions.get(transaction)

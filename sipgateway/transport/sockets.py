@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import Any
 
@@ -69,12 +68,3 @@ def local_host(bound: str, remote: Address) -> str:
 def plain(address: tuple[Any, ...]) -> Address:
     """Host and port of a socket address of either family."""
     return str(address[0]), int(address[1])
-
-
-def is_numeric(host: str) -> bool:
-    """Whether a host is an address rather than a name; brackets of a URI are forgiven."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
