@@ -149,6 +149,8 @@ class Desk:
         self.endpoint = endpoint
         #: The name of this process, where several are one system; else "".
         self.process = endpoint.process
+        #: Nothing is heard of other processes: the silence of their phones says nothing.
+        self.deaf = False
         self.tokens = tokens
         self.domain = domain
         self.actions: deque[Action] = deque()

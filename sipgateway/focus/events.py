@@ -271,6 +271,13 @@ class ProcessGone:
 
 
 @dataclass(frozen=True, slots=True)
+class OthersHeard:
+    """Whether anything is heard of other processes: what connects them may be down."""
+
+    heard: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MediaHappened:
     """The engine tells something of a leg or a room."""
 
@@ -320,6 +327,7 @@ FocusEvent = (
     | DialogsWatched
     | DialogsTold
     | ProcessGone
+    | OthersHeard
     | ConferenceInherited
     | LeaseLost
     | CallInherited

@@ -168,6 +168,8 @@ class Negotiation:
         gone = leg.flow_gone and seconds >= GONE_AFTER
         if gone or (leg.flow.web and seconds >= SILENT_AFTER):
             self._fell_silent(leg, now)
+        elif leg.flow.via and self._desk.deaf:
+            self._pulse.heard(leg, now)  # his answers would not reach us
         elif not leg.flow.web:
             self._pulse.silent(leg, now)
 

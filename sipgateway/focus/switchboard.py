@@ -36,6 +36,7 @@ from sipgateway.focus.events import (
     FocusEvent,
     LeaseLost,
     MediaHappened,
+    OthersHeard,
     PhoneAnnounced,
     PhonesEnded,
     PhonesRemembered,
@@ -284,6 +285,10 @@ class Switchboard:
     def _process_gone(self, event: ProcessGone, now: float) -> None:
         self._dialogs.process_gone(event.name, now)
 
+    def _others_heard(self, event: OthersHeard, now: float) -> None:
+        del now
+        self._desk.deaf = not event.heard
+
     def _strayed(self, event: Strayed, now: float) -> None:
         del now
         self._desk.act(Forward(event.to, event.call_id, event.octets, event.flow))
@@ -362,6 +367,7 @@ _HANDLERS: Mapping[type, Callable[[Switchboard, Any, float], None]] = {
     DialogsWatched: Switchboard._dialogs_watched,
     DialogsTold: Switchboard._dialogs_told,
     ProcessGone: Switchboard._process_gone,
+    OthersHeard: Switchboard._others_heard,
     **dict.fromkeys(get_args(Answer), Switchboard._answer),
     SetupAnswered: Switchboard._setup_answered,
     SetupRefused: Switchboard._setup_refused,

@@ -213,7 +213,8 @@ class Watchers:
     def _notified(self, watcher: Watcher, reply: ResponseReceived, now: float) -> None:
         if not watcher.subscription.answered(reply):
             return
-        if reply.response.status >= 300 and not (reply.local and reply.response.status == 503):
+        lost = reply.local and (reply.response.status == 503 or self._desk.deaf)
+        if reply.response.status >= 300 and not lost:
             self._forget(watcher, now)
             return
         if reply.local:

@@ -34,6 +34,7 @@ from sipgateway.focus.events import (
     DialogsTold,
     DialogsWatched,
     FocusEvent,
+    OthersHeard,
     PhoneAnnounced,
     ProcessGone,
 )
@@ -158,6 +159,8 @@ class Peers:
         self._requests: dict[_Key, _Request] = {}
         #: When Redis was not to be relied on the last time; at the start it is new to us.
         self._troubled = 0.0
+        #: What was told last of whether the others are heard.
+        self._told_heard = True
         #: Set once we have heard ourselves.
         self.ready = asyncio.Event()
 
@@ -397,7 +400,7 @@ class Peers:
 
     async def _beat_on(self) -> None:
         """Tell that we are there; notice who is not; send again what was not answered."""
-        self._troubled = self._clock()
+        began = self._troubled = self._clock()
         while True:
             self._put(ALL, {"kind": "alive"})
             for _ in range(round(BEAT / timers.T1)):
@@ -405,8 +408,15 @@ class Peers:
                 self._repeat()
             if self._clock() - self._heard.get(self.name, 0.0) > 2 * BEAT:
                 self._troubled = self._clock()
+            self._tell_whether_heard(self._troubled == began)
             for name in [one for one in self._heard if not self._alive(one)]:
                 self._gone(name)
+
+    def _tell_whether_heard(self, never_troubled: bool) -> None:
+        heard = never_troubled or self._clock() - self._troubled >= GRACE
+        if heard is not self._told_heard:
+            self._told_heard = heard
+            self._shell.told(OthersHeard(heard))
 
     def _gone(self, name: str) -> None:
         LOG.warning("process %s is gone", name)

@@ -17,6 +17,7 @@ from sipgateway.focus.events import (
     DialogsTold,
     DialogsWatched,
     FocusEvent,
+    OthersHeard,
     PhoneAnnounced,
     ProcessGone,
 )
@@ -245,11 +246,13 @@ async def test_nobody_is_gone_because_redis_is(
     assert "Redis" in there.peers.failing()
     await asyncio.sleep(3 * peering.SILENCE)
     assert (here.shell.lost, there.shell.lost) == ([], [])
+    assert there.shell.events[-1] == OthersHeard(heard=False)
     here.layer.cut = False
     await until(lambda: not there.peers.failing() and not here.peers.failing())
     await until(lambda: here.peers.others() == [THERE])
     assert (here.shell.lost, there.shell.lost) == ([], [])
     assert "connection refused" in caplog.text
+    await until(lambda: there.shell.events[-1] == OthersHeard(heard=True))
 
 
 async def test_what_was_for_a_process_that_is_gone_goes_to_its_heir(
