@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.db.models.constants import OnConflict
 from django.db.models.sql import DeleteQuery, InsertQuery, Query, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
@@ -137,12 +137,24 @@ class Deletion(_Command):
 class Entry:
     """An INSERT of one row of a model; columns that are not named get their defaults.
 
-    It takes the place of the row that has the same in the column `instead_of`.
+    It takes the place of the row that has the same in the column `instead_of`. Columns
+    that are `looked_up` are copied from the row that a foreign key leads to: by their name,
+    the key and the column there.
     """
 
-    def __init__(self, model: type[Model], *, instead_of: str = "") -> None:
+    def __init__(
+        self,
+        model: type[Model],
+        *,
+        instead_of: str = "",
+        looked_up: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
         self._model = model
         self._instead_of = instead_of
+        self._looked_up = {
+            name: (_foreign_key(model, key), column)
+            for name, (key, column) in (looked_up or {}).items()
+        }
         self._fields = [one for one in model._meta.local_concrete_fields if not one.primary_key]
         self._written: dict[str, str] = {}
 
@@ -156,7 +168,11 @@ class Entry:
             return int(cursor.fetchone()[0])
 
     def _prepared(self, columns: dict[str, Any]) -> Iterator[Any]:
+        keys = {name: columns[key.attname] for name, (key, _) in self._looked_up.items()}
         for field in self._fields:
+            if field.name in keys:
+                yield keys[field.name]
+                continue
             value = columns.pop(field.attname) if field.attname in columns else field.get_default()
             yield field.get_db_prep_save(value, connection)
         if columns:
@@ -168,7 +184,20 @@ class Entry:
         compiler = query.get_compiler(connection=connection)
         compiler.returning_fields = [self._key()]
         ((sql, _),) = compiler.as_sql()
-        return str(sql)
+        begin, *between = str(sql).split("%s")
+        assert len(between) == len(self._fields), "each column has its place"
+        places = [self._place(field) for field in self._fields]
+        return begin + "".join(place + then for place, then in zip(places, between, strict=True))
+
+    def _place(self, field: Field[Any, Any]) -> str:
+        """What stands for its value in the statement, with one parameter."""
+        if field.name not in self._looked_up:
+            return "%s"
+        key, column = self._looked_up[field.name]
+        assert key.related_model is not None, "it leads somewhere"
+        there = key.related_model._default_manager.filter(pk=0).order_by().values(column)
+        sql, _ = there.query.get_compiler(connection=connection).as_sql()
+        return f"({sql})"
 
     def _replacing(self) -> dict[str, Any]:
         if not self._instead_of:
@@ -182,6 +211,12 @@ class Entry:
 
     def _key(self) -> Field[Any, Any]:
         return self._model._meta.pk
+
+
+def _foreign_key(model: type[Model], name: str) -> ForeignKey[Any, Any]:
+    key = model._meta.get_field(name)
+    assert isinstance(key, ForeignKey), "what is looked up is in a row of its own"
+    return key
 
 
 def _mark(kind: type[Value], at: int) -> Value:

@@ -11,6 +11,7 @@ from conferences.models.choices import (
     DisconnectionMethod,
     EndpointStatus,
     JoiningMethod,
+    Kind,
     MutedBy,
     RoleChoice,
     Way,
@@ -178,6 +179,11 @@ class Event(models.Model):
     detail: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
         default=dict, blank=True
     )
+    #: What the conference was called and was when it happened: that is what webhooks tell.
+    title = models.CharField(max_length=200, blank=True, editable=False)
+    conference_kind = models.CharField(
+        max_length=8, choices=Kind.choices, blank=True, editable=False
+    )
     #: Webhooks have not been told of it yet (`services.webhooks`).
     outgoing = models.BooleanField(default=True, editable=False)
 
@@ -190,3 +196,9 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it down with what the conference is at this moment."""
+        if self._state.adding and not self.conference_kind:
+            self.title, self.conference_kind = self.conference.title, self.conference.kind
+        super().save(*args, **kwargs)

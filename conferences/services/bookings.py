@@ -28,7 +28,16 @@ from conferences.models import (
     User,
     Way,
 )
-from conferences.services import capacity, guestlists, mails, names, parts, templates, terms
+from conferences.services import (
+    capacity,
+    changes,
+    guestlists,
+    mails,
+    names,
+    parts,
+    templates,
+    terms,
+)
 from conferences.services.calls import cancel_calls, plan_again, plan_calls
 from conferences.services.occurrences import carry_overrides
 from conferences.services.refused import Refused
@@ -128,7 +137,7 @@ def _change(
     before, kind, shape = row.starts_at, row.kind, capacity.shape(row)
     told, times = mails.told(row), mails.told(row, mails.TIMES)
     pins = (row.pin, row.moderator_pin, row.personal_pins)
-    series = selectors.series(row)
+    series, facts = selectors.series(row), changes.facts(row)
     listed = terms.say(row, said, complaints)
     if row.starts_at is not None and row.starts_at != before:
         terms.check_start(row, complaints, now=now, running=False)
@@ -153,13 +162,15 @@ def _change(
             but=[one.pk for one in written.added],
         )
         mails.tell_change(row, change, now=now)
+    became = {**changes.between(facts, changes.facts(row)), **changes.of_list(written)}
     number = row.series
     parts.turn_to_present(row, now=now)
     if row.series != number:
         row.save()
     mails.invite(row, written.added, now=now)
     plan_again(row, by=actor, way=way, now=now)
-    _note(row, "changed", actor=actor, way=way, at=now, fields=sorted(said))
+    if became:
+        _note(row, "changed", actor=actor, way=way, at=now, became=became)
     notices.conference_changed(row.pk)
 
 
@@ -231,9 +242,9 @@ def _note(
     way: Way | str,
     at: datetime.datetime,
     target: str = "",
-    fields: list[str] | None = None,
+    became: changes.Changed | None = None,
 ) -> None:
-    detail = {"fields": fields} if fields else {}
+    detail = {"fields": sorted(became), "changes": became} if became else {}
     Event.objects.create(
         conference=conference, at=at, kind=kind, actor=actor, target=target, way=way, detail=detail
     )

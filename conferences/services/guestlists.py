@@ -24,6 +24,8 @@ class Written:
 
     added: list[Invitation] = field(default_factory=list)
     removed: list[Invitation] = field(default_factory=list)
+    #: How many of the others have another role, or are called now or no longer.
+    changed: int = 0
 
 
 def checked(invitees: Iterable[Invitee]) -> list[Invitee]:
@@ -90,16 +92,19 @@ def write(row: Conference, listed: list[Invitee] | None) -> Written:
     people = User.objects.in_bulk(
         {names.username_of(one.uri) for one in listed or ()} - {""}, field_name="username"
     )
-    added = []
+    added, changed = [], 0
     for one in listed or ():
         kept = before.pop(one.uri or one.email, None)
         invitation = kept or Invitation(conference=row, token=secrets.token_urlsafe(32))
+        was = (invitation.role, invitation.dial_out)
         invitation.uri, invitation.email = one.uri, one.email
         invitation.role, invitation.dial_out = one.role.value, one.dial_out
         invitation.user = people.get(names.username_of(one.uri))
         invitation.save()
         if kept is None:
             added.append(invitation)
+        elif was != (invitation.role, invitation.dial_out):
+            changed += 1
     give_pins(row)
     removed = list(before.values())
     for gone in removed:
@@ -107,4 +112,4 @@ def write(row: Conference, listed: list[Invitee] | None) -> Written:
             state=CallState.CANCELLED
         )
         gone.delete()
-    return Written(added, removed)
+    return Written(added, removed, changed)

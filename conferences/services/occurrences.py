@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from conferences import notices, recurrence, repetition, selectors
 from conferences.models import Conference, Event, Override, Way
 from conferences.selectors import Planned
-from conferences.services import capacity, mails, parts, terms
+from conferences.services import capacity, changes, mails, parts, terms
 from conferences.services.calls import plan_again
 
 
@@ -114,9 +114,12 @@ def change_following(
         if recurrence_id != recurrence.first_start(before.pattern):
             _check_clocks(before.pattern, recurrence_id)
             parts.split(row, before, recurrence_id)
+        facts = changes.facts_of_series(row)
         _change_series(row, before.pattern, said, now=now)
+        became.update(changes.between(facts, changes.facts_of_series(row)))
 
-    _carry_out(conference, recurrence_id, "series-changed", actor, way, write, about_all=True)
+    became: changes.Changed = {}
+    _carry_out(conference, recurrence_id, "series-changed", actor, way, write, whole=became)
     return conference
 
 
@@ -143,7 +146,7 @@ def cancel_following(
             row.rrule = recurrence.rule_before(last.pattern, recurrence_id)
             row.overrides.filter(series=last.number, recurrence_id__gte=recurrence_id).delete()
 
-    _carry_out(conference, recurrence_id, "series-ended", actor, way, write, about_all=True)
+    _carry_out(conference, recurrence_id, "series-ended", actor, way, write, whole={})
     return conference
 
 
@@ -167,7 +170,7 @@ def cancel_part(
         parts.drop(row, [number])
 
     first = recurrence.first_start(part.pattern)
-    _carry_out(conference, first, "series-ended", actor, way, write, about_all=True)
+    _carry_out(conference, first, "series-ended", actor, way, write, whole={})
     return conference
 
 
@@ -186,9 +189,12 @@ def _carry_out(
     way: Way,
     write: Write,
     *,
-    about_all: bool = False,
+    whole: changes.Changed | None = None,
 ) -> Planned:
-    """`write` in one transaction with the ports, the mails, the calls and the history of it."""
+    """`write` in one transaction with the ports, the mails, the calls and the history of it.
+
+    Of what is about the series, `whole` is what `write` has changed of it.
+    """
     now = clock.now()
     wanted: recurrence.Occurrence | None = None
     try:
@@ -200,22 +206,22 @@ def _carry_out(
             changed, gone = selectors.differing(before, selectors.series(conference))
             if not (changed or gone):
                 raise _Same
-            parts.keep_apart(conference, now=now, field="" if about_all else "starts_at")
+            parts.keep_apart(conference, now=now, field="starts_at" if whole is None else "")
             parts.turn_to_present(conference, now=now)
             terms.close(conference)
             conference.save()
             after = selectors.planned_one(conference, recurrence_id) or found
-            wanted = None if about_all else after.now
+            wanted = after.now if whole is None else None
             capacity.take(conference, now=now)
             change = mails.Change(
                 changed,
                 gone=gone,
                 ask_again=kind == "series-changed",
-                recurrence_id=None if about_all else recurrence_id,
+                recurrence_id=recurrence_id if whole is None else None,
             )
             mails.tell_change(conference, change, now=now)
             plan_again(conference, by=actor, way=way, now=now)
-            _note(conference, kind, actor, way, now, found=found, after=after)
+            _note(conference, kind, actor, way, now, found=found, after=after, whole=whole)
             notices.conference_changed(conference.pk)
     except capacity.NoRoom as no_room:
         complaint = capacity.complaint(conference, no_room, now=now, one=wanted)
@@ -358,10 +364,19 @@ def _note(
     *,
     found: Planned,
     after: Planned,
+    whole: changes.Changed | None,
 ) -> None:
-    """The history names the occurrence, and when it was and is."""
+    """The history names the occurrence, when it was and is, and what else has changed."""
     detail: dict[str, Any] = {"recurrence_id": selectors.occurrence_name(found.recurrence_id)}
     for key, one in (("from", found.now), ("to", after.now)):
         if one is not None:
             detail[key] = one.starts_at.isoformat()
+    became = whole
+    if became is None:
+        became = changes.between(changes.facts_of_time(found), changes.facts_of_time(after))
+    if became:
+        detail["changes"] = became
+    if "starts_at" in became:
+        # A series that has moved knows that occurrence no more.
+        detail["to"] = became["starts_at"]["to"]
     Event.objects.create(conference=row, at=at, kind=kind, actor=actor, way=way, detail=detail)

@@ -25,7 +25,11 @@ from conferences.statements import Change, Deletion, Entry, Rows
 #: How many of somebody's latest joins are looked through for the one that is told again.
 REMEMBERED = 20
 
-new_event = Entry(Event)
+#: With what the conference is called and is at that moment.
+new_event = Entry(
+    Event,
+    looked_up={"title": ("conference", "title"), "conference_kind": ("conference", "kind")},
+)
 
 #: Of a lease that is ours, or has run out.
 taken = Change(

@@ -272,8 +272,8 @@ def _told(
         "conference": {
             "id": row.name,
             "uri": selectors.conference_uri(row),
-            "title": row.title,
-            "kind": row.kind,
+            "title": event.title or row.title,
+            "kind": event.conference_kind or row.kind,
         },
         **selectors.event_line(event, masks),
     }

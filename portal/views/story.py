@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import formats, timezone
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conferences import policy, selectors
 from conferences.models import Conference, Event, Participant, User, Waiter, Way
+from portal.views.became import Became, became, moment
 
 #: As the focus writes it: why somebody is in a conference no more, who hung up on nobody.
 PARTED = "parted"
@@ -33,12 +33,15 @@ class Line:
     text: SafeString
     reason: str = ""
     tone: str = "plain"
+    #: Of a change: from what to what.
+    became: tuple[Became, ...] = ()
 
     @property
     def plain(self) -> str:
-        """The sentence and the reason without markup."""
+        """The sentence, the reason and what has changed, without markup."""
         words = html.unescape(strip_tags(self.text))
-        return f"{words}: {self.reason}" if self.reason else words
+        words = f"{words}: {self.reason}" if self.reason else words
+        return "; ".join([words, *map(str, self.became)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +267,14 @@ def _line(event: Event, name: Callable[[str], str]) -> Line:
         text = format_html(str(_WAYS[event.way]), told=text)
     refusal = _REFUSALS.get(detail.get("refusal", ""), "")
     reason = detail.get("reason") or detail.get("uri") or detail.get("sound") or refusal
-    return Line(at=event.at, icon=told.icon, text=text, reason=_reason(reason), tone=told.tone)
+    return Line(
+        at=event.at,
+        icon=told.icon,
+        text=text,
+        reason=_reason(reason),
+        tone=told.tone,
+        became=tuple(became(detail)),
+    )
 
 
 #: By a delegate.
@@ -282,16 +292,17 @@ def _reason(reason: Any) -> str:
 
 
 def _times(detail: Mapping[str, Any]) -> str:
-    """Which occurrence was meant, and when it is now."""
+    """Which occurrence was meant, and when it is now; or until when it is longer."""
+    if "closes_at" in detail:
+        return gettext("until %(time)s") % {"time": moment(str(detail["closes_at"]))}
     known = [str(detail[key]) for key in ("from", "to") if key in detail]
     if "recurrence_id" not in detail or not known:
         return ""
+    if "changes" in detail:
+        # What it was moved to stands there.
+        known = known[:1]
     moved = dict.fromkeys(datetime.fromisoformat(one) for one in known)
-    return " → ".join(_moment(one) for one in moved)
-
-
-def _moment(at: datetime) -> str:
-    return formats.date_format(timezone.localtime(at), "DAY_YEAR_TIME_FORMAT")
+    return " → ".join(moment(one.isoformat()) for one in moved)
 
 
 def _coming_or_going(event: Event, told: _Told, name: Callable[[str], str]) -> Line:

@@ -141,3 +141,11 @@ def test_an_argument_that_the_statement_does_not_have_is_found_out(db: None) -> 
     )
     with pytest.raises(LookupError, match="owner"):
         prepared(conference=1, owner="one")
+
+
+def test_an_entry_looks_up_what_stands_in_another_row(room: Conference) -> None:
+    entry = Entry(Event, looked_up={"title": ("conference", "title")})
+    Conference.objects.filter(pk=room.pk).update(title="Before")
+    pk = entry(conference_id=room.pk, kind="joined", at=SOON)
+    Conference.objects.filter(pk=room.pk).update(title="After")
+    assert Event.objects.get(pk=pk).title == "Before"
