@@ -53,10 +53,11 @@ def compiled_words() -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_language() -> Iterator[None]:
-    """What language a page was read in is no matter of the next test."""
+def no_reader_left() -> Iterator[None]:
+    """Whoever read a page in the test before leaves his language and his zone to nobody."""
     yield
     translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture

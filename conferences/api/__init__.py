@@ -2,7 +2,8 @@
 
 Everything lies under ``/api/v1/``: the calls of `bookings`, `occurrences`, `answers`, `rooms`,
 `floor`, `sounds`, `records`, `phones`, `factories`, `people` and `webhooks`, who calls in
-`access`, what goes in and out in `schemas`, errors in `problems`.
+`access`, what goes in and out in `schemas`, errors in `problems`; names in queries that are
+unknown in `queries`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from conferences.api import (
     people,
     phones,
     problems,
+    queries,
     records,
     rooms,
     sounds,
@@ -74,21 +76,25 @@ api = _Api(
     urls_namespace="api",
     auth=[access.BearerToken(), access.BrowserSession()],
 )
-api.add_router("", bookings.router)
-api.add_router("", occurrences.router)
-api.add_router("", answers.router)
-api.add_router("", rooms.router)
-api.add_router("", sounds.router)
-api.add_router("", phones.router)
-api.add_router("", delegates.router)
-api.add_router("", floor.router)
-api.add_router("", waiting.router)
-api.add_router("", bans.router)
-api.add_router("", webhooks.router)
-api.add_router("", mine.router)
-api.add_router("", records.router)
-api.add_router("", factories.router)
-api.add_router("", people.router)
+for part in (
+    bookings,
+    occurrences,
+    answers,
+    rooms,
+    sounds,
+    phones,
+    delegates,
+    floor,
+    waiting,
+    bans,
+    webhooks,
+    mine,
+    records,
+    factories,
+    people,
+):
+    queries.guard(part.router)
+    api.add_router("", part.router)
 # The last, because it takes whatever is left.
 api.add_router("", elsewhere)
 problems.install(api)

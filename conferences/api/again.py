@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
@@ -77,6 +77,7 @@ def _reading(request: HttpRequest) -> HttpRequest:
     """The same caller, who reads."""
     reading = copy.copy(request)
     reading.method = "GET"
+    reading.GET = QueryDict()
     reading.META = {key: value for key, value in request.META.items() if key not in _CONDITIONS}
     reading.__dict__.pop("headers", None)
     return reading

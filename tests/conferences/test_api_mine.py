@@ -147,3 +147,30 @@ def test_what_is_planned(alices: Script, alice: User, mallory: User, bob: User) 
     status, refused = Script(bob).call("GET", "/load")
     assert (status, refused["refusal"]) == (403, "not-allowed")
     assert refused["detail"].startswith("Your account does not allow that")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [("/conferences", "from, page, page_size, q, to"), ("/conferences/{id}", "no such name")],
+)
+def test_a_name_that_is_unknown_in_the_query_is_an_error(
+    alices: Script, room: Conference, path: str, known: str
+) -> None:
+    status, problem = alices.call("GET", path.format(id=room.name), form="2026-01-01")
+    assert status == 422
+    (error,) = problem["errors"]
+    assert error["field"] == "form"
+    assert known in error["detail"]
+
+
+def test_it_is_an_error_before_anything_is_done(alices: Script, room: Conference) -> None:
+    status, _ = alices.call("DELETE", f"/conferences/{room.name}?reson=rain")
+    assert status == 422
+    room.refresh_from_db()
+    assert room.cancelled_at is None
+
+
+def test_mallory_without_a_token_learns_no_names(db: None) -> None:
+    answer = Client().get("/api/v1/conferences", {"form": "x"})
+    assert answer.status_code == 401
+    assert "page_size" not in answer.content.decode()
