@@ -336,7 +336,7 @@ class Dialings:
         self.settle(dialing, now)
 
     def _decline(self, dialing: Ringing, status: int, now: float) -> None:
-        """A 6xx is a person's word for all his phones (RFC 3261 16.7, step 5)."""
+        """A 6xx is a person's word for all his phones (RFC 3261 16.7, step 5), told at once."""
         declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
         for leg in list(dialing.legs):
             self._calls.hang_up(leg, declined, now)
@@ -346,7 +346,7 @@ class Dialings:
     def settle(self, dialing: Ringing, now: float) -> None:
         """With nobody left to ring or to be looked for, the best failure is told."""
         looking = dialing.diversions is not None and dialing.diversions.pending
-        if dialing.legs or (looking and self.seeks(dialing)):
+        if self.seeks(dialing) and (dialing.legs or looking):
             return
         if self._runs(dialing):
             found = failures.best(dialing.failures)

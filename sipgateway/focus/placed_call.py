@@ -195,7 +195,11 @@ class PlacedCall(PersonCall):
             super().freed(leg, now)
 
     def _failed(self, leg: Leg, now: float) -> None:
-        """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, else the best goes back."""
+        """RFC 3261 16.7, steps 5 and 6: a 6xx ends the search, else the best goes back.
+
+        It goes back at once: no phone that is silent, or slow to be cancelled, keeps the
+        caller waiting, and whoever answers all the same is let go.
+        """
         failure = Failure.of(leg.farewell)
         self._failures.append(failure)
         status = failure.status
@@ -203,15 +207,15 @@ class PlacedCall(PersonCall):
             declined = Farewell(Departure.FAILED, status=status, text="Declined elsewhere")
             for other in list(self._ringing):
                 self.calls.hang_up(other, declined, now)
-            return  # each of them tells that it has gone
         if self.seeks:
             self._diversions.follow(leg.farewell.elsewhere, now)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
         """With nobody left to ring or to be looked for, the best failure goes back."""
-        looking = self._diversions.pending and self.seeks
-        if self._ringing or looking or not self._desk.endpoint.pending(self._event.transaction):
+        if not self._desk.endpoint.pending(self._event.transaction):
+            return
+        if self.seeks and (self._ringing or self._diversions.pending):
             return
         if self._perhaps is not None and self.seeks:
             uri, self._perhaps = self._perhaps, None

@@ -340,7 +340,7 @@ class _Forking:
             self._waiting -= 1
             if not reply.local and not failed:  # 430 is between the phone's flows and us
                 self._came.append((response, phone))
-            if response.status < 300 or not self._waiting:
+            if not 300 <= response.status < 600 or not self._waiting:
                 self._finish(now)
 
         return replied

@@ -8,6 +8,7 @@ import pytest
 
 from sipgateway.focus.facts import CallProgressed, Joined
 from sipgateway.media.engine import DigitKeyed
+from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -163,6 +164,27 @@ def test_a_declined_call_is_told_to_the_end(stage: Stage) -> None:
     carol.replies(_called(carol), 603)
     carol.gets("ACK")
     alice.gets("NOTIFY", event="refer", body="SIP/2.0 603 Decline", terminated=True)
+    stage.is_quiet()
+
+
+def test_who_declines_beside_a_phone_that_is_silent(stage: Stage) -> None:
+    """Whoever asked hears of it at once; the other phone is let go of by itself."""
+    alice = stage.joined("alice")
+    carol = stage.person("carol", transport=Transport.UDP)
+    carol.registers()
+    carol.registers(contact="<sip:desk@carol.invalid>")
+    alice.in_dialog("REFER", Refer_To=f"<sip:carol@{DOMAIN}>")
+    alice.gets("202")
+    alice.gets("NOTIFY", event="refer", body="100 Trying")
+    first, silent = _called(carol), _called(carol)
+    carol.replies(first, 603)
+    carol.gets("ACK")
+    alice.gets("NOTIFY", event="refer", body="SIP/2.0 603 Decline", terminated=True)
+    carol.replies(silent, 200, body=OFFER)  # picked up all the same
+    carol.gets("ACK")
+    carol.gets("BYE")
+    stage.passes(40)
+    assert stage.roster() == ["alice"]
     stage.is_quiet()
 
 

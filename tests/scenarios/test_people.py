@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipgateway.sip import headers
+from sipgateway.sip.flow import Transport
 from sipgateway.sip.message import Request, Response
 from tests.stage import ANSWER, DOMAIN, OFFER, Person, Stage
 
@@ -130,6 +131,25 @@ def test_who_declines_for_all_phones_ends_the_search(stage: Stage) -> None:
     bob.replies(second, 486)
     bob.gets("ACK")
     alice.gets("603")
+    assert not stage.switchboard.occupied
+    stage.is_quiet()
+
+
+def test_who_declines_beside_a_phone_that_is_silent(stage: Stage) -> None:
+    """A registration that is stale: the caller hears of it at once, and nothing is left over."""
+    alice, bob = stage.person("alice"), stage.person("bob", transport=Transport.UDP)
+    bob.registers()
+    bob.registers(contact="<sip:desk@bob.invalid>")
+    alice.sends("INVITE", BOB, body=OFFER)
+    first, silent = _rings(bob), _rings(bob)
+    bob.replies(first, 603)
+    alice.gets("603")
+    bob.gets("ACK")
+    bob.replies(silent, 200, body=OFFER)  # picked up all the same
+    bob.gets("ACK")
+    bob.gets("BYE")
+    stage.passes(40)
+    assert not alice.inbox
     assert not stage.switchboard.occupied
     stage.is_quiet()
 

@@ -179,6 +179,16 @@ def test_the_best_answer_wins(stage: Stage, alice: Person, bob: Person) -> None:
         assert alice.inbox == [], "one answer to one request"
 
 
+def test_a_decline_does_not_wait_for_the_others(stage: Stage, alice: Person, bob: Person) -> None:
+    """16.7 step 5: there is no better answer to come."""
+    desk = _desk_phone(stage)
+    alice.sends("MESSAGE", BOB)
+    bob.replies(_request(bob, "MESSAGE"), 603)
+    alice.gets("603")
+    desk.replies(_request(desk, "MESSAGE"), 404)
+    assert alice.inbox == []
+
+
 def test_challenges_of_phones_go_back_together(stage: Stage, alice: Person, bob: Person) -> None:
     """16.7 step 7; and what a phone asked for goes on to it, ours does not."""
     desk = _desk_phone(stage)
