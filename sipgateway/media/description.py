@@ -96,13 +96,10 @@ class Negotiation:
         self._note_kind(stream.kind)
         if stream.kind is LegKind.WEBRTC:
             self._note_fragment(stream)
-            self._note_association(stream)
-            protocol = self._webrtc_lines(local, "active" if self._client else "passive")
-            if stream.get("tls-id") is not None:
-                protocol.append(Attribute("tls-id", self._tls_id))
+            protocol = self._webrtc_lines(stream, local)
         else:
             local = _facing(local, stream)
-            protocol = self._plain_lines(stream)
+            protocol = self._plain_lines(stream, local)
         self._remote_fragment = stream.get("ice-ufrag") or ""
         taken = self._block(stream, local, protocol)
         self._index = stream.index
@@ -126,6 +123,11 @@ class Negotiation:
         text = self._write(local, session, grouped=False)
         self._blocks = kept
         return text, terms
+
+    @property
+    def _by_dtls(self) -> bool:
+        """Whether our description gives no keys, but says by whose certificate they come."""
+        return self._blocks[self._index].has("fingerprint")
 
     @property
     def agreed(self) -> Agreed | None:
@@ -177,9 +179,11 @@ class Negotiation:
         if stream.index != self._index or stream.kind is not self.kind:
             raise MediaError(488, "The answer takes another stream than was offered")
         offered, said = self._blocks[self._index].protocol, stream.media.protocol
-        if (offered in streams.SECURE_PROTOCOLS) is not (said in streams.SECURE_PROTOCOLS):
+        alike = (offered in streams.SECURE_PROTOCOLS) is (said in streams.SECURE_PROTOCOLS)
+        plain = stream.kind is LegKind.RTP
+        if not alike or (plain and stream.by_dtls is not self._by_dtls):
             raise MediaError(488, f"The answer says {said} to an offer of {offered}")
-        if stream.kind is LegKind.WEBRTC:
+        if stream.kind is LegKind.WEBRTC or stream.by_dtls:
             self._note_association(stream)
         self._remote_fragment = stream.get("ice-ufrag") or ""
         if stream.kind is LegKind.RTP:
@@ -220,6 +224,7 @@ class Negotiation:
 
     def _agreed_terms(self, stream: Stream) -> Terms:
         webrtc = stream.kind is LegKind.WEBRTC
+        dtls = webrtc or stream.by_dtls
         direction = stream.direction
         port = stream.media.port
         return {
@@ -238,8 +243,8 @@ class Negotiation:
             "speaks": direction in (Direction.SENDRECV, Direction.SENDONLY),
             "ufrag": self._credentials.ufrag if webrtc else "",
             "password": self._credentials.password if webrtc else "",
-            "fingerprint": stream.fingerprint,
-            "association": self._association if webrtc else "",
+            "fingerprint": stream.fingerprint if dtls else "",
+            "association": self._association if dtls else "",
             "client": self._client,
             "host": "" if webrtc else stream.description.address(stream.media),
             "port": port,
@@ -314,7 +319,7 @@ class Negotiation:
         attributes += _codec_lines(codecs)
         if webrtc:
             attributes.append(Attribute("extmap", f"1 {LEVEL_URI}"))
-            attributes += self._webrtc_lines(local, "actpass")
+            attributes += self._webrtc_lines(None, local)
         attributes.append(Attribute("sendrecv"))
         return Media(
             kind="audio",
@@ -359,23 +364,37 @@ class Negotiation:
             attributes=(*_codec_lines(codecs), *kept),
         )
 
-    def _webrtc_lines(self, local: Local, setup: str) -> list[Attribute]:
+    def _webrtc_lines(self, stream: Stream | None, local: Local) -> list[Attribute]:
         return [
             Attribute("ice-ufrag", self._credentials.ufrag),
             Attribute("ice-pwd", self._credentials.password),
-            Attribute("fingerprint", local.fingerprint),
-            Attribute("setup", setup),
+            *self._dtls_lines(stream, local),
             Attribute("rtcp-mux"),
             *_candidates(local),
             Attribute("end-of-candidates"),
             Attribute("msid", f"{STREAM} mix"),
         ]
 
-    # SDES (RFC 4568)
+    def _dtls_lines(self, stream: Stream | None, local: Local) -> list[Attribute]:
+        """Who we are and who begins (RFC 5763 5), in an answer or a first offer."""
+        setup = "actpass"
+        if stream is not None:
+            self._note_association(stream)
+            setup = "active" if self._client else "passive"
+        lines = [Attribute("fingerprint", local.fingerprint), Attribute("setup", setup)]
+        if stream is not None and stream.get("tls-id") is not None:
+            lines.append(Attribute("tls-id", self._tls_id))
+        return lines
 
-    def _plain_lines(self, stream: Stream) -> list[Attribute]:
+    # SDES (RFC 4568) and DTLS (RFC 5763) of desk phones
+
+    def _plain_lines(self, stream: Stream, local: Local) -> list[Attribute]:
         lines = [Attribute("rtcp-mux")] if stream.media.has("rtcp-mux") else []
+        if stream.by_dtls and not local.fingerprint:
+            raise MediaError(488, "DTLS-SRTP audio needs ICE here")
         chosen = self._take_keys(stream)
+        if stream.by_dtls:
+            lines += self._dtls_lines(stream, local)
         if chosen is not None and self._keys is not None:
             ours = replace(chosen, key=self._keys["ours"], parameters="")
             lines.append(Attribute("crypto", sdp.build_crypto(ours)))
@@ -383,7 +402,7 @@ class Negotiation:
 
     def _take_keys(self, stream: Stream) -> sdp.Crypto | None:
         """Take the phone's key; ours stays the same. Raises `MediaError`."""
-        if stream.media.protocol not in streams.SECURE_PROTOCOLS:
+        if stream.by_dtls or stream.media.protocol not in streams.SECURE_PROTOCOLS:
             self._keys = None
             return None
         profiles = {one.sdes: one for one in srtp.SDES_PROFILES}

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import hmac
+import secrets
 import struct
 from dataclasses import dataclass
 
@@ -47,6 +49,12 @@ class DtlsError(ValueError):
 def is_dtls(data: bytes) -> bool:
     """Whether a datagram on a shared port is DTLS (RFC 7983 7)."""
     return bool(data) and 20 <= data[0] <= 63
+
+
+def is_hello(data: bytes) -> bool:
+    """Whether a datagram begins a handshake: a ClientHello in clear (RFC 6347 4.2.2)."""
+    clear = data[:1] == b"\x16" and data[3:5] == b"\0\0"
+    return clear and data[RECORD_HEADER : RECORD_HEADER + 1] == b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,15 @@ class Identity:
         # No phone resumes a session, and each would keep its certificate for two hours.
         self.context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         self.context.set_tlsext_use_srtp(b":".join(one.dtls for one in srtp.DTLS_PROFILES))
+        self._secret = secrets.token_bytes(32)
+        self.context.set_cookie_generate_callback(lambda one: one.get_app_data())
+        self.context.set_cookie_verify_callback(
+            lambda one, cookie: hmac.compare_digest(cookie, one.get_app_data())
+        )
+
+    def cookie(self, source: tuple[str, int]) -> bytes:
+        """What whoever receives at an address can say, and nobody else (RFC 6347 4.2.1)."""
+        return hmac.digest(self._secret, f"{source[0]} {source[1]}".encode(), "sha256")
 
 
 class DtlsSession:
@@ -126,6 +143,24 @@ class DtlsSession:
         """Send the first flight (a client's only). Raises `DtlsError`."""
         if self._client and self.keys is None:
             self._shake()
+
+    def listen(self, hello: bytes, cookie: bytes) -> bool:
+        """Take a ClientHello; whether it carries the cookie of where it came from.
+
+        Without it the answer, which `data_to_send` has, asks for it and is no longer than
+        what was asked; nothing is remembered. With it the handshake goes on by `receive`.
+        Raises `DtlsError`.
+        """
+        self._connection.set_app_data(cookie)
+        self._connection.bio_write(hello)
+        try:
+            self._connection.DTLSv1_listen()
+        except SSL.WantReadError:
+            return False
+        except SSL.Error as error:
+            raise self._failed(f"not a greeting: {error}") from error
+        self._shake()
+        return True
 
     def receive(self, datagram: bytes) -> None:
         """Take a datagram. Raises `DtlsError` when the session cannot go on."""

@@ -16,7 +16,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from sipgateway.media import codec, path, rtp
+from sipgateway.media import codec, plain, rtp
 from sipgateway.media.clips import Clips
 from sipgateway.media.codec import Codec, CodecError, Samples
 from sipgateway.media.control import Report, Terms
@@ -49,7 +49,7 @@ class Line(Leg):
     def __init__(
         self, leg: LegId, terms: Terms, *, codecs: Mapping[str, Codec], clips: Clips, now: float
     ) -> None:
-        super().__init__(leg, path.make_plain(terms), terms, codecs=codecs, now=now)
+        super().__init__(leg, plain.make(terms), terms, codecs=codecs, now=now)
         self.onward: list[bytes] = []
         self.loudness: int | None = None
         """Level in dBov while he speaks."""

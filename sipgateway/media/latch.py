@@ -169,6 +169,22 @@ class Latch:
         else:
             self._latched, self.remote = _stream(data, source), source
 
+    def near(self, source: Address) -> bool:
+        """Whether a source is on a host of the phone's."""
+        return self._place.nearness(source) > Nearness.STRANGER
+
+    @property
+    def apart(self) -> bool:
+        """Whether RTCP goes by a port of its own."""
+        return self._place.rtp != self._place.rtcp
+
+    def prove(self, source: Address, *, is_rtcp: bool) -> None:
+        """Send to where the phone has proved to be (DTLS)."""
+        if not is_rtcp:
+            self.remote = source
+        if is_rtcp or not self.apart:
+            self._latched_rtcp = self.remote_rtcp = source
+
     def _returns(self, data: bytes, source: Address) -> bool:
         """Whether somebody goes on who had the leg before another took it over."""
         former = self._former
@@ -207,7 +223,7 @@ class Latch:
             near, before = self._place.nearness(source), self._place.nearness(former.source)
             self.taken_back += came_back or near > before
             self._former = None if came_back or near > before else former
-        if self._place.rtp == self._place.rtcp:
+        if not self.apart:
             self._latched_rtcp = self.remote_rtcp = source
         elif former is not None and former.source[0] != source[0]:
             self._latched_rtcp, self.remote_rtcp = None, self._place.rtcp

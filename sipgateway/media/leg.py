@@ -115,9 +115,9 @@ class Leg:
 
     # What comes in
 
-    def receive(self, data: bytes, source: Address, now: float) -> None:
-        """Take a datagram. Raises `PathClosed`."""
-        packet = self.path.receive(data, source, now)
+    def receive(self, data: bytes, source: Address, now: float, *, beside: bool = False) -> None:
+        """Take a datagram, `beside` at the port of RTCP. Raises `PathClosed`."""
+        packet = self.path.receive(data, source, now, beside=beside)
         if packet is None:
             return
         if rtp.is_rtcp(packet):
@@ -232,7 +232,7 @@ class Leg:
         if not self.path.ready:
             self._sender.skip(codec.duration)
             return
-        if not self.connected and self._terms["kind"] == "webrtc":
+        if not self.connected and self._terms["fingerprint"]:  # it has shaken hands
             self._connect()
         sequence = self._sender.sequence
         packet = self._sender.build(
@@ -252,7 +252,7 @@ class Leg:
     def pause(self) -> None:
         """Let a frame pass unsent."""
         self._sender.skip(self.member.codec.duration)
-        if not self.connected and self.path.ready and self._terms["kind"] == "webrtc":
+        if not self.connected and self.path.ready and self._terms["fingerprint"]:
             self._connect()
 
     def data_to_send(self) -> list[Datagram]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipgateway.media.engine import LegId
-from sipgateway.media.ice import Address
+from sipgateway.media import dtls, plain
+from sipgateway.media.control import Terms
+from sipgateway.media.engine import LegId, LegKind
+from sipgateway.media.ice import Address, Credentials
 from sipgateway.media.leg import Leg
-from sipgateway.media.path import WebRtcPath
+from sipgateway.media.path import Path, WebRtcPath
 
 HELD = 10.0
 """Seconds after its last packet during which an address stays with its leg."""
@@ -64,3 +66,16 @@ class Legs:
         self._names.pop(leg.leg, None)
         self._fragments = {key: one for key, one in self._fragments.items() if one is not leg}
         self._addresses = {key: one for key, one in self._addresses.items() if one is not leg}
+
+
+def path_of(terms: Terms, identity: dtls.Identity) -> Path:
+    """The path that a leg's terms ask for."""
+    if terms["kind"] != LegKind.WEBRTC:
+        return plain.make(terms, identity)
+    return WebRtcPath(
+        identity,
+        Credentials(terms["ufrag"], terms["password"]),
+        dtls.parse_fingerprint(terms["fingerprint"]),
+        client=terms["client"],
+        association=terms["association"],
+    )

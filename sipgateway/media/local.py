@@ -268,6 +268,7 @@ class LocalEngine:
             text, terms = one.negotiation.answer(stream, local, session)
             self._tell(leg, one, terms)
         near = bool(host) and terms["hears"] and terms["host"] == host
+        near = near and not terms["fingerprint"]  # that one has to shake hands first
         return replace(one.described(text, stream.direction), near=near)
 
     async def offer(

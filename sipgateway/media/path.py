@@ -1,4 +1,4 @@
-"""How packets get to and from a leg: ICE, DTLS and SRTP, or plain RTP.
+"""How packets get to and from a leg: ICE, DTLS and SRTP, or (`plain`) RTP as desk phones have it.
 
 A path takes datagrams with their source and gives plain RTP and RTCP; it
 takes plain packets and gives datagrams with their destination. What it has
@@ -17,9 +17,8 @@ from typing import Protocol
 
 from sipgateway.media import dtls, ice, rtp, srtp
 from sipgateway.media.control import Terms
-from sipgateway.media.engine import LegKind
 from sipgateway.media.ice import Address, Credentials
-from sipgateway.media.latch import TAKEN_BACK, UNBOUND, Latch, Place
+from sipgateway.media.latch import UNBOUND
 
 Datagram = tuple[bytes, Address]
 
@@ -27,6 +26,7 @@ Datagram = tuple[bytes, Address]
 EARLY, MALFORMED = "before the handshake", "malformed"
 FORGED, REPLAYED = "forged", "replayed"
 AGREED = "DTLS after the handshake"
+FAILED = "handshakes that failed"
 """Why packets are dropped; `/metrics` says it in these words."""
 
 
@@ -43,10 +43,12 @@ class Path(Protocol):
     def ready(self) -> bool:
         """Whether media can be sent."""
 
-    def receive(self, data: bytes, source: Address, now: float) -> bytes | None:
+    def receive(
+        self, data: bytes, source: Address, now: float, *, beside: bool = False
+    ) -> bytes | None:
         """Take a datagram; a plain RTP or RTCP packet if it held one.
 
-        Raises `PathClosed`.
+        `beside`: it came to the port of RTCP. Raises `PathClosed`.
         """
 
     def protect(self, packet: bytes) -> Datagram | None:
@@ -108,6 +110,8 @@ class WebRtcPath:
         data: bytes,
         source: Address,
         now: float,  # noqa: ARG002
+        *,
+        beside: bool = False,  # noqa: ARG002
     ) -> bytes | None:
         """Take DTLS, SRTP or SRTCP from a checked address."""
         if source not in self.ice.checked:
@@ -126,7 +130,7 @@ class WebRtcPath:
             unprotect = self._srtp.unprotect_rtcp if rtp.is_rtcp(data) else self._srtp.unprotect
             return unprotect(data)
         except srtp.SrtpError as error:
-            self.dropped[_reason(error)] += 1
+            self.dropped[reason(error)] += 1
             return None
 
     def protect(self, packet: bytes) -> Datagram | None:
@@ -200,133 +204,6 @@ class WebRtcPath:
             self._out.extend((data, remote) for data in self._dtls.data_to_send())
 
 
-class PlainPath:
-    """RTP and RTCP on a port pair of the leg's own, with SDES-SRTP or without.
-
-    Where it comes from and goes to is the `latch`'s to say. What is authentic (SDES)
-    needs no probation, wherever it comes from.
-    """
-
-    def __init__(self, place: Place, keys: srtp.Keys | None) -> None:
-        self.dropped: Counter[str] = Counter()
-        self.latch = Latch(place)
-        self._srtp = None if keys is None else srtp.SrtpSession(keys)
-        self._keys = keys
-
-    def move(self, place: Place, keys: srtp.Keys | None) -> None:
-        """Take the addresses and keys of a new description."""
-        self.latch.describe(place)
-        if keys != self._keys:
-            self._keys = keys
-            self._srtp = None if keys is None else srtp.SrtpSession(keys)
-
-    @property
-    def ready(self) -> bool:
-        """Whether there is somewhere to send to (port 0 and 0.0.0.0 are nowhere)."""
-        return self.latch.ready
-
-    def receive(self, data: bytes, source: Address, now: float) -> bytes | None:
-        """Take RTP or RTCP."""
-        is_rtcp = rtp.is_rtcp(data)
-        if len(data) < (8 if is_rtcp else rtp.HEADER.size) or data[0] >> 6 != 2:
-            self.dropped[MALFORMED] += 1
-            return None
-        if self._srtp is not None:
-            return self._unprotect(self._srtp, data, source, is_rtcp=is_rtcp)
-        latch = self.latch
-        reason = latch.receive_rtcp(source) if is_rtcp else latch.receive(data, source, now)
-        if latch.taken_back:
-            self.dropped[TAKEN_BACK] += latch.taken_back
-            latch.taken_back = 0
-        if reason:
-            self.dropped[reason] += 1
-            return None
-        return data
-
-    def protect(self, packet: bytes) -> Datagram | None:
-        """An RTP packet to the leg's address."""
-        if not self.ready:
-            return None
-        data = packet if self._srtp is None else self._srtp.protect(packet)
-        return data, self.latch.remote
-
-    def protect_rtcp(self, packet: bytes) -> Datagram | None:
-        """An RTCP packet to the leg's address."""
-        if not self.ready:
-            return None
-        data = packet if self._srtp is None else self._srtp.protect_rtcp(packet)
-        return data, self.latch.remote_rtcp
-
-    def data_to_send(self) -> list[Datagram]:
-        """Nothing: RTP says nothing by itself."""
-        return []
-
-    def next_timeout(self) -> float | None:
-        """Never."""
-        return None
-
-    def handle_timeout(self) -> None:
-        """Nothing to repeat."""
-
-    def change(self, terms: Terms) -> None:
-        """Take new addresses and keys."""
-        self.move(_place(terms), _keys(terms))
-
-    def close(self) -> None:
-        """Nothing to say."""
-
-    def _unprotect(
-        self, session: srtp.SrtpSession, data: bytes, source: Address, *, is_rtcp: bool
-    ) -> bytes | None:
-        try:
-            packet = session.unprotect_rtcp(data) if is_rtcp else session.unprotect(data)
-        except srtp.SrtpError as error:
-            self.dropped[_reason(error)] += 1
-            return None
-        self.latch.settle(packet, source, is_rtcp=is_rtcp)
-        return packet
-
-
-def _reason(error: srtp.SrtpError) -> str:
+def reason(error: srtp.SrtpError) -> str:
+    """Why an SRTP packet is dropped, in the words of `dropped`."""
     return REPLAYED if isinstance(error, srtp.Replayed) else FORGED
-
-
-def make(terms: Terms, identity: dtls.Identity) -> Path:
-    """The path that a leg's terms ask for."""
-    if terms["kind"] == LegKind.WEBRTC:
-        return WebRtcPath(
-            identity,
-            Credentials(terms["ufrag"], terms["password"]),
-            dtls.parse_fingerprint(terms["fingerprint"]),
-            client=terms["client"],
-            association=terms["association"],
-        )
-    return make_plain(terms)
-
-
-def make_plain(terms: Terms) -> PlainPath:
-    """The path that a plain leg's terms ask for."""
-    return PlainPath(_place(terms), _keys(terms))
-
-
-def _place(terms: Terms) -> Place:
-    host = terms["host"]
-    types = (*map(int, terms["codecs"]), *terms["events"], terms["noise"])
-    return Place(
-        (host, terms["port"]),
-        (host, terms["rtcp_port"]),
-        frozenset(filter(None, (terms["sip_host"],))),
-        frozenset(one for one in types if one is not None),
-    )
-
-
-def _keys(terms: Terms) -> srtp.Keys | None:
-    sdes = terms["sdes"]
-    if sdes is None:
-        return None
-    profile = next(one for one in srtp.SDES_PROFILES if one.sdes == sdes["suite"])
-    return srtp.Keys(
-        profile,
-        ours=srtp.read_key(sdes["ours"], profile),
-        theirs=srtp.read_key(sdes["theirs"], profile),
-    )

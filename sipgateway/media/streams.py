@@ -1,8 +1,9 @@
 """The stream of a phone's description that is taken, and what it asks for.
 
-One audio stream is taken. A WebRTC stream must have ICE, a DTLS fingerprint
-and rtcp-mux (RFC 8834, RFC 8827). `.local` candidates need no looking at, nor
-any other, because a lite agent learns the phone's address from its checks.
+One audio stream is taken. A WebRTC stream has ICE, and must have a DTLS fingerprint
+and rtcp-mux (RFC 8834, RFC 8827); one by DTLS without ICE is a desk phone's (RFC 5763).
+`.local` candidates need no looking at, nor any other, because a lite agent learns the
+phone's address from its checks.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ DTLS_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"})
 SECURE_PROTOCOLS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 """SRTP (RFC 3711, RFC 5124), with keys by SDES, or by DTLS as browsers once wrote it."""
 
+ICE = ("ice-ufrag", "ice-pwd", "candidate")
+"""Any of them is of a phone that does ICE (RFC 8839)."""
+
 PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
 PACKET = 20
 """Milliseconds of sound in each packet that is sent."""
@@ -69,11 +73,12 @@ class Stream:
 
     def get(self, name: str) -> str | None:
         """An attribute of the stream, else of the stream it is bundled with, else of all."""
-        own = self.media.get(name)
-        if own is None and self.media.has("bundle-only"):
-            tagged = next(iter(self.description.media))
-            own = tagged.get(name)
-        return own if own is not None else self.description.get(name)
+        return _get(self.description, self.media, name)
+
+    @property
+    def by_dtls(self) -> bool:
+        """Whether a desk phone's keys come by DTLS (RFC 5763)."""
+        return self.kind is LegKind.RTP and _is_dtls(self.description, self.media)
 
     @property
     def fingerprint(self) -> str:
@@ -87,6 +92,14 @@ class Stream:
             except dtls.DtlsError:
                 continue
         return ""
+
+
+def _get(description: sdp.Description, media: Media, name: str) -> str | None:
+    own = media.get(name)
+    if own is None and media.has("bundle-only"):
+        tagged = next(iter(description.media))
+        own = tagged.get(name)
+    return own if own is not None else description.get(name)
 
 
 def read(text: str) -> sdp.Description:
@@ -178,14 +191,21 @@ def _direction(description: sdp.Description, media: Media) -> Direction:
 
 
 def _kind(description: sdp.Description, media: Media) -> LegKind:
+    if media.protocol not in DTLS_PROTOCOLS | SECURE_PROTOCOLS | PLAIN_PROTOCOLS:
+        raise MediaError(488, f"Transport {media.protocol} is not supported")
+    by_ice = any(_get(description, media, name) is not None for name in ICE)
+    plain = media.protocol in PLAIN_PROTOCOLS
+    described = plain and description.inherited(media, "fingerprint") is not None
+    by_dtls = described or _is_dtls(description, media)
+    return LegKind.WEBRTC if by_ice and by_dtls else LegKind.RTP
+
+
+def _is_dtls(description: sdp.Description, media: Media) -> bool:
+    """Whether the keys of SRTP come by DTLS: the protocol says so, or nothing else is there."""
     if media.protocol in DTLS_PROTOCOLS:
-        return LegKind.WEBRTC
-    if media.protocol in SECURE_PROTOCOLS | PLAIN_PROTOCOLS:
-        described = description.inherited(media, "fingerprint") is not None
-        secure = media.protocol in SECURE_PROTOCOLS and not media.has("crypto")
-        by_dtls = described and (secure or description.inherited(media, "ice-ufrag") is not None)
-        return LegKind.WEBRTC if by_dtls else LegKind.RTP
-    raise MediaError(488, f"Transport {media.protocol} is not supported")
+        return True
+    described = description.inherited(media, "fingerprint") is not None
+    return described and media.protocol in SECURE_PROTOCOLS and not media.has("crypto")
 
 
 def _check_webrtc(stream: Stream) -> None:
@@ -197,6 +217,10 @@ def _check_webrtc(stream: Stream) -> None:
     ):
         if stream.get(name) is None:
             raise MediaError(488, f"DTLS-SRTP audio needs {words} here")
+    _check_fingerprint(stream)
+
+
+def _check_fingerprint(stream: Stream) -> None:
     if not stream.fingerprint:
         raise MediaError(488, "DTLS-SRTP audio needs a fingerprint by SHA-256 or better")
 
@@ -217,6 +241,8 @@ def _check_plain(stream: Stream) -> None:
         raise MediaError(488, f"{text} is not an IP address") from error
     if address.is_multicast:
         raise MediaError(488, f"{text} is a multicast address")
+    if stream.by_dtls:
+        _check_fingerprint(stream)
 
 
 def limits(stream: Stream) -> Bounds:

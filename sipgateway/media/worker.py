@@ -30,7 +30,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from sipgateway.media import codecs, control, dtls, ice, latch, opus, path, prompts, sounds
+from sipgateway.media import codecs, control, dtls, ice, latch, legs, opus, prompts, rtp, sounds
 from sipgateway.media.archive import Archive
 from sipgateway.media.clips import Clips
 from sipgateway.media.codec import PERIOD
@@ -41,6 +41,7 @@ from sipgateway.media.leg import Leg
 from sipgateway.media.legs import Legs
 from sipgateway.media.load import Load
 from sipgateway.media.path import PathClosed, WebRtcPath
+from sipgateway.media.plain import PlainPath
 from sipgateway.media.ports import Ports
 from sipgateway.media.rooms import Rooms, sounded
 
@@ -157,8 +158,8 @@ class Worker:
         """Read all that the sockets hold."""
         self.read(self.udp, None)
         for leg in self.legs:
-            for sock in self.ports.sockets(leg.leg):
-                self.read(sock, leg)
+            for number, sock in enumerate(self.ports.sockets(leg.leg)):
+                self.read(sock, leg, beside=number > 0)
 
     def tick(self, now: float) -> None:
         """Mix and send a frame of every room."""
@@ -210,8 +211,11 @@ class Worker:
 
     # Packets
 
-    def read(self, sock: socket.socket, owner: Leg | None) -> None:
-        """Take the datagrams a socket holds, but not for longer than a tick."""
+    def read(self, sock: socket.socket, owner: Leg | None, *, beside: bool = False) -> None:
+        """Take the datagrams a socket holds, but not for longer than a tick.
+
+        One with an `owner` is his alone, and `beside` is that of his RTCP.
+        """
         now = time.monotonic()
         for _ in range(BURST):
             try:
@@ -221,9 +225,11 @@ class Worker:
             except ConnectionError:
                 # An ICMP error about something sent before (Linux tells it here).
                 continue
-            self.take(data, source[:2], owner, now)
+            self.take(data, source[:2], owner, now, beside=beside)
 
-    def take(self, data: bytes, source: Address, owner: Leg | None, now: float) -> None:
+    def take(
+        self, data: bytes, source: Address, owner: Leg | None, now: float, *, beside: bool = False
+    ) -> None:
         """Give a datagram to its leg (RFC 7983: by the first octet)."""
         if owner is None and ice.is_stun(data):
             self.check(data, source, now)
@@ -233,7 +239,7 @@ class Worker:
             self.counters[latch.UNBOUND] += 1
             return
         try:
-            leg.receive(data, source, now)
+            leg.receive(data, source, now, beside=beside)
         except PathClosed as reason:
             self.lose(leg, str(reason))
             return
@@ -263,16 +269,27 @@ class Worker:
 
     def flush(self, leg: Leg) -> None:
         """Send what a leg has to send and tell what it has to tell."""
-        sock = self.udp if isinstance(leg.path, WebRtcPath) else self.ports.rtp(leg.leg)
-        for data, destination in leg.data_to_send():
-            if self.mapping and ":" not in destination[0]:
-                destination = (latch.MAPPED + destination[0], destination[1])
-            try:
-                sock.sendto(data, destination)
-            except OSError:
-                # A full buffer or no route: the packet is lost, as any may be.
-                self.counters["not sent"] += 1
+        way = leg.path
+        if isinstance(way, PlainPath):
+            sock, beside = self.ports.sockets(leg.leg)
+            for data, destination in leg.data_to_send():
+                apart = rtp.is_rtcp(data) and way.latch.apart
+                self.send(beside if apart else sock, data, destination)
+            for data, destination in way.data_beside():
+                self.send(beside, data, destination)
+        else:
+            for data, destination in leg.data_to_send():
+                self.send(self.udp, data, destination)
         self.tell(leg.reports)
+
+    def send(self, sock: socket.socket, data: bytes, destination: Address) -> None:
+        """Send a datagram; a full buffer or no route lose it, as any may be lost."""
+        if self.mapping and ":" not in destination[0]:
+            destination = (latch.MAPPED + destination[0], destination[1])
+        try:
+            sock.sendto(data, destination)
+        except OSError:
+            self.counters["not sent"] += 1
 
     # Orders
 
@@ -316,7 +333,7 @@ class Worker:
         name, terms = LegId(order["leg"]), order["terms"]
         leg = self.legs.get(name)
         if leg is None:
-            way = path.make(terms, self.identity)
+            way = legs.path_of(terms, self.identity)
             way.dropped = self.counters
             leg = Leg(name, way, terms, codecs=self.codecs, now=time.monotonic())
             self.legs.add(leg)

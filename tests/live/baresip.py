@@ -35,6 +35,7 @@ module opus.so
 module g711.so
 module g722.so
 module srtp.so
+module dtls_srtp.so
 module ausine.so
 module aubridge.so
 module sndfile.so

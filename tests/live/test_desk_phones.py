@@ -335,7 +335,12 @@ def test_the_gateway_on_its_own_wants_redis(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("transport", "codec", "encryption"),
-    [("udp", "PCMU", ""), ("udp", "opus", ""), ("tcp", "G722", ""), ("tls", "PCMA", "srtp-mand")],
+    [
+        ("udp", "PCMU", "dtls_srtp"),  # with RTCP at a port of its own, and no ICE
+        ("udp", "opus", ""),
+        ("tcp", "G722", ""),
+        ("tls", "PCMA", "srtp-mand"),
+    ],
 )
 async def test_baresip_hears_the_other(
     desk: DeskServer,

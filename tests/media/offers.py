@@ -127,8 +127,14 @@ a=crypto:1 F8_128_HMAC_SHA1_80 inline:MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZGVm|2
 a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20
 """.replace("\n", "\r\n")
 
+# baresip with mediaenc=dtls_srtp, as it sends it.
+DESK_DTLS = BARESIP.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF") + (
+    "a=fingerprint:SHA-256 7D:D0:5F:F0:D0:50:35:7B:1F:C5:AF:77:7E:81:88:67:95:B1:18:B7:56:B2:12"
+    ":3E:EA:32:94:81:E7:97:D8:05\r\na=setup:actpass\r\n"
+)
+
 WEBRTC = {"chromium": CHROMIUM, "jssip": JSSIP, "sipjs": SIPJS, "aiortc": AIORTC}
-PLAIN = {"baresip": BARESIP, "savp": SAVP}
+PLAIN = {"baresip": BARESIP, "savp": SAVP, "dtls": DESK_DTLS}
 ALL = WEBRTC | PLAIN
 
 

@@ -10,7 +10,7 @@ from sipgateway.media.description import Local, Negotiation
 from sipgateway.media.engine import Direction, LegKind, MediaError, Session
 from sipgateway.sip import sdp
 from tests.media import offers
-from tests.media.offers import BARESIP, CHROMIUM, SAVP, SIPJS, without
+from tests.media.offers import BARESIP, CHROMIUM, DESK_DTLS, SAVP, SIPJS, without
 
 FINGERPRINT = dtls.build_fingerprint(dtls.Fingerprint("sha-256", bytes(range(32))))
 LOCAL = Local(("127.0.0.1",), 20000, FINGERPRINT)
@@ -165,6 +165,11 @@ def test_a_phone_that_waits_gets_a_client() -> None:
             "224.0.0.1 is a multicast address",
         ),
         (without(BARESIP, "c="), 400, "Bad session description: m=audio: no c= line"),
+        (
+            DESK_DTLS.replace("SHA-256", "SHA-1"),
+            488,
+            "DTLS-SRTP audio needs a fingerprint by SHA-256 or better",
+        ),
         (SAVP.replace("inline:WVN", "inline:W"), 488, "Cannot use a key that is not base64"),
     ],
 )
@@ -248,7 +253,7 @@ def test_another_mixer_speaks_to_a_desk_phone_as_secretly_as_the_first() -> None
         negotiation.accept(BARESIP)
 
 
-@pytest.mark.parametrize("offer", [SIPJS, SAVP, BARESIP])
+@pytest.mark.parametrize("offer", [SIPJS, SAVP, BARESIP, DESK_DTLS])
 def test_another_process_goes_on_with_the_session(offer: str) -> None:
     """By what was written down, in which is no secret; keys and credentials are its own."""
     first = Negotiation()

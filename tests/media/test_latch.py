@@ -7,7 +7,7 @@ import pytest
 from sipgateway.media import rtp
 from sipgateway.media.ice import Address
 from sipgateway.media.latch import MOST_TRIALS, PROBATION, TAKEN_BACK, Nearness, Place
-from sipgateway.media.path import PlainPath
+from sipgateway.media.plain import PlainPath
 
 ALICE = ("192.0.2.1", 4000)
 """Where she says she is, and is."""

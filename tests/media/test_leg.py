@@ -10,7 +10,7 @@ from sipgateway.media.engine import LegId
 from sipgateway.media.latch import Place
 from sipgateway.media.leg import KEPT, TOO_FAST, Leg
 from sipgateway.media.mixer import Output
-from sipgateway.media.path import PlainPath
+from sipgateway.media.plain import PlainPath
 from tests.media import sounds
 
 CODECS = codecs.load()

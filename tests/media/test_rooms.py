@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sipgateway.media import codecs, dtls, hosts, ice, path, ports
+from sipgateway.media import codecs, dtls, hosts, ice, legs, ports
 from sipgateway.media.codec import FRAME
 from sipgateway.media.control import Terms
 from sipgateway.media.engine import LegId, RoomId
 from sipgateway.media.leg import SILENT_AFTER, SILENT_AGAIN, Leg
 from sipgateway.media.legs import HELD, Legs
 from sipgateway.media.mixer import MOST_TO_SAY, Member, Player
+from sipgateway.media.path import WebRtcPath
 from sipgateway.media.prompts import Library
 from sipgateway.media.rooms import Rooms
 from sipgateway.media.voice import Voice
@@ -59,7 +60,7 @@ def terms(**changes: object) -> Terms:
 
 def leg(name: str, now: float = 0.0, **changes: object) -> Leg:
     agreed = terms(**changes)
-    way = path.make(agreed, peer.new_identity())
+    way = legs.path_of(agreed, peer.new_identity())
     return Leg(LegId(name), way, agreed, codecs={"opus": OPUS}, now=now)
 
 
@@ -207,7 +208,7 @@ def test_a_leg_is_found_by_fragment_and_address() -> None:
 def test_a_participant_cannot_take_anothers_address() -> None:
     """Mallory takes part, and forges Alice's address in a check of her own leg."""
     legs, alice, mallory = Legs(), leg("alice"), leg("mallory")
-    assert isinstance(alice.path, path.WebRtcPath)
+    assert isinstance(alice.path, WebRtcPath)
     alice.path.ice.receive(ice.parse(check()), ALICE)
     legs.bind(ALICE, alice)
     assert not legs.may_bind(ALICE, mallory, HELD - 1)

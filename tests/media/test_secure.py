@@ -12,7 +12,8 @@ from aioice import stun
 from sipgateway.media import dtls, ice, srtp
 from sipgateway.media.control import Terms
 from sipgateway.media.latch import Place
-from sipgateway.media.path import PathClosed, PlainPath, WebRtcPath
+from sipgateway.media.path import PathClosed, WebRtcPath
+from sipgateway.media.plain import PlainPath
 from tests.media.test_leg import TERMS
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
