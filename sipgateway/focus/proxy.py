@@ -16,20 +16,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from conferences.policy import Identity
-from sipgateway.focus import failures, inviting
 from sipgateway.focus.desk import Desk, Phone, uri_of
+from sipgateway.focus.forking import ANSWER_WITHIN, Forking, Send
 from sipgateway.focus.passage import Found, Passage, Passages, Side
 from sipgateway.focus.referral import LIFE
 from sipgateway.sip import dialog as dialogs
 from sipgateway.sip import headers, message, sanity
-from sipgateway.sip.events import RequestReceived, ResponseReceived
+from sipgateway.sip.events import RequestReceived, ResponseReceived, TransactionId
 from sipgateway.sip.flow import Flow
 from sipgateway.sip.headers import Auth, NameAddr
 from sipgateway.sip.message import Request, Response
 from sipgateway.sip.uri import SipUri
 
-ANSWER_WITHIN = 30.0
-"""Seconds for phones to answer: the sender gives up after 32 (RFC 3261 17.1.2.2)."""
 MAX_BREADTH = 60
 """Branches of a request that says nothing of it (RFC 5393 5.3.3.1)."""
 SWEEP = 60.0
@@ -46,7 +44,6 @@ _WITHIN = frozenset({"SUBSCRIBE", "REFER", "NOTIFY", "MESSAGE", "OPTIONS", "INFO
 _SECRETS = frozenset({headers.AUTHORIZATION.key, headers.PROXY_AUTHORIZATION.key})
 
 Ask = Callable[[RequestReceived, Callable[[Identity, float], None], float], None]
-Done = Callable[[Response | None, Phone | None, float], None]
 
 
 def is_merely_passed(request: Request) -> bool:
@@ -84,7 +81,8 @@ class Proxy:
         passage = self._begin(event, phones, who, now) if request.method in _RECORDED else None
         breadth = (request.one(headers.MAX_BREADTH) or MAX_BREADTH) // len(phones)
 
-        def done(response: Response | None, phone: Phone | None, then: float) -> None:
+        def done(reply: ResponseReceived | None, phone: Phone | None, then: float) -> None:
+            response = reply.response if reply is not None else None
             if passage is not None:
                 self._answered(passage, response, phone, request, then)
             self._back(event, response, then)
@@ -102,7 +100,7 @@ class Proxy:
                 onward.put(headers.REFERRED_BY, NameAddr(uri_of(who.uri)))
             return onward
 
-        _Forking(self._desk, request.uri, branch, done).start(phones, now)
+        Forking(self._desk, self._sender(request.uri, branch), done).start(phones, now)
 
     def _refusal(
         self, request: Request, who: Identity, branches: int
@@ -213,13 +211,15 @@ class Proxy:
             onward.add(headers.ROUTE, route)
         found.sender.told(request)
 
-        def done(response: Response | None, phone: Phone | None, then: float) -> None:
+        def done(reply: ResponseReceived | None, phone: Phone | None, then: float) -> None:
             del phone
+            response = reply.response if reply is not None else None
             self._passed(found, request, response, then)
             self._back(event, response, then)
 
         phone = Phone(onward.uri, receiver.flow)
-        _Forking(self._desk, request.uri, lambda _: onward, done).start([phone], now)
+        send = self._sender(request.uri, lambda _: onward)
+        Forking(self._desk, send, done).start([phone], now)
 
     def _passed(
         self, found: Found, request: Request, response: Response | None, now: float
@@ -237,6 +237,14 @@ class Proxy:
             passage.until = max(passage.until, now + _lasts(request, response) + GRACE)
 
     # -- there and back --------------------------------------------------------
+
+    def _sender(self, came_for: str, branch: Callable[[Phone], Request]) -> Send:
+        """Sends to one phone what `branch` makes of a request that came for that URI."""
+
+        def send(phone: Phone, now: float) -> TransactionId:
+            return self._desk.endpoint.forward(branch(phone), phone.flow, now, came_for=came_for)
+
+        return send
 
     def _onward(self, event: RequestReceived, flow: Flow) -> Request:
         """The request as it goes on by `flow` (16.6): one hop less, no word of our secrets."""
@@ -297,74 +305,6 @@ class Proxy:
         for passage in self._passages.expired(now):
             self._passages.end(passage)
         self._sweep_later(now)
-
-
-class _Forking:
-    """One request at several phones; `done` hears once of the best answer, None if none came.
-
-    `came_for` is the Request-URI that came in, `branch` makes what goes to one phone.
-    """
-
-    def __init__(
-        self, desk: Desk, came_for: str, branch: Callable[[Phone], Request], done: Done
-    ) -> None:
-        self._desk = desk
-        self._came_for = came_for
-        self._branch = branch
-        self._done = done
-        self._waiting = 0
-        self._over = False
-        self._came: list[tuple[Response, Phone]] = []
-
-    def start(self, phones: Sequence[Phone], now: float) -> None:
-        """Send it to all of them."""
-        self._waiting = len(phones)
-        for phone in phones:
-            self._send(phone, now)
-        self._desk.later(now + ANSWER_WITHIN, self._finish)
-
-    def _send(self, phone: Phone, now: float) -> None:
-        request, came_for = self._branch(phone), self._came_for
-        sent = self._desk.endpoint.forward(request, phone.flow, now, came_for=came_for)
-        self._desk.replies[sent] = self._listener(phone)
-
-    def _listener(self, phone: Phone) -> Callable[[ResponseReceived, float], None]:
-        def replied(reply: ResponseReceived, now: float) -> None:
-            response = reply.response
-            if response.status < 200:
-                return  # 100 ends here, and others are not for requests like these (RFC 4320 4.1)
-            failed = inviting.is_flow_failed(reply)
-            if failed and phone.next is not None and not self._over:
-                self._send(phone.next, now)
-                return
-            self._waiting -= 1
-            if not reply.local and not failed:  # 430 is between the phone's flows and us
-                self._came.append((response, phone))
-            if not 300 <= response.status < 600 or not self._waiting:
-                self._finish(now)
-
-        return replied
-
-    def _finish(self, now: float) -> None:
-        if self._over:
-            return
-        self._over = True
-        best = min(self._came, key=lambda one: failures.rank(one[0].status), default=None)
-        if best is None:
-            self._done(None, None, now)
-            return
-        response, phone = best
-        if response.status in {401, 407}:
-            self._gather(response)
-        self._done(response, phone, now)
-
-    def _gather(self, best: Response) -> None:
-        """All challenges go back in one response (16.7, step 7)."""
-        for response, _ in self._came:
-            if response is not best and response.status in {401, 407}:
-                for key in ("www-authenticate", "proxy-authenticate"):
-                    for value in response.all(key):
-                        best.append(key, value)
 
 
 def _lasts(request: Request, response: Response) -> float:

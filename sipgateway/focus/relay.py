@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from sipgateway.focus import referral
 from sipgateway.focus.desk import Desk, Phone
+from sipgateway.focus.forking import Forking
 from sipgateway.focus.referral import Account
 from sipgateway.sip import headers
 from sipgateway.sip.endpoint import Body, Fields
@@ -22,6 +23,7 @@ from sipgateway.sip.events import (
     FlowClosed,
     RequestReceived,
     ResponseReceived,
+    TransactionId,
 )
 from sipgateway.sip.headers import NameAddr
 from sipgateway.sip.message import Request
@@ -43,7 +45,6 @@ class Relay:
         self._account = account
         self._event = event
         self._contact = contact
-        self._asked = 0
         #: Whether it has been answered, before any phone has or after one took it.
         self._taken = False
         #: The dialog with the one who asked, and that with the phone which took it.
@@ -65,11 +66,12 @@ class Relay:
         fields.append(("Referred-By", headers.REFERRED_BY.build(NameAddr(from_.uri))))
         if referral.unsubscribed(self._event.request):
             fields.append(("Refer-Sub", "false"))
-        for phone in phones:
-            sent = self._desk.endpoint.request(
+
+        def send(phone: Phone, at: float) -> TransactionId:
+            return self._desk.endpoint.request(
                 "REFER",
                 phone.uri,
-                now,
+                at,
                 flow=phone.flow,
                 from_=from_,
                 to=to,
@@ -77,29 +79,28 @@ class Relay:
                 routes=phone.routes,
                 fields=tuple(fields),
             )
-            self._asked += 1
-            self._desk.replies[sent] = self._replied
 
-    def _replied(self, reply: ResponseReceived, now: float) -> None:
-        status = reply.response.status
-        if status < 200:
+        Forking(self._desk, send, self._replied).start(phones, now)
+
+    def _replied(self, reply: ResponseReceived | None, phone: Phone | None, now: float) -> None:
+        """The best answer of all phones; NOTIFYs of another that took it, too, get 481."""
+        del phone
+        if reply is None:
+            self._failed(408 if self._taken else 480, "No Phone Answered", now)
             return
-        self._asked -= 1
+        status, reason = reply.response.status, reply.response.reason
         if status >= 300:
-            if not self._asked and self._theirs is None:
-                self._failed(status, reply.response.reason, now)
+            self._failed(status, reason, now)
             return
-        if self._theirs is not None:
-            return  # another phone took it too; its NOTIFYs get 481
         self._theirs = reply.dialog
         if self._taken:
-            self._tell("active", status, reply.response.reason, now)
+            self._tell("active", status, reason, now)
             self._own(self._theirs)
         else:
             self._accept(now)
 
     def _failed(self, status: int, reason: str, now: float) -> None:
-        """No phone takes it: the most recent answer is told."""
+        """No phone takes it."""
         if self._taken:
             self._tell("terminated;reason=noresource", status, reason, now)
             self._end(now)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from conferences.policy import Identity
 from sipgateway.focus import messages, privacy
 from sipgateway.focus.desk import Desk, Phone
+from sipgateway.focus.forking import Forking
 from sipgateway.focus.relay import Relay
 from sipgateway.sip import headers
-from sipgateway.sip.events import RequestReceived, ResponseReceived
+from sipgateway.sip.events import RequestReceived, ResponseReceived, TransactionId
 from sipgateway.sip.headers import NameAddr
 
 
@@ -32,23 +33,25 @@ def send(
 def _message(
     desk: Desk, event: RequestReceived, phones: Sequence[Phone], who: Identity, now: float
 ) -> None:
-    """To all phones; the first who takes it answers for all."""
+    """To all phones; the best answer is the sender's, in our own words."""
     sender = privacy.sender_of(event.request, who)
-    left = [len(phones)]
 
-    def replied(reply: ResponseReceived, then: float) -> None:
-        status = reply.response.status
-        if status < 200:
-            return
-        left[0] -= 1
-        if status < 300:
-            desk.endpoint.respond(event.transaction, 200, then)
-        elif not left[0]:
-            desk.endpoint.respond(event.transaction, status, then)
+    def send_to(phone: Phone, at: float) -> TransactionId:
+        return messages.forward(desk.endpoint, event.request, phone, sender, at)
 
-    for phone in phones:
-        sent = messages.forward(desk.endpoint, event.request, phone, sender, now)
-        desk.replies[sent] = replied
+    def done(reply: ResponseReceived | None, phone: Phone | None, then: float) -> None:
+        del phone
+        if reply is None:
+            desk.endpoint.respond(event.transaction, 480, then, reason="No Phone Answered")
+        else:
+            desk.endpoint.respond(event.transaction, _told(reply.response.status), then)
+
+    Forking(desk, send_to, done).start(phones, now)
+
+
+def _told(status: int) -> int:
+    """What the sender is told of it: 503 is ours to say of ourselves alone (RFC 3261 16.7)."""
+    return 200 if status < 300 else 500 if status == 503 else status
 
 
 def _refer(
