@@ -83,9 +83,11 @@ def parse(request: Request) -> tuple[Wanted, ...]:
         address = headers.parse_name_addr(_in_place(values[0]))
     except BadMessage as error:
         raise BadMessage(f"Refer-To header: {error.reason}") from None
+    method = address.param("method") or ""
     if isinstance(address.uri, OtherUri) and address.uri.scheme == "cid":
-        return tuple(_listed(uri) for uri in resource_lists.parse(_part(request, address.uri)))
-    return (_wanted(address.uri, address.param("method") or ""),)
+        listed = resource_lists.parse(_part(request, address.uri))
+        return tuple(_listed(uri, method) for uri in listed)
+    return (_wanted(address.uri, method),)
 
 
 def _in_place(value: str) -> str:
@@ -105,10 +107,10 @@ def _part(request: Request, cid: OtherUri) -> bytes:
     raise BadMessage("Refer-To header: names no list in the body")
 
 
-def _listed(uri: str) -> Wanted:
-    """An entry of a list; ``?method=BYE`` is RFC 5368's own spelling."""
+def _listed(uri: str, method: str = "") -> Wanted:
+    """An entry of a list; ``?method=BYE`` is RFC 5368's own spelling, `method` for all."""
     try:
-        return _wanted(parse_uri(_in_place(uri)), "")
+        return _wanted(parse_uri(_in_place(uri)), method)
     except BadMessage as error:
         raise BadMessage(f"The list of URIs: {error.reason}") from None
 

@@ -191,6 +191,17 @@ def test_mass_ejection(stage: Stage, spelling: str) -> None:
     assert stage.roster() == ["alice"]
 
 
+def test_c26_mass_ejection_by_a_method_for_all(stage: Stage) -> None:
+    """Behind the angles, as of a single target; nobody who was to go is called instead."""
+    alice, bob, carol = (stage.joined(name) for name in ("alice", "bob", "carol"))
+    everybody = (f"sip:bob@{DOMAIN}", f"sip:carol@{DOMAIN}")
+    _refers_many(alice, *everybody, refer_to="<cid:list@conf.test>;method=BYE")
+    alice.gets("202", refer_sub="false")
+    bob.gets("BYE")
+    carol.gets("BYE")
+    assert stage.roster() == ["alice"]
+
+
 def test_mallory_does_nothing_to_nobody_by_a_list(stage: Stage) -> None:
     """One that is not allowed, and nothing of the list is done."""
     stage.conference(
