@@ -115,7 +115,7 @@ async def test_carol_declines(alice: Room, carol: PhonePage) -> None:
     await carol.hook("ring-decline").click()
     await expect(line).to_contain_text("carol declined")
     await alice.sees("Alice")
-    await line.get_by_role("button", name="Call carol again").click()
+    await line.get_by_role("button", name="Call again: carol").click()
     await expect(carol.hook("ring")).to_be_visible()
     await expect(alice.hook("outgoing-call")).to_have_count(1)
 

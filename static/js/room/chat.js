@@ -56,7 +56,8 @@ export class Chat {
     this.unread = unread;
     $("chat-unread").hidden = unread === 0;
     $("chat-unread").textContent = String(unread);
-    $("chat-button").setAttribute("aria-label", unread ? ngettext("Chat, %(count)s unread", "Chat, %(count)s unread", unread) : gettext("Chat"));
+    const words = ngettext("%(count)s unread", "%(count)s unread", unread);
+    $("chat-unread-words").textContent = unread ? ` (${words})` : "";
   }
 
   _came({ name, text }) {

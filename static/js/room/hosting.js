@@ -128,7 +128,7 @@ export class Hosting {
 
   showRecording(recording) {
     this.recording = recording;
-    $("record").setAttribute("aria-pressed", String(Boolean(recording)));
+    $("record").dataset.on = String(Boolean(recording));
     $("record-words").textContent = recording ? gettext("End recording") : gettext("Record");
     setIcon($("record"), recording ? "stop-circle" : "record-circle");
     $("pause").hidden = !recording;
@@ -149,7 +149,7 @@ export class Hosting {
   }
 
   showLocked(locked) {
-    $("lock").setAttribute("aria-pressed", String(locked));
+    $("lock").dataset.on = String(locked);
     $("lock-words").textContent = locked ? gettext("Unlock") : gettext("Lock");
     setIcon($("lock"), locked ? "unlock-fill" : "lock-fill");
   }

@@ -299,7 +299,7 @@ export class InCall {
     // He is muted still, but no longer by a moderator: the one note says it all.
     $("silenced").hidden = asked || !this.voice.silenced;
     this.hand = Boolean(me?.hand);
-    $("hand").setAttribute("aria-pressed", String(this.hand));
+    $("hand").dataset.on = String(this.hand);
     $("hand-words").textContent = this.hand ? gettext("Lower hand") : gettext("Raise hand");
   }
 

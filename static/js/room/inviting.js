@@ -145,7 +145,7 @@ export class Inviting {
     call.waits = false;
     this._say(call, callOutcome(job, this._name(call)), "failed");
     setIcon(call.line.querySelector(".outgoing-mark"), "telephone-x");
-    this._offer(call, "again", gettext("Call %(name)s again", { name: this._name(call) }), () => this._again(call));
+    this._offer(call, "again", gettext("Call again: %(name)s", { name: this._name(call) }), () => this._again(call));
     this._offer(call, "drop", gettext("Take away: %(name)s", { name: this._name(call) }), () => this._drop(call));
   }
 

@@ -121,7 +121,7 @@ export class RosterView {
       part("mute").hidden = person.calling;
       const mute = person.muted ? gettext("Unmute %(name)s", { name }) : gettext("Mute %(name)s", { name });
       part("mute").setAttribute("aria-label", mute);
-      part("mute").setAttribute("aria-pressed", String(person.muted));
+      part("mute").dataset.on = String(person.muted);
       part("remove").hidden = person.roles.includes("organizer");
     }
   }

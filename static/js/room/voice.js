@@ -88,7 +88,6 @@ export class Voice {
   }
 
   _button() {
-    $("mute").setAttribute("aria-pressed", String(this.off));
     $("mute").dataset.off = String(this.off);
     $("mute-words").textContent = this.off ? gettext("Unmute") : gettext("Mute");
     setIcon($("mute"), this.off ? "mic-mute-fill" : "mic-fill");
