@@ -106,19 +106,30 @@ def offered(local: datetime.datetime) -> str:
 @register.simple_tag
 def span(
     begin: datetime.datetime, end: datetime.datetime, form: str = "WEEKDAY_YEAR_TIME_FORMAT"
-) -> str:
+) -> SafeString:
     """From when to when, in the zone that is active; see `wording.span`."""
-    return wording.span(begin, end, form)
+    return _kept_together(wording.span(begin, end, form))
 
 
 @register.simple_tag
-def span_near(begin: datetime.datetime, end: datetime.datetime) -> str:
+def span_near(begin: datetime.datetime, end: datetime.datetime) -> SafeString:
     """The same with "Today" and "Tomorrow" for days that are near."""
     start = f"{day(begin)}, {formats.time_format(timezone.localtime(begin))}"
     finish = formats.time_format(timezone.localtime(end))
     if end - begin >= datetime.timedelta(days=1):
         finish = f"{day(end)}, {finish}"
-    return f"{start}–{finish}"  # noqa: RUF001
+    return _kept_together(f"{start}–{finish}")  # noqa: RUF001
+
+
+def _kept_together(text: str) -> SafeString:
+    """With the end on the line of the dash before it: no line ends as in 14:00–."""  # noqa: RUF002
+    found = re.search(r"–\d\S*", text)  # noqa: RUF001
+    if found is None:
+        return format_html("{}", text)
+    begin, end = found.span()
+    return format_html(
+        '{}<span class="kept">{}</span>{}', text[:begin], text[begin:end], text[end:]
+    )
 
 
 @register.filter

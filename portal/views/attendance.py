@@ -94,12 +94,15 @@ def _occurrence(visit: Visit, on: str) -> selectors.Planned | None:
 
 def _shown(line: dict[str, Any]) -> dict[str, Any]:
     """With words for a person; a script reads RFC 4575's."""
+    # Nobody was meant: the focus says of all who are in that it was ended.
+    ended = line["left_method"] == "booted" and line["left_reason"] == "ended"
     return {
         **line,
         "name": line["display_text"] or line["entity"],
         "how": _HOW.get(line["joining_method"], ""),
         "by": _DEVICES.get(line["device"], ""),
-        "why": _WHY.get(line["left_method"], ""),
+        "why": _("The conference was ended") if ended else _WHY.get(line["left_method"], ""),
+        "left_reason": "" if ended else line["left_reason"],
         "whom": line["left_by"] if line["left_by"] != line["entity"] else "",
     }
 
