@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -130,6 +131,12 @@ def _kept_together(text: str) -> SafeString:
     return format_html(
         '{}<span class="kept">{}</span>{}', text[:begin], text[begin:end], text[end:]
     )
+
+
+@register.filter(name="json")
+def as_json(value: object) -> str:
+    """As JSON that people read; the page of a webhook shows its messages so."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @register.filter
