@@ -101,7 +101,7 @@ class BookingForm(
         self._new = conference is None
         super().__init__(
             plain.taken(data),
-            initial=_initial(owner, shown, copied) | _suggested(at or {}),
+            initial=_initial(owner, shown) | _suggested(at or {}),
         )
         self._offer_organizers(owner, conference)
         plain.offer_own(self)
@@ -114,7 +114,7 @@ class BookingForm(
             del self.fields["title"].widget.attrs["autofocus"]
         self.say_what_cannot_be()
         self.keep_minutes(shown)
-        self.settle(shown, called=[one.dial_out for one in copied if one.uri])
+        self.settle(shown)
         self.show_rows(conference, copied)
 
     def _offer_organizers(self, owner: User, conference: Conference | None) -> None:
@@ -226,9 +226,7 @@ def _suggested(at: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _initial(
-    owner: User, conference: Conference | None, copied: Iterable[Guestlist] = ()
-) -> dict[str, Any]:
+def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:
     if conference is None:
         return {
             "kind": Kind.ROOM.value,
@@ -251,7 +249,7 @@ def _initial(
         "timezone": conference.timezone,
         **door.initial(conference),
         **window.initial(conference),
-        **rules.initial(conference, called=[one.dial_out for one in copied if one.uri]),
+        **rules.initial(conference),
         **sound.initial(conference),
         **repeating.initial(conference.rrule, local.date() if local else None),
     }

@@ -27,6 +27,8 @@ class InviteeRow:
 
     address: str = ""
     role: str = policy.Role.PARTICIPANT.value
+    #: The conference calls him when it opens.
+    call: bool = False
     error: str = ""
 
     def where(self) -> tuple[str, str]:
@@ -54,7 +56,7 @@ class Guestlist:
     uri: str
     email: str
     role: policy.Role
-    #: Whether the conference is to call him, where he comes from another booking.
+    #: Whether the conference is to call him.
     dial_out: bool = False
 
 
@@ -76,10 +78,12 @@ class InviteesForm(plain.PlainForm):
             return list(_typed_rows(self.data))
         invited = conference.invitations.select_related("user") if conference is not None else ()
         rows = [
-            InviteeRow(one.user.username if one.user else one.uri or one.email, one.role)
+            InviteeRow(
+                one.user.username if one.user else one.uri or one.email, one.role, one.dial_out
+            )
             for one in invited
         ]
-        rows += [InviteeRow(_typed(one), one.role.value) for one in copied]
+        rows += [InviteeRow(_typed(one), one.role.value, one.dial_out) for one in copied]
         return [*rows, InviteeRow()]
 
     def read_rows(self) -> None:
@@ -98,9 +102,16 @@ class InviteesForm(plain.PlainForm):
     def _read(self, row: InviteeRow) -> None:
         try:
             uri, email = row.where()
-            self._listed.append(Guestlist(uri, email, policy.Role(row.role)))
+            if row.call and not (uri or selectors.address_of_mail(email)):
+                raise ValidationError(_("Nobody knows a phone of this address: it is not called."))
+            self._listed.append(Guestlist(uri, email, policy.Role(row.role), row.call))
         except ValidationError as error:
             row.error = " ".join(error.messages)
+
+    @property
+    def marked(self) -> bool:
+        """Whether the page says of each row whether it is called."""
+        return "invitee_call" in self.data
 
     def listed(self) -> list[Guestlist]:
         """Who is invited; once the form is valid."""
@@ -115,11 +126,15 @@ def _typed(one: Guestlist) -> str:
 
 def _typed_rows(data: Mapping[str, Any]) -> Iterator[InviteeRow]:
     """Rows that say something; `data` is the QueryDict of a request."""
-    addresses = getattr(data, "getlist", data.get)("invitee") or []
-    roles = getattr(data, "getlist", data.get)("invitee_role") or []
+    addresses, roles, calls = (
+        getattr(data, "getlist", data.get)(name) or []
+        for name in ("invitee", "invitee_role", "invitee_call")
+    )
     known = set(RoleChoice.values) - {RoleChoice.ORGANIZER.value}
     for index, address in enumerate(addresses):
         if not address.strip():
             continue
         role = roles[index] if index < len(roles) else ""
-        yield InviteeRow(address.strip(), role if role in known else policy.Role.PARTICIPANT.value)
+        role = role if role in known else policy.Role.PARTICIPANT.value
+        call = index < len(calls) and calls[index] == "1"
+        yield InviteeRow(address.strip(), role, call)

@@ -5,7 +5,6 @@ All of them have good defaults; a page may leave the whole part out (`ASKED`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -20,6 +19,7 @@ from conferences.models import (
     Conference,
     CreatorDepartsChoice,
     Kind,
+    NewcomersChoice,
     TwoLeftChoice,
 )
 
@@ -34,12 +34,11 @@ _ADDS = [
     ("yes", _("Everybody who is in it")),
     ("no", _("Moderators alone")),
 ]
-#: Who of the list is called when it opens; "some" is what a script chose, one by one.
+#: Who of the list is called when it opens.
 _CALLED = [
-    ("", _("Nobody: they come by themselves")),
+    ("", _("Those who are marked on the list")),
     ("all", _("Everybody on the list who has a phone here or a number")),
 ]
-_SOME = ("some", _("Those whom a script has chosen"))
 
 
 class RulesForm(plain.PlainForm):
@@ -50,6 +49,9 @@ class RulesForm(plain.PlainForm):
     )
     participants_may_add = forms.ChoiceField(
         label=_("Who may call others in"), choices=_ADDS, required=False
+    )
+    newcomers = forms.ChoiceField(
+        label=_("Whoever comes in"), choices=NewcomersChoice.choices, required=False
     )
     creator_departs = forms.ChoiceField(
         label=_("When its organizer leaves"), choices=CreatorDepartsChoice.choices, required=False
@@ -81,11 +83,8 @@ class RulesForm(plain.PlainForm):
         required=False,
     )
 
-    def settle(self, conference: Conference | None, *, called: Iterable[bool] = ()) -> None:
-        """Offer what makes sense for this one, and keep what a script chose.
-
-        `called` says of the invitees of one that is not saved yet whether it calls them.
-        """
+    def settle(self, conference: Conference | None) -> None:
+        """Offer what makes sense for this one, and keep what a script chose."""
         if conference is None or conference.kind != Kind.ADHOC:
             del self.fields["two_left"]
         shown = conference or Conference()
@@ -94,9 +93,6 @@ class RulesForm(plain.PlainForm):
         quiet = self.fields["quiet_from"]
         assert isinstance(quiet, forms.TypedChoiceField), "declared above"
         quiet.choices = [*quiet.choices, (_ALWAYS, _("However many there are"))]  # type: ignore[misc]
-        self._called = _called(conference, called) if conference else ""
-        if self._called == "some":
-            self.fields["calls_out"].choices = [*_CALLED, _SOME]  # type: ignore[attr-defined]
 
     def _offer(
         self, name: str, known: tuple[int, ...], chosen: int, *, none: Any, say: Any
@@ -116,6 +112,7 @@ class RulesForm(plain.PlainForm):
             "creator_departs": policy.CreatorDeparts(
                 said["creator_departs"] or policy.CreatorDeparts.KEEP
             ),
+            "newcomers": policy.Newcomers(said["newcomers"] or policy.Newcomers.HEARD),
             "participants_may_add": {"yes": True, "no": False}.get(said["participants_may_add"]),
             "hidden_focus": said["hidden_focus"],
             "confirm_calls": said["confirm_calls"],
@@ -129,14 +126,16 @@ class RulesForm(plain.PlainForm):
         return values
 
     @property
-    def calls(self) -> str:
-        """Whom it calls: "all", "some" as before, or "" for nobody; once valid."""
-        return str(self.cleaned_data["calls_out"]) if ASKED in self.data else self._called
+    def calls_all(self) -> bool:
+        """Whether it calls everybody who can be called, marked or not; once valid."""
+        return ASKED in self.data and self.cleaned_data["calls_out"] == "all"
 
     @property
     def people_open(self) -> bool:
         """Whether that group says something out of the ordinary, or has a mistake."""
-        return self._says("anonymity", "participants_may_add", "creator_departs", "hidden_focus")
+        return self._says(
+            "anonymity", "participants_may_add", "newcomers", "creator_departs", "hidden_focus"
+        )
 
     @property
     def calls_open(self) -> bool:
@@ -169,27 +168,18 @@ def _up_to_in_words(number: int) -> str:
 _again, _up_to = lazy(_again_in_words, str), lazy(_up_to_in_words, str)
 
 
-def _called(conference: Conference, called: Iterable[bool]) -> str:
-    """Whom of the list a conference calls."""
-    chosen = list(called)
-    if conference.pk is not None:
-        chosen = list(conference.invitations.exclude(uri="").values_list("dial_out", flat=True))
-    if not any(chosen):
-        return ""
-    return "all" if all(chosen) else "some"
-
-
-def initial(conference: Conference | None, *, called: Iterable[bool] = ()) -> dict[str, Any]:
+def initial(conference: Conference | None) -> dict[str, Any]:
     """What the form shows."""
     shown = conference or Conference()
     adds = "yes" if shown.participants_may_add else "no"
     return {
         "anonymity": shown.anonymity,
         "participants_may_add": adds if conference else "",
+        "newcomers": shown.newcomers_at_first,
         "creator_departs": shown.creator_departs,
         "two_left": shown.two_left,
         "hidden_focus": shown.hidden_focus,
-        "calls_out": _called(conference, called) if conference else "",
+        "calls_out": "",
         "redials": shown.redials,
         "confirm_calls": shown.confirm_calls,
         "quiet_from": shown.quiet_from,

@@ -116,7 +116,11 @@ class Conference(models.Model):
     waiting_room = models.CharField(
         max_length=9, choices=WaitingRoomChoice.choices, default=WaitingRoomChoice.NONE
     )
-    #: How those come in who do not command, until it ends.
+    #: How those come in who do not command, as it is booked.
+    newcomers_at_first = models.CharField(
+        max_length=8, choices=NewcomersChoice.choices, default=NewcomersChoice.HEARD
+    )
+    #: The same as a moderator has it now, until it ends.
     newcomers = models.CharField(
         max_length=8, choices=NewcomersChoice.choices, default=NewcomersChoice.HEARD
     )

@@ -324,6 +324,7 @@ def booking(
             "recorded": conference.recorded,
             "tracks": conference.tracks,
             "waiting_room": conference.waiting_room,
+            "newcomers": conference.newcomers_at_first,
         },
     }
     if pin:

@@ -66,6 +66,7 @@ _POLICY = (
     "recorded",
     "tracks",
     "waiting_room",
+    "newcomers_at_first",
 )
 
 

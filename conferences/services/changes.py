@@ -27,6 +27,7 @@ TOLD = (
     "admission",
     "personal_pins",
     "waiting_room",
+    "newcomers",
     "early_minutes",
     "grace_minutes",
     "warn_minutes",
@@ -47,6 +48,8 @@ TOLD = (
 )
 #: Columns of which it stands there that they changed, and whether there is something.
 SECRET = ("pin", "moderator_pin")
+#: Where the column of that name has what is true at the moment.
+_COLUMNS = {"newcomers": "newcomers_at_first"}
 #: Those of one series, where a booking has several.
 TIMES = ("title", "starts_at", "duration_minutes", "timezone", "rrule")
 
@@ -56,7 +59,7 @@ Changed = dict[str, dict[str, Any]]
 
 def facts(row: Conference) -> Facts:
     """What is booked at this moment; keep it in memory, for the PINs are in it."""
-    return {name: getattr(row, name) for name in (*TOLD, *SECRET)}
+    return {name: getattr(row, _COLUMNS.get(name, name)) for name in (*TOLD, *SECRET)}
 
 
 def facts_of_series(row: Conference) -> Facts:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone as clock
 
 from conferences import notices, policy
@@ -30,7 +30,6 @@ from conferences.models import (
     Kind,
     Lease,
     MutedBy,
-    NewcomersChoice,
     Participant,
     Quality,
     Removal,
@@ -389,9 +388,9 @@ def conference_ended(*, conference: ConferenceId, at: float, by: str, parted: bo
         capacity.give_back(conference)
     fresh = Conference.objects.filter(pk=conference)
     if row.kind == Kind.ADHOC or by:
-        fresh.update(ended_at=when, end_by="", locked=False, newcomers=NewcomersChoice.HEARD)
+        fresh.update(ended_at=when, end_by="", locked=False, newcomers=F("newcomers_at_first"))
     else:
-        fresh.update(end_by="", locked=False, newcomers=NewcomersChoice.HEARD)
+        fresh.update(end_by="", locked=False, newcomers=F("newcomers_at_first"))
     running = Q(state__in=[CallState.DUE, CallState.CALLING])
     redials = Q(state=CallState.PLANNED, attempts__gt=0)
     Call.objects.filter(running | redials, conference_id=conference).update(

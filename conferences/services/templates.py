@@ -37,6 +37,9 @@ _OWN = frozenset(
         "uid",
         "sequence",
         "locked",
+        "newcomers",
+        "reserved_until",
+        "number",
         "cancelled_at",
         "ended_at",
         "end_by",
@@ -56,6 +59,7 @@ class Copied:
     def conference(self) -> Conference:
         """An unsaved conference that is so."""
         row = Conference(**self.fields)
+        row.newcomers = row.newcomers_at_first
         row.kind = Kind.BOOKED if row.starts_at is not None else Kind.ROOM
         return row
 

@@ -73,6 +73,7 @@ class Changes(TypedDict, total=False):
     recorded: policy.Recorded
     tracks: bool
     waiting_room: policy.WaitingRoom
+    newcomers: policy.Newcomers
 
 
 class Complaints:
@@ -157,6 +158,9 @@ def _say_sound(row: Conference, said: Changes, complaints: Complaints) -> None:
 def _say_who_may(row: Conference, said: Changes) -> None:
     """Where nobody says otherwise, participants of an open conference may add others."""
     row.waiting_room = said.get("waiting_room", policy.WaitingRoom(row.waiting_room)).value
+    if said.get("newcomers", policy.Newcomers(row.newcomers_at_first)) != row.newcomers_at_first:
+        # It holds for those who come from now on, also where it goes on already.
+        row.newcomers_at_first = row.newcomers = said["newcomers"].value
     before = row.admission if row.pk else None
     row.admission = said.get("admission", policy.Admission(row.admission)).value
     may_add = said.get("participants_may_add")

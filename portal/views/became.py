@@ -22,7 +22,6 @@ _LABELS: Mapping[str, Any] = {
     "duration_minutes": _("Length"),
     "rrule": forms.BookingForm.base_fields["repeats"].label,
     "invitees": _("Invitees"),
-    "newcomers": _("Newcomers"),
 }
 _NO_MINUTES: Mapping[str, Any] = {
     "duration_minutes": _("None"),
@@ -155,9 +154,7 @@ def _invitees(change: Mapping[str, int]) -> str:
     words = {
         "added": ngettext("%(count)s added", "%(count)s added", change.get("added", 0)),
         "removed": ngettext("%(count)s taken off", "%(count)s taken off", change.get("removed", 0)),
-        "changed": ngettext(
-            "%(count)s with another role", "%(count)s with another role", change.get("changed", 0)
-        ),
+        "changed": ngettext("%(count)s changed", "%(count)s changed", change.get("changed", 0)),
     }
     told = [words[name] % {"count": number} for name, number in change.items()]
     return ", ".join(told)

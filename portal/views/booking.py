@@ -160,11 +160,11 @@ def _called(conference: Conference) -> set[str]:
 
 def _invitees(form: forms.BookingForm, before: set[str]) -> list[Invitee]:
     """The list as typed, with whom the conference is to call; `before` were called so far."""
-    called: set[str] = set()
-    if form.calls == "all":
+    called = before
+    if form.calls_all:
         called = {_address(one) for one in form.listed()} - {""}
-    elif form.calls == "some":
-        called = before
+    elif form.marked:
+        called = {_address(one) for one in form.listed() if one.dial_out}
     return [Invitee(one.uri, one.email, one.role, _address(one) in called) for one in form.listed()]
 
 

@@ -34,7 +34,7 @@ from conferences.models import (
 from conferences.policy import ParticipantKey, Refusal, WaiterKey
 from portal import access
 from portal.access import Visit
-from portal.views import in_call, invited, occurrences, presence, recording, story
+from portal.views import calling, in_call, invited, occurrences, presence, recording, story
 from portal.views.invited import Invited
 
 #: Conferences on one page of the history.
@@ -94,6 +94,7 @@ class Page:
     waiting: list[presence.Waits]
     waiting_room: str
     banned: list[Banned]
+    called: list[calling.Called]
     invited: list[Invited]
     invited_count: int
     recordings: list[recording.Kept]
@@ -122,6 +123,7 @@ def roster(request: HttpRequest, user: User, name: str) -> HttpResponse:
         "people": presence.people(visit),
         "waiting": presence.waiting(visit),
         "banned": _banned(visit),
+        "called": calling.called(visit),
         "commands": visit.commands,
     }
     context = {"conference": visit.conference, "page": page}
@@ -310,6 +312,7 @@ def _page(visit: Visit, *, now: datetime) -> Page:
         waiting=presence.waiting(visit),
         waiting_room=row.get_waiting_room_display(),
         banned=_banned(visit),
+        called=calling.called(visit),
         invited=invited.some(row) if visit.commands else [],
         invited_count=row.invitations.count() if visit.commands else 0,
         recordings=recording.kept(visit),

@@ -28,6 +28,8 @@ class Invited:
     role_words: str
     answer: str
     answer_words: str
+    #: The conference calls him when it opens.
+    called: bool
     #: The PIN that is his alone, for the organizers to read.
     pin: str
 
@@ -46,6 +48,7 @@ def _shown(one: Invitation) -> Invited:
         role_words=one.get_role_display(),
         answer=one.answer,
         answer_words=one.get_answer_display(),
+        called=one.dial_out,
         pin=one.pin,
     )
 

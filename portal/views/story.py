@@ -177,6 +177,7 @@ _REFUSALS: Mapping[str, Any] = {
 #: Reasons that Parley itself writes down; those of people stay as they were typed.
 _REASONS: Mapping[str, Any] = {
     "no answer": _("no answer"),
+    "Not Confirmed": _("picked up, but no key was pressed"),
     "has joined already": _("has joined already"),
     "quiet hours": _("quiet hours"),
     "has left already": _("has left already"),
@@ -285,6 +286,11 @@ def _named(words: Any, **people: str) -> SafeString:
     """The sentence with its people in bold."""
     bold = {place: format_html("<b>{}</b>", one) for place, one in people.items()}
     return format_html(str(words), **bold)
+
+
+def own_words(reason: str) -> str:
+    """Words for a reason that Parley itself has written down; "" for any other."""
+    return str(_REASONS.get(reason, ""))
 
 
 def _reason(reason: Any) -> str:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from conferences import policy, services
-from conferences.models import Conference, User
+from conferences.models import Conference, User, Way
 from conferences.services import Invitee
 from conferences.services.webhooks import tell_webhooks
 from tests import people
@@ -147,3 +147,27 @@ def test_webhooks_tell_what_was_true_when_it_happened(
     titles = [one["conference"]["title"] for one in told]
     assert titles == [before, "Daily", "Hourly"]
     assert told[2]["detail"]["changes"] == {"title": {"from": "Daily", "to": "Hourly"}}
+
+
+def test_newcomers_come_as_it_was_booked_after_each_end(room: Conference, alice: User) -> None:
+    services.change(conference=room, actor=ALICE, newcomers=policy.Newcomers.MUTED)
+    assert room.newcomers == "muted"
+    heard = policy.Newcomers.HEARD
+    services.set_newcomers(conference=room.key, newcomers=heard, actor=people.ALICE, way=Way.WEB)
+    at = timezone.now().timestamp()
+    services.conference_ended(conference=room.key, at=at, by=ALICE)
+    room.refresh_from_db()
+    assert room.newcomers == "muted"
+    change = room.events.get(kind="changed").detail["changes"]
+    assert change == {"newcomers": {"from": "heard", "to": "muted"}}
+
+
+def test_a_copy_begins_as_the_other_was_booked(room: Conference, alice: User) -> None:
+    services.change(conference=room, actor=ALICE, newcomers=policy.Newcomers.MUTED)
+    heard = policy.Newcomers.HEARD
+    services.set_newcomers(conference=room.key, newcomers=heard, actor=people.ALICE, way=Way.WEB)
+    room.refresh_from_db()
+    like = services.copied(room, now=timezone.now())
+    made = services.book(organizer=alice, title="Copy", like=like)
+    assert (made.newcomers_at_first, made.newcomers) == ("muted", "muted")
+    assert made.number != room.number or made.number is None

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from conferences import forms, selectors, services
 from conferences.models import Conference, Ledger, User
-from conferences.policy import Anonymity, Role
+from conferences.policy import Anonymity, Newcomers, Role
 from conferences.services import Invitee
 from tests.portal.conftest import SignedIn, join
 
@@ -405,6 +405,7 @@ def test_who_is_refused_the_last_ports_takes_a_time_that_is_free(
 RULES: dict[str, Any] = {
     "rules": "1",
     "anonymity": "strict",
+    "newcomers": "silenced",
     "participants_may_add": "no",
     "creator_departs": "end",
     "hidden_focus": "on",
@@ -423,6 +424,7 @@ def test_the_finer_rules(alice: User, bob: User, signed_in: SignedIn) -> None:
     assert (booked.anonymity, booked.participants_may_add) == ("strict", False)
     assert (booked.creator_departs, booked.hidden_focus) == ("end", True)
     assert (booked.redials, booked.confirm_calls) == (5, True)
+    assert (booked.newcomers_at_first, booked.newcomers) == ("silenced", "silenced")
     assert (booked.quiet_from, booked.music) == (50, False)
     called = {one.uri or one.email: one.dial_out for one in booked.invitations.all()}
     assert called == {"sip:bob@conf.test": True, "carol@example.org": False}
@@ -434,6 +436,7 @@ def test_the_form_shows_the_rules_as_they_are(alice: User, bob: User, signed_in:
         "title": "Planning",
         "anonymity": Anonymity.ALL,
         "redials": 7,
+        "newcomers": Newcomers.MUTED,
         "quiet_from": 33,
         "music": False,
         "invitees": [Invitee(uri="bob", dial_out=True), Invitee(email="x@example.org")],
@@ -452,7 +455,40 @@ def test_the_form_shows_the_rules_as_they_are(alice: User, bob: User, signed_in:
     assert response.status_code == 302
     row.refresh_from_db()
     assert (row.anonymity, row.redials, row.quiet_from, row.music) == ("all", 7, 33, False)
+    assert row.newcomers_at_first == "muted"
     assert [one.dial_out for one in row.invitations.order_by("pk")] == [True, False]
+
+
+CALLED = {
+    "invitee": ["bob", "carol", "tel:+4930123456", "x@example.org"],
+    "invitee_role": ["participant"] * 4,
+}
+
+
+def test_those_who_are_marked_are_called(
+    alice: User, bob: User, carol: User, signed_in: SignedIn
+) -> None:
+    said = {**ROOM, **CALLED, "invitee_call": ["1", "", "1", ""], "rules": "1"}
+    assert signed_in(alice).post("/book/", said).status_code == 302
+    row = Conference.objects.get()
+    called = [one.dial_out for one in row.invitations.order_by("pk")]
+    assert called == [True, False, True, False]
+    page = signed_in(alice).get(f"/conferences/{row.name}/change/").content.decode()
+    assert page.count('<option value="1" selected>') == 2
+    # One is not called any more, another one is.
+    said = {**said, "invitee_call": ["", "1", "1", ""]}
+    assert signed_in(alice).post(f"/conferences/{row.name}/change/", said).status_code == 302
+    called = [one.dial_out for one in row.invitations.order_by("pk")]
+    assert called == [False, True, True, False]
+
+
+def test_nobody_is_called_by_a_mere_mail_address(
+    alice: User, bob: User, carol: User, signed_in: SignedIn
+) -> None:
+    said = {**ROOM, **CALLED, "invitee_call": ["", "", "", "1"]}
+    page = signed_in(alice).post("/book/", said).content.decode()
+    assert "Nobody knows a phone of this address: it is not called." in page
+    assert not Conference.objects.exists()
 
 
 def test_a_new_booking_is_not_unfolded(alice: User, signed_in: SignedIn) -> None:

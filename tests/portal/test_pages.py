@@ -29,7 +29,7 @@ from tests.portal.conftest import PASSWORD, SignedIn, join
 
 #: Queries of a page however many conferences, people or events are on it.
 #: Two of each are session and user.
-QUERIES = {"/": 10, "/history/": 4, "/conferences/planning/": 15}
+QUERIES = {"/": 10, "/history/": 4, "/conferences/planning/": 16}
 
 
 def test_strangers_read_what_parley_is(client: Client, db: None) -> None:

@@ -14,6 +14,7 @@ from conferences.policy import (
     Anonymity,
     CreatorDeparts,
     Language,
+    Newcomers,
     Recorded,
     Role,
     TwoLeft,
@@ -67,6 +68,11 @@ class PolicyIn(Strict):
         WaitingRoom.NONE,
         description="Whoever does not command waits: not at all, until the first who does is in, "
         "or until he is let in.",
+    )
+    newcomers: Newcomers = Field(
+        Newcomers.HEARD,
+        description="Whether whoever comes in and does not command is heard, is muted and may "
+        "unmute himself, or is muted until a moderator unmutes him.",
     )
 
 
@@ -173,6 +179,7 @@ class PolicyOut(Schema):
     recorded: Recorded
     tracks: bool
     waiting_room: WaitingRoom
+    newcomers: Newcomers
 
 
 class InviteeOut(Schema):
