@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sipgateway.focus import answers
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, Negotiated
-from sipgateway.focus.leg import TALKING, Farewell, Input, Leg
+from sipgateway.focus.leg import TALKING, Farewell, Input, Leg, State
 from sipgateway.focus.negotiation import Negotiation, failure
 from sipgateway.focus.room import Legs
 from sipgateway.focus.roster import Departure
@@ -127,6 +127,7 @@ class InCall:
         """The ACK to a 2xx of ours; its body may be the answer that is owed."""
         leg.flow_gone = False
         answer = ack.body_as("application/sdp")
+        described = leg.state is State.ANSWERED and not leg.offered
         if leg.offered:
             leg.offered = False
             if answer:
@@ -135,6 +136,8 @@ class InCall:
                 bye = Farewell(Departure.FAILED, status=488, text="No description came")
                 self._legs.hang_up(leg, bye, now)
         self._legs.feed(leg, Input.ACKED, now)
+        if described and leg.media_lost:  # since, by a mixer that has died
+            self._negotiation.reinvite(leg)
 
     def ack_missing(self, leg: Leg, now: float) -> None:
         """It never came."""

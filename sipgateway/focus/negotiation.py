@@ -92,6 +92,7 @@ class Negotiation:
         if isinstance(answer, Negotiated):
             leg.sdp, leg.near = answer.description.sdp, answer.description.near
             _note(leg, answer)
+            leg.media_lost = False
             self._legs.feed(leg, Input.NEGOTIATED, now)
             return
         status, reason = failure(answer)
@@ -200,7 +201,7 @@ class Negotiation:
             return
 
         def offered(leg: Leg, answer: Answer, now: float) -> None:
-            if leg.state is not State.CONNECTED or leg.dialog is None:
+            if leg.state is not State.CONNECTED or leg.dialog is None or leg.reinvite is not None:
                 return
             if not isinstance(answer, Negotiated):
                 _, reason = failure(answer)

@@ -23,7 +23,7 @@ import logging
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,9 +60,13 @@ MUTE = 15.0
 REPLY = 3.0
 """Seconds to wait for a worker's answer."""
 
-REPLACED = 5.0
-"""Seconds to wait for a worker where there is none: phones are renegotiated the
-moment a worker dies, and its successor takes half a second."""
+REPLACED, RESTORED = 5.0, 30.0
+"""Seconds to wait for a worker where there is none, for a new call and for one that lost
+its own: that is renegotiated the moment its worker dies, and whatever keeps the next ones
+from living, a minute of silence is better than to be hung up on."""
+
+TRIES = 3
+"""Workers that may die while a leg is made in them."""
 
 LINE = 1 << 20
 """Octets of a report at most; who speaks in a large room is the longest."""
@@ -70,7 +74,7 @@ LINE = 1 << 20
 END = 3.0
 """Seconds a worker may take to end by itself."""
 
-GONE = "The leg is gone"
+GONE, DOWN = "The leg is gone", "The mixer is not running"
 
 REMEMBERED = 10_000
 """Dropped legs that are known as such: a question that crosses with the end of
@@ -78,6 +82,10 @@ its leg comes within seconds, and no server sees as many calls end in those."""
 
 PAUSE = (0.1, 0.5, 2.0, 5.0)
 """Seconds between a worker's death and its next start, the last one for ever."""
+
+
+class _WorkerDied(Exception):
+    """A worker died while a leg was made in it."""
 
 
 @dataclass(slots=True)
@@ -261,15 +269,18 @@ class LocalEngine:
             known.worker.order({"op": "leg", "leg": leg, "terms": terms})
             return known.described(text, engine.Direction.INACTIVE)
         stream = streams.choose(read)
-        await self._running()
-        with self._made(leg, room, agreed) as one:
-            local = await self._local(leg, one, stream.kind)
-            one.negotiation.sip_host = host
-            text, terms = one.negotiation.answer(stream, local, session)
-            self._tell(leg, one, terms)
-        near = bool(host) and terms["hears"] and terms["host"] == host
-        near = near and not terms["fingerprint"]  # that one has to shake hands first
-        return replace(one.described(text, stream.direction), near=near)
+
+        async def make() -> Description:
+            with self._made(leg, room, agreed) as one:
+                local = await self._local(leg, one, stream.kind)
+                one.negotiation.sip_host = host
+                text, terms = one.negotiation.answer(stream, local, session)
+                self._tell(leg, one, terms)
+            near = bool(host) and terms["hears"] and terms["host"] == host
+            near = near and not terms["fingerprint"]  # that one has to shake hands first
+            return replace(one.described(text, stream.direction), near=near)
+
+        return await self._surely(leg, make)
 
     async def offer(
         self,
@@ -282,21 +293,31 @@ class LocalEngine:
         agreed: str = "",
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
-        await self._running()
-        with self._made(leg, room, agreed) as one:
-            kind = one.negotiation.kind or kind
-            local = await self._local(leg, one, kind)
-            one.negotiation.sip_host = host
-            text = one.negotiation.offer(kind, local, session)
-        return one.described(text, engine.Direction.SENDRECV)
+
+        async def make() -> Description:
+            with self._made(leg, room, agreed) as one:
+                known = one.negotiation.kind or kind
+                local = await self._local(leg, one, known)
+                one.negotiation.sip_host = host
+                text = one.negotiation.offer(known, local, session)
+            return one.described(text, engine.Direction.SENDRECV)
+
+        return await self._surely(leg, make)
 
     async def accept(self, leg: LegId, answer: str) -> Description:
         """Take the answer to our offer. Raises `MediaError`."""
-        one = self._legs.get(leg)
+        one = self._meant(leg)
         if one is None:
             raise MediaError(500, "An answer for a leg that is not there")
         stream, terms = one.negotiation.accept(answer)
-        self._tell(leg, one, terms)
+        if leg in self._legs:
+            self._tell(leg, one, terms)
+        else:
+            # The worker died while the phone rang: what it agreed to stands, but the
+            # address that it was offered does not, so it is lost again, to be offered another.
+            one.negotiation.move()
+            lost = engine.LegLost(leg, "the mixer worker ended")
+            asyncio.get_running_loop().call_soon(self._listener, lost)
         return one.described("", stream.direction)
 
     async def describe(self, session: Session) -> str:
@@ -468,13 +489,20 @@ class LocalEngine:
             negotiation.go_on(before)
         return _Leg(negotiation, worker, room)
 
-    async def _running(self) -> None:
-        """Wait while the only worker is being replaced. Raises `MediaError` (503)."""
-        try:
-            async with asyncio.timeout(REPLACED):
-                await self._up.wait()
-        except TimeoutError:
-            raise MediaError(503, "The mixer is not running") from None
+    async def _surely(
+        self, leg: LegId, make: Callable[[], Awaitable[Description]]
+    ) -> Description:
+        """Have a leg made, again where its worker dies meanwhile. Raises `MediaError`."""
+        for _ in range(TRIES):
+            patience = RESTORED if leg in self._orphans else REPLACED
+            try:
+                async with asyncio.timeout(patience):
+                    await self._up.wait()
+            except TimeoutError:
+                break
+            with contextlib.suppress(_WorkerDied):
+                return await make()
+        raise MediaError(503, DOWN)
 
     def _worker_for(self, room: RoomId | None) -> _Worker:
         """Where a new leg is made. Raises `MediaError` (503)."""
@@ -483,7 +511,7 @@ class LocalEngine:
             return home
         ready = [worker for worker in self._workers if worker.ready.is_set()]
         if not ready:
-            raise MediaError(503, "The mixer is not running")
+            raise MediaError(503, DOWN)
         used = [one.worker for one in self._legs.values()]
         free = [worker for worker in ready if worker.busy < FULL]
         if not free:
@@ -541,6 +569,8 @@ class LocalEngine:
             try:
                 reader = await self._spawn(worker)
                 await self._listen(worker, reader)
+                calls = sum(one.worker is worker for one in self._legs.values())
+                LOG.error("mixer worker %d has ended; calls to go on: %d", worker.number, calls)
             except OSError as error:
                 LOG.error("mixer worker %d does not start: %s", worker.number, error)
             finally:
@@ -596,7 +626,7 @@ class LocalEngine:
             worker.writer = None
         for question in worker.questions.values():
             if not question.done():
-                question.set_result(0)
+                question.set_exception(_WorkerDied())
         if worker.process is not None:
             await _end(worker.process)
             worker.process = None

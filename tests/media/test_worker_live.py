@@ -318,8 +318,8 @@ async def test_a_worker_that_dies_is_replaced(
         changed.setattr(local, "REPLACED", 0.0)
         with pytest.raises(MediaError) as caught:
             await stage.mixer.offer(BOB, LegKind.WEBRTC, Session())
-    assert caught.value.status == 503
-    await stage.joined(ALICE)
+        assert caught.value.status == 503
+        await stage.joined(ALICE)  # whose call is up, and waits longer
     assert not stage.mixer.failing()
 
 
@@ -341,6 +341,32 @@ async def test_the_session_of_a_leg_goes_on_in_another_worker(stage: Stage) -> N
     bob = await stage.joined(BOB)
     await talk([(another, 0.0), (bob, 440.0)], 40)
     assert sounds.share(sound(another, 10), 440) > 0.8
+
+
+async def test_who_is_called_while_the_worker_dies_is_offered_another(stage: Stage) -> None:
+    """He answers what he was offered; then he is lost again, and offered what there is now."""
+    offer = (await stage.mixer.offer(ALICE, LegKind.RTP, Session())).sdp
+    port = sdp.parse(offer).media[0].port
+    (process,) = stage.mixer.processes()
+    os.kill(process, signal.SIGKILL)
+    lost = engine.LegLost(ALICE, "the mixer worker ended")
+    await stage.told(lost)
+    answer = offer.replace(f"m=audio {port}", "m=audio 40000")
+    assert (await stage.mixer.accept(ALICE, answer)).direction is engine.Direction.SENDRECV
+    await stage.until(lambda: stage.events.count(lost) == 2)
+    stage.mixer.place(ALICE, ROOM)
+    again = sdp.parse((await stage.mixer.offer(ALICE, LegKind.RTP, Session())).sdp)
+    assert again.origin.version == sdp.parse(offer).origin.version + 1
+    with pytest.raises(MediaError):
+        await stage.mixer.accept(BOB, answer)
+
+
+async def test_a_call_that_comes_while_the_worker_dies_is_made_in_the_next(stage: Stage) -> None:
+    (process,) = stage.mixer.processes()
+    os.kill(process, signal.SIGKILL)
+    offer = (await stage.mixer.offer(ALICE, LegKind.RTP, Session())).sdp
+    assert sdp.parse(offer).media[0].port
+    assert stage.mixer.processes() != (process,)
 
 
 async def test_what_was_said_when_a_worker_died_is_said_again(stage: Stage) -> None:

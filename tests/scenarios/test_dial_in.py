@@ -277,6 +277,22 @@ def test_a_mixer_that_died_is_replaced(stage: Stage) -> None:
     stage.is_quiet()
 
 
+def test_a_mixer_that_dies_before_the_ack_is_replaced_after_it(stage: Stage) -> None:
+    """Our re-INVITE has to wait for it (RFC 3261 14.1), and is not forgotten."""
+    bob = stage.person("bob")
+    request = bob.sends("INVITE", f"sip:4711@{DOMAIN}", body=OFFER)
+    response = bob.gets("200")
+    stage.media_tells(LegLost(stage.leg_of("bob"), "the worker died"))
+    stage.is_quiet()
+    bob.accepts(request, response)
+    invite = bob.gets("INVITE", contact="isfocus", body=ANSWER)
+    assert isinstance(invite, Request)
+    bob.replies(invite, 200, body=OFFER)
+    bob.gets("ACK")
+    assert stage.roster() == ["bob"]
+    stage.is_quiet()
+
+
 def test_a_session_that_is_not_refreshed_ends(stage: Stage) -> None:
     """RFC 4028; an UPDATE without a description refreshes it (JsSIP)."""
     bob = stage.person("bob")
