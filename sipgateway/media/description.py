@@ -72,9 +72,11 @@ class Local:
 class Negotiation:
     """The descriptions of one leg."""
 
-    def __init__(self, *, plain: tuple[RtpMap, ...] = PLAIN_CODECS) -> None:
+    def __init__(self, *, plain: tuple[RtpMap, ...] = PLAIN_CODECS, several: bool = True) -> None:
+        """Begin; `plain` is what plain phones are offered, of which they may send `several`."""
         self.source = secrets.randbits(32)
         self._plain = plain
+        self._several = several
         self.kind: LegKind | None = None
         self.sip_host = ""
         """Where the phone's SIP comes from, as far as that is known."""
@@ -192,7 +194,8 @@ class Negotiation:
             self._agreed(stream) if index == self._index else media
             for index, media in enumerate(self._blocks)
         )
-        return stream, self._terms(stream)
+        # Whatever the answer lists may be sent, now this and now that (RFC 3264 6.1, 7).
+        return stream, self._terms(stream, stream.codecs if self._several else ())
 
     # What was agreed
 
@@ -218,9 +221,12 @@ class Negotiation:
             self._association = known
             self._client = stream.get("setup") == "passive"
 
-    def _terms(self, stream: Stream) -> Terms:
-        self._last = self._agreed_terms(stream)
-        return self._last
+    def _terms(self, stream: Stream, codecs: tuple[RtpMap, ...] = ()) -> Terms:
+        """What the mixer is told; the phone may send `codecs`, too."""
+        terms = self._agreed_terms(stream)
+        also = {str(one.payload_type): one.encoding.lower() for one in codecs}
+        self._last = terms = {**terms, "codecs": {**also, **terms["codecs"]}}
+        return terms
 
     def _agreed_terms(self, stream: Stream) -> Terms:
         webrtc = stream.kind is LegKind.WEBRTC

@@ -127,7 +127,9 @@ class Leg:
     handle: int = 0
     kind: LegKind | None = None
     relayed: Relayed = field(default_factory=Relayed)
-    negotiation: Negotiation = field(default_factory=lambda: Negotiation(plain=PLAIN))
+    negotiation: Negotiation = field(
+        default_factory=lambda: Negotiation(plain=PLAIN, several=False)
+    )
     meant: RoomId | None = None
     """The room that it is in or meant for."""
     wanted: Room | None = None

@@ -489,9 +489,7 @@ class LocalEngine:
             negotiation.go_on(before)
         return _Leg(negotiation, worker, room)
 
-    async def _surely(
-        self, leg: LegId, make: Callable[[], Awaitable[Description]]
-    ) -> Description:
+    async def _surely(self, leg: LegId, make: Callable[[], Awaitable[Description]]) -> Description:
         """Have a leg made, again where its worker dies meanwhile. Raises `MediaError`."""
         for _ in range(TRIES):
             patience = RESTORED if leg in self._orphans else REPLACED

@@ -58,6 +58,8 @@ class Voice:
         self._decoder: Decoder = kind.decoder()
         self._taken: list[Entry | Gap] = []
         self._ahead = 0
+        self._span = FRAME
+        """Samples of the last packet: one that is missing had as many."""
         self._rest = np.zeros(0, np.float32)
         self._frame: Samples | None = None
         self._decoding = False
@@ -117,12 +119,15 @@ class Voice:
         return loudest if said else None
 
     def _duration(self, entry: Entry | Gap) -> int:
-        if isinstance(entry, Gap) or entry.noise:
+        if isinstance(entry, Gap):
+            return self._span if self._noise is None else FRAME
+        if entry.noise:
             return FRAME
         try:
-            return self._decoder.duration(entry.payload)
+            self._span = self._decoder.duration(entry.payload)
         except CodecError:
             return FRAME
+        return self._span
 
     def _decode(self) -> Samples | None:
         if not self._taken and len(self._rest) < FRAME:

@@ -379,6 +379,26 @@ def test_short_packets_make_a_frame_together(size: int) -> None:
     assert sounds.share(np.concatenate(parts[2:]), 440) > 0.99
 
 
+@pytest.mark.parametrize("milliseconds", [10, 30, 60])
+def test_a_lost_packet_is_made_up_for_as_long_as_it_was(milliseconds: int) -> None:
+    """Else the buffer fills, or runs dry and is made deeper, at every twentieth packet."""
+    made, number, parts = Voice(CODECS["pcmu"]), 0, []
+    encoder = CODECS["pcmu"].encoder()
+    octets = b"".join(encoder.encode(one) for one in sounds.frames(sounds.sine(440, 1000)))
+    size = 8 * milliseconds
+    for tick in range(990):
+        while number * milliseconds <= 20 * tick:
+            if number % 20 != 13:
+                made.buffer.put(number, octets[number * size : (number + 1) * size], None)
+            number += 1
+        made.advance()
+        frame = made.samples()
+        parts.append(0.0 if frame is None else float(np.sqrt(np.mean(frame**2))))
+    usual = float(np.median(parts))
+    assert made.buffer.depth <= 3
+    assert sum(one < 0.8 * usual for one in parts[10:]) < 0.05 * len(parts)
+
+
 def test_garbage_from_mallory_is_silence() -> None:
     made = Voice(CODECS["opus"])
     for number in range(5):

@@ -371,6 +371,15 @@ def test_our_offer_to_a_desk_phone() -> None:
     assert terms["codecs"] == {"8": "pcma"}
 
 
+def test_a_phone_that_answers_with_several_codecs_may_send_any_of_them() -> None:
+    """RFC 3264 7; it is sent the first."""
+    for several, taken in ((True, {"8": "pcma", "0": "pcmu"}), (False, {"8": "pcma"})):
+        negotiation = Negotiation(several=several)
+        negotiation.offer(LegKind.RTP, LOCAL, SESSION)
+        _, terms = negotiation.accept(BARESIP.replace("96 0 8 101", "8 0 18 126"))
+        assert (terms["payload_type"], terms["codecs"]) == (8, taken)
+
+
 def test_the_transport_of_a_leg_cannot_change() -> None:
     negotiation = Negotiation()
     answered(negotiation, CHROMIUM)
