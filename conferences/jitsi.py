@@ -60,7 +60,7 @@ def _with_token(view: Callable[..., HttpResponse]) -> Guarded:
 def opened(request: HttpRequest, user: User) -> HttpResponse:
     """Somebody opens a room: 200 where it is booked for him now, 409 where it was, 403."""
     room = request.POST.get("name", "")
-    owner = request.POST.get("mail_owner", "")
+    owner = request.POST.get("mail_owner", "").replace("\0", "")
     now = timezone.now()
     starts_at = _moment(request.POST.get("start_time", ""))
     if starts_at is None or not room:
@@ -95,6 +95,8 @@ def conference(request: HttpRequest, user: User, key: str) -> HttpResponse:
         except services.Refused:
             return _message(403, "This token may not end that conference.")
         return HttpResponse(status=204)
+    if selectors.window(row, now=now).over:
+        return _message(404, "This conference is over.")
     organizer = row.organizer.email or row.organizer.username if row.organizer else row.creator
     return JsonResponse(_told(services.reservation(row, now=now), room, organizer))
 

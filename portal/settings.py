@@ -155,6 +155,7 @@ MIDDLEWARE = [
     "portal.languages.PersonsLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.addresses.NothingThere",
     "portal.factor.SecondFactor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
 from django.utils.http import parse_etags
 
-from conferences import services
+from conferences import selectors, services
 from conferences.api import problems
 from conferences.services import KeyInUse, KeyTaken
 
@@ -43,15 +44,23 @@ def safely(view: View) -> View:
 def _conditional(view: View) -> View:
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "HEAD":  # RFC 9110 9.1; the server sends no body then
+            request.method = "GET"
         if request.method == "GET":
             return _read(request, view(request, *args, **kwargs))
         if request.method in ("PATCH", "DELETE") and request.headers.get("If-Match"):
-            problem = _has_changed(request, view, args, kwargs)
-            if problem is not None:
-                return problem
+            with _held(request, kwargs):
+                problem = _has_changed(request, view, args, kwargs)
+                return problem or _tagged(request, view(request, *args, **kwargs))
         return _tagged(request, view(request, *args, **kwargs))
 
     return answer
+
+
+def _held(request: HttpRequest, kwargs: dict[str, Any]) -> AbstractContextManager[None]:
+    """What the call is about, which nobody else changes meanwhile."""
+    row = selectors.conference_by_name(kwargs.get("conference", ""))
+    return services.held(conference=row.pk) if row else services.held(resource=request.path)
 
 
 def _tagged(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -143,7 +152,10 @@ def _first_or_again(
     try:
         kept = services.claim_key(owner=owner, key=key, question=question, now=timezone.now())
     except KeyInUse:
-        return problems.document(409, "A request with this Idempotency-Key is being answered now.")
+        words = "A request with this Idempotency-Key is being answered now."
+        busy = problems.document(409, words)
+        busy["Retry-After"] = "1"
+        return busy
     except KeyTaken:
         return problems.document(422, "This Idempotency-Key belongs to another request.")
     if kept is not None:

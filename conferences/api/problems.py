@@ -13,7 +13,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext, gettext_lazy
@@ -213,6 +214,11 @@ def _unreadable(_request: HttpRequest, error: MultiPartParserError) -> HttpRespo
     return document(400, str(error) or "The parts of the body cannot be read.")
 
 
+def _too_long(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    words = gettext("The body is too long; send %(most)s octets at most.")
+    return document(413, words % {"most": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+
+
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     """A fault of ours: scripts still get a problem document, and the log has the rest."""
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
@@ -230,6 +236,7 @@ def install(api: NinjaAPI) -> None:
         Http404: _not_found,
         HttpError: _said,
         MultiPartParserError: _unreadable,
+        RequestDataTooBig: _too_long,
         Exception: _unexpected,
     }
     for error, handler in handlers.items():

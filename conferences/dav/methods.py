@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import parse_etags
@@ -15,7 +16,10 @@ from conferences import services
 from conferences.dav import access, reports, scheduling, tree, xml
 from conferences.dav.tree import Place
 from conferences.dav.xml import cal, dav
+from conferences.models import User
 from conferences.services import CalendarRefused
+
+Method = Callable[[HttpRequest, Place], HttpResponse]
 
 #: RFC 4791 5.1, RFC 6638 2, RFC 3744 7.2. Class 1 alone: nothing is locked.
 DAV_FIELD = "1, 3, access-control, calendar-access, calendar-auto-schedule"
@@ -47,6 +51,15 @@ def serve(request: HttpRequest, path: str = "") -> HttpResponse:
         response = _marked(HttpResponse(status=401))
         response["WWW-Authenticate"] = 'Basic realm="Parley", charset="UTF-8"'
         return response
+    if method not in (_put, _delete):
+        return _answered(method, request, user, path)
+    found = tree.place(user, path)
+    row = found.stored.conference.pk if found and found.stored else None
+    with services.held(person=user.pk, conference=row):
+        return _answered(method, request, user, path)
+
+
+def _answered(method: Method, request: HttpRequest, user: User, path: str) -> HttpResponse:
     here = tree.place(user, path)
     if here is None:
         return _marked(HttpResponse(status=404))
@@ -54,6 +67,8 @@ def serve(request: HttpRequest, path: str = "") -> HttpResponse:
         return _marked(method(request, here))
     except xml.BadBody as bad:
         return HttpResponse(str(bad), status=400, content_type="text/plain; charset=utf-8")
+    except RequestDataTooBig:
+        return HttpResponse(status=413)
 
 
 def _marked(response: HttpResponse) -> HttpResponse:
@@ -184,7 +199,7 @@ def _tags(request: HttpRequest, field: str) -> list[str]:
     return [one.removeprefix("W/").strip('"') for one in found]
 
 
-_METHODS: dict[str, Callable[[HttpRequest, Place], HttpResponse]] = {
+_METHODS: dict[str, Method] = {
     "PROPFIND": _propfind,
     "PROPPATCH": _proppatch,
     "REPORT": _report,

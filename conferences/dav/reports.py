@@ -61,8 +61,12 @@ def _multiget(here: Place, root: etree._Element, now: datetime.datetime) -> Http
 
 
 def _one(here: Place, href: str, known: dict[str, Place], names: list[str] | None) -> xml.Found:
-    path = unquote(urlsplit(href).path)
-    found = known.get(urlsplit(href).path) or known.get(path)
+    try:
+        named = urlsplit(href).path
+    except ValueError:  # brackets that hold no address of IPv6
+        return xml.Found(href, status=404)
+    path = unquote(named)
+    found = known.get(named) or known.get(path)
     if found is None and path.startswith(tree.ROOT):
         found = tree.place(here.user, path.removeprefix(tree.ROOT))
     if found is None or found.stored is None:

@@ -6,6 +6,7 @@ type is refused, so there are no entities to be expanded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,8 +71,12 @@ def element(
     made = etree.Element(tag, attributes, nsmap=PREFIXES)
     made.extend(inside)
     if text:
-        made.text = text
+        made.text = _NOT_WRITTEN.sub("\N{REPLACEMENT CHARACTER}", text)
     return made
+
+
+#: Characters that XML has no way to write (XML 1.0 2.2).
+_NOT_WRITTEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def href(address: str) -> etree._Element:

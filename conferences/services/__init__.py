@@ -9,8 +9,9 @@ is the ledger of ports, `guestlists` who is invited, `terms` what can be said of
 `occurrences` what becomes of one time of a series, `registrations` are phones, `attempts`
 counts wrong passwords. `waiting` is who waits to be let in, `floor` who would like to be
 heard, `recordings` what is kept of a conference, `webhooks` tells others of it, `calendars`
-books for calendar programs (by `readings` of what they say). `names` has the rules of what may
-be called how, and `refused` the one exception that carries a `policy.Refusal`.
+books for calendar programs (by `readings` of what they say). `holding` keeps others out
+between a look and a change. `names` has the rules of what may be called how, and `refused` the one
+exception that carries a `policy.Refusal`.
 """
 
 from conferences.models import Way
@@ -72,6 +73,7 @@ from conferences.services.factories import (
     may_name_factory,
 )
 from conferences.services.floor import ask_to_speak, lower_hands, raise_hand, set_newcomers
+from conferences.services.holding import held
 from conferences.services.jobs import (
     carry_out_removals,
     open_and_close,
@@ -285,6 +287,7 @@ __all__ = [
     "forget_dialog",
     "forget_key",
     "forget_registrations",
+    "held",
     "invite_person",
     "issue_api_token",
     "issue_phone_credentials",

@@ -122,6 +122,9 @@ def _book(user: User, name: str, wanted: Wanted) -> Conference:
         raise CalendarRefused("cannot-be-booked", _("The name of the event is too long."))
     if wanted.cancelled:
         raise CalendarRefused("cannot-be-booked", _("A cancelled event is not booked."))
+    if _is_of_others(user, wanted):
+        words = _("%(who)s invites to this event; only what you organize is booked here.")
+        raise CalendarRefused("not-allowed", words % {"who": wanted.host})
     other = selectors.uid_is_taken(user, wanted.uid)
     if other is not None:
         words = _("There is an event of that UID already.")
@@ -141,6 +144,24 @@ def _book(user: User, name: str, wanted: Wanted) -> Conference:
     row.refresh_from_db()
     _follow(user, row, 0, wanted)
     return row
+
+
+def _is_of_others(user: User, wanted: Wanted) -> bool:
+    """Whether somebody else has invited him to it: programs keep such an event where they can.
+
+    An organizer who is unknown may be an address of his own that nobody told us of.
+    """
+    own = _own(user)
+    return (
+        bool(wanted.host)
+        and wanted.host.lower() not in own
+        and any(one.address.lower() in own for one in wanted.people)
+    )
+
+
+def _own(user: User) -> set[str]:
+    """How he is named as ORGANIZER and ATTENDEE, in lower case."""
+    return {one.lower().removeprefix("mailto:") for one in invitations.objects.addresses(user)}
 
 
 def _change(user: User, found: selectors.Stored, wanted: Wanted) -> None:
@@ -176,7 +197,7 @@ def _listed(row: Conference) -> list[Invitee]:
 def _invitees(user: User, row: Conference | None, people: list[Attending]) -> list[Invitee]:
     """The list: those who are on it stay what they are, unless the program says otherwise."""
     organizer = (row.organizer if row else user) or user
-    own = {one.lower().removeprefix("mailto:") for one in invitations.objects.addresses(organizer)}
+    own = _own(organizer)
     known = {}
     if row is not None:
         for one in row.invitations.select_related("user").order_by("pk"):

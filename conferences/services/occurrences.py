@@ -312,6 +312,8 @@ def _change_series(
     row: Conference, before: recurrence.Pattern, said: SeriesTimes, *, now: datetime.datetime
 ) -> None:
     complaints = terms.Complaints()
+    terms.is_in_time(said.get("starts_at"), complaints)
+    complaints.raise_if_any()
     starts_at, whole = row.starts_at, selectors.series(row)
     changes = cast(terms.Changes, {"rrule": _moved_rule(row, said), **said})
     terms.say_title(row, changes, complaints)

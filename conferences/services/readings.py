@@ -75,6 +75,8 @@ class Wanted:
     cancelled: bool
     people: list[Attending]
     kept: str
+    #: Who invites to it, as ATTENDEEs are named; empty where nobody is said to.
+    host: str = ""
     off: set[datetime.datetime] = field(default_factory=set)
     changed: dict[datetime.datetime, Single] = field(default_factory=dict)
 
@@ -95,6 +97,7 @@ def read(octets: bytes, *, zone: str) -> Wanted:
         cancelled=str(main.get("STATUS", "")).upper() == "CANCELLED",
         people=_people(main),
         kept=_kept(main),
+        host=_address(main["ORGANIZER"]) if "ORGANIZER" in main else "",
     )
     _read_exceptions(main, others, wanted)
     return wanted
@@ -184,7 +187,11 @@ def _rule(event: Component) -> str:
         words = _("A series here has one rule; further dates cannot be listed beside it.")
         raise CalendarRefused("cannot-be-booked", words)
     rule = event.get("RRULE")
-    return "" if rule is None else str(rule.to_ical().decode())
+    text = "" if rule is None else str(rule.to_ical().decode())
+    if rule is not None and not text:
+        words = _("The rule by which this event repeats cannot be read.")
+        raise CalendarRefused("valid-calendar-data", words)
+    return text
 
 
 def _listed(event: Component, name: str) -> list[Any]:
@@ -198,17 +205,23 @@ def _people(event: Component) -> list[Attending]:
     found = []
     host = any(_by_program(one) for one in _listed(event, "ORGANIZER"))
     for one in _listed(event, "ATTENDEE"):
-        text = str(one)
-        if text.lower().startswith("mailto:"):
-            text = text[len("mailto:") :].lower()
-        elif not text.lower().startswith(("sip:", "sips:", "tel:")):
-            text = str(one.params.get("EMAIL", "")).lower()
+        text = _address(one)
         if not text:
             words = _("%(who)s can be invited neither by mail nor by phone.") % {"who": one}
             raise CalendarRefused("cannot-be-booked", words)
         role, answer = (str(one.params.get(name, "")).upper() for name in ("ROLE", "PARTSTAT"))
         found.append(Attending(text, role, answer, by_program=host or _by_program(one)))
     return found
+
+
+def _address(said: Any) -> str:
+    """Somebody's mail address, or a URI by which he is called; empty where there is neither."""
+    text = str(said)
+    if text.lower().startswith("mailto:"):
+        return text[len("mailto:") :].lower()
+    if text.lower().startswith(("sip:", "sips:", "tel:")):
+        return text
+    return str(getattr(said, "params", {}).get("EMAIL", "")).lower()
 
 
 def _by_program(said: Any) -> bool:

@@ -188,13 +188,16 @@ def said_start(
     at: datetime.datetime | None, zone: str, complaints: Complaints
 ) -> datetime.datetime | None:
     """The start in UTC."""
-    if at is not None and at.year not in YEARS:
-        complaints.say(
-            "starts_at",
-            _("Want a year from %(first)s to %(last)s.") % {"first": YEARS[0], "last": YEARS[-1]},
-        )
-        return None
-    return aware(at, zone)
+    return aware(at, zone) if is_in_time(at, complaints) else None
+
+
+def is_in_time(at: datetime.datetime | None, complaints: Complaints) -> bool:
+    """Whether calendars reach so far; what does not cannot be reckoned with either."""
+    if at is None or at.year in YEARS:
+        return True
+    words = _("Want a year from %(first)s to %(last)s.")
+    complaints.say("starts_at", words % {"first": YEARS[0], "last": YEARS[-1]})
+    return False
 
 
 def said_minutes(minutes: int | None, complaints: Complaints) -> int | None:

@@ -455,7 +455,7 @@ class Conference(Nameplate):
         self._watchers.changed(self.about, self.roster, now)
         self._two_left.look(now)
         shut = policy.when(snapshot, now=now)
-        was_open = policy.when(before, now=now - CLOCK_SKEW) is None
+        was_open = any(policy.when(before, now=at) is None for at in (now, now - CLOCK_SKEW))
         if snapshot.end_by or shut is Refusal.OVER or (shut is Refusal.TOO_EARLY and was_open):
             self.end(snapshot.end_by, now, over=True)
 

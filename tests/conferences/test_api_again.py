@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client, override_settings
 from django.utils import timezone
 
@@ -125,6 +126,23 @@ def test_what_somebody_else_changed_is_not_overwritten(hers: Script) -> None:
     assert hers("PATCH", path, {"title": "Any"}, **{"If-Match": "*"}).status_code == 200
     now = hers("GET", path)["ETag"]
     assert hers("DELETE", path, **{"If-Match": now}).status_code == 204
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_comes_between_the_look_and_the_change(
+    hers: Script, room: Conference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are one transaction, which holds the row; else each of two who race is let through."""
+    tag = hers("GET", f"/conferences/{room.name}")["ETag"]
+    change, seen = services.change, []
+
+    def look(**said: Any) -> Conference:
+        seen.append(connection.in_atomic_block)
+        return change(**said)
+
+    monkeypatch.setattr(services, "change", look)
+    changed = hers("PATCH", f"/conferences/{room.name}", {"title": "New"}, **{"If-Match": tag})
+    assert (changed.status_code, seen) == (200, [True])
 
 
 def test_what_was_made_or_changed_has_its_tag(hers: Script) -> None:

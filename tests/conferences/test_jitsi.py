@@ -122,6 +122,14 @@ def test_an_empty_room_is_over_and_can_be_opened_again(prosody: Prosody) -> None
     assert Conference.objects.count() == 1
 
 
+def test_what_is_over_is_no_room_for_a_day(prosody: Prosody, alice: User) -> None:
+    now = timezone.now()
+    row = services.book(organizer=alice, title="Talk", name="talk", starts_at=now + HOUR)
+    assert prosody.asks("talk")[0] == 200
+    services.cancel(conference=row, actor="sip:alice@parley.test")
+    assert prosody.asks("talk") == (404, {"message": "This conference is over."})
+
+
 def test_an_empty_room_that_was_booked_stays_booked(prosody: Prosody, alice: User) -> None:
     row = services.book(organizer=alice, name="weekly", title="Weekly")
     assert prosody.leaves("weekly") == 204

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -459,12 +460,25 @@ NOT_BOOKED = {
         "valid-calendar-object-resource",
     ),
     "who cannot be reached": (event("ATTENDEE:urn:uuid:1234"), "cannot-be-booked"),
+    "what others invite to": (
+        event(
+            "ORGANIZER:mailto:carol@elsewhere.test\n"
+            "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ALICE@example.org\n"
+            "ATTENDEE:mailto:bob@elsewhere.test"
+        ),
+        "not-allowed",
+    ),
+    "a rule that is none": (event("RRULE:weekly"), "valid-calendar-data"),
+    "octets that are no text": ("\x01\x02:\x03" * 9, "valid-calendar-data"),
     "too much": (event("DESCRIPTION:" + "x" * 300_000), "max-resource-size"),
 }
 
 
 @pytest.mark.parametrize("what", NOT_BOOKED)
-def test_what_cannot_be_booked_is_refused_with_words(program: Program, what: str) -> None:
+def test_what_cannot_be_booked_is_refused_with_words(
+    program: Program, alice: User, what: str
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
     text, precondition = NOT_BOOKED[what]
     status, named, words = refusal(program.put(text))
     assert status in (403, 413)
@@ -493,6 +507,38 @@ def test_where_no_ports_are_left_others_are_proposed(program: Program) -> None:
     assert (status, named) == (403, "no-ports")
     assert f"There is room at: {YEAR}-" in words
     assert Conference.objects.count() == 1
+
+
+def test_an_organizer_who_is_nobody_invited_is_the_person_himself(
+    program: Program, alice: User
+) -> None:
+    """Programs write the address that they know of him."""
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    for name, host in (("one", "alice@home.test"), ("two", "Alice@Example.org")):
+        people = f"ORGANIZER:mailto:{host}\nATTENDEE:mailto:{host}\nATTENDEE:mailto:bob@home.test"
+        text = event(people).replace("0815@", f"{name}@")
+        assert program.put(text, f"{name}.ics").status_code == 201
+    assert Conference.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_comes_between_the_look_and_the_change(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are one transaction; else each of two who race is let through."""
+    program.put(event())
+    etag = program.send("GET", f"{HOME}0815.ics")["ETag"]
+    put, seen = services.put_calendar_object, []
+
+    def look(**said: Any) -> bool:
+        seen.append(connection.in_atomic_block)
+        return put(**said)
+
+    monkeypatch.setattr(services, "put_calendar_object", look)
+    changed = event().replace("SUMMARY:Planning", "SUMMARY:Other")
+    assert program.put(changed, if_match=etag).status_code == 204
+    assert program.put(event(), if_match=etag).status_code == 412
+    assert seen == [True]
 
 
 def test_a_uid_is_used_once(program: Program) -> None:
@@ -565,12 +611,14 @@ def test_several_are_read_at_once(program: Program) -> None:
     program.put(event())
     found = program.report(
         "<C:calendar-multiget><D:prop><D:getetag/><C:calendar-data/></D:prop>"
-        f"<D:href>{HOME}0815.ics</D:href><D:href>{HOME}gone.ics</D:href></C:calendar-multiget>"
+        f"<D:href>{HOME}0815.ics</D:href><D:href>{HOME}gone.ics</D:href>"
+        "<D:href>http://[</D:href></C:calendar-multiget>"
     )
     data = found.findtext(".//C:calendar-data", "", NAMES)
     assert "SUMMARY:Planning" in data
-    assert found.xpath("//D:response[2]/D:status/text()", namespaces=NAMES) == [
-        "HTTP/1.1 404 Not Found"
+    assert found.xpath("//D:response/D:status/text()", namespaces=NAMES) == [
+        "HTTP/1.1 404 Not Found",
+        "HTTP/1.1 404 Not Found",
     ]
 
 

@@ -117,6 +117,14 @@ def test_the_next_occurrence_does_not_prolong_this_one(stage: Stage) -> None:
     assert stage.switchboard.live == []
 
 
+def test_what_is_called_off_right_after_it_opened_is_over(stage: Stage) -> None:
+    stage.conference("4712", opens_at=START - 1, closes_at=START + 600)
+    bob = stage.joined("bob", "4712")
+    week = 7 * 86400.0
+    stage.changes("4712", opens_at=START + week, closes_at=START + week + 60)
+    bob.gets("BYE", reason="The conference is over")
+
+
 def test_an_extension_holds_and_what_is_retired_stays_quiet(stage: Stage) -> None:
     stage.conference("4712", opens_at=START - 10, closes_at=START + 60)
     bob = stage.person("bob")

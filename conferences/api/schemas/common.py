@@ -6,8 +6,10 @@ import datetime
 import re
 from typing import Annotated
 
+from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 
 def _written_out(said: object) -> object:
@@ -35,9 +37,24 @@ Start = Annotated[Moment, BeforeValidator(_with_a_time)]
 
 
 class Strict(Schema):
-    """What is sent: a member that is not known is an error."""
+    """What is sent: a member that is not known is an error, and so is text that is none."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, said: object) -> object:
+        """NULs and halves of letters, which JSON can write, can neither be kept nor sent."""
+        for one in said if isinstance(said, list) else [said]:
+            if isinstance(one, str) and _NO_TEXT.search(one):
+                words = _(
+                    "There are control characters in it, which nobody can read. Take them out."
+                )
+                raise PydanticCustomError("no_text", "{words}", {"words": words})
+        return said
+
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class PageIn(Schema):
