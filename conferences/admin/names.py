@@ -10,14 +10,14 @@ from typing import Any
 
 from django.apps import apps
 from django.utils.functional import Promise
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 #: All of them, for `scripts/words.py` to find.
 MARKED = (
     pgettext_lazy("column", "account"),
     pgettext_lazy("column", "active"),
-    pgettext_lazy("column", "actor"),
     pgettext_lazy("column", "actor name"),
+    pgettext_lazy("column", "actor"),
     pgettext_lazy("column", "address"),
     pgettext_lazy("column", "admission"),
     pgettext_lazy("column", "again at"),
@@ -34,19 +34,20 @@ MARKED = (
     pgettext_lazy("column", "ban"),
     pgettext_lazy("column", "booked by"),
     pgettext_lazy("column", "by"),
-    pgettext_lazy("column", "call"),
     pgettext_lazy("column", "call id"),
+    pgettext_lazy("column", "call"),
     pgettext_lazy("column", "calls"),
     pgettext_lazy("column", "cancelled at"),
     pgettext_lazy("column", "claimed at"),
     pgettext_lazy("column", "closes at"),
+    pgettext_lazy("column", "conference kind"),
     pgettext_lazy("column", "conference"),
     pgettext_lazy("column", "conferences"),
     pgettext_lazy("column", "confirm calls"),
     pgettext_lazy("column", "contact"),
     pgettext_lazy("column", "created at"),
-    pgettext_lazy("column", "creator"),
     pgettext_lazy("column", "creator departs"),
+    pgettext_lazy("column", "creator"),
     pgettext_lazy("column", "cseq"),
     pgettext_lazy("column", "delegate"),
     pgettext_lazy("column", "detail"),
@@ -100,20 +101,22 @@ MARKED = (
     pgettext_lazy("column", "music"),
     pgettext_lazy("column", "muted by"),
     pgettext_lazy("column", "name"),
+    pgettext_lazy("column", "newcomers at first"),
     pgettext_lazy("column", "note"),
     pgettext_lazy("column", "organizer"),
     pgettext_lazy("column", "outcome"),
     pgettext_lazy("column", "outgoing"),
     pgettext_lazy("column", "owner"),
     pgettext_lazy("column", "participant"),
-    pgettext_lazy("column", "participants"),
     pgettext_lazy("column", "participants may add"),
+    pgettext_lazy("column", "participants"),
     pgettext_lazy("column", "path"),
     pgettext_lazy("column", "pattern"),
     pgettext_lazy("column", "personal pins"),
     pgettext_lazy("column", "phone"),
     pgettext_lazy("column", "pin"),
     pgettext_lazy("column", "ports"),
+    pgettext_lazy("column", "prefix"),
     pgettext_lazy("column", "private"),
     pgettext_lazy("column", "quiet from"),
     pgettext_lazy("column", "quiet until"),
@@ -144,18 +147,38 @@ MARKED = (
     pgettext_lazy("column", "title"),
     pgettext_lazy("column", "tracks"),
     pgettext_lazy("column", "transport"),
+    pgettext_lazy("column", "trunk"),
+    pgettext_lazy("column", "trunks"),
     pgettext_lazy("column", "two left"),
     pgettext_lazy("column", "uid"),
-    pgettext_lazy("column", "uri"),
     pgettext_lazy("column", "uri user"),
+    pgettext_lazy("column", "uri"),
     pgettext_lazy("column", "used at"),
-    pgettext_lazy("column", "user"),
     pgettext_lazy("column", "user agent"),
+    pgettext_lazy("column", "user"),
     pgettext_lazy("column", "username"),
     pgettext_lazy("column", "waiting room"),
     pgettext_lazy("column", "warn minutes"),
     pgettext_lazy("column", "way"),
     pgettext_lazy("column", "who"),
+)
+#: What Django's own pages say and its catalogues have not yet in all our languages.
+DJANGOS = (
+    gettext_lazy("After you’ve created a user, you’ll be able to edit more user options."),  # noqa: RUF001
+    gettext_lazy("Password-based authentication"),
+    gettext_lazy("Enabled"),
+    gettext_lazy("Disabled"),
+    gettext_lazy(
+        "Whether the user will be able to authenticate using a password or not. "
+        "If disabled, they may still be able to authenticate using other backends, "
+        "such as Single Sign-On or LDAP."
+    ),
+    gettext_lazy("Reset password"),
+    gettext_lazy("Set password"),
+    gettext_lazy("Raw passwords are not stored, so there is no way to see the user’s password."),  # noqa: RUF001
+    gettext_lazy("Enable password-based authentication for this user by setting a password."),
+    gettext_lazy("Disable password-based authentication"),
+    gettext_lazy("Enable password-based authentication"),
 )
 
 
