@@ -17,6 +17,7 @@ import pytest
 from tests.live.office import ROOT
 from tests.live.phone import Phone
 from tests.live.server import Server, running
+from tests.ports import free_port
 
 #: How many times the work of ``manage.py check`` a second start may be until all is ready; it
 #: is half as much again.
@@ -117,6 +118,30 @@ def test_a_phone_that_does_not_read_is_cut_off(server: Server) -> None:
     with opened(server.port) as mallory, pytest.raises(ConnectionError):
         flood(mallory)
     assert server.healthy()
+
+
+def served_in_vain(environment: dict[str, str]) -> str:
+    """What ``manage.py serve`` says when it does not start, and says by its status."""
+    command = [sys.executable, "manage.py", "serve"]
+    given = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stderr
+
+
+def test_why_it_does_not_start_is_told(tmp_path: Path) -> None:
+    """A directory that is none in one line; a port that another program has by its name."""
+    (nowhere := tmp_path / "file").touch()
+    told = served_in_vain({"DATA_DIR": str(nowhere)})
+    assert told.startswith(f"Parley is not set up: DATA_DIR='{nowhere}': ")
+    assert told.count("\n") == 1
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        told = served_in_vain(
+            {"DATA_DIR": str(tmp_path / "var"), "PORT": str(port), "SIP_PORT": str(free_port())}
+        )
+    assert f"PORT: Parley cannot listen on 127.0.0.1 port {port}" in told
 
 
 def test_make_names_what_one_can_type() -> None:

@@ -59,6 +59,9 @@ class Command(BaseCommand):
         # A shell that starts us in the background has Ctrl-C ignored; Twisted would leave it so.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run()
+        if server.abort_start:  # daphne has said why
+            place = f"{settings.HOST} port {settings.PORT}"
+            raise CommandError(f"PORT: Parley cannot listen on {place}; PORT=… chooses another")
 
     def _started(self, server: Server, ready: asyncio.Event) -> None:
         if settings.TLS_CERT and settings.TLS_KEY:
