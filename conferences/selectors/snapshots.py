@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from conferences import policy
+from conferences import guesses, policy
 from conferences.models import (
     Admittance,
     Ban,
@@ -104,7 +104,7 @@ def snapshot(
         pin=row.pin,
         moderator_pin=row.moderator_pin,
         personal_pins=_personal_pins(invited) if row.personal_pins else {},
-        hidden_until=policy.hidden_until(wrong),
+        hidden_until=guesses.hidden_until(wrong),
         reserved_until=_stamp(row.reserved_until) or 0.0,
         max_participants=row.max_participants,
         locked=row.locked,
@@ -227,7 +227,7 @@ def _wrong_pins(row: Conference) -> list[tuple[str, float]]:
 def pin_wait(conference: Conference, entity: str, *, now: datetime.datetime) -> int:
     """Seconds until a PIN of `entity` is looked at again; 0 if it may come now."""
     given = conference.wrong_pins.filter(entity=entity).values_list("at", flat=True)
-    until = policy.held_off_until([at.timestamp() for at in given])
+    until = guesses.held_off_until([at.timestamp() for at in given])
     return max(0, math.ceil(until - now.timestamp()))
 
 
@@ -236,7 +236,7 @@ def _held_off(wrong: Iterable[tuple[str, float]], now: datetime.datetime) -> fro
     for entity, at in wrong:
         times[entity].append(at)
     stamp = now.timestamp()
-    return frozenset(one for one, some in times.items() if policy.held_off_until(some) > stamp)
+    return frozenset(one for one, some in times.items() if guesses.held_off_until(some) > stamp)
 
 
 def _removals(row: Conference) -> Iterator[policy.RemovalOrder]:

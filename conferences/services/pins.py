@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
-from conferences import notices, policy, selectors, wording
+from conferences import guesses, notices, policy, selectors, wording
 from conferences.models import Admittance, Conference, Event, Guest, Invitation, WrongPin
 from conferences.policy import ConferenceId, Identity, Keyed, Refusal, Snapshot
 from conferences.services import names, records
@@ -50,7 +50,7 @@ def admit_guest(
     snapshot = _snapshot(conference)
     given = Keyed()
     if policy.has_pin(snapshot):
-        entity = policy.on_the_web(source, browser)[:255]
+        entity = guesses.on_the_web(source, browser)[:255]
         given = _compare(snapshot, None, entity=entity, pin=pin, now=now)
     guest = _guest(conference, given.name or display_name, now=now)
     if given.role is not None:
@@ -150,10 +150,10 @@ def _compare(
         Conference.objects.select_for_update().get(pk=snapshot.id)
         known = list(WrongPin.objects.filter(conference_id=snapshot.id).values_list("entity", "at"))
         wrong = [(other, at.timestamp()) for other, at in known]
-        if policy.hidden_until(wrong) > stamp:
+        if guesses.hidden_until(wrong) > stamp:
             raise Refused(Refusal.UNKNOWN)
         mine = [at for other, at in wrong if other == entity]
-        wait = math.ceil(policy.web_held_off_until(wrong, entity) - stamp)
+        wait = math.ceil(guesses.web_held_off_until(wrong, entity) - stamp)
         given = policy.keyed(snapshot, who, pin) if wait <= 0 else None
         if wait > 0:
             refusal = Refusal.WRONG_PIN_TOO_OFTEN.value

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone as clock
 
-from conferences import notices, policy
+from conferences import guesses, notices, policy
 from conferences.models import (
     Ban,
     Call,
@@ -362,7 +362,7 @@ def wrong_pin(*, conference: ConferenceId, entity: str, at: float, last: bool = 
     """A wrong PIN was keyed in the call; the `last` one, that ended it, holds off at once."""
     when = _time(at)
     wrong = WrongPin.objects.filter(conference_id=conference, entity=entity)
-    missing = max(1, policy.WRONG_PINS - wrong.count()) if last else 1
+    missing = max(1, guesses.WRONG_PINS - wrong.count()) if last else 1
     WrongPin.objects.bulk_create(
         WrongPin(conference_id=conference, entity=entity, at=when) for _ in range(missing)
     )

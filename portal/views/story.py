@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conferences import policy, selectors
+from conferences import guesses, policy, selectors
 from conferences.models import Conference, Event, Participant, User, Waiter, Way
 from portal.views.became import Became, became, moment
 
@@ -234,8 +234,8 @@ def names(
             return policy.ANONYMOUS
         if uri.startswith(policy.FORMER):
             return gettext("Former user")
-        if uri.startswith(policy.ON_THE_WEB):
-            source = policy.side_of(uri).removeprefix(policy.ON_THE_WEB)
+        if uri.startswith(guesses.ON_THE_WEB):
+            source = guesses.side_of(uri).removeprefix(guesses.ON_THE_WEB)
             return gettext("Somebody at %(address)s") % {"address": source}
         return known.get(uri) or guests.get(uri) or _bare(uri) or "Parley"
 

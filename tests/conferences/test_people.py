@@ -11,7 +11,7 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from conferences import policy, selectors, services
+from conferences import guesses, policy, selectors, services
 from conferences.models import Conference, SipAccount, User, Way
 from conferences.policy import Refusal
 from conferences.services import Invitee, Refused
@@ -140,7 +140,7 @@ def test_wrong_pins_of_guests_are_counted_by_where_they_come_from(open_room: Con
     def guess(pin: str, source: str) -> None:
         services.admit_guest(conference=open_room, display_name="G", pin=pin, source=source)
 
-    for _ in range(policy.WRONG_PINS):
+    for _ in range(guesses.WRONG_PINS):
         with pytest.raises(ValidationError) as wrong:
             guess("0000", "192.0.2.1")
         assert set(wrong.value.message_dict) == {"pin"}
@@ -163,7 +163,7 @@ def test_a_right_pin_on_a_page_spares_the_call(room: Conference) -> None:
 
 def test_wrong_pins_hold_off_in_the_call_too(room: Conference) -> None:
     services.change(conference=room, actor=people.ALICE.uri, pin="123456")
-    for _ in range(policy.WRONG_PINS):
+    for _ in range(guesses.WRONG_PINS):
         with pytest.raises(ValidationError):
             services.check_pin(conference=room, identity=people.BOB, pin="1111")
     snapshot = selectors.snapshot(room.key)

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from conferences import policy
+from conferences import guesses, policy
 from conferences.policy import Admission, ConferenceId, Identity, Refusal, Role, Snapshot
 from tests.people import ALICE, BOB, CAROL, MALLORY
 
@@ -134,4 +134,4 @@ def test_needs_pin(who: Identity, asked: bool) -> None:
     [(0, 0.0), (4, 0.0), (5, 130.0), (6, 160.0), (7, 220.0), (12, 3700.0), (5000, 3700.0)],
 )
 def test_the_pause_after_wrong_pins_grows(wrong: int, until: float) -> None:
-    assert policy.held_off_until([100.0] * wrong) == until
+    assert guesses.held_off_until([100.0] * wrong) == until

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from conferences import policy, selectors, services
+from conferences import guesses, policy, selectors, services
 from conferences.models import Conference, Guest, Removal, RemovalState, SipAccount, User, Way
 from conferences.policy import ParticipantKey, Refusal
 from conferences.services import Invitee
@@ -114,7 +114,7 @@ def test_a_guests_mistakes_are_told_at_their_field(
 
 @pytest.mark.usefixtures("still")
 def test_guessing_the_pin_is_held_off(open_room: Conference, client: Client) -> None:
-    for _ in range(policy.WRONG_PINS):
+    for _ in range(guesses.WRONG_PINS):
         assert client.post("/c/open/enter/", {"display_name": "M", "pin": "1"}).status_code == 422
     fresh = Client()
     response = fresh.post("/c/open/enter/", {"display_name": "M", "pin": "4711"})
@@ -134,7 +134,7 @@ def _browser() -> Client:
 @pytest.mark.usefixtures("still")
 def test_who_guesses_shuts_nobody_else_out_of_his_office(open_room: Conference) -> None:
     guesser, other = _browser(), _browser()
-    for _ in range(policy.WRONG_PINS):
+    for _ in range(guesses.WRONG_PINS):
         guesser.post("/c/open/enter/", {"display_name": "Mallory", "pin": "1"})
     right = {"display_name": "Bob", "pin": "4711"}
     assert guesser.post("/c/open/enter/", right).status_code == 429
@@ -144,7 +144,7 @@ def test_who_guesses_shuts_nobody_else_out_of_his_office(open_room: Conference) 
 @pytest.mark.usefixtures("still")
 def test_a_new_browser_each_time_is_held_off_by_its_address(open_room: Conference) -> None:
     said = {"display_name": "Mallory", "pin": "1"}
-    for _ in range(policy.WRONG_PINS_AT_ADDRESS):
+    for _ in range(guesses.WRONG_PINS_AT_ADDRESS):
         assert _browser().post("/c/open/enter/", said).status_code == 422
     assert _browser().post("/c/open/enter/", said).status_code == 429
     # They are one side, so nobody hides a conference from one address.
@@ -156,11 +156,11 @@ def test_a_new_browser_each_time_is_held_off_by_its_address(open_room: Conferenc
 def test_who_guesses_the_pin_is_written_down(
     open_room: Conference, client: Client, alice: User, signed_in: SignedIn
 ) -> None:
-    for _ in range(policy.WRONG_PINS + 3):
+    for _ in range(guesses.WRONG_PINS + 3):
         client.post("/c/open/enter/", {"display_name": "Mallory", "pin": "1"})
     told = [(one.kind, one.actor) for one in open_room.events.exclude(kind="booked")]
-    guesses = [("wrong-pin", "web:127.0.0.1")] * policy.WRONG_PINS
-    assert told == [*guesses, ("refused", "web:127.0.0.1")]
+    wrong = [("wrong-pin", "web:127.0.0.1")] * guesses.WRONG_PINS
+    assert told == [*wrong, ("refused", "web:127.0.0.1")]
     page = signed_in(alice).get("/conferences/open/").content.decode()
     assert "<b>Somebody at 127.0.0.1</b> keyed a wrong PIN" in page
     assert "<b>Somebody at 127.0.0.1</b> was not let in" in page
@@ -173,9 +173,9 @@ def test_who_is_held_off_reads_for_how_long(
     services.book(
         organizer=alice, name="planning", title="P", pin="4711", invitees=[Invitee(uri="bob")]
     )
-    monkeypatch.setattr(policy, "HOLD_OFF", (600.0, 3600.0))
+    monkeypatch.setattr(guesses, "HOLD_OFF", (600.0, 3600.0))
     browser = signed_in(bob)
-    for _ in range(policy.WRONG_PINS):
+    for _ in range(guesses.WRONG_PINS):
         browser.post("/c/planning/enter/", {"pin": "1"})
     door = browser.get("/c/planning/")
     assert (door.status_code, door["Retry-After"]) == (429, "600")
