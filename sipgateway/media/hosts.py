@@ -1,12 +1,84 @@
-"""Which address a worker binds to, and which one descriptions announce."""
+"""Which address a worker binds to, which one descriptions announce, and names in them."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
+from dataclasses import replace
+
+from sipgateway.sip import sdp
 
 EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104
 """Bind to all addresses there are."""
+
+
+WITHIN = 2.0
+"""Seconds that a name in a description may take; somebody waits for his call meanwhile."""
+
+MOST = 8
+"""Names that are looked up at a time, each of which may hold a thread."""
+
+_Lines = dict[sdp.Connection | None, sdp.Connection | None]
+
+
+class Names:
+    """Host names in descriptions of phones (RFC 8866 5.7: c= may have one)."""
+
+    def __init__(self) -> None:
+        self._pending = 0
+
+    async def located(self, text: str, sip_host: str) -> str:
+        """The description with addresses in place of names.
+
+        In place of a name that is nobody's comes the host of the phone's SIP, where that is
+        known: from there its packets are taken, as from behind a NAT. What cannot be read
+        stays as it is.
+        """
+        try:
+            read = sdp.parse(text)
+        except sdp.SdpError:
+            return text
+        found: _Lines = {}
+        for one in {read.connection, *(media.connection for media in read.media)}:
+            if one is not None and not _is_address(one.address):
+                address = await self._find(one) or sip_host or one.address
+                found[one] = sdp.Connection(address, "IP6" if ":" in address else "IP4")
+        return sdp.build(_with(read, found)) if found else text
+
+    async def _find(self, one: sdp.Connection) -> str:
+        """The address of a name, of the family that was said; empty without one."""
+        if self._pending >= MOST:
+            return ""
+        family = socket.AF_INET6 if one.address_type == "IP6" else socket.AF_INET
+        loop = asyncio.get_running_loop()
+        self._pending += 1
+        try:
+            async with asyncio.timeout(WITHIN):
+                found = await loop.getaddrinfo(
+                    one.address, None, family=family, type=socket.SOCK_DGRAM
+                )
+        except (OSError, UnicodeError):  # TimeoutError is an OSError; a label may be too long
+            return ""
+        finally:
+            self._pending -= 1
+        return str(found[0][4][0])
+
+
+def _with(read: sdp.Description, lines: _Lines) -> sdp.Description:
+    media = (
+        replace(one, connection=lines.get(one.connection, one.connection)) for one in read.media
+    )
+    connection = lines.get(read.connection, read.connection)
+    return replace(read, connection=connection, media=tuple(media))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def resolve(host: str) -> str:

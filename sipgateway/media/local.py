@@ -176,6 +176,7 @@ class LocalEngine:
         self._prompts = prompts
         self._recordings = recordings or prompts.parent / "recordings"
         self._sounds = sounds or prompts.parent / "sounds"
+        self._names = hosts.Names()
         self._bind = ""
         self._addresses: tuple[str, ...] = ()
         self._workers = [_Worker(number) for number in range(1, workers + 1)]
@@ -261,6 +262,7 @@ class LocalEngine:
         agreed: str = "",
     ) -> Description:
         """Answer an offer or a re-offer. Raises `MediaError`."""
+        offer = await self._names.located(offer, host)
         read = streams.read(offer)
         known = self._legs.get(leg)
         if known is not None and known.negotiation.gives_up(read):
@@ -309,6 +311,9 @@ class LocalEngine:
         one = self._meant(leg)
         if one is None:
             raise MediaError(500, "An answer for a leg that is not there")
+        answer = await self._names.located(answer, one.negotiation.sip_host)
+        if self._legs.get(leg) is not one:
+            raise MediaError(500, GONE)
         stream, terms = one.negotiation.accept(answer)
         if leg in self._legs:
             self._tell(leg, one, terms)
