@@ -27,7 +27,7 @@ from django.utils import timezone  # noqa: E402
 
 from bench import agenda  # noqa: E402
 from conferences import services  # noqa: E402
-from conferences.models import User  # noqa: E402
+from conferences.models import Invitation, User  # noqa: E402
 
 BOOKINGS = 10_000
 TIMES = 30
@@ -55,11 +55,18 @@ def main() -> int:
     alice = services.create_user(username="alice", password="a long password", is_organizer=True)
     bob = services.create_user(username="bob", password="a long password")
     agenda.book(alice, bob, count, now=timezone.now())
+    invited = Invitation.objects.select_related("conference").order_by("pk")[0]
     found = {
         "/ organizer": measured("/", alice),
         "/ invited": measured("/", bob),
         "/load/": measured("/load/", alice),
         "/history/": measured("/history/", alice),
+        "/conferences/… organizer": measured(f"/conferences/{invited.conference.name}/", alice),
+        "/conferences/… invited": measured(f"/conferences/{invited.conference.name}/", bob),
+        "/conferences/…/invited/": measured(
+            f"/conferences/{invited.conference.name}/invited/", alice
+        ),
+        "/i/… invited": measured(f"/i/{invited.token}/", bob),
     }
     sys.stdout.write(json.dumps({"bookings": count, "cpu_ms": found, "promised": PROMISED}) + "\n")
     return 0 if max(found["/ organizer"], found["/ invited"]) < PROMISED else 1

@@ -292,6 +292,7 @@ def booking(
     shown: dict[str, Any] = {
         "id": conference.name,
         "uri": conference_uri(conference),
+        "number": conference.digits,
         "url": conference_url(conference),
         "kind": conference.kind,
         "organizer": creator(conference),

@@ -163,6 +163,14 @@ def test_a_name_that_is_unknown_in_the_query_is_an_error(
     assert known in error["detail"]
 
 
+def test_a_booking_has_a_number_that_telephones_can_dial(alices: Script) -> None:
+    chosen = alices.call("POST", "/conferences", {"title": "Named", "id": "named"})[1]
+    other = alices.call("POST", "/conferences", {"title": "Plain"})[1]
+    assert other["number"] == other["id"]
+    assert chosen["number"].isdigit()
+    assert alices.call("GET", "/conferences/named")[1]["number"] == chosen["number"]
+
+
 def test_it_is_an_error_before_anything_is_done(alices: Script, room: Conference) -> None:
     status, _ = alices.call("DELETE", f"/conferences/{room.name}?reson=rain")
     assert status == 422

@@ -211,6 +211,9 @@ class ConferenceOut(Schema):
 
     id: str
     uri: str
+    number: str = Field(
+        description='What any telephone can dial; the id, or a number beside it, or "".'
+    )
     url: str
     title: str
     kind: str
