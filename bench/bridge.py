@@ -1,18 +1,25 @@
-"""The same load on a Janus AudioBridge: plain RTP, Opus, one room, as many as its ports take."""
+"""What a room at a Janus AudioBridge costs: the node, and the lines of desk phones through us.
+
+    python -m bench.bridge [--participants 16] [--codec opus pcmu] [--talkers 3] [--seconds 8]
+
+A node takes what comes from a desk phone by way of this process (`janus_line`), which here is
+the engine and nothing else; the phones are in a third one (`bench.desks`). Told for each codec,
+of one run, by the operating system's accounting: CPU milliseconds per participant-second of the
+node and of the lines, and how much the second is of the first.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import socket
+import json
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
-from bench.voices import LENGTH, noise, record, speech
-from sipgateway.media import prompts, rtp
-from sipgateway.media.codec import PERIOD
+from bench.desks import TYPES
+from sipgateway.media import prompts
 from sipgateway.media.engine import LegId, RoomId, Session
 from sipgateway.media.janus import JanusEngine
 from sipgateway.media.janus_node import Address
@@ -20,7 +27,10 @@ from sipgateway.sip import sdp
 from tests.media import januses, offers
 
 PARTICIPANTS = 16
+"""As many as the ports of the node of `januses` take."""
+
 SETTLE = 1.0
+"""Seconds before the clock is started, and behind its end."""
 
 
 def cpu(directory: Path) -> float:
@@ -37,7 +47,9 @@ def cpu(directory: Path) -> float:
     return total / 100
 
 
-async def measure(talkers: int, seconds: float) -> dict[str, object]:
+async def measure(
+    talkers: int, seconds: float, *, codec: str = "opus", participants: int = PARTICIPANTS
+) -> dict[str, object]:
     """CPU per participant-second, and what was delivered."""
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -52,63 +64,73 @@ async def measure(talkers: int, seconds: float) -> dict[str, object]:
         )
         await engine.start(lambda _: None)
         try:
-            return await _measure(engine, Path(directory), talkers, seconds)
+            return await _measure(engine, files, codec, participants, talkers, seconds)
         finally:
             await engine.stop()
 
 
 async def _measure(
-    engine: JanusEngine, directory: Path, talkers: int, seconds: float
+    engine: JanusEngine,
+    directory: Path,
+    codec: str,
+    participants: int,
+    talkers: int,
+    seconds: float,
 ) -> dict[str, object]:
-    room = RoomId("bench")
-    phones: list[tuple[socket.socket, tuple[str, int], rtp.Sender]] = []
-    for number in range(PARTICIPANTS):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", 0))
-        sock.setblocking(False)
-        port = str(sock.getsockname()[1])
-        offer = offers.BARESIP.replace("5016", port).replace("192.0.2.2", "127.0.0.1")
-        leg = LegId(str(number))
-        answer = await engine.answer(leg, offer, Session(), room=room)
-        engine.place(leg, room)
-        (audio,) = sdp.parse(answer.sdp).media
-        phones.append((sock, ("127.0.0.1", audio.port), rtp.Sender(number + 1, 1, 1)))
-    quiet = record(noise(np.random.default_rng(1)))
-    voices = [record(speech(seed)) for seed in range(talkers)]
-
-    async def talk(length: float) -> int:
-        clock = asyncio.get_running_loop()
-        start, received = clock.time(), 0
-        for tick in range(int(length / PERIOD)):
-            for number, (sock, remote, sender) in enumerate(phones):
-                said = voices[number] if number < talkers else quiet
-                payload = said.payloads[tick % LENGTH]
-                sock.sendto(sender.build(payload, 960, payload_type=96), remote)
-                received += _drain(sock)
-            await asyncio.sleep(max(0.0, start + (tick + 1) * PERIOD - clock.time()))
-        return received
-
-    await talk(SETTLE)
-    used, started = cpu(directory), time.monotonic()
-    received = await talk(seconds)
-    used, elapsed = cpu(directory) - used, time.monotonic() - started
-    for sock, _, _ in phones:
-        sock.close()
+    long = str(seconds + 2 * SETTLE)
+    phones = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bench.desks", str(participants), codec, str(talkers), long),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert phones.stdin is not None
+    assert phones.stdout is not None
+    ports = json.loads(await phones.stdout.readline())
+    there = [await _join(engine, number, port, codec) for number, port in enumerate(ports)]
+    phones.stdin.write(json.dumps(there).encode() + b"\n")
+    await asyncio.sleep(SETTLE)
+    nodes, lines, started = cpu(directory), time.process_time(), time.monotonic()
+    await asyncio.sleep(seconds)
+    nodes, lines = cpu(directory) - nodes, time.process_time() - lines
+    shared = (time.monotonic() - started) * participants / 1000
+    received = json.loads(await phones.stdout.readline())
+    await phones.wait()
     return {
         "engine": "janus audiobridge, plain RTP",
-        "participants": PARTICIPANTS,
+        "codec": codec,
+        "participants": participants,
         "talkers": talkers,
-        "cpu_ms_per_participant_second": round(1000 * used / elapsed / PARTICIPANTS, 2),
-        "core_percent": round(100 * used / elapsed, 1),
-        "delivered_percent": round(100 * received * PERIOD / elapsed / PARTICIPANTS, 1),
+        "cpu_ms_per_participant_second": round(nodes / shared, 2),
+        "lines_cpu_ms_per_participant_second": round(lines / shared, 2),
+        "lines_to_node": round(lines / nodes, 2),
+        "delivered_percent": round(2 * received / float(long) / participants, 1),
     }
 
 
-def _drain(sock: socket.socket) -> int:
-    count = 0
-    while True:
-        try:
-            data = sock.recv(2048)
-        except BlockingIOError:
-            return count
-        count += not rtp.is_rtcp(data)
+async def _join(engine: JanusEngine, number: int, port: int, codec: str) -> int:
+    """Have a phone at that port in the room; where it is to send."""
+    room, leg = RoomId("bench"), LegId(str(number))
+    offer = offers.BARESIP.replace("5016", str(port)).replace("192.0.2.2", "127.0.0.1")
+    offer = offer.replace(" 96 0 8 101", f" {TYPES[codec]} 101")
+    answer = await engine.answer(leg, offer, Session(), room=room)
+    engine.place(leg, room)
+    (audio,) = sdp.parse(answer.sdp).media
+    return audio.port
+
+
+def main() -> None:
+    """Measure with each codec that is asked for."""
+    parser = argparse.ArgumentParser(description="What a room at a Janus AudioBridge costs.")
+    parser.add_argument("--participants", type=int, default=PARTICIPANTS)
+    parser.add_argument("--codec", nargs="+", choices=sorted(TYPES), default=["opus", "pcmu"])
+    parser.add_argument("--talkers", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    asked = parser.parse_args()
+    for codec in asked.codec:
+        work = measure(asked.talkers, asked.seconds, codec=codec, participants=asked.participants)
+        print(json.dumps(asyncio.run(work)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -43,9 +43,9 @@ def noise(chance: np.random.Generator) -> Samples:
     return (1.8e-4 * chance.standard_normal(LENGTH * FRAME)).astype(np.float32)
 
 
-def record(sound: Samples) -> Recording:
-    """The sound as a phone would send it."""
-    encoder = codecs.load()["opus"].encoder()
+def record(sound: Samples, kind: codec.Codec | None = None) -> Recording:
+    """The sound as a phone would send it: by Opus, or another codec."""
+    encoder = (kind or codecs.load()["opus"]).encoder()
     frames = sound.reshape(LENGTH, FRAME)
     return Recording(
         [encoder.encode(np.ascontiguousarray(frame)) for frame in frames],

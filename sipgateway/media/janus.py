@@ -10,8 +10,8 @@ talk with each other. So what an AudioBridge does not do is done for plain phone
 here: keyed digits, prompts for one alone among others, names that are said, NATs,
 SDES, figures. For a WebRTC leg it is said, not pretended: its keyed digits are heard
 by SIP INFO alone, nothing is played to it alone while it is among others, how well it
-goes is not measured, and it speaks if it sends audio levels (RFC 6464). Voices are not
-kept each by itself.
+goes is known to its node alone (`janus_watch`), and it speaks if it sends audio levels
+(RFC 6464). Voices are not kept each by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sipgateway.media import (
-    codecs,
     control,
     description,
     engine,
@@ -49,11 +48,13 @@ from sipgateway.media.engine import (
 from sipgateway.media.janus_attendant import Attendant, Attendants
 from sipgateway.media.janus_house import House
 from sipgateway.media.janus_leg import Leg
-from sipgateway.media.janus_line import Lines
+from sipgateway.media.janus_lines import Lines
 from sipgateway.media.janus_node import Address, Body, Node
 from sipgateway.media.janus_tape import Tapes
 from sipgateway.media.janus_upkeep import Upkeep
+from sipgateway.media.janus_watch import Watch
 from sipgateway.media.ports import Ports
+from sipgateway.media.streams import Stream
 
 TOLD = 5.0
 """Seconds between two reports of a leg's silence."""
@@ -81,7 +82,7 @@ class JanusEngine:
         self._host, self._announced = host, announced
         places, clips = Ports(*ports), Clips()
         self._library, self._clips = library, clips
-        self._lines = Lines(places, codecs.load(), clips, self._reported, self._talks)
+        self._lines = Lines(places, clips, self._reported, self._talks)
         self._tapes = Tapes(recordings, places, self._happened)
         self._attendants = Attendants(library, sounds, places, self._happened, clips.get)
         self._upkeep = Upkeep(
@@ -100,9 +101,11 @@ class JanusEngine:
             raise MediaError(503, f"{self._host} is not an address: {error}") from error
         self._lines.addresses = self._announced or (hosts.announced(self._lines.bind),)
         self._upkeep.spawn(self._lines.keep())
+        self._upkeep.spawn(self._lines.read())
         for node in self._house.nodes:
             self._upkeep.spawn(node.keep())
         self._upkeep.spawn(self._report_silence())
+        self._upkeep.spawn(Watch(self._house, self._happened).keep())
         with contextlib.suppress(MediaError):
             await self._house.wait()
 
@@ -142,6 +145,20 @@ class JanusEngine:
         if known is not None and known.negotiation.gives_up(streams.read(offer)):
             return self._answer_given_up(known, offer, session)
         stream = janus_leg.choose(offer)
+        return await self._upkeep.at_a_node(
+            leg, lambda: self._answer(leg, offer, stream, session, room=room, host=host)
+        )
+
+    async def _answer(
+        self,
+        leg: LegId,
+        offer: str,
+        stream: Stream,
+        session: Session,
+        *,
+        room: RoomId | None,
+        host: str,
+    ) -> Description:
         async with self._upkeep.made(leg, stream.kind, room) as one:
             one.direction = stream.direction
             if stream.kind is LegKind.WEBRTC:
@@ -166,6 +183,13 @@ class JanusEngine:
     ) -> Description:
         """Make an offer, or repeat what was agreed. Raises `MediaError`."""
         kind = self._upkeep.kind_of_lost(leg) or kind_of(agreed) or kind
+        return await self._upkeep.at_a_node(
+            leg, lambda: self._offer(leg, kind, session, room=room, host=host)
+        )
+
+    async def _offer(
+        self, leg: LegId, kind: LegKind, session: Session, *, room: RoomId | None, host: str
+    ) -> Description:
         async with self._upkeep.made(leg, kind, room) as one:
             if one.kind is LegKind.WEBRTC:
                 text = await janus_talk.offer_webrtc(one, session)
@@ -318,6 +342,7 @@ class JanusEngine:
         if told in ("talking", "stopped-talking") and data.get("id") == one.number:
             self._upkeep.talks(one.id, told == "talking")
         elif told == "destroyed" and one.at is not None and data.get("room") == one.at.number:
+            one.at.made = False
             self._upkeep.lose(one, "its room was destroyed")
         elif data.get("kicked") == one.number:
             self._upkeep.lose(one, "it was kicked at the node")

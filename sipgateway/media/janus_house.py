@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sipgateway.media.engine import LegId, MediaError, RoomId
 from sipgateway.media.janus_leg import Leg, Room
-from sipgateway.media.janus_node import Node
+from sipgateway.media.janus_node import Node, NodeGone
 
 BACK = 5.0
 """Seconds to wait for a node where there is none: one that is started anew is there by then."""
@@ -25,7 +25,8 @@ class House:
         """That no node is there."""
         if any(node.ready.is_set() for node in self.nodes):
             return ""
-        return f"no Janus answers at {', '.join(node.address.url for node in self.nodes)}"
+        told = (f"{node.address.url} ({node.trouble})" for node in self.nodes)
+        return f"no Janus can be used: {', '.join(told)}"
 
     async def wait(self) -> None:
         """Wait for a node while there is none. Raises `MediaError` (503)."""
@@ -40,7 +41,7 @@ class House:
         """Where a leg that is meant for a room is made. Raises `MediaError` (503)."""
         ready = [node for node in self.nodes if node.ready.is_set()]
         if not ready:
-            raise MediaError(503, "No mixer is running")
+            raise NodeGone
         if room is not None:
             if room in self.rooms:
                 return self.rooms[room].node

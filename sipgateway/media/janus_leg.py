@@ -126,6 +126,8 @@ class Leg:
     """The participant's number in every room."""
     handle: int = 0
     kind: LegKind | None = None
+    described: bool = False
+    """Whether its phone may know of it: it is made, and not being made."""
     relayed: Relayed = field(default_factory=Relayed)
     negotiation: Negotiation = field(
         default_factory=lambda: Negotiation(plain=PLAIN, several=False)
@@ -143,8 +145,8 @@ class Leg:
     agrees: bool = True
     group_there: str = ""
     direction: Direction = Direction.SENDRECV
-    encoding: str = ""
-    """What a plain phone's line and the node speak."""
+    bitrate: int = 0
+    """Bits a second that the node may send to a plain phone's line; 0 is as many as it likes."""
     silent_since: float | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -157,6 +159,11 @@ class Leg:
     def goes_to(self, node: Node) -> None:
         """Its node is gone; at another one nothing is known of it yet."""
         self.node, self.handle, self.own, self.at = node, 0, None, None
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it is at a node that lives."""
+        return bool(self.handle) and self.node.ready.is_set()
 
     @property
     def speaks(self) -> bool:

@@ -2,52 +2,57 @@
 
 An AudioBridge sends plain RTP to the one address that it was told. It hears no keyed
 digits, opens no SDES, finds no phone behind a NAT, and tells neither whether anything
-comes nor who talks. So what is between phone and us is as at the embedded mixer (`leg`),
-and what is said goes on as it is: it is decoded to know how loud it is, and nothing is
-encoded but while something is played to this phone alone.
+comes nor who talks. So what is between phone and us is as at the embedded mixer (`leg`).
+
+Between us and the node it is Opus in frames of 20 ms, whatever the phone speaks. G.711 a
+node would take, too, but it brings it to its own rate by five zeros behind each sample,
+and back by leaving samples out, with no filter: a fifth of the voice's loudness is left, and
+what else is heard is its images. Opus of such frames goes on as it is; it is decoded to know
+how loud it is, and encoded while something is played to this phone alone.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
-import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from sipgateway.media import codec, plain, rtp
 from sipgateway.media.clips import Clips
-from sipgateway.media.codec import Codec, CodecError, Samples
-from sipgateway.media.control import Report, Terms
-from sipgateway.media.description import Local
-from sipgateway.media.engine import LegId, MediaError
-from sipgateway.media.ice import Address
-from sipgateway.media.latch import MAPPED
+from sipgateway.media.codec import FRAME, RATE, Codec, CodecError, Encoder, Samples
+from sipgateway.media.control import Terms
+from sipgateway.media.engine import LegId
 from sipgateway.media.leg import Leg
-from sipgateway.media.mixer import Floor, Limiter, Output, Player
-from sipgateway.media.ports import Ports
+from sipgateway.media.mixer import AUDIBLE, Floor, Limiter, Output, Player
+from sipgateway.media.opus import SILENCE
 
-TYPES = {"opus": 111, "pcmu": 0, "pcma": 8}
-"""Payload types between a node and us."""
-
-CHUNK = 160
-"""Octets of G.711 that an AudioBridge takes at once: 20 ms and no others."""
+TYPE = 111
+"""The payload type between a node and us."""
 
 BEHIND = 10
 """Frames that may wait until it is looked how loud they are."""
 
-DATAGRAM = 2048
-BURST = 256
-EVERY = 0.05
-"""Seconds between two looks for what is due."""
+NUDGE = 1.0
+"""Seconds without a word until a node is sent silence: it mixes for nobody whom it never heard."""
+
+Mouth = Callable[[], Encoder]
 
 
 class Line(Leg):
     """One plain phone. Without I/O: what goes on to the node waits in `onward`."""
 
     def __init__(
-        self, leg: LegId, terms: Terms, *, codecs: Mapping[str, Codec], clips: Clips, now: float
+        self,
+        leg: LegId,
+        terms: Terms,
+        *,
+        codecs: Mapping[str, Codec],
+        mouth: Mouth,
+        clips: Clips,
+        now: float,
     ) -> None:
         super().__init__(leg, plain.make(terms), terms, codecs=codecs, now=now)
         self.onward: list[bytes] = []
@@ -56,20 +61,19 @@ class Line(Leg):
         self._clips = clips
         self._said: deque[Samples] = deque(maxlen=BEHIND)
         self._floor = Floor()
+        self._audible = False
         self._limiter = Limiter()
+        self._make_mouth = mouth
+        self._mouth: Encoder | None = None
+        self._opus = codecs["opus"]
         self._source = secrets.randbits(32)
-        self._stream = 0
-        """The phone's own stream that goes on as `_source`, and by how much its numbers differ."""
-        self._shift = (0, 0)
-        self._next = (secrets.randbits(15), secrets.randbits(31))
-        self._rest = b""
+        self._before: rtp.Packet | None = None
+        """What of the phone's went on last, and as what."""
+        self._number, self._time = secrets.randbits(15), secrets.randbits(31)
+        self._went_on, self._nudge_at = False, now
+        self._rest = codec.silence()[:0]
         self._mix: rtp.Packet | None = None
         self._listen()
-
-    @property
-    def encoding(self) -> str:
-        """What the phone and the node speak."""
-        return self.voice.codec.name
 
     @property
     def bitrate(self) -> int:
@@ -81,11 +85,16 @@ class Line(Leg):
         super().change(terms)
         self._listen()
 
+    def _hear_in(self, payload_type: int) -> None:
+        super()._hear_in(payload_type)
+        self._listen()
+
     def _listen(self) -> None:
         """Have decoders for what comes from both sides."""
         self._ear = self.voice.codec.decoder()
-        self._mix_ear = self.member.codec.decoder()
-        self._rest = b""
+        self._mix_ear = self._opus.decoder()
+        self._as_it_is = self.member.codec.name.startswith(self._opus.name)
+        self._before, self._mouth, self._rest = None, None, self._rest[:0]
 
     # From the phone
 
@@ -93,36 +102,64 @@ class Line(Leg):
         """Hand on what was said. Comfort noise is silence at a node."""
         if packet.payload_type == self._terms["noise"]:
             return
-        with contextlib.suppress(CodecError):
-            self._said.append(self._ear.decode(packet.payload))
-        if self.encoding == "opus" or len(packet.payload) == CHUNK:
-            self._hand_on(packet)
+        try:
+            frame = self._ear.decode(packet.payload)
+        except CodecError:
+            return
+        self._said.append(frame)
+        if len(frame) == FRAME and not len(self._rest):
+            self._step_to(packet)
+            self._put(packet.payload if self.voice.codec is self._opus else self._spoken(frame))
         else:
-            self._hand_on_in_chunks(packet)
+            self._hand_on_in_frames(frame)
 
-    def _hand_on(self, packet: rtp.Packet) -> None:
-        if packet.ssrc != self._stream:
-            self._stream = packet.ssrc
-            sequence, timestamp = self._next
-            self._shift = (sequence - packet.sequence, timestamp - packet.timestamp)
-        sequence = (packet.sequence + self._shift[0]) & 0xFFFF
-        timestamp = (packet.timestamp + self._shift[1]) & 0xFFFFFFFF
-        self._put(packet.payload, sequence, timestamp)
+    def _step_to(self, packet: rtp.Packet) -> None:
+        """Go on by as much as the phone's numbers do, in the clock of Opus."""
+        before, self._before = self._before, packet
+        if before is None or before.ssrc != packet.ssrc:
+            self._number, self._time = self._number + 1, self._time + FRAME
+            return
+        later = (packet.timestamp - before.timestamp + (1 << 31)) % (1 << 32) - (1 << 31)
+        self._number += (packet.sequence - before.sequence + (1 << 15)) % (1 << 16) - (1 << 15)
+        self._time += later * RATE // self.voice.codec.clock
 
-    def _hand_on_in_chunks(self, packet: rtp.Packet) -> None:
-        """In pieces that a node takes: packets of 10, 30 or more milliseconds."""
-        self._stream = 0
-        self._rest += packet.payload
-        while len(self._rest) >= CHUNK:
-            chunk, self._rest = self._rest[:CHUNK], self._rest[CHUNK:]
-            self._put(chunk, *self._next)
+    def _hand_on_in_frames(self, frame: Samples) -> None:
+        """In frames of 20 ms, out of packets of 10, 30 or more."""
+        self._before = None
+        said = np.concatenate((self._rest, frame))
+        whole = len(said) // FRAME * FRAME
+        self._rest = said[whole:]
+        for at in range(0, whole, FRAME):
+            self._number, self._time = self._number + 1, self._time + FRAME
+            self._put(self._spoken(said[at : at + FRAME]))
 
-    def _put(self, payload: bytes, sequence: int, timestamp: int) -> None:
-        number = TYPES[self.encoding]
-        header = rtp.HEADER.pack(0x80, number, sequence, timestamp, self._source)
-        self.onward.append(header + payload)
-        after = (timestamp + self.voice.codec.duration) & 0xFFFFFFFF
-        self._next = ((sequence + 1) & 0xFFFF, after)
+    def _spoken(self, frame: Samples) -> bytes:
+        """The frame in Opus; what nobody could hear costs nothing."""
+        if codec.level(frame) > -AUDIBLE and not self._audible:
+            self._mouth = None
+            return SILENCE
+        if self._mouth is None:
+            self._mouth = self._make_mouth()
+            self._mouth.expect_band(self.voice.codec.band)
+        return self._mouth.encode(frame)
+
+    def _put(self, payload: bytes) -> None:
+        number, time = self._number & 0xFFFF, self._time & 0xFFFFFFFF
+        self._went_on = True
+        self.onward.append(rtp.HEADER.pack(0x80, TYPE, number, time, self._source) + payload)
+
+    def arrive(self) -> None:
+        """It has come to a node, or to another one, that has heard nothing of it."""
+        self._went_on, self._nudge_at = False, 0.0
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due; a phone that sends nothing is to hear, too."""
+        super().handle_timeout(now)
+        if not self._went_on and now >= self._nudge_at:
+            self._number, self._time = self._number + 1, self._time + FRAME
+            self._put(SILENCE)
+        if self._went_on:
+            self._went_on, self._nudge_at = False, now + NUDGE
 
     # From the node
 
@@ -136,7 +173,7 @@ class Line(Leg):
         for _ in range(self._missing(packet)):
             self.pause()
         if self._terms["hears"] and packet.payload:
-            self.send(Output(self._with_prompt(packet.payload)))
+            self.send(Output(self._heard(packet.payload)))
         else:
             self.pause()
 
@@ -147,19 +184,21 @@ class Line(Leg):
         missing = (packet.sequence - before.sequence - 1) & 0xFFFF
         return missing if missing < BEHIND else 0
 
-    def _with_prompt(self, payload: bytes) -> bytes:
-        """With what is played to this phone alone, where something is."""
+    def _heard(self, payload: bytes) -> bytes:
+        """The mix as the phone takes it, with what is played to this phone alone."""
         member = self.member
-        frame = self._prompt()
-        if frame is None:
+        said = self._prompt()
+        if said is None and self._as_it_is:
             member.encoder = None
             return payload
+        mix = codec.silence()
         with contextlib.suppress(CodecError):
-            heard = self._mix_ear.decode(payload)
-            if len(heard) == len(frame):
-                frame = frame + heard
+            decoded = self._mix_ear.decode(payload)
+            mix = decoded if len(decoded) == FRAME else mix
+        if said is None and not mix.any():
+            return member.codec.silence
         member.encoder = member.encoder or member.codec.encoder()
-        return member.encoder.encode(self._limiter.apply(frame))
+        return member.encoder.encode(mix if said is None else self._limiter.apply(said + mix))
 
     def _prompt(self) -> Samples | None:
         """The next frame of what is played to him, and of what follows it."""
@@ -176,9 +215,9 @@ class Line(Leg):
         """How loud the phone is at the moment, and what it says where somebody listens."""
         frame = self._said.popleft() if self._said else None
         level = rtp.SILENCE if frame is None else codec.level(frame)
-        audible = bool(self._floor.choose({self.leg: level}))
+        self._audible = bool(self._floor.choose({self.leg: level}))
         self.loudness = self._floor.speaking().get(self.leg)
-        self._clips.take(self.leg, frame if audible else None)
+        self._clips.take(self.leg, frame if self._audible else None)
 
     # What is played
 
@@ -200,159 +239,3 @@ class Line(Leg):
             player.then = None
             if player.looped:
                 self._put_on(None)
-
-
-class Lines:
-    """Those of all plain phones, and their sockets.
-
-    `bind` is where phones find them and `addresses` what they are told.
-    `told` hears what happens, `talks` who begins or ceases to.
-    """
-
-    def __init__(
-        self,
-        ports: Ports,
-        codecs: Mapping[str, Codec],
-        clips: Clips,
-        told: Callable[[Report], None],
-        talks: Callable[[LegId, bool], None],
-    ) -> None:
-        self.bind = ""
-        self.addresses: tuple[str, ...] = ()
-        self._ports = ports
-        self._codecs = codecs
-        self._clips = clips
-        self._told = told
-        self._talks = talks
-        self._lines: dict[LegId, Line] = {}
-        self._nodes: dict[LegId, tuple[socket.socket, Address]] = {}
-
-    def local(self, leg: LegId) -> Local:
-        """Where a phone is to send to. Raises `MediaError`."""
-        with _ports_left():
-            return Local(self.addresses, self._ports.open_pair(leg, self.bind), "")
-
-    def get(self, leg: LegId) -> Line | None:
-        """The line of a leg."""
-        return self._lines.get(leg)
-
-    def level(self, leg: LegId) -> int | None:
-        """How loud (dBov) a phone speaks, where it does."""
-        line = self._lines.get(leg)
-        return None if line is None else line.loudness
-
-    def agree(self, leg: LegId, terms: Terms) -> Line:
-        """Make the line of a leg that has its ports, or change what was agreed with it."""
-        line = self._lines.get(leg)
-        if line is not None:
-            line.change(terms)
-            return line
-        now = asyncio.get_running_loop().time()
-        line = self._lines[leg] = Line(leg, terms, codecs=self._codecs, clips=self._clips, now=now)
-        for sock in self._ports.sockets(leg):
-            self._read(sock, lambda data, source: self._from_phone(line, data, source))
-        return line
-
-    def open(self, leg: LegId, host: str) -> Address:
-        """A new place for what comes from the node. Raises `MediaError`."""
-        self._leave_node(leg)
-        with _ports_left():
-            line, sock = self._lines[leg], self._ports.open(host)
-        self._nodes[leg] = (sock, ("", 0))
-        self._read(sock, lambda data, source: self._from_node(line, data, source))
-        address, port = sock.getsockname()[:2]
-        return str(address), int(port)
-
-    def connect(self, leg: LegId, node: Address) -> None:
-        """Where the node takes what is said, and sends from."""
-        if leg in self._nodes:
-            self._nodes[leg] = (self._nodes[leg][0], node)
-
-    def close(self, leg: LegId) -> None:
-        """Say goodbye and give the ports back."""
-        line = self._lines.pop(leg, None)
-        if line is not None:
-            line.close()
-            self._flush(line)
-            self._clips.forget(leg)
-        self._leave_node(leg)
-        for sock in self._ports.sockets(leg):
-            asyncio.get_running_loop().remove_reader(sock)
-        self._ports.close(leg)
-
-    async def keep(self) -> None:
-        """Do what is due, until cancelled."""
-        clock = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(EVERY)
-            for line in list(self._lines.values()):
-                line.handle_timeout(clock.time())
-                self._flush(line)
-            for report in self._clips.reports:
-                self._told(report)
-            self._clips.reports.clear()
-
-    def _leave_node(self, leg: LegId) -> None:
-        sock, _ = self._nodes.pop(leg, (None, None))
-        if sock is not None:
-            asyncio.get_running_loop().remove_reader(sock)
-            sock.close()
-
-    def _read(self, sock: socket.socket, take: Callable[[bytes, Address], None]) -> None:
-        asyncio.get_running_loop().add_reader(sock, _drain, sock, take)
-
-    def _from_phone(self, line: Line, data: bytes, source: Address) -> None:
-        line.receive(data, source, asyncio.get_running_loop().time())
-        self._flush(line)
-
-    def _from_node(self, line: Line, data: bytes, source: Address) -> None:
-        """Whatever does not come from where the node sends is left out."""
-        if source != self._nodes[line.leg][1] or rtp.is_rtcp(data):
-            return
-        talked = line.loudness is not None
-        line.mixed(data)
-        if talked is not (line.loudness is not None):
-            self._talks(line.leg, not talked)
-        self._flush(line)
-
-    def _flush(self, line: Line) -> None:
-        """Send and tell what waits."""
-        mapping = ":" in self.bind
-        for data, (host, port) in line.data_to_send():
-            there = MAPPED + host if mapping and ":" not in host else host
-            _send(self._ports.rtp(line.leg), data, (there, port))
-        onward, line.onward = line.onward, []
-        sock, node = self._nodes.get(line.leg, (None, ("", 0)))
-        if sock is not None and node[1]:
-            for data in onward:
-                _send(sock, data, node)
-        told, line.reports = line.reports, []
-        for report in told:
-            self._told(report)
-
-
-@contextlib.contextmanager
-def _ports_left() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise MediaError(503, "No RTP port is free") from error
-
-
-def _drain(sock: socket.socket, take: Callable[[bytes, Address], None]) -> None:
-    for _ in range(BURST):
-        try:
-            data, source = sock.recvfrom(DATAGRAM)
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            continue  # an ICMP error about something sent before (Linux tells it here)
-        except OSError:
-            return  # closed meanwhile
-        take(data, source[:2])
-
-
-def _send(sock: socket.socket, data: bytes, there: Address) -> None:
-    with contextlib.suppress(OSError):
-        # A full buffer or no route: the packet is lost, as any may be.
-        sock.sendto(data, there)

@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 import secrets
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +28,13 @@ from sipgateway.media.engine import MediaError
 LOG = logging.getLogger(__name__)
 
 PLUGIN = "janus.plugin.audiobridge"
-KEEPALIVE = 25.0
-"""Seconds between two signs of life; Janus forgets a session after 60."""
-PING = 2.0
-"""Seconds between pings, and for the answer to one."""
-REPLY = 3.0
-"""Seconds to wait for an answer."""
+KEEPALIVE = 10
+"""Pings between two signs of life; Janus forgets a session after 60 seconds."""
+PING, PONG = 1.0, 2.0
+"""Seconds between an answer and the next ping, and for the answer to one: a node that hangs
+is noticed in three, and one that is only busy is not lost."""
+REPLY = 4.0
+"""Seconds to wait for an answer; that a node hangs is noticed before."""
 PAUSE = (0.2, 0.5, 1.0)
 """Seconds until a lost node is tried again, the last one for ever."""
 
@@ -46,19 +48,31 @@ class Address:
     url: str
     api_secret: str = ""
     admin_key: str = ""
+    admin: str = ""
+    """Where its admin API is, if it may be asked."""
+    admin_secret: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read ``ws[s]://[:APISECRET@]HOST:PORT[/PATH][?admin_key=KEY]``. Raises `ValueError`."""
+        """Read ``ws[s]://[:APISECRET@]HOST:PORT[/PATH][?QUERY]``. Raises `ValueError`.
+
+        The query may have ``admin_key``, ``admin_port`` and ``admin_secret``.
+        """
         parts = urlsplit(text.strip())
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise ValueError("a Janus node is named as ws://host:port or wss://host:port")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         place = f"{host}:{parts.port}" if parts.port else host
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        port = query.get("admin_port", "")
+        if port and not port.isdecimal():
+            raise ValueError("admin_port of a Janus node is a number")
         return cls(
             url=urlunsplit((parts.scheme, place, parts.path or "/", "", "")),
             api_secret=unquote(parts.password or ""),
-            admin_key=parse_qs(parts.query).get("admin_key", [""])[0],
+            admin_key=query.get("admin_key", ""),
+            admin=f"{parts.scheme}://{host}:{port}/" if port else "",
+            admin_secret=query.get("admin_secret", ""),
         )
 
 
@@ -68,6 +82,13 @@ class Reply:
 
     data: Body
     sdp: str = ""
+
+
+class NodeGone(MediaError):
+    """The node was lost before it answered; another one may do it."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "The mixer is gone")
 
 
 class Node:
@@ -86,11 +107,14 @@ class Node:
     ) -> None:
         self.address = address
         self.ready = asyncio.Event()
+        self.trouble = "not connected yet"
+        """Why it is not ready."""
         self._heard = heard
         self._lost = lost
         self._socket: websockets.ClientConnection | None = None
         self._session = 0
         self._was_up = False
+        self._complaint = ""
         self._asked: dict[str, asyncio.Future[Body]] = {}
         self._owners: dict[int, object] = {}
 
@@ -101,6 +125,7 @@ class Node:
             try:
                 await self._connected()
             except (OSError, websockets.WebSocketException, MediaError, TimeoutError) as error:
+                self.trouble = str(error) or type(error).__name__
                 if self._was_up:
                     failures, self._was_up = 0, False
                 if failures <= 1:  # that it is gone, and why it does not come back
@@ -109,10 +134,21 @@ class Node:
             failures += 1
 
     @property
+    def session(self) -> int:
+        """Our session's number there; 0 while there is none."""
+        return self._session
+
+    def complain(self, what: str) -> None:
+        """Log something about it, once until it is something else."""
+        if what != self._complaint:
+            self._complaint = what
+            LOG.warning("Janus at %s: %s", self.address.url, what)
+
+    @property
     def local_address(self) -> str:
         """Our address on the way to it. Raises `MediaError`."""
         if self._socket is None:
-            raise MediaError(503, "The mixer is gone")
+            raise NodeGone
         return str(self._socket.local_address[0])
 
     async def attach(self, owner: object) -> int:
@@ -138,7 +174,8 @@ class Node:
         answer = await self._ask(message)
         data = answer.get("plugindata", {}).get("data", {})
         if "error" in data:
-            LOG.warning("Janus refuses %s: %s", body["request"], data["error"])
+            if self.ready.is_set():  # who connects in vain says so himself
+                LOG.warning("Janus refuses %s: %s", body["request"], data["error"])
             raise MediaError(503, f"The mixer refuses: {data['error']}")
         return Reply(data, answer.get("jsep", {}).get("sdp", ""))
 
@@ -149,8 +186,7 @@ class Node:
         async with websockets.connect(
             self.address.url,
             subprotocols=[websockets.Subprotocol("janus-protocol")],
-            ping_interval=PING,
-            ping_timeout=PING,
+            ping_interval=None,
             open_timeout=REPLY,
             close_timeout=1,
         ) as socket:
@@ -158,19 +194,40 @@ class Node:
             reader = asyncio.create_task(self._read(socket))
             try:
                 self._session = int((await self._ask({"janus": "create"}))["data"]["id"])
+                await self._try_out()
                 self.ready.set()
+                self.trouble = ""
                 self._was_up = True
                 LOG.info("Janus at %s is there", self.address.url)
-                await self._live(reader)
+                await self._live(socket, reader)
             finally:
                 reader.cancel()
                 self._end()
 
-    async def _live(self, reader: asyncio.Task[None]) -> None:
+    async def _try_out(self) -> None:
+        """See that rooms can be made with the secrets that there are. Raises `MediaError`."""
+        handle = await self.attach(self)
+        room: Body = {"room": secrets.randbits(53) or 1, "secret": secrets.token_urlsafe()}
+        made: Body = {**room, "request": "create", "is_private": True}
+        if self.address.admin_key:
+            made["admin_key"] = self.address.admin_key
+        await self.ask(handle, made)
+        await self.ask(handle, {**room, "request": "destroy"})
+        self.release(handle)
+        await self.detach(handle)
+
+    async def _live(self, socket: websockets.ClientConnection, reader: asyncio.Task[None]) -> None:
+        """Ask again and again whether it is there. Raises `MediaError` once it does not answer."""
+        pings = 0
         while not reader.done():
-            await asyncio.wait({reader}, timeout=KEEPALIVE)
-            if not reader.done() and self._socket is not None:
-                await self._socket.send(json.dumps(self._signed({"janus": "keepalive"}, "")))
+            answered = asyncio.ensure_future(await socket.ping())
+            await asyncio.wait({reader, answered}, timeout=PONG, return_when=FIRST_COMPLETED)
+            if not (reader.done() or answered.done()):
+                raise MediaError(503, "it does not answer any more")
+            await asyncio.wait({reader}, timeout=PING)
+            pings += 1
+            if pings % KEEPALIVE == 0 and not reader.done():
+                await socket.send(json.dumps(self._signed({"janus": "keepalive"}, "")))
         reader.result()
 
     def _end(self) -> None:
@@ -180,7 +237,7 @@ class Node:
         self._socket, self._session = None, 0
         for asked in self._asked.values():
             if not asked.done():
-                asked.set_exception(MediaError(503, "The mixer is gone"))
+                asked.set_exception(NodeGone())
         if was_ready:
             self._lost(self)
 
@@ -201,7 +258,7 @@ class Node:
     async def _ask(self, message: Body) -> Body:
         """Send a request and wait for its answer. Raises `MediaError`."""
         if self._socket is None:
-            raise MediaError(503, "The mixer is gone")
+            raise NodeGone
         number = secrets.token_hex(8)
         answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
@@ -212,10 +269,14 @@ class Node:
         except TimeoutError:
             raise MediaError(503, "The mixer does not answer") from None
         except websockets.ConnectionClosed as error:
-            raise MediaError(503, "The mixer is gone") from error
+            raise NodeGone from error
         finally:
             del self._asked[number]
         if found["janus"] == "error":
+            if self.ready.is_set():
+                LOG.warning(
+                    "Janus: %s (%s)", found["error"].get("reason"), found["error"].get("code")
+                )
             raise _refused(found["error"])
         return found
 
@@ -233,7 +294,6 @@ _BAD_DESCRIPTION = range(464, 468)
 
 
 def _refused(error: Body) -> MediaError:
-    LOG.warning("Janus: %s (%s)", error.get("reason"), error.get("code"))
     if error.get("code") in _BAD_DESCRIPTION:
         return MediaError(488, "The mixer cannot take the description")
     return MediaError(503, f"The mixer refuses: {error.get('reason')}")

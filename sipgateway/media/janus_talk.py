@@ -9,7 +9,8 @@ from sipgateway.media import description, janus_leg, janus_rooms
 from sipgateway.media.engine import Direction, MediaError, Session
 from sipgateway.media.ice import Address
 from sipgateway.media.janus_leg import Leg
-from sipgateway.media.janus_line import TYPES, Line, Lines
+from sipgateway.media.janus_line import TYPE, Line
+from sipgateway.media.janus_lines import Lines
 from sipgateway.media.janus_node import Body
 from sipgateway.media.streams import Stream
 
@@ -52,31 +53,32 @@ async def accept_webrtc(one: Leg, answer: str, stream: Stream) -> None:
 
 
 async def connect_plain(one: Leg, lines: Lines, line: Line) -> None:
-    """Have a plain phone's line go on to its node as what was agreed."""
-    if one.handle and one.encoding == line.encoding:
+    """Have a plain phone's line go on to its node, and be sent no more than the phone wants."""
+    if one.handle:
+        await _tell_bitrate(one, line)
         return
     place = lines.open(one.id, one.node.local_address)
     there = await _join_plain(one, line, place)
     lines.connect(one.id, there)
 
 
-async def _join_plain(one: Leg, line: Line, place: Address) -> Address:
-    """Join with a plain phone's line, which is at `place`; where the node takes what it sends.
+async def _tell_bitrate(one: Leg, line: Line) -> None:
+    """Have the node encode for a phone that wants another rate by now; 0 is the node's own."""
+    if one.bitrate != line.bitrate:
+        one.bitrate = line.bitrate
+        await one.node.ask(one.handle, {"request": "configure", "bitrate": line.bitrate})
 
-    A leg that speaks something else by now leaves first, and is in the room of its own again.
-    """
-    if one.handle:
-        await one.node.ask(one.handle, {"request": "leave"})
-        one.at = None
+
+async def _join_plain(one: Leg, line: Line, place: Address) -> Address:
+    """Join with a plain phone's line, which is at `place`; where the node takes what it sends."""
     host, port = place
-    number = TYPES[line.encoding]
-    rtp: Body = {"ip": host, "port": port, "payload_type": number, "fec": True}
-    more: Body = {"codec": line.encoding, "rtp": rtp}
+    rtp: Body = {"ip": host, "port": port, "payload_type": TYPE, "fec": True}
+    more: Body = {"codec": "opus", "rtp": rtp}
     if line.bitrate:
         more["bitrate"] = line.bitrate
     reply = await janus_rooms.join(one, more, "")
     told = reply.data.get("rtp")
     if not told:
         raise MediaError(503, "The mixer has no RTP port")
-    one.encoding = line.encoding
+    one.bitrate = line.bitrate
     return str(told["ip"]), int(told["port"])

@@ -10,20 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from sipgateway.media import engine, janus_rooms, janus_talk
-from sipgateway.media.engine import LegId, LegKind, MediaError, MediaEvent, RoomId
+from sipgateway.media.engine import Description, LegId, LegKind, MediaError, MediaEvent, RoomId
 from sipgateway.media.janus_attendant import Attendants
 from sipgateway.media.janus_house import House
 from sipgateway.media.janus_leg import Leg, Room
-from sipgateway.media.janus_line import Lines
-from sipgateway.media.janus_node import Node
+from sipgateway.media.janus_lines import Lines
+from sipgateway.media.janus_node import Node, NodeGone
 from sipgateway.media.janus_speaking import Speakers
 from sipgateway.media.janus_tape import Tapes
 
 LOG = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[Description]]
 
 GONE = "The leg is gone"
 LOST = "the Janus node is gone"
@@ -85,6 +87,17 @@ class Upkeep:
         former = self._lost.get(leg)
         return former.kind if former is not None else None
 
+    async def at_a_node(self, leg: LegId, work: Work) -> Description:
+        """Have a leg described, by another node if one is lost over it. Raises `MediaError`.
+
+        One that is known is not: with another node nothing would be left of what was agreed.
+        """
+        if leg not in self._legs:
+            for _ in self._house.nodes:
+                with contextlib.suppress(NodeGone):
+                    return await work()
+        return await work()
+
     @contextlib.asynccontextmanager
     async def made(self, leg: LegId, kind: LegKind, room: RoomId | None) -> AsyncIterator[Leg]:
         """The leg, made if it is not known, and then kept only if all goes well."""
@@ -92,10 +105,10 @@ class Upkeep:
             await self._house.wait()
         if leg in self._dropped:
             raise MediaError(500, GONE)
-        known = self._legs.get(leg)
+        known, former = self._legs.get(leg), self._lost.get(leg)
         one = known or Leg(leg, self._house.node_for(room), kind=kind, meant=room)
         if known is None:
-            one.follow(self._lost.pop(leg, None))
+            one.follow(former)
         if one.kind is not kind:
             raise MediaError(488, "The transport of a stream cannot change")
         self._legs[leg] = one
@@ -106,6 +119,8 @@ class Upkeep:
             well = True
             if self._legs.get(leg) is not one:
                 raise MediaError(500, GONE)
+            self._lost.pop(leg, None)
+            one.described = True
         finally:
             if not well and self._legs.get(leg) is one:
                 self._forget(one)
@@ -243,6 +258,8 @@ class Upkeep:
         """Carry on what can be by another node, and tell of the rest."""
         self.spawn(self._attendants.forget(node))
         for one in self._house.lose(node):
+            if not one.described:
+                continue  # whoever makes it hears of it
             one.at = None
             if self._lines.get(one.id) is None:
                 self.lose(one, LOST)
@@ -251,16 +268,27 @@ class Upkeep:
 
     async def _carry_on(self, one: Leg) -> None:
         """Have a plain phone's line go on to a node that lives; the phone need not know."""
-        line = self._lines.get(one.id)
         try:
-            await self._house.wait()
-            async with one.lock:
-                if line is None or self._legs.get(one.id) is not one:
-                    return
-                self._house.carry(one)
-                await janus_talk.connect_plain(one, self._lines, line)
+            carried = False
+            while not carried:
+                await self._house.wait()
+                async with one.lock:
+                    carried = await self._carried(one)
         except MediaError:
             if self._legs.get(one.id) is one:
                 self.lose(one, LOST)
         else:
-            self.follow(one)
+            if self._legs.get(one.id) is one:
+                self.follow(one)
+
+    async def _carried(self, one: Leg) -> bool:
+        """Whether nothing is left to do; not where that node, too, was lost over it."""
+        line = self._lines.get(one.id)
+        if line is None or self._legs.get(one.id) is not one or one.is_carried:
+            return True
+        try:
+            self._house.carry(one)
+            await janus_talk.connect_plain(one, self._lines, line)
+        except NodeGone:
+            return False
+        return True

@@ -32,7 +32,7 @@ int opus_packet_get_nb_samples(const unsigned char packet[], int32_t len, int32_
 """
 
 # opus_defines.h
-APPLICATION_VOIP = 2048
+APPLICATION_VOIP, APPLICATION_AUDIO = 2048, 2049
 SET_BITRATE, SET_MAX_BANDWIDTH, SET_COMPLEXITY, SET_FEC, SET_LOSS = 4002, 4004, 4010, 4012, 4014
 SET_VBR = 4006
 BANDWIDTHS = {8000: 1103, 20_000: 1105}
@@ -127,11 +127,16 @@ class OpusEncoder:
     """One stream that is sent."""
 
     def __init__(
-        self, library: Library, bitrate: int = BITRATE, limits: Limits = UNLIMITED
+        self,
+        library: Library,
+        bitrate: int = BITRATE,
+        limits: Limits = UNLIMITED,
+        *,
+        application: int = APPLICATION_VOIP,
     ) -> None:
         self._ffi, self._opus, self._library = library.ffi, library.opus, library
         error = self._ffi.new("int *")
-        state = self._opus.opus_encoder_create(RATE, 1, APPLICATION_VOIP, error)
+        state = self._opus.opus_encoder_create(RATE, 1, application, error)
         if error[0]:
             raise CodecError(f"libopus: encoder error {error[0]}")
         self._state = self._ffi.gc(state, self._opus.opus_encoder_destroy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ general: {{
   transports_folder = "{folder}/transports"
   interface = "127.0.0.1"
   api_secret = "{secret}"
+  admin_secret = "{secret}"
   debug_level = 4
 }}
 nat: {{ ice_enforce_list = "lo" ignore_mdns = true }}
@@ -28,7 +30,7 @@ transports: {{ disable = "{transports}" }}
 """
 WEBSOCKETS = """\
 general: {{ json = "compact" ws = true ws_port = {port} ws_ip = "127.0.0.1" wss = false }}
-admin: {{ admin_ws = false }}
+admin: {{ admin_ws = true admin_ws_port = {admin} admin_ws_ip = "127.0.0.1" }}
 """
 AUDIOBRIDGE = """\
 general: {{ rtp_port_range = "{first}-{last}" local_ip = "127.0.0.1" }}
@@ -41,7 +43,10 @@ class Janus:
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
-        self.url = f"ws://:{SECRET.replace(' ', '%20')}@127.0.0.1:{self.port}"
+        self._admin = free_port()
+        secret = SECRET.replace(" ", "%20")
+        query = f"admin_port={self._admin}&admin_secret={secret}"
+        self.url = f"ws://:{secret}@127.0.0.1:{self.port}/?{query}"
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -62,7 +67,7 @@ class Janus:
             )
         )
         (directory / "janus.transport.websockets.jcfg").write_text(
-            WEBSOCKETS.format(port=self.port)
+            WEBSOCKETS.format(port=self.port, admin=self._admin)
         )
         (directory / "janus.plugin.audiobridge.jcfg").write_text(
             AUDIOBRIDGE.format(first=plain, last=plain + 39)
@@ -78,6 +83,11 @@ class Janus:
             )
         said = f"(port {self.port})..."
         assert until(lambda: said in log.read_text(errors="replace")), log.read_text()
+
+    def hang(self) -> None:
+        """Have it do nothing any more, and be there."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """End it without a word."""

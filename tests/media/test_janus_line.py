@@ -7,16 +7,19 @@ import itertools
 import numpy as np
 import pytest
 
-from sipgateway.media import codec, codecs, dtmf, rtp
+from sipgateway.media import codec, codecs, dtmf, opus, rtp
 from sipgateway.media.clips import BREATH, Clips
 from sipgateway.media.control import Terms
 from sipgateway.media.engine import LegId
-from sipgateway.media.janus_line import CHUNK, TYPES, Line
+from sipgateway.media.janus_line import TYPE, Line
 from sipgateway.media.mixer import Player
 from tests.media import sounds
 from tests.media.test_leg import ALICE, TERMS
 
 CODECS = codecs.load()
+OPUS = CODECS["opus"]
+CHUNK = 160
+"""Octets of 20 ms of G.711."""
 LEG = LegId("alice")
 MUSIC = sounds.sine(700, 5)
 
@@ -28,8 +31,9 @@ class Stage:
         known = {**TERMS, "payload_type": number, "codecs": {str(number): name}, **terms}
         agreed: Terms = known  # type: ignore[assignment]
         self.clips = Clips()
-        self.line = Line(LEG, agreed, codecs=CODECS, clips=self.clips, now=0.0)
+        self.line = Line(LEG, agreed, codecs=CODECS, mouth=OPUS.encoder, clips=self.clips, now=0.0)
         self.kind, self.number = CODECS[name], number
+        self._mixing = OPUS.encoder()
         self.phone, self.node = rtp.Sender(77, 65_530, 10), rtp.Sender(5, 1, 1)
         self.now = 0.0
 
@@ -41,10 +45,8 @@ class Stage:
 
     def mixes(self, frame: codec.Samples | None = None) -> None:
         """A frame of the node's."""
-        encoder = self.kind.encoder()
-        payload = encoder.encode(codec.silence() if frame is None else frame)
-        number = TYPES[self.kind.name]
-        self.line.mixed(self.node.build(payload, self.kind.duration, payload_type=number))
+        payload = opus.SILENCE if frame is None else self._mixing.encode(frame)
+        self.line.mixed(self.node.build(payload, codec.FRAME, payload_type=TYPE))
         self.now += codec.PERIOD
 
     def onward(self) -> list[rtp.Packet]:
@@ -63,19 +65,80 @@ class Stage:
         return np.concatenate([decoder.decode(one.payload) for one in self.heard()])
 
 
-@pytest.mark.parametrize(("name", "number"), [("pcmu", 0), ("pcma", 8), ("opus", 96)])
-def test_what_is_said_goes_on_as_it_is(name: str, number: int) -> None:
-    stage = Stage(name, number)
-    encoder = stage.kind.encoder()
-    said = [encoder.encode(frame) for frame in sounds.frames(sounds.sine(440, 10))]
+def said_on(stage: Stage) -> codec.Samples:
+    """What went on to the node, as it sounds there."""
+    decoder = OPUS.decoder()
+    return np.concatenate([decoder.decode(one.payload) for one in stage.onward()])
+
+
+def test_opus_goes_on_as_it_is() -> None:
+    stage = Stage("opus", 96)
+    said = [stage.kind.encoder().encode(frame) for frame in sounds.frames(sounds.sine(440, 10))]
     for payload in said:
         stage.says(payload)
     gone = stage.onward()
     assert [one.payload for one in gone] == said
-    assert {one.payload_type for one in gone} == {TYPES[name]}
-    steps = {(b.sequence - a.sequence) & 0xFFFF for a, b in itertools.pairwise(gone)}
-    times = {b.timestamp - a.timestamp for a, b in itertools.pairwise(gone)}
-    assert (steps, times) == ({1}, {stage.kind.duration})
+    assert {one.payload_type for one in gone} == {TYPE}
+    assert _steps(gone) == ({1}, {codec.FRAME})
+
+
+def _steps(gone: list[rtp.Packet]) -> tuple[set[int], set[int]]:
+    """By how much sequence and time go on."""
+    pairs = list(itertools.pairwise(gone))
+    return (
+        {(after.sequence - before.sequence) & 0xFFFF for before, after in pairs},
+        {(after.timestamp - before.timestamp) & 0xFFFFFFFF for before, after in pairs},
+    )
+
+
+@pytest.mark.parametrize(("name", "number"), [("pcmu", 0), ("pcma", 8)])
+@pytest.mark.parametrize("hertz", [440, 1700, 3000])
+def test_g711_goes_on_as_loud_as_it_was_and_without_images(
+    name: str, number: int, hertz: float
+) -> None:
+    """A node that was given G.711 makes five images of each tone, all as loud as the tone."""
+    stage = Stage(name, number)
+    encoder = stage.kind.encoder()
+    tone = sounds.sine(hertz, 50)
+    for frame in sounds.frames(tone):
+        stage.says(encoder.encode(frame))
+        stage.mixes()
+    sound = said_on(stage)[5 * codec.FRAME :]
+    assert sounds.share(sound, hertz) > 0.95
+    assert codec.level(sound) == pytest.approx(codec.level(tone), abs=1)
+
+
+def test_silence_on_a_line_costs_nothing() -> None:
+    stage = Stage()
+    stage.says(stage.kind.silence)
+    (gone,) = stage.onward()
+    assert gone.payload == opus.SILENCE
+
+
+@pytest.mark.parametrize(("name", "number", "times"), [("opus", 96, 1), ("pcmu", 0, 6)])
+def test_what_was_lost_on_the_way_is_missing_at_the_node_too(
+    name: str, number: int, times: int
+) -> None:
+    """So that it knows, and makes it up."""
+    stage = Stage(name, number)
+    stage.says(stage.kind.silence)
+    stage.phone.sequence += 2
+    stage.phone.timestamp += 2 * stage.kind.duration
+    stage.says(stage.kind.silence)
+    first, second = stage.onward()
+    assert (second.sequence - first.sequence) & 0xFFFF == 3
+    assert (second.timestamp - first.timestamp) & 0xFFFFFFFF == 3 * times * stage.kind.duration
+
+
+def test_a_phone_that_changes_its_codec_within_what_was_agreed_is_understood() -> None:
+    stage = Stage("pcmu", 0, codecs={"0": "pcmu", "8": "pcma"})
+    frames = sounds.frames(sounds.sine(440, 40))
+    for name, number, part in (("pcmu", 0, frames[:20]), ("pcma", 8, frames[20:])):
+        encoder = CODECS[name].encoder()
+        for frame in part:
+            stage.says(encoder.encode(frame), number=number)
+            stage.mixes()
+    assert sounds.share(said_on(stage)[25 * codec.FRAME :], 440) > 0.95
 
 
 def test_a_stream_that_begins_anew_goes_on() -> None:
@@ -87,19 +150,21 @@ def test_a_stream_that_begins_anew_goes_on() -> None:
     first, second = stage.onward()
     assert second.ssrc == first.ssrc
     assert (second.sequence - first.sequence) & 0xFFFF == 1
-    assert second.timestamp - first.timestamp == CHUNK
+    assert second.timestamp - first.timestamp == codec.FRAME
 
 
 @pytest.mark.parametrize("size", [80, 240, 480])
 def test_packets_of_other_lengths_are_cut_as_a_node_takes_them(size: int) -> None:
     stage = Stage()
-    said = bytes(number % 251 for number in range(6 * size))
-    for at in range(0, len(said), size):
-        stage.says(said[at : at + size], duration=size)
+    said = CODECS["pcmu"].encoder()
+    octets = b"".join(said.encode(frame) for frame in sounds.frames(sounds.sine(440, 60)))
+    for at in range(0, len(octets), size):
+        stage.says(octets[at : at + size], duration=size)
     gone = stage.onward()
-    assert {len(one.payload) for one in gone} == {CHUNK}
-    assert b"".join(one.payload for one in gone) == said[: len(said) // CHUNK * CHUNK]
-    assert gone[-1].sequence - gone[0].sequence == len(gone) - 1
+    assert len(gone) == 60
+    assert _steps(gone) == ({1}, {codec.FRAME})
+    sound = np.concatenate([*map(OPUS.decoder().decode, (one.payload for one in gone))])
+    assert sounds.share(sound[5 * codec.FRAME :], 440) > 0.95
 
 
 def test_keyed_digits_are_told_and_do_not_go_on() -> None:
@@ -195,3 +260,17 @@ def test_what_is_no_packet_changes_nothing(data: bytes) -> None:
     stage.line.mixed(data)
     stage.line.receive(data, ALICE, 0.0)
     assert (stage.heard(), stage.onward(), stage.line.reports) == ([], [], [])
+
+
+def test_a_phone_that_sends_nothing_is_made_known_to_the_node() -> None:
+    """Else it would hear nothing: when it has come to a node, and once in a second from then on."""
+    stage = Stage()
+    stage.line.arrive()
+    told = []
+    for look in range(45):
+        stage.line.handle_timeout(look / 20)
+        told.append(len(stage.onward()))
+    assert [at for at, count in enumerate(told) if count] == [0, 20, 40]
+    stage.says(bytes(CHUNK))
+    stage.line.handle_timeout(2.25)
+    assert len(stage.onward()) == 1, "who speaks is known"
