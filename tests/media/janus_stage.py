@@ -34,6 +34,7 @@ from sipgateway.media.engine import (
 from sipgateway.media.janus import JanusEngine
 from sipgateway.media.janus_node import Address
 from sipgateway.media.local import SPOKEN
+from tests.live.patience import PATIENCE
 from tests.media import januses, offers, sounds
 from tests.media.januses import Janus
 
@@ -136,7 +137,7 @@ class Stage:
         self.phones.append(phone := Phone(hertz))
         return phone
 
-    async def until(self, true: Callable[[], bool], seconds: float = 8.0) -> None:
+    async def until(self, true: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait for something."""
         async with asyncio.timeout(seconds):
             while not true():
@@ -293,5 +294,15 @@ def home_of(stage: Stage, leg: LegId) -> Janus:
     return next(one for one in stage.nodes if one.port == port)
 
 
-def kept(stage: Stage) -> list[engine.RecordingClosed]:
+def recordings(stage: Stage) -> list[engine.RecordingClosed]:
     return [one for one in stage.events if isinstance(one, engine.RecordingClosed)]
+
+
+def loudest(sound: codec.Samples, *tones: float) -> float:
+    """Which of some tones is there, and none of the others; 0 where that is not so.
+
+    What is broken, because the machine was busy, has something of every tone.
+    """
+    shares = sorted(((sounds.share(sound, one), one) for one in tones), reverse=True)
+    (most, tone), (next_most, _) = shares[:2]
+    return tone if most > 4 * next_most else 0

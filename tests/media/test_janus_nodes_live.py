@@ -34,8 +34,8 @@ from tests.media.janus_stage import (
     decoded,
     desks,
     home_of,
-    kept,
     lost,
+    recordings,
     stage,
 )
 
@@ -94,7 +94,7 @@ async def test_a_recording_goes_on_at_another_node(stage: Stage, tmp_path: Path)
     await stage.calls_in(ALICE, 1000)
     await asyncio.sleep(1.5)
     stage.mixer.record(ROOM, "")
-    await stage.until(lambda: any(one.seconds > 2.0 for one in kept(stage)))
+    await stage.until(lambda: any(one.seconds > 2.0 for one in recordings(stage)))
     sound = decoded(tmp_path / "recordings" / "one.opus")
     assert sounds.share(sound[RATE // 4 : RATE], 440) > 0.9
     assert sounds.share(sound[-RATE // 2 :], 1000) > 0.9
@@ -175,7 +175,7 @@ async def test_a_lost_phone_is_offered_what_it_had(
     lost = engine.LegLost(BOB, "the Janus node is gone")
     await stage.until(lambda: lost in stage.events)
     node.start()
-    await stage.until(lambda: stage.mixer.failing() == "", seconds=15.0)
+    await stage.until(lambda: stage.mixer.failing() == "")
     again = await stage.mixer.offer(BOB, LegKind.RTP, Session(), room=ROOM)
     assert "RTP/SAVP 0 101" in again.sdp
     assert _line(again.sdp, "o=")[:2] == _line(answer.sdp, "o=")[:2]
@@ -197,7 +197,7 @@ async def test_a_node_that_comes_back_is_used_again(
         await stage.mixer.offer(ALICE, LegKind.WEBRTC, Session())
     assert caught.value.status == 503
     node.start()
-    await stage.until(lambda: stage.mixer.failing() == "", seconds=15.0)
+    await stage.until(lambda: stage.mixer.failing() == "")
     await stage.calls_in(ALICE, 440)
 
 
