@@ -20,7 +20,10 @@ class SrtpError(ValueError):
 
 
 class Replayed(SrtpError):
-    """A packet that came before, or is too old to tell."""
+    """A packet whose number came before or is too old to tell.
+
+    libsrtp looks at the number first, so this says nothing of whether it is forged.
+    """
 
 
 @dataclass(frozen=True, slots=True)
