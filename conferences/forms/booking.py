@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -38,6 +39,12 @@ _KINDS = [
         ),
     ),
 ]
+
+
+_CHANGED = gettext_lazy(
+    "Somebody has changed this booking since you opened this page, perhaps you in another "
+    "window. Look at it as it is now; saving once more puts what stands here in its place."
+)
 
 
 class BookingForm(
@@ -99,6 +106,8 @@ class BookingForm(
         shown = conference or like
         self.proposals: list[datetime.datetime] = []
         self._new = conference is None
+        #: What the page shows, for whoever changes it: see `clean`.
+        self.seen = "" if conference is None else _digest(owner, conference)
         super().__init__(
             plain.taken(data),
             initial=_initial(owner, shown) | _suggested(at or {}),
@@ -137,8 +146,13 @@ class BookingForm(
         return self.organizers.get(self.cleaned_data.get("organizer", ""), owner)
 
     def clean(self) -> dict[str, Any]:
-        """A date needs its parts; the list is read row by row."""
+        """A date needs its parts; the list is read row by row.
+
+        What somebody else has changed since the page was opened is not undone unsaid.
+        """
         values = super().clean() or self.cleaned_data
+        if self.data.get("seen", self.seen) != self.seen:
+            self.add_error(None, ValidationError(_CHANGED, code="changed"))
         if values.get("kind") == Kind.BOOKED.value:
             for field, words in (("date", _("Choose a date.")), ("time", _("Choose a time."))):
                 if not values.get(field) and field not in self.errors:
@@ -224,6 +238,13 @@ def _suggested(at: Mapping[str, str]) -> dict[str, Any]:
         "time": start.time(),
         **length.suggested(at.get("minutes", "")),
     }
+
+
+def _digest(owner: User, conference: Conference) -> str:
+    """What the form shows of it, in short."""
+    people = conference.invitations.order_by("pk").values_list("uri", "email", "role", "dial_out")
+    shown = (sorted(_initial(owner, conference).items()), list(people))
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:32]
 
 
 def _initial(owner: User, conference: Conference | None) -> dict[str, Any]:

@@ -39,6 +39,7 @@ AT_ONCE = 100
 #: Seconds that the mail server may take.
 PATIENCE = 20
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
+_ONCE = ("UID", "SEQUENCE", "RECURRENCE-ID")
 _ANSWERS = {
     "ACCEPTED": Answer.ACCEPTED,
     "TENTATIVE": Answer.TENTATIVE,
@@ -93,8 +94,18 @@ def _event(message: EmailMessage) -> Any:
             raise BadReply(f"the calendar in it cannot be read: {error}") from error
         events = calendar.walk("VEVENT") if isinstance(calendar, Calendar) else []
         if str(calendar.get("METHOD", "")).upper() == "REPLY" and len(events) == 1:
+            _readable(events[0])
             return events[0]
     raise BadReply("there is no iTIP reply in it")
+
+
+def _readable(event: Any) -> None:
+    """What is read of it is there once at the most, and whole; the rest may be as it is."""
+    wrong = {str(name) for name, _ in event.errors}
+    wrong |= {name for name in _ONCE if isinstance(event.get(name), list)}
+    for name in (*_ONCE, "ATTENDEE"):
+        if name in wrong:
+            raise BadReply(f"its {name} cannot be read")
 
 
 def _invitation(message: EmailMessage) -> Invitation:

@@ -159,6 +159,26 @@ def test_mallory_is_refused(weekly: Conference, how: str) -> None:
     assert _answers(weekly) == ["", ""]
 
 
+ODD = {
+    "a broken number": ({"SEQUENCE": "first"}, "SEQUENCE"),
+    "two numbers": ({"SEQUENCE": "0\r\nSEQUENCE:1"}, "SEQUENCE"),
+    "a broken time": ({"RECURRENCE-ID": "monday"}, "RECURRENCE-ID"),
+    "two times": (
+        {"RECURRENCE-ID": "20270327T090000Z\r\nRECURRENCE-ID:20270403T090000Z"},
+        "RECURRENCE-ID",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_answer_is_none(weekly: Conference, what: str) -> None:
+    """And no fault of ours, by which others of a mailbox would wait."""
+    changed, named = ODD[what]
+    with pytest.raises(BadReply, match=f"its {named} cannot be read"):
+        services.take_reply(_reply(weekly, **changed), now=timezone.now())
+    assert _invitation(weekly).answer == ""
+
+
 def test_an_answer_to_what_has_changed_since(weekly: Conference) -> None:
     before = _reply(weekly)
     services.change(conference=weekly, actor=people.ALICE.uri, duration_minutes=15)

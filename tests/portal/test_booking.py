@@ -156,6 +156,26 @@ def test_a_change_keeps_what_the_form_does_not_show(
     assert (invited.role, invited.dial_out) == ("moderator", True)
 
 
+def test_what_others_changed_meanwhile_is_not_undone_unsaid(
+    alice: User, signed_in: SignedIn
+) -> None:
+    row = services.book(organizer=alice, title="Talk", name="talk")
+    browser, address = signed_in(alice), "/conferences/talk/change/"
+
+    def seen() -> str:
+        page = browser.get(address).content.decode()
+        return page.partition('name="seen" value="')[2].partition('"')[0]
+
+    first = second = seen()
+    assert browser.post(address, {**ROOM, "title": "Lecture", "seen": first}).status_code == 302
+    late = browser.post(address, {**ROOM, "title": "Talk", "seen": second})
+    assert "Somebody has changed this booking" in late.content.decode()
+    row.refresh_from_db()
+    assert row.title == "Lecture"
+    assert f'name="seen" value="{seen()}"' in late.content.decode()
+    assert browser.post(address, {**ROOM, "title": "Talk", "seen": seen()}).status_code == 302
+
+
 def test_a_role_that_a_script_gave_stays(alice: User, bob: User, signed_in: SignedIn) -> None:
     listener = Invitee(uri="bob", role=Role.LISTENER)
     row = services.book(organizer=alice, title="Talk", name="talk", invitees=[listener])
