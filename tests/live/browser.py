@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
+from tests.live.office import ROOT
 from tests.live.patience import PATIENCE as SECONDS
 from tests.live.server import until
 
@@ -34,6 +35,7 @@ FLAGS = [
     "--no-pings",
     "--mute-audio",
 ]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 VISITOR = (Path(__file__).parent / "visitor.js").read_text()
 
 #: Hertz: what each hums. No one's harmonics meet another's tone.
@@ -107,6 +109,14 @@ class Tab(Protocol):
 
     async def wait_for_function(self, function: str, /, *, arg: Any = None) -> Any:
         """Wait until a function returns something true."""
+
+
+async def is_accessible(page: Page) -> None:
+    """axe-core finds nothing to complain of in what is shown now."""
+    await page.evaluate(f"{AXE.read_text()}\n;0")
+    found = await page.evaluate("axe.run(document)")
+    told = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+    assert told == []
 
 
 async def hears(page: Tab, tone: int) -> None:

@@ -11,13 +11,11 @@ from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 from tests.live import browser as browsers
 from tests.live import room as rooms
 from tests.live.conftest import People
-from tests.live.office import ROOT
 from tests.live.phone import Account, Phone, is_request
 from tests.live.room import Room
 from tests.live.server import Server, until
 from tests.live.wire import Message
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 ALICE, CAROL = browsers.TONES["alice"], browsers.TONES["carol"]
 
 
@@ -44,14 +42,6 @@ class PhonePage(Room):
     async def dials(self, text: str) -> None:
         await self.hook("dial").fill(text)
         await self.hook("dial-button").click()
-
-
-async def is_accessible(page: Page) -> None:
-    """axe-core finds nothing to complain of in what is shown now."""
-    await page.evaluate(f"{AXE.read_text()}\n;0")
-    found = await page.evaluate("axe.run(document)")
-    told = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
-    assert told == []
 
 
 async def has_called(room: Room, whom: str) -> Locator:
@@ -94,8 +84,8 @@ async def test_carol_is_called_in(alice: Room, carol: PhonePage) -> None:
     await expect(carol.hook("ring")).to_contain_text("alice asks you to join")
     await expect(line).to_contain_text("ringing")
     await expect(alice.entry("carol")).to_have_attribute("data-calling", "true")
-    await is_accessible(alice.page)
-    await is_accessible(carol.page)
+    await browsers.is_accessible(alice.page)
+    await browsers.is_accessible(carol.page)
     await carol.hook("ring-accept").click()
     await expect(line).to_contain_text("has answered")
     await expect(alice.entry("carol")).to_have_attribute("data-calling", "false")
@@ -103,7 +93,7 @@ async def test_carol_is_called_in(alice: Room, carol: PhonePage) -> None:
     await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
     await expect(carol.hook("remove-button")).to_have_count(0)
-    await is_accessible(carol.page)
+    await browsers.is_accessible(carol.page)
     await alice.removes("carol", for_good=False)
     await carol.says("Alice removed you")
     await carol.is_ready()
@@ -127,7 +117,7 @@ async def test_nobody_is_there(alice: Room) -> None:
     await has_called(alice, "no such address")
     await expect(alice.hook("add-error")).to_contain_text("is not an address that can be called")
     await expect(alice.hook("add-uri")).to_be_focused()
-    await is_accessible(alice.page)
+    await browsers.is_accessible(alice.page)
     await alice.sees("Alice")
 
 
@@ -213,7 +203,7 @@ async def test_carol_is_not_called_any_more(alice: Room, carol: PhonePage) -> No
     """Alice stops it, at the line and at the tile; the phone is told so."""
     line = await has_called(alice, "carol")
     await expect(carol.hook("ring")).to_be_visible()
-    await is_accessible(alice.page)
+    await browsers.is_accessible(alice.page)
     await line.get_by_role("button", name="Stop calling").click()
     await expect(carol.hook("ring")).to_be_hidden()
     await expect(alice.hook("outgoing-call")).to_have_count(0)
@@ -237,7 +227,7 @@ async def test_the_application_asks_on_the_page(alice: Room, carol: PhonePage) -
     await expect(panel).to_contain_text("Is this right?")
     await panel.get_by_role("button", name="Back").click()
     await expect(panel.locator("[name=title]")).to_have_value("Made by a form")
-    await is_accessible(carol.page)
+    await browsers.is_accessible(carol.page)
     await panel.locator("[name=pin]").fill("4711")
     await panel.locator("[type=submit]").click()
     await expect(carol.page.get_by_role("heading", name="Made by a form")).to_be_visible()
@@ -299,7 +289,7 @@ async def test_a_call_becomes_a_conference_by_one_press(
     await carol.sees("Carol", "Alice")
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
     await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
-    await is_accessible(alice.page)
+    await browsers.is_accessible(alice.page)
     await alice.hook("leave-button").click()
     await carol.says("Alice ended the conference")
     await alice.is_ready()
@@ -332,7 +322,7 @@ async def test_two_who_are_left_are_in_a_call_again(
     await expect(alice.hook("notice")).to_contain_text("You and Carol are the only ones left")
     await browsers.hears_the_other_alone(alice.page, own=ALICE, other=CAROL)
     await browsers.hears_the_other_alone(carol.page, own=CAROL, other=ALICE)
-    await is_accessible(alice.page)
+    await browsers.is_accessible(alice.page)
     await alice.hook("leave-button").click()
     await carol.says("The call has ended")
     await page.context.close()

@@ -248,6 +248,29 @@ async def test_people_write_to_each_other(organizer: Page, browser: Browser) -> 
     )
     await bob.page.keyboard.press("Escape")
     await expect(bob.hook("chat-button")).to_be_focused()
+    await alice.page.set_viewport_size({"width": 390, "height": 700})
+    await browsers.is_accessible(alice.page)
+    await expect(alice.hook("leave-button")).to_be_in_viewport(ratio=1)
+    await alice.hook("chat-button").press("Enter")
+    await expect(alice.hook("leave-button")).to_be_in_viewport(ratio=1)
+
+
+DIALOGS = ("keypad", "devices", "move", "add", "mute-all", "mute-others", "sounds", "end")
+
+
+async def test_every_dialog_of_the_room_gives_the_focus_back(organizer: Page) -> None:
+    """Opened and left by keyboard; nothing is wrong with any of them."""
+    await organizer.goto(await rooms.book(organizer, "Many dialogs"))
+    alice = Room(organizer)
+    await alice.joins()
+    for name in DIALOGS:
+        await alice.hook(f"{name}-button").press("Enter")
+        dialog = organizer.locator("dialog[open]")
+        await expect(dialog).to_be_visible()
+        await browsers.is_accessible(organizer)
+        await organizer.keyboard.press("Escape")
+        await expect(dialog).to_have_count(0)
+        await expect(alice.hook(f"{name}-button")).to_be_focused()
 
 
 async def test_the_moderator_sees_how_well_each_is_heard(

@@ -15,7 +15,6 @@ from tests.live import room as rooms
 from tests.live.baresip import Baresip
 from tests.live.room import Room
 from tests.live.server import Server, running, until
-from tests.live.test_phone_page import is_accessible
 from tests.live.test_voice import hears
 from tests.ports import free_port
 
@@ -49,7 +48,7 @@ async def test_a_browser_and_a_desk_phone_are_let_in_and_mallory_is_not(
     try:
         await expect(bob.hook("waiting-place")).to_contain_text("number 1")
         await expect(bob.hook("roster-item")).to_have_count(0)
-        await is_accessible(bob.page)
+        await browsers.is_accessible(bob.page)
         carol = server.phone("carol", "--display-name", "Carol")
         await desk.start(carol, through=("udp", port), dial=api.uri(name))
         library = prompts.Library(Path("none"), local.SPOKEN)
@@ -58,7 +57,7 @@ async def test_a_browser_and_a_desk_phone_are_let_in_and_mallory_is_not(
         await expect(alice.hook("waiting-item")).to_have_count(2)
         await alice.sees("Alice")
         await browsers.is_silent(alice.page, TONES["bob"])
-        await is_accessible(alice.page)
+        await browsers.is_accessible(alice.page)
         await alice.hook("let-in-button").first.click()
         await bob.is_in("joined")
         await alice.sees("Alice", "Bob")
