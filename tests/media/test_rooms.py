@@ -19,6 +19,7 @@ from sipgateway.media.rooms import Rooms
 from sipgateway.media.voice import Voice
 from tests.media import peer, sounds
 from tests.media.test_secure import ALICE, MALLORY, check
+from tests.ports import free_port
 
 OPUS = codecs.load()["opus"]
 ROOM, OTHER = RoomId("4711"), RoomId("4712")
@@ -221,7 +222,8 @@ def test_a_participant_cannot_take_anothers_address() -> None:
 
 
 def test_ports_of_a_leg_are_an_even_one_and_the_next() -> None:
-    taken = ports.Ports(34001, 34020)
+    port = free_port(20)
+    taken = ports.Ports(port + 1, port + 19)
     first = taken.open_pair(LegId("a"), "127.0.0.1")
     assert first % 2 == 0
     assert taken.open_pair(LegId("a"), "127.0.0.1") == first
@@ -260,7 +262,8 @@ def test_nobody_can_tell_which_port_is_next(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_ports_run_out() -> None:
-    taken = ports.Ports(34100, 34103)
+    port = free_port(4)
+    taken = ports.Ports(port, port + 3)
     for name in ("a", "b"):
         taken.open_pair(LegId(name), "127.0.0.1")
     with pytest.raises(OSError, match="no pair"):
