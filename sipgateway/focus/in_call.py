@@ -9,6 +9,7 @@ from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, Negotiated
 from sipgateway.focus.leg import TALKING, Farewell, Input, Leg, State
 from sipgateway.focus.negotiation import Negotiation, failure
+from sipgateway.focus.presses import Way
 from sipgateway.focus.room import Legs
 from sipgateway.focus.roster import Departure
 from sipgateway.focus.session_timer import SessionTimer
@@ -120,7 +121,7 @@ class InCall:
             return
         self._desk.endpoint.respond(event.transaction, 200, now)
         digit = _info_digit(event.request)
-        if digit:
+        if digit and leg.presses.is_new(digit, Way.INFO, now):
             self._legs.room.keyed(leg, digit, now)
 
     def ack_came(self, ack: Request, leg: Leg, now: float) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from conferences.policy import Identity, ParticipantKey
 from sipgateway.focus.desk import Phone
 from sipgateway.focus.outside import Way
+from sipgateway.focus.presses import Presses
 from sipgateway.focus.roster import Departure, Joining
 from sipgateway.media.engine import Direction, LegId
 from sipgateway.sip.events import DialogId, TransactionId
@@ -290,6 +291,8 @@ class Leg:
     returns_by: float | None = None
     #: The fields of a re-INVITE of ours that is due once the phone has answered our offer.
     reinvite_due: tuple[tuple[str, str], ...] | None = None
+    #: What it keys, by whichever ways.
+    presses: Presses = field(default_factory=Presses)
     #: A re-INVITE of ours that waits for its answer.
     reinvite: TransactionId | None = None
 

@@ -17,6 +17,7 @@ from sipgateway.focus import answers, inviting
 from sipgateway.focus.desk import Desk
 from sipgateway.focus.events import Answer, Negotiated, NegotiationFailed
 from sipgateway.focus.leg import Farewell, Input, Leg, State
+from sipgateway.focus.presses import Way
 from sipgateway.focus.pulse import Pulse
 from sipgateway.focus.questions import AcceptAnswer, AnswerOffer, MakeOffer
 from sipgateway.focus.room import Legs
@@ -137,7 +138,8 @@ class Negotiation:
             todo(now)
 
     def _keyed(self, leg: Leg, event: DigitKeyed, now: float) -> None:
-        self._legs.room.keyed(leg, event.digit, now)
+        if leg.presses.is_new(event.digit, Way.MEDIA, now):
+            self._legs.room.keyed(leg, event.digit, now)
 
     def _played(self, leg: Leg, event: PlayEnded, now: float) -> None:
         words = leg.words

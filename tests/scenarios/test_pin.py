@@ -8,13 +8,21 @@ from conferences.policy import Admission, PersonalPin, Role
 from sipgateway.focus.facts import Joined, PinGiven, WrongPin
 from sipgateway.media.engine import DigitKeyed, LegId
 from sipgateway.sip.flow import Transport
-from tests.stage import DOMAIN, OFFER, Stage
+from tests.stage import DOMAIN, OFFER, Person, Stage
 
 
 def _keys(stage: Stage, who: str, digits: str, name: str = "4712") -> None:
     leg = stage.leg_of(who, name)
     for digit in digits:
         stage.media_tells(DigitKeyed(leg, digit))
+
+
+def _info(person: Person, digit: str) -> None:
+    info = person.request("INFO", person.target, call_id=person.call_id, to=person.to["call"])
+    info.append("Content-Type", "application/dtmf-relay")
+    info.body = f"Signal={digit}\r\nDuration=100\r\n".encode()
+    person.feeds(info)
+    person.gets("200")
 
 
 def test_the_right_pin_opens(stage: Stage) -> None:
@@ -69,12 +77,22 @@ def test_digits_by_info(stage: Stage) -> None:
     stage.conference("4712", pin="24")
     bob = stage.joined("bob", "4712")
     for digit in "24#":
-        info = bob.request("INFO", bob.target, call_id=bob.call_id, to=bob.to["call"])
-        info.append("Content-Type", "application/dtmf-relay")
-        info.body = f"Signal={digit}\r\nDuration=100\r\n".encode()
-        bob.feeds(info)
-        bob.gets("200")
+        _info(bob, digit)
     assert stage.roster("4712") == ["bob"]
+
+
+def test_a_key_that_is_told_in_both_ways_is_one_digit(stage: Stage) -> None:
+    """Desk phones have a setting for it; whichever comes first counts."""
+    stage.conference("4712", pin="2244")
+    bob = stage.joined("bob", "4712")
+    for digit in "22":
+        _keys(stage, "bob", digit)
+        _info(bob, digit)
+    for digit in "44#":
+        _info(bob, digit)
+        _keys(stage, "bob", digit)
+    assert stage.roster("4712") == ["bob"]
+    assert not [fact for fact in stage.facts if isinstance(fact, WrongPin)]
 
 
 def test_who_keys_a_pin_of_his_own_is_known_by_it(stage: Stage) -> None:
