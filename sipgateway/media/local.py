@@ -188,6 +188,8 @@ class LocalEngine:
         self._rooms: dict[RoomId, _Worker] = {}
         self._places: dict[LegId, RoomId] = {}
         self._recorded: dict[RoomId, tuple[str, bool]] = {}
+        self._open: dict[str, tuple[RoomId, _Worker | None]] = {}
+        """Recordings whose end was not told yet, and who writes them, if he lives."""
         self._sounding: dict[RoomId, _Sounding] = {}
         self._up = asyncio.Event()
         """That some worker is ready."""
@@ -421,13 +423,32 @@ class LocalEngine:
 
     def record(self, room: RoomId, name: str, *, paused: bool = False) -> None:
         """Record a room, whichever worker it lives in and comes to live in."""
+        before, _ = self._recorded.pop(room, ("", False))
         if name:
             self._recorded[room] = (name, paused)
-        else:
-            self._recorded.pop(room, None)
         worker = self._rooms.get(room)
         if worker is not None:
             worker.order({"op": "record", "room": room, "name": name, "paused": paused})
+            if name:
+                self._open[name] = (room, worker)
+        elif before in self._open:
+            self._finish(before)
+
+    def _finish(self, name: str) -> None:
+        """Have a recording that is over ended by another worker, where its own has died."""
+        room, writes = self._open[name]
+        worker = next((one for one in self._workers if one.ready.is_set()), None)
+        if writes is None and room not in self._recorded and worker is not None:
+            self._open[name] = (room, worker)
+            for one in (name, ""):
+                worker.order({"op": "record", "room": room, "name": one, "paused": True})
+
+    def _leave(self, worker: _Worker) -> None:
+        """A worker can write nothing more."""
+        for name, (room, writes) in [*self._open.items()]:
+            if writes is worker:
+                self._open[name] = (room, None)
+                self._finish(name)
 
     def drop(self, leg: LegId) -> None:
         """Forget a leg for good."""
@@ -633,6 +654,7 @@ class LocalEngine:
         if worker.process is not None:
             await _end(worker.process)
             worker.process = None
+        self._leave(worker)
         for room in [room for room, one in self._rooms.items() if one is worker]:
             self._listener(engine.Speaking(room, frozenset()))
         for leg in [leg for leg, one in self._legs.items() if one.worker is worker]:
@@ -652,6 +674,8 @@ class LocalEngine:
         worker.port, worker.fingerprint = report["port"], report["fingerprint"]
         worker.ready.set()
         self._up.set()
+        for name in [*self._open]:
+            self._finish(name)
 
     def _answer(self, worker: _Worker, report: Report) -> None:
         question = worker.questions.get(report["question"])
@@ -679,6 +703,10 @@ class LocalEngine:
             del self._sounding[room]
         self._happened(worker, report)
 
+    def _kept(self, worker: _Worker, report: Report) -> None:
+        self._open.pop(report["name"], None)
+        self._happened(worker, report)
+
     def _happened(self, _: _Worker, report: Report) -> None:
         self._listener(control.happened(report))
 
@@ -691,6 +719,7 @@ REPORTS: dict[str, Callable[[LocalEngine, _Worker, Report], None]] = {
     **dict.fromkeys(control.EVENTS, LocalEngine._happened),
     "ended": LocalEngine._ended,
     "sounded": LocalEngine._sounded,
+    "kept": LocalEngine._kept,
 }
 
 

@@ -262,6 +262,23 @@ async def test_a_recording_survives_its_worker(stage: Stage, tmp_path: Path) -> 
     assert len(lengths) == 1, "the track is as long as the mix"
 
 
+async def test_a_recording_whose_worker_died_is_ended_by_the_next(stage: Stage) -> None:
+    """Also where nobody comes back to the room."""
+    alice = await stage.joined(ALICE)
+    stage.mixer.record(ROOM, "one")
+    await talk([(alice, 440.0)], 120)
+    (process,) = stage.mixer.processes()
+    os.kill(process, signal.SIGKILL)
+    await stage.told(engine.LegLost(ALICE, "the mixer worker ended"))
+    stage.mixer.drop(ALICE)
+    stage.mixer.record(ROOM, "")
+    closed = engine.RecordingClosed
+    await stage.until(lambda: any(isinstance(one, closed) for one in stage.events), seconds=10)
+    (told,) = [one for one in stage.events if isinstance(one, closed)]
+    assert (told.room, told.name, told.failed) == (ROOM, "one", "")
+    assert told.seconds > 1.0
+
+
 async def test_hold(stage: Stage) -> None:
     alice, bob = await stage.joined(ALICE), await stage.joined(BOB)
     held = Peer(stage.identity, credentials=alice.credentials)
