@@ -314,7 +314,7 @@ class LocalEngine:
         if one is None:
             raise MediaError(500, "An answer for a leg that is not there")
         answer = await self._names.located(answer, one.negotiation.sip_host)
-        if self._legs.get(leg) is not one:
+        if self._meant(leg) is not one:
             raise MediaError(500, GONE)
         stream, terms = one.negotiation.accept(answer)
         if leg in self._legs:
