@@ -54,6 +54,7 @@ _TYPES: Mapping[str, str] = {
     "hand-lowered": "participant.hand_lowered",
     "asked-to-speak": "participant.asked_to_speak",
     "answered": "invitation.answered",
+    "proposed": "invitation.proposed",
     "called": "call.answered",
     "call-failed": "call.failed",
     "call-cancelled": "call.cancelled",
@@ -82,6 +83,7 @@ CHOICES = (
     "recording.ended",
     "recording.ready",
     "invitation.answered",
+    "invitation.proposed",
 )
 _TYPE = re.compile(r"[a-z]+\.[a-z_]+")
 

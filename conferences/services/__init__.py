@@ -117,6 +117,7 @@ from conferences.services.people import (
 )
 from conferences.services.persons import delete_people, delete_person
 from conferences.services.pins import admit_guest, admit_invitee, check_pin, pin_given
+from conferences.services.proposals import propose
 from conferences.services.readings import CalendarRefused
 from conferences.services.recordings import (
     agree_to_recording,
@@ -330,6 +331,7 @@ __all__ = [
     "pin_given",
     "place_calls",
     "play_sound",
+    "propose",
     "prune",
     "put_calendar_object",
     "raise_hand",

@@ -1,9 +1,10 @@
-"""Answers to invitations that come by mail: iTIP REPLY (RFC 5546 3.2.3).
+"""Answers to invitations that come by mail: iTIP REPLY and COUNTER (RFC 5546 3.2.3, 3.2.7).
 
 A reply counts where three things fit together: it came to the address that is
 this invitee's alone (a secret that stood as ORGANIZER in what he was sent), it
 names a series of that conference by its UID, and its one ATTENDEE is he. So
-whoever else was invited, and knows the UID, cannot answer for him.
+whoever else was invited, and knows the UID, cannot answer for him. A COUNTER is
+an answer, too, and asks for another time, which those who organize are told.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import email.policy
 import imaplib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
@@ -25,10 +26,11 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from icalendar import Calendar
+from icalendar.error import IncompleteComponent
 
 from conferences import invitations, selectors
 from conferences.models import Answer, Invitation, Way
-from conferences.services import rsvp
+from conferences.services import proposals, rsvp
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,9 @@ AT_ONCE = 100
 PATIENCE = 20
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 _ONCE = ("UID", "SEQUENCE", "RECURRENCE-ID")
+_TIMES = ("DTSTART", "DTEND", "DURATION")
+#: What is read of each, besides the ATTENDEE.
+_METHODS = {"REPLY": _ONCE, "COUNTER": (*_ONCE, *_TIMES)}
 _ANSWERS = {
     "ACCEPTED": Answer.ACCEPTED,
     "TENTATIVE": Answer.TENTATIVE,
@@ -53,11 +58,15 @@ class BadReply(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an invitee has answered; to one occurrence, or to all where `occurrence` is None."""
+    """What an invitee has answered; to one occurrence, or to all where `occurrence` is None.
+
+    Who asks for another time (`proposed`, from when to when) need not have answered.
+    """
 
     invitation: Invitation
     answer: Answer
     occurrence: datetime.datetime | None = None
+    proposed: proposals.Span | None = None
 
 
 @transaction.atomic
@@ -66,24 +75,58 @@ def take_reply(octets: bytes, *, now: datetime.datetime) -> Reply:
     if len(octets) > LONGEST_MAIL:
         raise BadReply("the mail is too long")
     message = email.message_from_bytes(octets, policy=email.policy.default)
-    event = _event(message)
+    method, event = _event(message)
     invitation = _invitation(message)
     _belongs(event, invitation)
-    answer = _ANSWERS.get(str(_attendee(event).params.get("PARTSTAT", "")).upper())
-    if answer is None:
+    invitee = _attendee(event, invitation, alone=method == "REPLY")
+    answer = _ANSWERS.get(str(invitee.params.get("PARTSTAT", "")).upper())
+    if answer is None and method == "REPLY":
         raise BadReply("it says neither yes nor no")
     occurrence = _occurrence(invitation, event)
+    proposed = _proposed(event) if method == "COUNTER" else None
+    reply = Reply(invitation, answer or Answer.NONE, occurrence, proposed)
     try:
-        rsvp.answer(
-            invitation=invitation, answer=answer, at=now, recurrence_id=occurrence, way=Way.MAIL
-        )
+        if proposed is not None:
+            _propose(reply, event, now)
+        if answer is not None:
+            rsvp.answer(
+                invitation=invitation, answer=answer, at=now, recurrence_id=occurrence, way=Way.MAIL
+            )
     except ValidationError as error:
         raise BadReply(" ".join(error.messages)) from error
-    return Reply(invitation, answer, occurrence)
+    return reply
 
 
-def _event(message: EmailMessage) -> Any:
-    """The one VEVENT of the mail's REPLY."""
+def _proposed(event: Any) -> proposals.Span:
+    """From when to when a COUNTER wants it to be, in UTC."""
+    try:
+        start, end = event.start, event.end
+        if start.tzinfo is None or end.tzinfo is None:
+            raise BadReply("it says in no zone when it should be")
+        start, end = start.astimezone(datetime.UTC), end.astimezone(datetime.UTC)
+    except (AttributeError, OverflowError, IncompleteComponent) as error:
+        raise BadReply("it asks for no time of the day") from error
+    if start >= end:
+        raise BadReply("it asks for a time that ends before it begins")
+    return start, end
+
+
+def _propose(reply: Reply, event: Any, now: datetime.datetime) -> None:
+    assert reply.proposed is not None, "it is a COUNTER"
+    comment = event.get("COMMENT", "")
+    proposals.propose(
+        invitation=reply.invitation,
+        series=_series(reply.invitation, event),
+        starts_at=reply.proposed[0],
+        ends_at=reply.proposed[1],
+        at=now,
+        recurrence_id=reply.occurrence,
+        comment=str(comment[0] if isinstance(comment, list) else comment),
+    )
+
+
+def _event(message: EmailMessage) -> tuple[str, Any]:
+    """The method of the mail's REPLY or COUNTER, and its one VEVENT."""
     for part in message.walk():
         if part.get_content_type() != "text/calendar":
             continue
@@ -93,17 +136,18 @@ def _event(message: EmailMessage) -> Any:
         except (ValueError, IndexError, KeyError) as error:
             raise BadReply(f"the calendar in it cannot be read: {error}") from error
         events = calendar.walk("VEVENT") if isinstance(calendar, Calendar) else []
-        if str(calendar.get("METHOD", "")).upper() == "REPLY" and len(events) == 1:
-            _readable(events[0])
-            return events[0]
+        method = str(calendar.get("METHOD", "")).upper()
+        if method in _METHODS and len(events) == 1:
+            _readable(events[0], _METHODS[method])
+            return method, events[0]
     raise BadReply("there is no iTIP reply in it")
 
 
-def _readable(event: Any) -> None:
+def _readable(event: Any, once: Iterable[str]) -> None:
     """What is read of it is there once at the most, and whole; the rest may be as it is."""
     wrong = {str(name) for name, _ in event.errors}
-    wrong |= {name for name in _ONCE if isinstance(event.get(name), list)}
-    for name in (*_ONCE, "ATTENDEE"):
+    wrong |= {name for name in once if isinstance(event.get(name), list)}
+    for name in (*once, "ATTENDEE"):
         if name in wrong:
             raise BadReply(f"its {name} cannot be read")
 
@@ -121,26 +165,35 @@ def _invitation(message: EmailMessage) -> Invitation:
     raise BadReply("it came to no invitee's address")
 
 
-def _attendee(event: Any) -> Any:
-    attendees = event.get("ATTENDEE")
-    if attendees is None or isinstance(attendees, list):
+def _attendee(event: Any, invitation: Invitation, *, alone: bool) -> Any:
+    """The ATTENDEE who is the invitee; a COUNTER may name all others, too."""
+    said = event.get("ATTENDEE")
+    attendees = said if isinstance(said, list) else [said] if said is not None else []
+    if alone and len(attendees) != 1:
         raise BadReply("a reply has one ATTENDEE")
-    return attendees
+    known = {invitation.email, invitation.user.email if invitation.user else ""} - {""}
+    wanted = {address.lower() for address in known}
+    for one in attendees:
+        if re.sub("^mailto:", "", str(one), flags=re.IGNORECASE).lower() in wanted:
+            return one
+    raise BadReply("its ATTENDEE is not the invitee")
 
 
 def _belongs(event: Any, invitation: Invitation) -> None:
-    """UID, ATTENDEE and SEQUENCE are those of the invitation."""
-    conference = invitation.conference
-    series = selectors.series(conference, cancelled=True)
-    numbers = {conference.series, *(one.number for one in series)}
-    if str(event.get("UID", "")) not in {invitations.uid(conference, one) for one in numbers}:
-        raise BadReply("its UID is of none of that conference's series")
-    known = {invitation.email, invitation.user.email if invitation.user else ""} - {""}
-    said = re.sub("^mailto:", "", str(_attendee(event)), flags=re.IGNORECASE).lower()
-    if said not in {address.lower() for address in known}:
-        raise BadReply("its ATTENDEE is not the invitee")
+    """UID and SEQUENCE are those of the invitation."""
+    _series(invitation, event)
     if int(event.get("SEQUENCE", 0)) < invitation.asked_sequence:
         raise BadReply("it answers what has been changed since")
+
+
+def _series(invitation: Invitation, event: Any) -> int:
+    """Which series of the conference the UID names."""
+    conference = invitation.conference
+    series = selectors.series(conference, cancelled=True)
+    for number in (conference.series, *(one.number for one in series)):
+        if str(event.get("UID", "")) == invitations.uid(conference, number):
+            return number
+    raise BadReply("its UID is of none of that conference's series")
 
 
 def _occurrence(invitation: Invitation, event: Any) -> datetime.datetime | None:

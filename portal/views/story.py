@@ -72,6 +72,7 @@ _KINDS: Mapping[str, _Told] = {
     "wrong-pin": _Told("key", _("{who} keyed a wrong PIN"), "bad"),
     "pin-given": _Told("key", _("{who} keyed a PIN of their own")),
     "answered": _Told("envelope", _("{who} answered")),
+    "proposed": _Told("calendar-event", _("{who} asks for another time")),
     "extended": _Told("clock-history", _("{who} extended the conference")),
     "removed": _Told("person-dash", _("{who} removed {whom}"), "bad"),
     "phone-removed": _Told("telephone-x-fill", _("{who} removed a phone of {whom}"), "bad"),

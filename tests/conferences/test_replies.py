@@ -56,6 +56,7 @@ def _reply(
     partstat: str = "ACCEPTED",
     to: str = "",
     attendee: str = CAROL,
+    method: str = "REPLY",
     **changed: str,
 ) -> bytes:
     """What a calendar program sends: the event that it was sent, with one ATTENDEE."""
@@ -77,10 +78,10 @@ def _reply(
     message["Subject"] = "Accepted: Weekly"
     message.set_content("Carol has accepted.")
     message.add_alternative(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Other//EN\r\nMETHOD:REPLY\r\n"
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Other//EN\r\nMETHOD:{method}\r\n"
         f"BEGIN:VEVENT\r\n{body}END:VEVENT\r\nEND:VCALENDAR\r\n",
         subtype="calendar",
-        params={"method": "REPLY"},
+        params={"method": method},
     )
     return message.as_bytes()
 
@@ -179,6 +180,67 @@ def test_an_odd_answer_is_none(weekly: Conference, what: str) -> None:
     assert _invitation(weekly).answer == ""
 
 
+def _counter(row: Conference, start: datetime.datetime, minutes: int, **more: str) -> bytes:
+    """What a calendar program sends for somebody who would rather come at another time."""
+    end = start + datetime.timedelta(minutes=minutes)
+    times = {"DTSTART": f"{start:%Y%m%dT%H%M%SZ}", "DTEND": f"{end:%Y%m%dT%H%M%SZ}"}
+    return _reply(row, method="COUNTER", **{"partstat": "TENTATIVE", **times, **more})
+
+
+def test_another_time_that_is_asked_for(weekly: Conference) -> None:
+    """It changes nothing and is in the history, with what he answers to the time that is."""
+    assert weekly.starts_at is not None
+    later = weekly.starts_at + datetime.timedelta(hours=2)
+    others = {"ATTENDEE": f"mailto:{BOB}", "COMMENT": "After lunch?"}
+    reply = services.take_reply(_counter(weekly, later, 60, **others), now=timezone.now())
+    assert reply.proposed == (later, later + datetime.timedelta(hours=1))
+    told = selectors.events(weekly).filter(kind="proposed").get()
+    start, end = f"{weekly.starts_at:%Y-%m-%dT%H:%M:%SZ}", f"{later:%Y-%m-%dT%H:%M:%SZ}"
+    assert (told.actor, told.way) == (CAROL, "mail")
+    assert told.detail == {
+        "changes": {"starts_at": {"from": start, "to": end}},
+        "reason": "After lunch?",
+    }
+    assert _answers(weekly) == ["tentative", ""]
+    weekly.refresh_from_db()
+    assert weekly.starts_at == later - datetime.timedelta(hours=2)
+
+
+def test_another_time_for_one_of_a_series(weekly: Conference) -> None:
+    assert weekly.starts_at is not None
+    second = weekly.starts_at + 7 * DAY
+    name = {"RECURRENCE-ID": f"{second:%Y%m%dT%H%M%SZ}", "partstat": "NEEDS-ACTION"}
+    mail = _counter(weekly, second + DAY, 90, **name)
+    services.take_reply(mail, now=timezone.now())
+    told = selectors.events(weekly).filter(kind="proposed").get()
+    assert told.detail["recurrence_id"] == name["RECURRENCE-ID"]
+    assert list(told.detail["changes"]) == ["starts_at", "duration_minutes"]
+    assert (told.detail["changes"]["duration_minutes"]) == {"from": 60, "to": 90}
+    assert _answers(weekly) == ["", ""], "he has not answered"
+
+
+WRONG_TIMES = {
+    "as booked": ({}, "for which it is booked"),
+    "backwards": ({"DTEND": "20200101T000000Z"}, "ends before it begins"),
+    "a day": ({"DTSTART": "20270101", "DTEND": "20270102"}, "no time of the day"),
+    "in no zone": ({"DTSTART": "20270101T100000", "DTEND": "20270101T110000"}, "in no zone"),
+    "none": ({"DTSTART": "", "DTEND": ""}, "no time of the day"),
+    "broken": ({"DTSTART": "monday"}, "its DTSTART cannot be read"),
+    "by Mallory": ({"attendee": "mallory@example.org"}, "not the invitee"),
+    "another's event": ({"UID": "11111111-2222-3333-4444-555555555555"}, "UID"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_TIMES)
+def test_no_time_that_could_be_asked_for(weekly: Conference, what: str) -> None:
+    changed, words = WRONG_TIMES[what]
+    assert weekly.starts_at is not None
+    with pytest.raises(BadReply, match=words):
+        services.take_reply(_counter(weekly, weekly.starts_at, 60, **changed), now=timezone.now())
+    assert not selectors.events(weekly).filter(kind="proposed").exists()
+    assert _answers(weekly) == ["", ""]
+
+
 def test_an_answer_to_what_has_changed_since(weekly: Conference) -> None:
     before = _reply(weekly)
     services.change(conference=weekly, actor=people.ALICE.uri, duration_minutes=15)
@@ -204,6 +266,7 @@ def test_a_pipe(weekly: Conference, monkeypatch: pytest.MonkeyPatch) -> None:
         "invitee": CAROL,
         "answer": "accepted",
         "occurrence": None,
+        "proposed": None,
     }
     assert weekly.starts_at is not None
     second = f"{weekly.starts_at + 7 * DAY:%Y%m%dT%H%M%SZ}"

@@ -123,6 +123,23 @@ def test_what_is_set_by_a_button_is_told(
     )
 
 
+def test_another_time_that_an_invitee_asks_for(
+    changed: Conference, alice: User, signed_in: SignedIn
+) -> None:
+    services.propose(
+        invitation=changed.invitations.get(),
+        series=changed.series,
+        starts_at=SUMMER + datetime.timedelta(hours=3),
+        ends_at=SUMMER + datetime.timedelta(hours=4),
+        at=timezone.now(),
+        comment="<After lunch?>",
+    )
+    table = page(signed_in, alice, "/conferences/history/history.csv")
+    said = " ".join(list(csv.DictReader(io.StringIO(table)))[-1].values())
+    assert "Bob asks for another time, by mail: <After lunch?>; Start: " in said
+    assert "&lt;After lunch?&gt;" in page(signed_in, alice, "/conferences/history/")
+
+
 def test_an_extension_says_until_when(
     changed: Conference, alice: User, signed_in: SignedIn
 ) -> None:

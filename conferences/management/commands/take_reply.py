@@ -26,10 +26,11 @@ class Command(JsonCommand):
             reply = services.take_reply(sys.stdin.buffer.read(), now=timezone.now())
         except services.BadReply as error:
             raise CommandError(f"This is no answer to an invitation: {error}.") from error
-        one = reply.occurrence
+        one, proposed = reply.occurrence, reply.proposed
         return {
             "conference": reply.invitation.conference.name,
             "invitee": str(reply.invitation),
             "answer": reply.answer.value,
             "occurrence": None if one is None else selectors.occurrence_name(one),
+            "proposed": None if proposed is None else [time.isoformat() for time in proposed],
         }
