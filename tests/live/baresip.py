@@ -160,6 +160,8 @@ class Baresip:
 
     def hears(self, tone: int, above: float) -> bool:
         """Whether a tone is in the last second that it heard, if there was one yet."""
+        if not self.heard():
+            return False
         rate, samples = self._last_second()
         return len(samples) == rate and recorded.level(tone, rate, samples) > above
 

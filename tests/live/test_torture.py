@@ -8,15 +8,15 @@ import re
 import socket
 from collections.abc import Callable
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.live.conftest import People
 from tests.live.desk import OFFER, DeskPhone, DeskServer
+from tests.live.patience import PATIENCE
 from tests.live.test_desk_phones import DESCRIBED, authorized
 from tests.torture import CLOSING, ROWS, UNFINISHED, Row
 
-PATIENCE = 8.0
 #: A request that is answered at once: what came before it has been dealt with.
 FENCE = (
     "OPTIONS sip:127.0.0.1 SIP/2.0\r\n"
@@ -85,29 +85,36 @@ class Tcp(Udp):
 
 
 class Ws(Line):
-    """A frame is a message (RFC 7118)."""
+    """A frame is a message (RFC 7118).
+
+    By one thread: two that read and write the same TLS connection lose octets of it.
+    """
 
     def __init__(self, server: DeskServer, source: str) -> None:
-        self._open = contextlib.ExitStack()
-        self._socket: ClientConnection = self._open.enter_context(
-            connect(
-                f"wss://127.0.0.1:{server.port}/sip",
-                subprotocols=[Subprotocol("sip")],
-                ssl=server.trust(),
-                proxy=None,
-                source_address=(source, 0),
-            )
+        self._loop = asyncio.Runner()
+        self._socket = self._loop.run(self._open(server, source))
+
+    async def _open(self, server: DeskServer, source: str) -> ClientConnection:
+        return await connect(
+            f"wss://127.0.0.1:{server.port}/sip",
+            subprotocols=[Subprotocol("sip")],
+            ssl=server.trust(),
+            proxy=None,
+            open_timeout=PATIENCE,
+            ping_interval=None,
+            local_addr=(source, 0),
         )
 
     def send(self, octets: bytes) -> None:
-        self._socket.send(octets)
+        self._loop.run(self._socket.send(octets))
 
     def receive(self) -> bytes:
-        frame = self._socket.recv(PATIENCE)
+        frame = self._loop.run(asyncio.wait_for(self._socket.recv(), PATIENCE))
         return frame if isinstance(frame, bytes) else frame.encode()
 
     def close(self) -> None:
-        self._open.close()
+        self._loop.run(self._socket.close())
+        self._loop.close()
 
 
 def tried(
