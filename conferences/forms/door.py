@@ -50,27 +50,28 @@ _A_NAME = RegexValidator(
 )
 
 
+def _pin_field(label: Any, help_text: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=16,
+        required=False,
+        validators=[_A_PIN],
+        help_text=help_text,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+
 class DoorForm(plain.PlainForm):
     """Admission, PINs, size, waiting room and the address by which it is reached."""
 
     admission = forms.ChoiceField(
         label=gettext_lazy("Who may come in"), choices=_ADMISSIONS, widget=forms.RadioSelect
     )
-    pin = forms.CharField(
-        label=gettext_lazy("PIN"),
-        max_length=16,
-        required=False,
-        validators=[_A_PIN],
-        help_text=gettext_lazy("4 to 16 digits. Pages ask for it, phones key it."),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    pin = _pin_field(
+        gettext_lazy("PIN"), gettext_lazy("4 to 16 digits. Pages ask for it, phones key it.")
     )
-    moderator_pin = forms.CharField(
-        label=gettext_lazy("PIN of moderators"),
-        max_length=16,
-        required=False,
-        validators=[_A_PIN],
-        help_text=gettext_lazy("Whoever gives this one moderates."),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    moderator_pin = _pin_field(
+        gettext_lazy("PIN of moderators"), gettext_lazy("Whoever gives this one moderates.")
     )
     personal_pins = forms.BooleanField(
         label=gettext_lazy("Give each invitee a PIN of his own"),

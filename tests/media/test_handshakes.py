@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
 
 from sipgateway.media import dtls, handshakes, srtp
@@ -12,15 +10,12 @@ from sipgateway.media.ice import Address
 from sipgateway.media.latch import UNBOUND, Place
 from sipgateway.media.path import EARLY, FAILED, PathClosed
 from sipgateway.media.plain import PlainPath
+from tests.media.test_secure import ALICE, MALLORY, NOW, PACKET, REPORT
 
-NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 DESCRIBED = ("10.0.0.1", 5000)
 """Where she says that she is; a NAT hides it."""
 
-ALICE, ALICE_RTCP = ("192.0.2.1", 4000), ("192.0.2.1", 4001)
-MALLORY = ("192.0.2.66", 4000)
-PACKET = b"\x80\x00" + bytes(10) + b"hello"
-REPORT = b"\x80\xc9\x00\x01" + bytes(4)
+ALICE_RTCP = ("192.0.2.1", 4001)
 
 
 @pytest.fixture(scope="module")
